@@ -1,0 +1,80 @@
+"""The tree of errors.
+
+EdgewiseError
+├── SettingsError          a flag or an EDGEWISE_* variable is wrong
+├── PolicyError            a policy or site file is wrong; carries every problem found
+├── StoreError
+│   ├── StoreUnavailable   the store cannot be reached or refused a command
+│   ├── StoreOverdue       the store did not acknowledge within the call's budget
+│   └── Fenced             another learner owns this policy now
+├── DataFolderLocked       another supervisor runs on this data folder
+├── EntryError             a log entry's bytes are not an entry
+└── RequestError           an HTTP request is wrong; carries code, status and details
+
+Every message says what was found, what was expected, and where.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong in an input: where (a key path, with a file or line where known), and what."""
+
+    path: str
+    message: str
+
+
+class EdgewiseError(Exception):
+    """Base of all errors that Edgewise raises on purpose."""
+
+
+class SettingsError(EdgewiseError):
+    """A flag or an EDGEWISE_* variable is wrong."""
+
+
+class PolicyError(EdgewiseError):
+    """A policy or site file is wrong.
+
+    `problems` holds every problem found, each with its file and key path.
+    """
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(f"{p.path}: {p.message}" for p in problems))
+
+
+class StoreError(EdgewiseError):
+    """Something between us and the store went wrong."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached, or refused a command."""
+
+
+class StoreOverdue(StoreError):
+    """The store did not acknowledge within the call's budget."""
+
+
+class Fenced(StoreError):
+    """Another learner has taken this policy over: its epoch is newer than ours."""
+
+
+class DataFolderLocked(EdgewiseError):
+    """Another supervisor runs on this data folder."""
+
+
+class EntryError(EdgewiseError):
+    """The bytes of a log entry are not an entry that this version knows."""
+
+
+class RequestError(EdgewiseError):
+    """An HTTP request that cannot be served; answered with `status` and the one error shape."""
+
+    def __init__(self, status: int, code: str, message: str, details: list[Problem] | None = None) -> None:
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details or []
+        super().__init__(message)

@@ -1,0 +1,47 @@
+"""The words that every room shares, as types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+Attributes: TypeAlias = Mapping[str, Any]
+"""What conditions and features are read from: nested mappings, addressed by dotted paths."""
+
+Condition: TypeAlias = Mapping[str, Any]
+"""A targeting condition as written in a policy file (MongoDB-style operators)."""
+
+Digest: TypeAlias = bytes
+"""Eight bytes that stand for something: a policy version, a model's shape, a visitor's id, a message id."""
+
+DecisionKey: TypeAlias = bytes
+"""The twelve random bytes inside a decision id; they name the decision in the log and seed its draw."""
+
+Milliseconds: TypeAlias = int
+"""A span of time, or a time since the epoch on the store's clock."""
+
+
+class PolicyRef(NamedTuple):
+    """Names one policy: a placement of a site. Each has one log, one model and one checkpoint."""
+
+    site: str
+    placement: str
+
+
+class StreamId(NamedTuple):
+    """The id of a log entry: milliseconds on the store's clock, and a sequence number within the millisecond."""
+
+    ms: int
+    seq: int
+
+    @classmethod
+    def parse(cls, text: bytes | str) -> StreamId:
+        ms, _, seq = (text.decode() if isinstance(text, bytes) else text).partition("-")
+        return cls(int(ms), int(seq))
+
+    def __str__(self) -> str:
+        return f"{self.ms}-{self.seq}"
+
+
+BEGINNING = StreamId(0, 0)
+"""Before every entry of any log."""
