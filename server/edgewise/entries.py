@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import msgpack
 
 from edgewise.errors import EntryError
-from edgewise.types import DecisionKey, Digest, Milliseconds, StreamId
+from edgewise.types import DecisionKey, Digest, Milliseconds
 
 Group: TypeAlias = Literal["policy", "control"]
 
@@ -83,9 +83,7 @@ class Tick(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """Everything up to and including `upto` is closed unlearned, because the log outgrew its byte limit."""
-
-    upto: StreamId
+    """Everything that is open here is closed unlearned, because the log outgrew its byte limit."""
 
 
 Entry: TypeAlias = Decision | Outcome | Event | Version | Tick | Cut
@@ -115,7 +113,7 @@ def encode(entry: Entry) -> bytes:
         case Tick():
             fields = (_TICK,)
         case Cut():
-            fields = (_CUT, *entry.upto)
+            fields = (_CUT,)
     packed: bytes = msgpack.packb(fields)
     return packed
 
@@ -140,18 +138,17 @@ def decode(data: bytes) -> Entry:
                 None if eligible is None else _indices(eligible),
                 tuple(SlotChoice(chosen, array("f", propensities)) for chosen, propensities in slots),
             )
-        if kind == _CUT:
-            return Cut(StreamId(*fields))
         return _PLAIN[kind](*fields)
     except (ValueError, TypeError, KeyError, IndexError, msgpack.UnpackException) as error:
         raise EntryError(f"log entry of {len(data)} bytes is not a known entry: {error!r}") from error
 
 
-_PLAIN: dict[int, type[Outcome] | type[Event] | type[Version] | type[Tick]] = {
+_PLAIN: dict[int, type[Outcome] | type[Event] | type[Version] | type[Tick] | type[Cut]] = {
     _OUTCOME: Outcome,
     _EVENT: Event,
     _VERSION: Version,
     _TICK: Tick,
+    _CUT: Cut,
 }
 
 

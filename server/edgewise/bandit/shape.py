@@ -1,0 +1,42 @@
+"""The shape of a model: Vowpal Wabbit's command line, which the feature namespaces are part of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from edgewise.bandit.features import LETTERS
+from edgewise.policies.policy import Algorithm, Policy
+from edgewise.types import Digest
+
+EXPLORATION: Mapping[Algorithm, str] = {
+    "squarecb": "--squarecb --gamma_scale 100",
+    "epsilon": "--epsilon 0.05",
+    "softmax": "--softmax --lambda 50",
+    "regcb": "--regcbopt --mellowness 0.01 --cb_min_cost -1 --cb_max_cost 0",
+}
+"""Each algorithm's options. Chosen by measurement: see docs/learning.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a model's weights mean depends on this and nothing else."""
+
+    command: tuple[str, ...]
+    digest: Digest
+
+
+def shape_of(policy: Policy) -> Shape:
+    """The shape of a policy's model. Each namespace of the context, and the slot, is crossed with the action."""
+    action = LETTERS["action"]
+    crossed = [LETTERS[name] for name in policy.features.namespaces]
+    if policy.slots > 1:
+        crossed.append(LETTERS["slot"])
+    command = (
+        "--cb_explore_adf",
+        *EXPLORATION[policy.explore.algorithm].split(),
+        *("--cb_type", "mtr", "-b", "18"),
+        *(option for letter in crossed for option in ("-q", f"{letter}{action}")),
+    )
+    return Shape(command, blake2b(" ".join(command).encode(), digest_size=8).digest())
