@@ -1,0 +1,38 @@
+"""The registry: what the web workers and the learner know of the sites, and its bytes in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgpack
+
+from edgewise.errors import StoreError
+
+
+class SiteEntry(NamedTuple):
+    """One site: who may call for it, from where, and which placements have a policy."""
+
+    name: str
+    write_key: str
+    origins: tuple[str, ...]
+    placements: tuple[str, ...]
+
+
+def encode_sites(sites: Iterable[SiteEntry]) -> bytes:
+    """The bytes of these sites."""
+    packed: bytes = msgpack.packb([site._asdict() for site in sites])
+    return packed
+
+
+def decode_sites(packed: bytes) -> tuple[SiteEntry, ...]:
+    """The sites in these bytes. Fields that this version does not know are passed over.
+
+    Raises:
+        StoreError: the bytes are not such sites.
+    """
+    try:
+        sites = msgpack.unpackb(packed, use_list=False)
+        return tuple(SiteEntry(*(site[name] for name in SiteEntry._fields)) for site in sites)
+    except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
+        raise StoreError(f"registry of {len(packed)} bytes: expected the sites, found {error!r}") from error

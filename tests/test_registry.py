@@ -1,0 +1,32 @@
+"""The registry's bytes."""
+
+from __future__ import annotations
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgewise.errors import StoreError
+from edgewise.registry import SiteEntry, decode_sites, encode_sites
+
+names = st.lists(st.text(), max_size=3).map(tuple)
+sites = st.lists(st.builds(SiteEntry, name=st.text(), write_key=st.text(), origins=names, placements=names), max_size=3)
+
+
+@given(sites.map(tuple))
+def test_sites_come_back_from_their_bytes_as_they_were(sites: tuple[SiteEntry, ...]) -> None:
+    assert decode_sites(encode_sites(sites)) == sites
+
+
+@pytest.mark.parametrize(
+    "packed", [b"", b"\xc1", msgpack.packb(7), msgpack.packb([7]), msgpack.packb([{"name": "shop"}])]
+)
+def test_bytes_that_are_no_registry_are_refused(packed: bytes) -> None:
+    with pytest.raises(StoreError, match=f"registry of {len(packed)} bytes"):
+        decode_sites(packed)
+
+
+def test_a_field_of_a_newer_version_is_passed_over() -> None:
+    site = {"name": "shop", "write_key": "k", "origins": [], "placements": ["hero"], "colour": "blue"}
+    assert decode_sites(msgpack.packb([site])) == (SiteEntry("shop", "k", (), ("hero",)),)
