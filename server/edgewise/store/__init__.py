@@ -1,0 +1,76 @@
+"""The store: everything that is kept, in Redis or Valkey. The only room that imports redis.
+
+Start with `Store.connect(url)`. Every key, with what bounds it, is in `keys.py`.
+"""
+
+from __future__ import annotations
+
+from redis.asyncio import RedisCluster
+
+from edgewise.store.checkpoints import Checkpoint, Checkpoints, Head
+from edgewise.store.connection import Client, connect
+from edgewise.store.lane import Lane
+from edgewise.store.log import Log, Page
+from edgewise.store.profiles import Profiles
+from edgewise.store.registry import Registry
+from edgewise.store.scripts import Command
+from edgewise.store.versions import Current, Versions
+from edgewise.store.wire import ClusterWire, NodeWire
+
+__all__ = ["Checkpoint", "Command", "Current", "Head", "Page", "Store"]
+
+
+class Store:
+    """The one object that other rooms hold.
+
+    `lane` takes the commands of the decide path, which others only build (`log.append_command` and the like); all other
+    methods wait for their own reply and raise `StoreUnavailable`.
+    """
+
+    def __init__(self, client: Client, patience: float) -> None:
+        library = client.library
+        wire = ClusterWire(library) if isinstance(library, RedisCluster) else NodeWire(library.connection_pool)
+        self._client = client
+        self.lane = Lane(client, wire, patience)
+        self.log = Log(client)
+        self.versions = Versions(client)
+        self.checkpoints = Checkpoints(client)
+        self.profiles = Profiles(client)
+        self.registry = Registry(client)
+
+    @classmethod
+    async def connect(
+        cls, url: str, *, reply_timeout: float = 5.0, connect_timeout: float = 2.0, patience: float = 0.05
+    ) -> Store:
+        """A store that answered. All times are seconds; `patience` is the lane's, for the other two see `connect`.
+
+        Raises:
+            SettingsError: the URL is of no known form.
+            StoreUnavailable: no store answers there.
+        """
+        client = connect(url, reply_timeout=reply_timeout, connect_timeout=connect_timeout)
+        store = cls(client, patience)
+        try:
+            await store.ping()
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    @property
+    def url(self) -> str:
+        """Where the store is, without the password."""
+        return self._client.url
+
+    async def ping(self) -> None:
+        """Ask for a sign of life.
+
+        Raises:
+            StoreUnavailable: there is none.
+        """
+        await self._client.execute(("PING",))
+
+    async def close(self) -> None:
+        """Fail what is waiting, and close every connection."""
+        await self.lane.close()
+        await self._client.close()

@@ -1,0 +1,194 @@
+"""Checkpoints: a learner's state at one position of the log, written as one record by the one learner that may."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import msgpack
+
+from edgewise.errors import Fenced
+from edgewise.store import keys
+from edgewise.store.connection import Client
+from edgewise.store.scripts import Argument, Script
+from edgewise.types import Digest, Milliseconds, PolicyRef, StreamId
+
+# Lua prints large numbers in scientific notation, hence the format.
+_raise_epoch = """
+    local time = redis.call('TIME')
+    local stored = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0')
+    local epoch = string.format('%.0f', math.max(stored + 1, time[1] * 1000000 + time[2]))
+"""
+_take_over = Script(f"""
+    {_raise_epoch}
+    redis.call('HSET', KEYS[1], 'epoch', epoch)
+    return epoch
+""")
+# KEYS: checkpoint, base.
+_forget = Script(f"""
+    {_raise_epoch}
+    local model_version = redis.call('HGET', KEYS[1], 'model_version') or '0'
+    redis.call('DEL', KEYS[1], KEYS[2])
+    redis.call('HSET', KEYS[1], 'epoch', epoch, 'model_version', model_version)
+    return epoch
+""")
+# KEYS: checkpoint first. ARGV: the writer's epoch first. The reply: whether it may, then the epoch or the result.
+_fence = """
+    local epoch = redis.call('HGET', KEYS[1], 'epoch') or 'none'
+    if epoch ~= ARGV[1] then return {0, epoch} end
+"""
+# ARGV: epoch, model version, then names and values.
+_write = Script(f"""
+    {_fence}
+    local stored = tonumber(redis.call('HGET', KEYS[1], 'model_version') or '0')
+    local model_version = string.format('%.0f', math.max(stored + 1, tonumber(ARGV[2])))
+    redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+    redis.call('HSET', KEYS[1], 'model_version', model_version)
+    return {{1, model_version}}
+""")
+# KEYS: checkpoint, base. ARGV: epoch, position, record.
+_write_base = Script(f"""
+    {_fence}
+    return {{1, redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])}}
+""")
+# KEYS: checkpoint, base. ARGV: epoch, positions.
+_drop_bases = Script(f"""
+    {_fence}
+    return {{1, redis.call('HDEL', KEYS[2], unpack(ARGV, 2))}}
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A checkpoint without what is large.
+
+    `epoch` is the writer's; within one, positions and model versions only grow. The model is a fold of the log up to
+    and including `position`; a learner that goes on from here reads again from `read_again`. `shape` is what the
+    model's shape depends on, `shape_since` the log entry from which it was folded. `policy_version` is the newest
+    version folded. `oldest_close` and `newest_close` are when the slots closed that were learned first and last
+    (milliseconds on the store's clock). `model_version` is drawn at publishing.
+    """
+
+    epoch: int
+    position: StreamId
+    read_again: StreamId
+    shape: Digest
+    shape_since: StreamId
+    policy_version: Digest
+    oldest_close: Milliseconds
+    newest_close: Milliseconds
+    model_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint(Head):
+    """A learner's state: the head, the model's bytes, and the bytes of the learner's counts."""
+
+    model: bytes
+    statistics: bytes
+
+
+_HEAD = [field.name for field in fields(Head)]
+_WHOLE = [field.name for field in fields(Checkpoint)]
+_DIGESTS = frozenset(("shape", "policy_version"))
+_IDS = frozenset(("position", "read_again", "shape_since"))
+_BYTES = frozenset(("model", "statistics")) | _DIGESTS
+
+
+class Checkpoints:
+    """The checkpoints of all policies. Every method raises `StoreUnavailable` when the store does not do it."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def raise_epoch(self, ref: PolicyRef) -> int:
+        """Take the policy over: a new epoch, above every earlier one; whoever held an older one writes no more."""
+        return int(await self._client.execute(_take_over.command([keys.checkpoint(ref)])))
+
+    async def forget(self, ref: PolicyRef) -> int:
+        """In one step: drop the checkpoint and every base, and raise the epoch, which is returned."""
+        return int(await self._client.execute(_forget.command([keys.checkpoint(ref), keys.base(ref)])))
+
+    async def write(self, ref: PolicyRef, checkpoint: Checkpoint) -> int:
+        """Write the checkpoint, and with it publish its model; the version that the model drew.
+
+        That version is above every earlier one and at least the checkpoint's own `model_version`.
+
+        Raises:
+            Fenced: the checkpoint's epoch is no longer the policy's.
+        """
+        record: list[Argument] = []
+        for name, value in _pack(checkpoint).items():
+            record += [name, value]
+        return int(await self._fenced(_write, ref, checkpoint.epoch, checkpoint.model_version, *record))
+
+    async def heads(self, refs: Sequence[PolicyRef]) -> dict[PolicyRef, Head]:
+        """The head of the checkpoint of each of these policies that has one."""
+        replies = await self._client.execute_all([("HMGET", keys.checkpoint(ref), *_HEAD) for ref in refs])
+        records = {ref: dict(zip(_HEAD, values, strict=True)) for ref, values in zip(refs, replies, strict=True)}
+        return {ref: Head(**_unpack(record)) for ref, record in records.items() if record["position"] is not None}
+
+    async def read(self, ref: PolicyRef) -> Checkpoint | None:
+        """The checkpoint, None when there is none."""
+        values = await self._client.execute(("HMGET", keys.checkpoint(ref), *_WHOLE))
+        record = dict(zip(_WHOLE, values, strict=True))
+        return Checkpoint(**_unpack(record)) if record["position"] is not None else None
+
+    async def statistics(self, ref: PolicyRef) -> bytes | None:
+        """The bytes of the learner's counts alone, None when there is no checkpoint."""
+        reply: bytes | None = await self._client.execute(("HGET", keys.checkpoint(ref), "statistics"))
+        return reply
+
+    async def write_base(self, ref: PolicyRef, checkpoint: Checkpoint) -> None:
+        """Keep this checkpoint as a base, from which retention may fold again.
+
+        Raises:
+            Fenced: the checkpoint's epoch is no longer the policy's.
+        """
+        record: bytes = msgpack.packb(_pack(checkpoint))
+        await self._fenced(_write_base, ref, checkpoint.epoch, str(checkpoint.position), record)
+
+    async def bases(self, ref: PolicyRef) -> list[StreamId]:
+        """The positions of the bases, oldest first."""
+        return sorted(StreamId.parse(position) for position in await self._client.execute(("HKEYS", keys.base(ref))))
+
+    async def read_base(self, ref: PolicyRef, position: StreamId) -> Checkpoint | None:
+        """The base at this position, None when there is none."""
+        record: bytes | None = await self._client.execute(("HGET", keys.base(ref), str(position)))
+        return None if record is None else Checkpoint(**_unpack(msgpack.unpackb(record)))
+
+    async def drop_bases(self, ref: PolicyRef, before: StreamId, epoch: int) -> int:
+        """Drop every base before this position; how many there were.
+
+        Raises:
+            Fenced: the epoch is no longer the policy's.
+        """
+        dropped = [str(position) for position in await self.bases(ref) if position < before]
+        return int(await self._fenced(_drop_bases, ref, epoch, *dropped)) if dropped else 0
+
+    async def _fenced(self, script: Script, ref: PolicyRef, epoch: int, *arguments: Argument) -> bytes | int:
+        script_keys = [keys.checkpoint(ref), keys.base(ref)]
+        may, result = await self._client.execute(script.command(script_keys, epoch, *arguments))
+        if not may:
+            raise Fenced(f"policy {ref.site}/{ref.placement}: the store holds epoch {result.decode()}, ours is {epoch}")
+        written: bytes | int = result
+        return written
+
+
+def _pack(checkpoint: Checkpoint) -> dict[str, bytes]:
+    record = {}
+    for name in _WHOLE:
+        value = getattr(checkpoint, name)
+        record[name] = value if isinstance(value, bytes) else str(value).encode()
+    return record
+
+
+def _unpack(record: dict[str, bytes]) -> dict[str, Any]:
+    return {name: _value(name, value) for name, value in record.items()}
+
+
+def _value(name: str, value: bytes) -> bytes | int | StreamId:
+    if name in _BYTES:
+        return value
+    return StreamId.parse(value) if name in _IDS else int(value)

@@ -1,0 +1,191 @@
+"""The connection to the store: by which URL, with which time limits, and with which errors.
+
+The client library never retries: a repeated append is a decision logged twice, and a repeated wait is a budget overrun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import ConnectionPool, parse_url
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+
+from edgewise.errors import SettingsError, StoreUnavailable
+from edgewise.store.scripts import Command, in_full
+
+Library: TypeAlias = "Redis | RedisCluster"
+
+_SCHEMES = (
+    "redis://, rediss://, unix:///path, redis+sentinel://, rediss+sentinel://, redis+cluster://, rediss+cluster://"
+)
+
+
+def connect(url: str, *, reply_timeout: float = 5.0, connect_timeout: float = 2.0) -> Client:
+    """A client for the store at `url`; it connects when first used.
+
+    `redis://host:port/db`, `rediss://…` (TLS), `unix:///path/to/socket`, `redis+sentinel://host:port,host:port/service/db`
+    and `redis+cluster://host:port,host:port`; the last two with `rediss` for TLS. A user and password in the URL are
+    the data nodes'; Sentinels with a password of their own take `?sentinel_password=…` (and `sentinel_username`).
+
+    `reply_timeout` and `connect_timeout` are seconds: how long a reply, and a new connection, may take.
+
+    Raises:
+        SettingsError: the URL is none of these.
+    """
+    options: dict[str, Any] = {
+        "socket_timeout": reply_timeout,
+        "socket_connect_timeout": connect_timeout,
+        "retry": Retry(NoBackoff(), 0),
+        "decode_responses": False,
+        "protocol": 2,
+    }
+    try:
+        parts = urlsplit(url)
+        open_ = _openers[parts.scheme]
+        library, closers = open_(url, parts, options)
+    except (KeyError, ValueError) as error:
+        raise SettingsError(f"store URL {without_password(url)!r}: expected one of {_SCHEMES}: {error!r}") from error
+    return Client(library, without_password(url), reply_timeout, closers)
+
+
+class Client:
+    """Commands in, the store's replies out, every failure a `StoreUnavailable`."""
+
+    def __init__(
+        self, library: Library, url: str, reply_timeout: float, closers: Sequence[Callable[[], Awaitable[None]]]
+    ) -> None:
+        self.library = library
+        self.url = url
+        self.reply_timeout = reply_timeout
+        self._closers = closers
+
+    async def execute(self, command: Command) -> Any:
+        """The reply to one command.
+
+        Raises:
+            StoreUnavailable: the store cannot be reached or refused the command.
+        """
+        with self.errors(command):
+            try:
+                return await self.library.execute_command(*command)
+            except NoScriptError:
+                return await self.library.execute_command(*in_full(command))
+
+    async def execute_all(self, commands: Sequence[Command]) -> list[Any]:
+        """The replies to many commands, sent together; not a transaction.
+
+        Raises:
+            StoreUnavailable: the store cannot be reached or refused one of the commands.
+        """
+        if not commands:
+            return []
+        with self.errors(commands[0]):
+            pipeline = self.library.pipeline(transaction=False)
+            for command in commands:
+                pipeline.execute_command(*command)
+            replies: list[Any] = await pipeline.execute(raise_on_error=False)
+        return [await self._settled(command, reply) for command, reply in zip(commands, replies, strict=True)]
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for closer in self._closers:
+            await closer()
+
+    @contextmanager
+    def errors(self, command: Command) -> Iterator[None]:
+        """Turn the client library's errors into ours."""
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            raise self.unavailable(command, error) from error
+
+    def unavailable(self, command: Command, error: BaseException) -> StoreUnavailable:
+        """What to raise when this error came back for this command."""
+        return StoreUnavailable(f"store {self.url}: {command[0]!r} was not answered: {type(error).__name__}: {error}")
+
+    async def _settled(self, command: Command, reply: Any) -> Any:
+        if isinstance(reply, NoScriptError):
+            return await self.execute(in_full(command))
+        if isinstance(reply, Exception):
+            raise self.unavailable(command, reply) from reply
+        return reply
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown: no password, no query (which can hold one)."""
+    parts = urlsplit(url)
+    credentials, at, hosts = parts.netloc.rpartition("@")
+    return parts._replace(netloc=credentials.partition(":")[0] + at + hosts, query="").geturl()
+
+
+_Opened: TypeAlias = "tuple[Library, list[Callable[[], Awaitable[None]]]]"
+
+
+def _open_node(url: str, parts: SplitResult, options: dict[str, Any]) -> _Opened:
+    if parts.scheme == "unix" and (parts.hostname or not parts.path):
+        raise ValueError("a Unix socket is named by its absolute path, with three slashes")
+    library = Redis.from_pool(ConnectionPool(**{**parse_url(url), **options}))
+    return library, [library.aclose]
+
+
+def _open_sentinel(url: str, parts: SplitResult, options: dict[str, Any]) -> _Opened:
+    service, _, db = parts.path.strip("/").partition("/")
+    if not service:
+        raise ValueError("the path names the service, and optionally the database: /service/0")
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]
+        _hosts(parts, 26379),
+        sentinel_kwargs=options
+        | {"username": query.get("sentinel_username"), "password": query.get("sentinel_password")},
+        ssl=parts.scheme.startswith("rediss"),
+        db=int(db or 0),
+        **_credentials(parts),
+        **options,
+    )
+    library: Redis = sentinel.master_for(service)
+    return library, [library.aclose, *(watcher.aclose for watcher in sentinel.sentinels)]
+
+
+def _open_cluster(url: str, parts: SplitResult, options: dict[str, Any]) -> _Opened:
+    library = RedisCluster(
+        startup_nodes=[ClusterNode(host, port) for host, port in _hosts(parts, 6379)],
+        ssl=parts.scheme.startswith("rediss"),
+        **_credentials(parts),
+        **options,
+    )
+    return library, [library.aclose]
+
+
+_openers: dict[str, Callable[[str, SplitResult, dict[str, Any]], _Opened]] = {
+    "redis": _open_node,
+    "rediss": _open_node,
+    "unix": _open_node,
+    "redis+sentinel": _open_sentinel,
+    "rediss+sentinel": _open_sentinel,
+    "redis+cluster": _open_cluster,
+    "rediss+cluster": _open_cluster,
+}
+
+
+def _hosts(parts: SplitResult, default_port: int) -> list[tuple[str, int]]:
+    hosts = []
+    for address in parts.netloc.rpartition("@")[2].split(","):
+        split = urlsplit(f"//{address}")
+        if not split.hostname:
+            raise ValueError(f"{address!r} is not host:port")
+        hosts.append((split.hostname, split.port or default_port))
+    return hosts
+
+
+def _credentials(parts: SplitResult) -> dict[str, Any]:
+    credentials, _, _ = parts.netloc.rpartition("@")
+    user, _, password = credentials.partition(":")
+    return {"username": unquote(user) or None, "password": unquote(password) or None}

@@ -1,0 +1,55 @@
+"""Every key of the store, and what bounds it.
+
+The part in braces is the hash tag: all keys of one policy live on one node of a cluster, and so do all keys of one
+visitor of a site. Names of sites and placements hold neither braces nor colons.
+"""
+
+from __future__ import annotations
+
+from edgewise.types import Digest, PolicyRef
+
+SITES = "edgewise:sites"
+"""Hash: what web workers know of the sites. One key, replaced as a whole."""
+
+DECISION_KEYS = "edgewise:decision-keys"
+"""String: the key ring that signs decision ids. One key, a few hundred bytes."""
+
+
+def log(ref: PolicyRef) -> str:
+    """Stream: the policy's log. Trimmed by the learner, to its retention or its byte limit."""
+    return f"{{{ref.site}:{ref.placement}}}:log"
+
+
+def message(ref: PolicyRef, digest: Digest) -> str:
+    """String, empty: this un-linked event is in the log already. Lives 7 days."""
+    return f"{{{ref.site}:{ref.placement}}}:m:{digest.hex()}"
+
+
+def current(ref: PolicyRef) -> str:
+    """Hash: the version to decide with now. One a policy."""
+    return f"{{{ref.site}:{ref.placement}}}:current"
+
+
+def blob(ref: PolicyRef, version: Digest) -> str:
+    """String: a compiled version. Lives 7 days once no retained decision names it."""
+    return f"{{{ref.site}:{ref.placement}}}:v:{version.hex()}"
+
+
+def versions(ref: PolicyRef) -> str:
+    """Set: the versions that may have a blob. A member leaves after its blob has."""
+    return f"{{{ref.site}:{ref.placement}}}:versions"
+
+
+def checkpoint(ref: PolicyRef) -> str:
+    """Hash: the writer's epoch, and the checkpoint with the model. One a policy."""
+    return f"{{{ref.site}:{ref.placement}}}:checkpoint"
+
+
+def base(ref: PolicyRef) -> str:
+    """Hash: position to base checkpoint. One a day, dropped as retention moves on."""
+    return f"{{{ref.site}:{ref.placement}}}:base"
+
+
+def profile(site: str, visitor: Digest) -> str:
+    """String: a visitor's profile, at most 4 KB. Every write sets its TTL."""
+    return f"{{{site}:{visitor.hex()}}}:p"

@@ -1,0 +1,111 @@
+"""A policy's log: one append-only stream of entries, the truth that its model is a fold of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from edgewise.store import keys
+from edgewise.store.connection import Client
+from edgewise.store.scripts import Command, Script
+from edgewise.types import Digest, Milliseconds, PolicyRef, StreamId
+
+MESSAGE_SECONDS = 7 * 24 * 3600
+"""How long an un-linked event's message id is remembered."""
+
+_FIELD = "e"
+_SAMPLED_NODES = 5
+
+_append_once = Script("""
+    if redis.call('SET', KEYS[1], '', 'NX', 'EX', ARGV[1]) then
+        return redis.call('XADD', KEYS[2], '*', 'e', ARGV[2])
+    end
+    return false
+""")
+_read_clock = Script("""
+    local time = redis.call('TIME')
+    return {time[1], time[2]}
+""")
+
+
+class Page(NamedTuple):
+    """What was read of a log, oldest first, and what the clock of the store's node said after it."""
+
+    entries: list[tuple[StreamId, bytes]]
+    now: Milliseconds
+
+
+def append_command(ref: PolicyRef, entry: bytes) -> Command:
+    """Append an entry. The reply is its id."""
+    return ("XADD", keys.log(ref), "*", _FIELD, entry)
+
+
+def append_event_command(ref: PolicyRef, message: Digest, entry: bytes) -> Command:
+    """Append an un-linked event, unless its message id was seen in the last 7 days. The reply is its id, or None."""
+    return _append_once.command([keys.message(ref, message), keys.log(ref)], MESSAGE_SECONDS, entry)
+
+
+class Log:
+    """The logs of all policies. Every method raises `StoreUnavailable` when the store does not do it."""
+
+    append_command = staticmethod(append_command)
+    append_event_command = staticmethod(append_event_command)
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def append(self, ref: PolicyRef, entry: bytes) -> StreamId:
+        """Append an entry; its id, once the store acknowledged it."""
+        return StreamId.parse(await self._client.execute(append_command(ref, entry)))
+
+    async def append_event(self, ref: PolicyRef, message: Digest, entry: bytes) -> StreamId | None:
+        """Append an un-linked event; None when the log has this message already."""
+        reply = await self._client.execute(append_event_command(ref, message, entry))
+        return None if reply is None else StreamId.parse(reply)
+
+    async def read(self, starts: Mapping[PolicyRef, StreamId], count: int) -> dict[PolicyRef, Page]:
+        """Up to `count` entries of each of these logs, from the given ids on, inclusive."""
+        commands: list[Command] = []
+        for ref, start in starts.items():
+            commands.append(("XRANGE", keys.log(ref), str(start), "+", "COUNT", count))
+            commands.append(_read_clock.command([keys.log(ref)]))
+        replies = await self._client.execute_all(commands)
+        return {
+            ref: Page([(StreamId.parse(id), fields[b"e"]) for id, fields in entries], _milliseconds(clock))
+            for ref, entries, clock in zip(starts, replies[::2], replies[1::2], strict=True)
+        }
+
+    async def length(self, ref: PolicyRef) -> int:
+        """How many entries the log holds."""
+        return int(await self._client.execute(("XLEN", keys.log(ref))))
+
+    async def size_bytes(self, ref: PolicyRef) -> int:
+        """About how much of the store's memory the log takes, by a few samples."""
+        reply = await self._client.execute(("MEMORY USAGE", keys.log(ref), "SAMPLES", _SAMPLED_NODES))
+        return int(reply or 0)
+
+    async def first_id(self, ref: PolicyRef) -> StreamId | None:
+        """The id of the oldest entry in the log, None when it is empty."""
+        return _id(await self._client.execute(("XRANGE", keys.log(ref), "-", "+", "COUNT", 1)))
+
+    async def last_id(self, ref: PolicyRef) -> StreamId | None:
+        """The id of the newest entry in the log, None when it is empty."""
+        return _id(await self._client.execute(("XREVRANGE", keys.log(ref), "+", "-", "COUNT", 1)))
+
+    async def trim(self, ref: PolicyRef, first: StreamId) -> int:
+        """Drop every entry before `first`; how many there were."""
+        return int(await self._client.execute(("XTRIM", keys.log(ref), "MINID", "=", str(first))))
+
+    async def delete(self, ref: PolicyRef, ids: Iterable[StreamId]) -> int:
+        """Drop single entries, for an erasure; how many there were."""
+        named = [str(id) for id in ids]
+        return int(await self._client.execute(("XDEL", keys.log(ref), *named))) if named else 0
+
+
+def _id(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> StreamId | None:
+    return StreamId.parse(entries[0][0]) if entries else None
+
+
+def _milliseconds(clock: list[bytes]) -> Milliseconds:
+    seconds, microseconds = clock
+    return int(seconds) * 1000 + int(microseconds) // 1000

@@ -1,0 +1,62 @@
+"""Profiles: the bytes of what is known of a visitor. What is in them is no concern of the store's."""
+
+from __future__ import annotations
+
+from edgewise.store import keys
+from edgewise.store.connection import Client
+from edgewise.store.scripts import Command, Script
+from edgewise.types import Digest, Milliseconds
+
+LIMIT_BYTES = 4096
+
+# A profile is never empty, so '' stands for none.
+_compare_and_set = Script("""
+    if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+    return 1
+""")
+
+
+def read_command(site: str, visitor: Digest) -> Command:
+    """Read a profile. The reply is its bytes, or None."""
+    return ("GET", keys.profile(site, visitor))
+
+
+def compare_and_set_command(site: str, visitor: Digest, old: bytes | None, new: bytes, ttl: Milliseconds) -> Command:
+    """Write a profile if it is still `old` (None: if there is none). The reply is 1 or 0.
+
+    Raises:
+        ValueError: `new` is empty or over 4 KB.
+    """
+    if not 0 < len(new) <= LIMIT_BYTES:
+        raise ValueError(f"profile of a visitor of {site}: found {len(new)} bytes, expected 1 to {LIMIT_BYTES}")
+    return _compare_and_set.command([keys.profile(site, visitor)], old or b"", new, ttl)
+
+
+class Profiles:
+    """The profiles of all visitors. Every method raises `StoreUnavailable` when the store does not do it."""
+
+    read_command = staticmethod(read_command)
+    compare_and_set_command = staticmethod(compare_and_set_command)
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def read(self, site: str, visitor: Digest) -> bytes | None:
+        """A visitor's profile, None when there is none."""
+        reply: bytes | None = await self._client.execute(read_command(site, visitor))
+        return reply
+
+    async def compare_and_set(
+        self, site: str, visitor: Digest, old: bytes | None, new: bytes, ttl: Milliseconds
+    ) -> bool:
+        """Write a profile if it is still `old` (None: if there is none); it lapses in `ttl`. False: it is not `old`.
+
+        Raises:
+            ValueError: `new` is empty or over 4 KB.
+        """
+        return bool(await self._client.execute(compare_and_set_command(site, visitor, old, new, ttl)))
+
+    async def delete(self, site: str, visitor: Digest) -> bool:
+        """Drop a profile; whether there was one."""
+        return bool(await self._client.execute(("DEL", keys.profile(site, visitor))))

@@ -1,0 +1,33 @@
+"""Fixtures for every room: one Valkey a test process, emptied for each test that asks for a store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from edgewise.store import Store
+from tests.valkey import Valkey
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    """A server for the whole session; take `store` or `store_url`, unless you only need its process."""
+    server = Valkey()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def store_url(valkey: Valkey) -> str:
+    """The URL of an empty store."""
+    valkey.empty()
+    return valkey.url
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    """An empty store, connected."""
+    store = await Store.connect(store_url)
+    yield store
+    await store.close()
