@@ -36,7 +36,7 @@ def shape_of(policy: Policy) -> Shape:
     command = (
         "--cb_explore_adf",
         *EXPLORATION[policy.explore.algorithm].split(),
-        *("--cb_type", "mtr", "-b", "18"),
+        *("--cb_type", "mtr", "-b", "18", "-l", "0.1"),
         *(option for letter in crossed for option in ("-q", f"{letter}{action}")),
     )
     return Shape(command, blake2b(" ".join(command).encode(), digest_size=8).digest())

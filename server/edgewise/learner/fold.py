@@ -74,6 +74,11 @@ class Fold:
         return len(self._open)
 
     @property
+    def caught_up(self) -> bool:
+        """False while entries up to the checkpoint's position are read again: the state must not be kept before."""
+        return self.position >= self._learned_to
+
+    @property
     def read_again(self) -> StreamId:
         """The id from which a resumed fold must read: everything that bears on a decision that is open now.
 

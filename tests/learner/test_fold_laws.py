@@ -1,0 +1,147 @@
+"""Laws of the fold: it obeys the rules as the plain reference tells them, and it can be stopped anywhere."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edgewise.bandit.features import slot_line
+from edgewise.bandit.model import ActionExamples, LearningModel
+from edgewise.entries import Decision, Entry, encode
+from edgewise.learner.fold import Fold
+from edgewise.policies.policy import Algorithm
+from edgewise.types import BEGINNING, StreamId
+from tests.learner import logs
+from tests.learner.reference import Reference
+
+Log = list[tuple[StreamId, Entry]]
+
+thorough = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def fold_in_one_go(log: Log, algorithm: Algorithm = "squarecb") -> Fold:
+    fold = Fold(logs.shape(algorithm), logs.policies(algorithm).__getitem__, since=log[0][0])
+    for id, entry in log:
+        fold.advance(id, encode(entry))
+    return fold
+
+
+def state(fold: Fold) -> tuple[object, ...]:
+    return fold.serialize(), fold.statistics, fold.position, fold.read_again, fold.open_decisions, fold.due
+
+
+class Learner:
+    """A fold that can be killed: what it keeps is what a checkpoint holds."""
+
+    def __init__(self, log: Log, algorithm: Algorithm) -> None:
+        self.log, self.algorithm = log, algorithm
+        self.policies = logs.policies(algorithm).__getitem__
+        self.fold = Fold(logs.shape(algorithm), self.policies, since=log[0][0])
+        self.first = 0
+        self.next = 0
+        self.kept: tuple[StreamId, StreamId, bytes, bytes] | None = None
+
+    def read(self, count: int) -> None:
+        for id, entry in self.log[self.next : self.next + count]:
+            self.fold.advance(id, encode(entry))
+        self.next = min(self.next + count, len(self.log))
+
+    def checkpoint(self) -> None:
+        fold = self.fold
+        if fold.position == BEGINNING or not fold.caught_up:
+            return
+        self.kept = (fold.position, fold.read_again, fold.serialize(), fold.statistics.encode())
+
+    def trim(self) -> None:
+        """Drop what the checkpoint says need not be read again."""
+        if self.kept is not None:
+            self.first = next(n for n, (id, _) in enumerate(self.log) if id >= self.kept[1])
+
+    def kill(self) -> None:
+        since = self.log[0][0]
+        if self.kept is None:
+            self.fold = Fold(logs.shape(self.algorithm), self.policies, since=since)
+            self.next = 0
+            return
+        position, read_again, model, statistics = self.kept
+        self.fold = Fold(
+            logs.shape(self.algorithm),
+            self.policies,
+            since=since,
+            learned_to=position,
+            model=model,
+            statistics=statistics,
+        )
+        self.next = next(n for n, (id, _) in enumerate(self.log) if id >= read_again)
+        assert self.next >= self.first
+
+
+steps = st.lists(st.one_of(st.integers(1, 8), st.sampled_from(("checkpoint", "kill", "trim"))), max_size=25)
+
+
+@thorough
+@given(logs.logs(), steps)
+def test_a_fold_that_is_stopped_killed_and_trimmed_anywhere_ends_as_one_in_one_go(
+    log: Log, steps: list[int | str]
+) -> None:
+    learner = Learner(log, "squarecb")
+    for step in steps:
+        if isinstance(step, int):
+            learner.read(step)
+        else:
+            getattr(learner, step)()
+    learner.read(len(log))
+    in_one_go = fold_in_one_go(log)
+    assert state(learner.fold)[:3] == state(in_one_go)[:3]
+    assert (learner.fold.open_decisions, learner.fold.due) == (in_one_go.open_decisions, in_one_go.due)
+
+
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
+@quick
+@given(log=logs.logs(), cut=st.integers(1, 40), again=st.integers(0, 40))
+def test_every_algorithm_resumes_to_the_same_bytes(algorithm: Algorithm, log: Log, cut: int, again: int) -> None:
+    learner = Learner(log, algorithm)
+    learner.read(cut)
+    learner.checkpoint()
+    learner.read(again)
+    learner.kill()
+    learner.read(len(log))
+    assert learner.fold.serialize() == fold_in_one_go(log, algorithm).serialize()
+
+
+@thorough
+@given(logs.logs(most=60))
+def test_the_fold_obeys_the_rules_as_the_reference_tells_them(log: Log) -> None:
+    fold, reference = fold_in_one_go(log), Reference(logs.policies())
+    reference.fold(log)
+    counted = fold.statistics
+    for name in ("decisions", "outcomes", "repeats", "closed", "unattributed", "unseen", "cut", "unlearned"):
+        assert getattr(counted, name) == reference.counts.get(name, 0), name
+    assert counted.learned == len(reference.learned)
+    assert counted.policy.seen == len(reference.rewards["policy"])
+    assert counted.control.seen == len(reference.rewards["control"])
+    assert counted.policy.reward == pytest.approx(sum(reference.rewards["policy"]))
+    assert fold.serialize() == model_of(reference, log)
+
+
+def model_of(reference: Reference, log: Log) -> bytes:
+    """The model that learned what the reference says was learned, in its order."""
+    model, policies = LearningModel(logs.shape()), logs.policies()
+    made = {entry.key: entry for _, entry in log if isinstance(entry, Decision)}
+    for key, slot, reward in reference.learned:
+        entry = made[key]
+        policy = policies[entry.version]
+        eligible = range(len(policy.actions)) if entry.eligible is None else entry.eligible
+        earlier = [choice.chosen for choice in entry.slots[:slot]]
+        model.learn(
+            slot_line(entry.context, slot, policy.slots),
+            ActionExamples(logs.shape(), policy.actions),
+            [action for action in eligible if action not in earlier],
+            entry.slots[slot].chosen,
+            -(reward - policy.reward.low) / (policy.reward.high - policy.reward.low),
+        )
+    return model.serialize()
