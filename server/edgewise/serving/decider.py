@@ -1,0 +1,234 @@
+"""How a decision is made: read the profile, keep the eligible actions, score, draw, log, answer.
+
+The site never waits for us and never breaks: when the store does not answer within the call's budget, the answer is the
+policy's baseline, without a decision id, so that nothing that follows can be learned from it.
+"""
+
+from __future__ import annotations
+
+import logging
+from asyncio import Future
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from edgewise.bandit.choice import choose
+from edgewise.bandit.exploration import uniform
+from edgewise.bandit.features import context_line
+from edgewise.entries import Decision, SlotChoice, encode
+from edgewise.entries import Group as LoggedGroup
+from edgewise.errors import EdgewiseError, StoreError
+from edgewise.serving.decision_id import DecisionIds, new_key
+from edgewise.serving.follower import ServedPlacement, ServedSite
+from edgewise.serving.visitor_id import anonymous_digest, visitor_digests
+from edgewise.store import Store
+from edgewise.types import Digest
+from edgewise.visitors import profile as profiles
+
+log = logging.getLogger(__name__)
+
+Consent: TypeAlias = Literal["granted", "pending", "denied"]
+Group: TypeAlias = Literal["policy", "control", "fallback", "preview", "none"]
+
+
+class Visitor(NamedTuple):
+    """Who asks. Without consent nothing is read or written that is tied to a person."""
+
+    anonymous_id: str | None
+    user_id: str | None
+    consent: Consent = "granted"
+
+
+class Asked(NamedTuple):
+    """One placement that is asked for. `slots` is None for as many as the policy has."""
+
+    placement: str
+    slots: int | None = None
+    exclude: tuple[str, ...] = ()
+
+
+class Shown(NamedTuple):
+    """What to show in one slot. Only what was drawn or shown on purpose has a propensity."""
+
+    action: str | None
+    payload: Mapping[str, Any]
+    propensity: float | None
+
+
+class Decided(NamedTuple):
+    """The answer for one placement. `row` says whether the policy has several slots."""
+
+    placement: str
+    decision_id: str | None
+    group: Group
+    policy_version: str | None
+    model_version: int | None
+    slots: tuple[Shown, ...]
+    row: bool
+
+
+class _Drawn(NamedTuple):
+    placement: ServedPlacement
+    entry: Decision
+    appended: Future[Any]
+
+
+class Decider:
+    """Decides. `budget` is how long a call may wait for the store, in seconds."""
+
+    def __init__(self, store: Store, ids: DecisionIds, budget: float) -> None:
+        self._store = store
+        self._ids = ids
+        self._budget = budget
+
+    async def decide(
+        self, site: ServedSite, visitor: Visitor, asked: Sequence[Asked], attributes: dict[str, Any], started: float
+    ) -> list[Decided]:
+        """One answer for each placement asked for, in their order; never raises for what the store does.
+
+        `attributes` is the context; the visitor's profile is added to it. `started` is the event loop's time when
+        the request came in: the budget runs from there.
+        """
+        deadline = started + self._budget
+        known = visitor.consent == "granted"
+        if known and visitor.anonymous_id is not None:
+            try:
+                command = self._store.profiles.read_command(site.name, anonymous_digest(visitor.anonymous_id))
+                attributes["visitor"] = _visitor_attributes(await self._store.lane.submit(command, deadline))
+            except StoreError:
+                return [_fallback(site.placements.get(one.placement), one) for one in asked]
+        digests = visitor_digests(visitor.anonymous_id, visitor.user_id) if known else ()
+        controlled = _control_point(site.name, visitor.anonymous_id) if known else None
+        drawn = [
+            self._draw(site.placements.get(one.placement), one, attributes, digests, controlled, started, deadline)
+            for one in asked
+        ]
+        return [await self._answer(one, result) for one, result in zip(asked, drawn, strict=True)]
+
+    def _draw(
+        self,
+        placement: ServedPlacement | None,
+        asked: Asked,
+        attributes: Mapping[str, Any],
+        digests: tuple[Digest, ...],
+        control_point: float | None,
+        started: float,
+        deadline: float,
+    ) -> _Drawn | Decided:
+        """Draw for one placement and hand its entry to the log; nothing is waited for here."""
+        if placement is None:
+            return _nothing(asked.placement, None)
+        placement.asked_at = started
+        compiled, policy = placement.compiled, placement.compiled.policy
+        eligible = compiled.eligible(attributes, asked.exclude)
+        if eligible is not None and not eligible:
+            return _nothing(asked.placement, placement)
+        slots = policy.slots if asked.slots is None else min(asked.slots, policy.slots)
+        key = new_key()
+        if control_point is None:
+            control_point = uniform(key, b"control")
+        group: LoggedGroup = "control" if control_point < policy.control_share else "policy"
+        line = context_line(attributes, policy.features.namespaces)
+        if group == "control" or policy.explore.mode == "apprentice":
+            shown = compiled.baseline[:slots]
+            choices = tuple(SlotChoice(index, ()) for index in shown)
+            # What is learned from must be among the eligible, and the baseline is shown whatever was excluded.
+            eligible = None if eligible is None else tuple(sorted({*eligible, *shown}))
+        else:
+            choices = choose(
+                placement.model,
+                placement.actions,
+                line,
+                range(len(policy.actions)) if eligible is None else eligible,
+                slots,
+                row=policy.slots > 1,
+                floor=policy.explore.floor,
+                key=key,
+            )
+        entry = Decision(key, compiled.version, placement.model_version, group, digests, line, eligible, choices)
+        command = self._store.log.append_command(placement.ref, encode(entry))
+        try:
+            return _Drawn(placement, entry, self._store.lane.submit(command, deadline))
+        except StoreError:  # While a commit is overdue, there is nothing to wait for.
+            return _fallback(placement, asked)
+
+    async def _answer(self, asked: Asked, drawn: _Drawn | Decided) -> Decided:
+        """The answer, once the store has acknowledged the entry."""
+        if isinstance(drawn, Decided):
+            return drawn
+        placement, entry = drawn.placement, drawn.entry
+        try:
+            await drawn.appended
+        except StoreError:
+            return _fallback(placement, asked)
+        policy = placement.compiled.policy
+        return Decided(
+            asked.placement,
+            self._ids.issue(placement.policy_id, len(entry.slots), entry.key),
+            entry.group,
+            placement.version_text,
+            entry.model_version,
+            tuple(
+                Shown(action.id, action.payload, propensity)
+                for action, propensity in _chosen(placement, entry.eligible, entry.slots)
+            ),
+            policy.slots > 1,
+        )
+
+
+def _chosen(
+    placement: ServedPlacement, eligible: Sequence[int] | None, slots: Sequence[SlotChoice]
+) -> list[tuple[Any, float]]:
+    """Each slot's action with the propensity of having chosen it."""
+    actions = placement.compiled.policy.actions
+    available = list(range(len(actions)) if eligible is None else eligible)
+    result = []
+    for slot in slots:
+        position = available.index(slot.chosen)
+        result.append((actions[slot.chosen], slot.propensities[position] if slot.propensities else 1.0))
+        del available[position]
+    return result
+
+
+def _nothing(name: str, placement: ServedPlacement | None) -> Decided:
+    """No such placement, or no eligible action."""
+    if placement is None:
+        return Decided(name, None, "none", None, None, (Shown(None, {}, None),), False)
+    row = placement.compiled.policy.slots > 1
+    return Decided(name, None, "none", placement.version_text, None, () if row else (Shown(None, {}, None),), row)
+
+
+def _fallback(placement: ServedPlacement | None, asked: Asked) -> Decided:
+    """The baseline, without a decision id."""
+    if placement is None:
+        return _nothing(asked.placement, None)
+    policy = placement.compiled.policy
+    shown = placement.compiled.baseline[: policy.slots if asked.slots is None else asked.slots]
+    actions = [policy.actions[index] for index in shown]
+    return Decided(
+        asked.placement,
+        None,
+        "fallback",
+        placement.version_text,
+        None,
+        tuple(Shown(action.id, action.payload, None) for action in actions),
+        policy.slots > 1,
+    )
+
+
+def _control_point(site: str, anonymous_id: str | None) -> float | None:
+    """Where in [0, 1) a visitor stands, always: below a policy's control share, they are in its control group."""
+    if anonymous_id is None:
+        return None
+    digest = blake2b(f"{site}\0{anonymous_id}".encode(), digest_size=8, person=b"control").digest()
+    return (int.from_bytes(digest, "big") >> 11) * 2.0**-53
+
+
+def _visitor_attributes(stored: bytes | None) -> Mapping[str, Any]:
+    if stored is None:
+        return profiles.attributes(None)
+    try:
+        return profiles.attributes(profiles.decode(stored))
+    except EdgewiseError as error:
+        log.error("a visitor's profile cannot be read, so the visitor is treated as new: %s", error)
+        return profiles.attributes(None)

@@ -1,0 +1,74 @@
+"""Decision ids: opaque, unguessable, tamper-evident, and leading to their policy without a look-up.
+
+Bytes: 6 that name the policy, 1 for the number of slots, the 12 random bytes of the decision's key, 8 of signature;
+36 characters in base64url.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from collections.abc import Sequence
+from hashlib import blake2b
+from hmac import compare_digest
+from typing import NamedTuple
+
+from edgewise.errors import EdgewiseError
+from edgewise.types import DecisionKey, PolicyRef
+
+KEY_BYTES = 32
+_LENGTH = 36
+_SIGNATURE = 8
+
+
+class UnknownDecision(EdgewiseError):
+    """A text that is not a decision id that this installation gave out."""
+
+
+class DecisionName(NamedTuple):
+    """What a decision id says."""
+
+    policy_id: bytes
+    slots: int
+    key: DecisionKey
+
+
+def policy_id(ref: PolicyRef) -> bytes:
+    """Six bytes that name a policy inside decision ids."""
+    return blake2b(f"{ref.site}\0{ref.placement}".encode(), digest_size=6).digest()
+
+
+def new_key() -> DecisionKey:
+    """Twelve random bytes."""
+    return os.urandom(12)
+
+
+class DecisionIds:
+    """Signs with the first key of the ring, and accepts the signature of any of them."""
+
+    def __init__(self, ring: Sequence[bytes]) -> None:
+        self._ring = tuple(ring)
+
+    def issue(self, policy: bytes, slots: int, key: DecisionKey) -> str:
+        name = policy + bytes((slots,)) + key
+        return urlsafe_b64encode(name + _signature(self._ring[0], name)).decode()
+
+    def read(self, text: str) -> DecisionName:
+        """What the id says.
+
+        Raises:
+            UnknownDecision: it is not an id, or was not signed by a key of this ring.
+        """
+        try:
+            signed = urlsafe_b64decode(text.encode("ascii")) if len(text) == _LENGTH else b""
+        except (Base64Error, UnicodeEncodeError):
+            signed = b""
+        name, signature = signed[:-_SIGNATURE], signed[-_SIGNATURE:]
+        if not name or not any(compare_digest(signature, _signature(key, name)) for key in self._ring):
+            raise UnknownDecision(f"not a decision id of this service (expected {_LENGTH} characters that it gave out)")
+        return DecisionName(name[:6], name[6], name[7:])
+
+
+def _signature(key: bytes, name: bytes) -> bytes:
+    return blake2b(name, key=key, digest_size=_SIGNATURE).digest()

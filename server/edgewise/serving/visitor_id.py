@@ -1,0 +1,29 @@
+"""Visitors in the log: eight bytes for each id, so that no id stands there in the clear."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from edgewise.types import Digest
+
+
+def anonymous_digest(anonymous_id: str) -> Digest:
+    """Stands for an anonymous id."""
+    return blake2b(anonymous_id.encode(), digest_size=8, person=b"anonymous").digest()
+
+
+def user_digest(user_id: str) -> Digest:
+    """Stands for a user id."""
+    return blake2b(user_id.encode(), digest_size=8, person=b"user").digest()
+
+
+def message_digest(message_id: str) -> Digest:
+    """Stands for a message id."""
+    return blake2b(message_id.encode(), digest_size=8, person=b"message").digest()
+
+
+def visitor_digests(anonymous_id: str | None, user_id: str | None) -> tuple[Digest, ...]:
+    """Every id that is known of a visitor, anonymous first."""
+    anonymous = () if anonymous_id is None else (anonymous_digest(anonymous_id),)
+    user = () if user_id is None else (user_digest(user_id),)
+    return anonymous + user
