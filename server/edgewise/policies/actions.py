@@ -1,0 +1,56 @@
+"""The actions in a policy file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edgewise.policies.claims import repeated
+from edgewise.policies.conditions import problems_in
+from edgewise.policies.keypath import child
+from edgewise.policies.literals import feature, payload_problems
+from edgewise.policies.policy import Action
+from edgewise.policies.table import Table
+from edgewise.policies.values import a_table, label
+from edgewise.types import Condition
+
+MOST_ACTIONS = 2000
+MOST_FEATURES = 100
+
+_action_id = label(128)
+_feature_name = label(64)
+
+
+def read_actions(file: Table) -> tuple[Action, ...]:
+    """The `[[actions]]` of a policy file; what is wrong with them is added to the file's problems."""
+    tables = file.tables("actions", required=True)
+    if "actions" in file.entries and not 1 <= len(tables) <= MOST_ACTIONS:
+        file.refuse("actions", f"found {len(tables)} actions, expected 1 to {MOST_ACTIONS}")
+    actions = tuple(_read_action(table) for table in tables[:MOST_ACTIONS])
+    ids = ((action.id, child(table.path, "id")) for action, table in zip(actions, tables, strict=False) if action.id)
+    file.problems.extend(repeated(ids))
+    return actions
+
+
+def _read_action(table: Table) -> Action:
+    action = Action(
+        id=table.take("id", _action_id, "", required=True),
+        features=table.table("features").take_all(_feature_name, feature, most=MOST_FEATURES),
+        payload=_read_payload(table),
+        when=_read_condition(table),
+    )
+    table.refuse_unknown_keys()
+    return action
+
+
+def _read_payload(table: Table) -> Mapping[str, Any]:
+    payload = table.table("payload")
+    table.problems.extend(payload_problems(payload.entries, payload.path))
+    return payload.entries
+
+
+def _read_condition(table: Table) -> Condition | None:
+    condition = table.take("when", a_table, None)
+    if condition is not None:
+        table.problems.extend(problems_in(condition, child(table.path, "when")))
+    return condition

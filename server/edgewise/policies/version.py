@@ -1,0 +1,83 @@
+"""Policy versions: the canonical bytes of a policy, the digest that names them, and the version made ready to decide."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from edgewise.errors import PolicyError, Problem
+from edgewise.policies.policy import Policy
+from edgewise.policies.targeting import CompiledCondition, compile_condition
+from edgewise.types import Attributes, Digest
+
+
+def encode_policy(policy: Policy) -> bytes:
+    """The policy as msgpack with sorted keys: the same bytes for whatever files say the same."""
+    return msgspec.msgpack.encode(policy, order="sorted")
+
+
+def decode_policy(blob: bytes) -> Policy:
+    """The policy in these bytes.
+
+    Raises:
+        PolicyError: the bytes are not a policy.
+    """
+    try:
+        return msgspec.msgpack.decode(blob, type=Policy)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        where = f"policy version {version_of(blob).hex()}"
+        raise PolicyError([Problem(where, f"found {len(blob)} bytes, expected a policy: {error}")]) from error
+
+
+def version_of(blob: bytes) -> Digest:
+    """The eight bytes that name a version; people see them as 16 hexadecimal digits."""
+    return hashlib.blake2b(blob, digest_size=8).digest()
+
+
+class CompiledPolicy:
+    """One policy version, made ready to decide with: built once, asked in every decision.
+
+    Actions are named by their position in the policy, here as in the log: `index` leads from an action's id to it,
+    `payloads` are in its order, `baseline` holds such positions. `conditions` has only the actions that have one.
+    """
+
+    __slots__ = ("_positions", "baseline", "conditions", "index", "payloads", "policy", "version")
+
+    def __init__(self, policy: Policy, version: Digest | None = None) -> None:
+        """`version` is for a policy that was read from a blob: an older Edgewise may have encoded it differently."""
+        self.policy = policy
+        self.version = version_of(encode_policy(policy)) if version is None else version
+        self.index: Mapping[str, int] = {action.id: position for position, action in enumerate(policy.actions)}
+        self.baseline = tuple(self.index[action_id] for action_id in policy.baseline)
+        self.payloads: tuple[Mapping[str, Any], ...] = tuple(action.payload for action in policy.actions)
+        self.conditions: tuple[tuple[int, CompiledCondition], ...] = tuple(
+            (position, compile_condition(action.when))
+            for position, action in enumerate(policy.actions)
+            if action.when is not None
+        )
+        self._positions = range(len(policy.actions))
+
+    @classmethod
+    def from_blob(cls, blob: bytes) -> CompiledPolicy:
+        """The version whose bytes these are.
+
+        Raises:
+            PolicyError: the bytes are not a policy.
+        """
+        return cls(decode_policy(blob), version_of(blob))
+
+    def eligible(self, attributes: Attributes, exclude: Collection[str] = ()) -> tuple[int, ...] | None:
+        """The positions of the actions that may be shown, in their order; None when all may.
+
+        `exclude` holds ids of actions that the caller does not want, be they of the baseline; unknown ids are ignored.
+        Never raises, whatever the attributes are.
+        """
+        refused = {position for position, holds in self.conditions if not holds(attributes)}
+        if exclude:
+            refused.update(self.index[action_id] for action_id in exclude if action_id in self.index)
+        if not refused:
+            return None
+        return tuple(position for position in self._positions if position not in refused)
