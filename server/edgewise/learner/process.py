@@ -1,0 +1,136 @@
+"""The learner's process: reads every policy's log and lets each policy's learner take it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from contextlib import suppress
+
+from edgewise.errors import EdgewiseError, Fenced, SettingsError, StoreError
+from edgewise.learner.policy_learner import PolicyLearner
+from edgewise.registry import decode_sites
+from edgewise.settings import Settings
+from edgewise.store import Page, Store
+from edgewise.types import PolicyRef
+
+log = logging.getLogger(__name__)
+
+READ_EVERY = 0.1
+"""Seconds between two looks at quiet logs."""
+
+MAINTAIN_EVERY = 10.0
+"""Seconds between two looks at the logs' bounds."""
+
+STAND_BY = 30.0
+"""Seconds that a learner stays away from a policy that another learner has taken over."""
+
+_COUNT = 500
+
+
+class Learner:
+    """Learns every policy of every site in the store."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._learners: dict[PolicyRef, PolicyLearner] = {}
+        self._standing_by: dict[PolicyRef, float] = {}
+        self._complaints: dict[PolicyRef | None, str] = {}
+        self._maintained_at = time.monotonic()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Learn until told to stop; what was learned by then is published."""
+        while not stop.is_set():
+            busy = False
+            try:
+                busy = await self._turn()
+                self._complaints.pop(None, None)
+            except StoreError as error:
+                self._complain(None, error)
+            if not busy:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), READ_EVERY)
+        for ref, learner in self._learners.items():
+            try:
+                await learner.publish()
+            except StoreError as error:
+                self._complain(ref, error)
+
+    async def _turn(self) -> bool:
+        """One look at every log; whether there may be more to read at once."""
+        await self._look_at_sites()
+        active = {ref: learner for ref, learner in self._learners.items() if self._is_ours(ref)}
+        if not active:
+            return False
+        pages = await self._store.log.read({ref: learner.read_from for ref, learner in active.items()}, _COUNT)
+        maintain = time.monotonic() - self._maintained_at >= MAINTAIN_EVERY
+        if maintain:
+            self._maintained_at = time.monotonic()
+        busy = [await self._learn(learner, pages[ref], maintain) for ref, learner in active.items()]
+        return any(busy)
+
+    async def _learn(self, learner: PolicyLearner, page: Page, maintain: bool) -> bool:
+        try:
+            busy = await learner.take(page)
+            await learner.publish_if_due()
+            if maintain:
+                await learner.keep_within_bounds()
+        except Fenced as fence:
+            log.error("%s; this learner stands by for %.0f s", fence, STAND_BY)
+            self._standing_by[learner.ref] = time.monotonic() + STAND_BY
+            return False
+        except EdgewiseError as error:
+            self._complain(learner.ref, error)
+            return False
+        self._complaints.pop(learner.ref, None)
+        return busy
+
+    def _is_ours(self, ref: PolicyRef) -> bool:
+        """False while another learner has the policy. Afterwards it is taken over: two learners are a mistake."""
+        until = self._standing_by.get(ref)
+        if until is None:
+            return True
+        if time.monotonic() < until:
+            return False
+        del self._standing_by[ref]
+        self._learners[ref] = self._learner(ref)
+        return True
+
+    async def _look_at_sites(self) -> None:
+        packed = await self._store.registry.sites()
+        if packed is None:
+            return
+        refs = {PolicyRef(site.name, placement) for site in decode_sites(packed) for placement in site.placements}
+        self._learners = {ref: learner for ref, learner in self._learners.items() if ref in refs}
+        for ref in sorted(refs - self._learners.keys()):
+            self._learners[ref] = self._learner(ref)
+
+    def _learner(self, ref: PolicyRef) -> PolicyLearner:
+        return PolicyLearner(self._store, ref, self._settings.retention, self._settings.log_bytes)
+
+    def _complain(self, ref: PolicyRef | None, error: EdgewiseError) -> None:
+        if self._complaints.get(ref) != str(error):
+            log.error("learning waits: %s", error)
+        self._complaints[ref] = str(error)
+
+
+async def run(settings: Settings) -> None:
+    """Learn from the store at `settings.redis` until SIGTERM or SIGINT.
+
+    Raises:
+        SettingsError: no store is named.
+        StoreUnavailable: it does not answer at the start; later it is waited for.
+    """
+    if settings.redis is None:
+        raise SettingsError("the learner needs the URL of a store, found none; expected --redis URL or EDGEWISE_REDIS")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    store = await Store.connect(settings.redis)
+    try:
+        await Learner(store, settings).run(stop)
+    finally:
+        await store.close()

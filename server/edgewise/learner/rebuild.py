@@ -1,0 +1,68 @@
+"""The model again, from the log: the proof that what is published is a fold of what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import NamedTuple
+
+from edgewise.errors import StoreError
+from edgewise.learner.folding import Folding, first_to_read
+from edgewise.store import Checkpoint, Store
+from edgewise.types import PolicyRef, StreamId
+
+_COUNT = 1000
+
+
+class Rebuilt(NamedTuple):
+    """What came out. `published` is the sha256 of the published model at the same position, None if there is none."""
+
+    sha256: str
+    position: StreamId
+    learned: int
+    published: str | None
+
+    @property
+    def equal(self) -> bool:
+        return self.sha256 == self.published
+
+
+async def rebuild(store: Store, ref: PolicyRef, progress: Callable[[float], None] = lambda _: None) -> Rebuilt:
+    """Fold the retained log in one go, from its oldest base, up to where the published model stands.
+
+    Writes nothing. `progress` is told the share that is done, from 0 to 1.
+
+    Raises:
+        StoreError: the store does not answer, knows no such policy, or trimmed the log meanwhile.
+    """
+    where = f"policy {ref.site}/{ref.placement}"
+    live = await store.checkpoints.read(ref)
+    current = (await store.versions.current([ref])).get(ref)
+    end = live.position if live is not None else await store.log.last_id(ref)
+    if current is None or end is None:
+        raise StoreError(f"{where}: the store has no log of it, so there is nothing to rebuild")
+    version, since = (current.version, current.id) if live is None else (live.policy_version, live.shape_since)
+    base = await _oldest_base(store, ref, since)
+    folding = Folding(store, ref)
+    fold = await folding.begin(version, since, base)
+    start = first_to_read(base)
+    first: StreamId | None = None
+    while fold.position < end:
+        page = (await store.log.read({ref: start}, _COUNT))[ref]
+        if not page.entries or (first is not None and page.entries[0][0] != start):
+            raise StoreError(f"{where}: the log was trimmed while it was read; try again")
+        entries = [(id, data) for id, data in page.entries if fold.position < id <= end]
+        first = first or page.entries[0][0]
+        await folding.advance(fold, entries)
+        start = fold.position
+        progress((fold.position.ms - first.ms) / max(1, end.ms - first.ms))
+    published = None if live is None else sha256(live.model).hexdigest()
+    return Rebuilt(sha256(fold.serialize()).hexdigest(), fold.position, fold.statistics.learned, published)
+
+
+async def _oldest_base(store: Store, ref: PolicyRef, since: StreamId) -> Checkpoint | None:
+    for position in await store.checkpoints.bases(ref):
+        base = await store.checkpoints.read_base(ref, position)
+        if base is not None and base.shape_since == since:
+            return base
+    return None

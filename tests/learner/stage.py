@@ -1,0 +1,80 @@
+"""A policy on stage: published in a real store, with visitors who decide and do things."""
+
+from __future__ import annotations
+
+import os
+
+from edgewise.bandit.shape import shape_of
+from edgewise.entries import Decision, Outcome, SlotChoice, Version, encode
+from edgewise.learner.policy_learner import PolicyLearner
+from edgewise.policies.policy import Action, Explore, Policy, Reward
+from edgewise.policies.version import encode_policy, version_of
+from edgewise.registry import SiteEntry, encode_sites
+from edgewise.store import Checkpoint, Store
+from edgewise.types import DecisionKey, Digest, Milliseconds, PolicyRef
+
+DAY: Milliseconds = 24 * 3600 * 1000
+REF = PolicyRef("shop", "hero")
+POLICY = Policy(
+    "hero",
+    (Action("plain"), Action("deal", {"discount": 10})),
+    ("plain",),
+    explore=Explore("squarecb"),
+    reward=Reward(window=20, impression_within=20),
+)
+
+
+class Stage:
+    """One policy in a store."""
+
+    def __init__(self, store: Store, policy: Policy = POLICY, ref: PolicyRef = REF) -> None:
+        self.store = store
+        self.policy = policy
+        self.ref = ref
+
+    @property
+    def version(self) -> Digest:
+        return version_of(encode_policy(self.policy))
+
+    async def publish(self, policy: Policy | None = None) -> None:
+        self.policy = policy or self.policy
+        blob, shape = encode_policy(self.policy), shape_of(self.policy).digest
+        entry = encode(Version(self.version, shape))
+        await self.store.versions.publish(self.ref, self.version, shape, blob, entry)
+        site = SiteEntry(self.ref.site, self.ref.site, (), (self.ref.placement,))
+        await self.store.registry.publish_sites(encode_sites([site]))
+
+    async def decide(self, context: str = "shared |x age=young", chosen: int = 0) -> DecisionKey:
+        key = os.urandom(12)
+        slots = (SlotChoice(chosen, [0.5, 0.5]),)
+        decision = Decision(key, self.version, 0, "policy", (b"visitor1",), context, None, slots)
+        await self.store.log.append(self.ref, encode(decision))
+        return key
+
+    async def tell(self, key: DecisionKey, name: str = "$impression", value: float | None = None) -> None:
+        outcome = Outcome(key, 0, name, value, 0, os.urandom(8))
+        await self.store.log.append(self.ref, encode(outcome))
+
+    async def visit(self, count: int = 1) -> None:
+        """Decisions that are seen, and clicked every other time."""
+        for number in range(count):
+            key = await self.decide(chosen=number % 2)
+            await self.tell(key, "$click" if number % 3 else "$impression")
+
+
+def learner(store: Store, retention: Milliseconds = 30 * DAY, log_bytes: int = 1 << 28) -> PolicyLearner:
+    return PolicyLearner(store, REF, retention, log_bytes)
+
+
+async def read(store: Store, one: PolicyLearner, count: int = 500) -> bool:
+    """One look at the log."""
+    return await one.take((await store.log.read({one.ref: one.read_from}, count))[one.ref])
+
+
+async def settle(store: Store, one: PolicyLearner) -> Checkpoint:
+    """Read until nothing is open any more, and publish."""
+    while await read(store, one) or one.fold is None or one.fold.open_decisions:
+        pass
+    checkpoint = await one.publish()
+    assert checkpoint is not None
+    return checkpoint
