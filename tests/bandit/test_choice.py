@@ -1,0 +1,107 @@
+"""What is returned as a propensity is the probability with which the action is shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+
+from edgewise.bandit.choice import choose
+from edgewise.bandit.exploration import draw, with_floor
+from edgewise.bandit.model import ActionExamples, LearningModel, ScoringModel
+from edgewise.bandit.shape import Shape, shape_of
+from edgewise.policies.policy import Action, Algorithm, Explore, Policy
+
+ACTIONS = tuple(Action(f"action {n}", {"size": n}) for n in range(6))
+CONTEXT = "shared |d type=mobile"
+FLOOR = 0.06
+
+
+def shape(algorithm: Algorithm = "squarecb", slots: int = 1) -> Shape:
+    return shape_of(Policy("hero", ACTIONS, ("action 0",), slots=slots, explore=Explore(algorithm)))
+
+
+def trained(algorithm: Algorithm, actions: ActionExamples, slots: int = 1) -> ScoringModel:
+    """A model that has seen action 3 pay most often."""
+    model, random = LearningModel(shape(algorithm, slots)), Random(7)
+    for _ in range(400):
+        chosen = random.randrange(len(ACTIONS))
+        paid = random.random() < (0.6 if chosen == 3 else 0.3)
+        model.learn(CONTEXT, actions, range(len(ACTIONS)), chosen, cost=-float(paid))
+    return ScoringModel(shape(algorithm, slots), model.serialize())
+
+
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
+def test_the_shares_shown_match_the_propensities(algorithm: Algorithm) -> None:
+    actions, random = ActionExamples(shape(algorithm), ACTIONS), Random(1)
+    model, eligible = trained(algorithm, actions), (0, 2, 3, 5)
+    shown: Counter[int] = Counter()
+    propensities: tuple[float, ...] = ()
+    for _ in range(6000):
+        (slot,) = choose(model, actions, CONTEXT, eligible, 1, row=False, floor=FLOOR, key=random.randbytes(12))
+        shown[slot.chosen] += 1
+        propensities = tuple(slot.propensities)
+    assert set(shown) <= set(eligible)
+    assert sum(propensities) == pytest.approx(1.0, abs=1e-9)
+    assert min(propensities) >= FLOOR / len(eligible) - 1e-9
+    expected = [6000 * propensity for propensity in propensities]
+    assert chisquare([shown[action] for action in eligible], expected).pvalue > 0.001
+
+
+def test_each_slot_of_a_row_is_drawn_with_its_own_propensities_and_nothing_twice() -> None:
+    actions, random = ActionExamples(shape(slots=3), ACTIONS), Random(2)
+    model = trained("squarecb", actions, slots=3)
+    second: Counter[int] = Counter()
+    expected: Counter[int] = Counter()
+    for _ in range(4000):
+        row = choose(model, actions, CONTEXT, (0, 2, 3), 3, row=True, floor=FLOOR, key=random.randbytes(12))
+        assert sorted(slot.chosen for slot in row) == [0, 2, 3]
+        assert [len(slot.propensities) for slot in row] == [3, 2, 1]
+        second[row[1].chosen] += 1
+        left = [action for action in (0, 2, 3) if action != row[0].chosen]
+        for action, propensity in zip(left, row[1].propensities, strict=True):
+            expected[action] += propensity  # type: ignore[assignment]  # a Counter of floats
+    assert chisquare([second[n] for n in (0, 2, 3)], [expected[n] for n in (0, 2, 3)]).pvalue > 0.001
+
+
+def test_the_same_decision_draws_the_same_action() -> None:
+    actions = ActionExamples(shape(), ACTIONS)
+    model = trained("squarecb", actions)
+    key = Random(3).randbytes(12)
+    drawn = {choose(model, actions, CONTEXT, range(6), 1, row=False, floor=0.5, key=key)[0].chosen for _ in range(20)}
+    assert len(drawn) == 1
+
+
+def test_before_the_first_model_every_eligible_action_is_equally_likely() -> None:
+    actions = ActionExamples(shape(), ACTIONS)
+    (slot,) = choose(None, actions, CONTEXT, (1, 4), 1, row=False, floor=FLOOR, key=b"k" * 12)
+    assert list(slot.propensities) == [0.5, 0.5]
+
+
+def test_a_row_has_as_many_slots_as_there_are_actions() -> None:
+    actions = ActionExamples(shape(slots=4), ACTIONS)
+    assert len(choose(None, actions, CONTEXT, (1, 4), 4, row=True, floor=FLOOR, key=b"k" * 12)) == 2
+
+
+probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=30).filter(lambda q: sum(q) > 1e-3)
+
+
+@given(probabilities, st.floats(1e-6, 1))
+def test_the_floor_holds_for_whatever_exploration_gives(q: list[float], floor: float) -> None:
+    propensities = with_floor(q, floor)
+    assert sum(propensities) == pytest.approx(1)
+    assert min(propensities) >= floor / len(q) * (1 - 1e-9)
+
+
+@given(probabilities, st.floats(0, 1, exclude_max=True))
+@settings(max_examples=300)
+def test_a_point_falls_on_an_action_that_has_a_share_there(q: list[float], point: float) -> None:
+    propensities = with_floor(q, 0.1)
+    position = draw(propensities, point)
+    before = sum(propensities[:position])
+    assert before - 1e-9 <= point <= before + propensities[position] + 1e-9

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgewise.bandit.features import LETTERS, MAX_LINE, action_line, context_line, slot_line
+from edgewise.policies.policy import NAMESPACES, Action
+
+scalars = st.one_of(
+    st.text(max_size=40),
+    st.text(alphabet="ab|: %=\n\t.", max_size=8),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.none(),
+)
+names = st.one_of(st.text(max_size=20), st.text(alphabet="ab|:= .\n", max_size=6))
+trees = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3))
+contexts = st.dictionaries(st.sampled_from(NAMESPACES), st.dictionaries(names, trees, max_size=4))
+
+
+def tokens(line: str) -> dict[str, list[str]]:
+    """The tokens of a line by the letter of their namespace."""
+    return {part[0]: part[2:].split(" ") for part in line.split(" |")[1:]}
+
+
+def test_a_context_is_one_line_with_a_letter_for_each_namespace() -> None:
+    context = {
+        "page": {"type": "home", "url": "https://shop.example/?secret=1"},
+        "device": {"type": "mobile"},
+        "data": {"basket": {"value": 30, "empty": False}, "tags": ["new", "sale"]},
+    }
+    assert context_line(context) == (
+        "shared |p type=home |d type=mobile |x basket.value=%h9 basket.empty=%false tags=new tags=sale"
+    )
+
+
+def test_only_the_namespaces_that_a_policy_uses_are_features() -> None:
+    assert (
+        context_line({"page": {"type": "home"}, "device": {"type": "mobile"}}, ("device",)) == "shared |d type=mobile"
+    )
+
+
+def test_namespaces_never_collide() -> None:
+    assert len(set(LETTERS.values())) == len(LETTERS)
+    assert all(len(letter) == 1 for letter in LETTERS.values())
+    assert set(NAMESPACES) < set(LETTERS)
+
+
+@given(contexts)
+def test_no_value_breaks_out_of_its_token_its_namespace_or_its_line(context: dict[str, dict[str, Any]]) -> None:
+    line = context_line(context)
+    line.encode()
+    assert len(line) <= MAX_LINE
+    assert re.fullmatch(r"shared( \|[a-z]( [^\s|:=]*=[^\s|:]*)+)*", line, re.ASCII), line
+    letters = [part[0] for part in line.split(" |")[1:]]
+    assert letters == [LETTERS[name] for name in NAMESPACES if LETTERS[name] in letters]
+
+
+@given(names, names, scalars, scalars)
+def test_different_features_have_different_tokens(one: str, other: str, first: Any, second: Any) -> None:
+    def line(name: str, value: Any) -> str:
+        return context_line({"data": {name: value}})
+
+    same_text = (one, first) == (other, second) and type(first) is type(second)
+    if isinstance(first, str | bool) and isinstance(second, str | bool) and not same_text:
+        not_features = {"url", "title", "id"}
+        if one not in not_features and other not in not_features:
+            assert line(one, first) != line(other, second)
+
+
+@given(st.floats(), st.floats())
+def test_a_number_is_a_bucket_and_larger_numbers_never_have_a_smaller_one(one: float, other: float) -> None:
+    low, high = sorted((one, other)) if one == one and other == other else (0.0, 0.0)
+    assert _order(low) <= _order(high)
+
+
+def _order(number: float) -> tuple[int, float]:
+    """Where a number's bucket stands among the buckets."""
+    bucket = tokens(context_line({"data": {"n": number}}))["x"][0].removeprefix("n=")
+    kind, size = bucket[1], int(bucket[2:])
+    if kind == "n":
+        # The exact integers lie among the half-octaves; compare by value.
+        return (1, float(size))
+    return (1, 2.0 ** (size / 2)) if kind == "h" else (1, -(2.0 ** ((size + 1) / 2)))
+
+
+def test_what_is_not_a_feature_is_left_out() -> None:
+    assert context_line({"data": {"nothing": None, "nan": float("nan"), "object": {}}, "visitor": {}}) == "shared"
+
+
+def test_an_action_is_its_id_and_its_features() -> None:
+    action = Action("student deal", {"tone": "young", "discount": 10, "id": "spoof"})
+    assert action_line(action) == "|a id=student%20deal f.tone=young f.discount=%n10"
+
+
+def test_only_a_row_has_a_slot_feature() -> None:
+    assert slot_line("shared |p type=home", 2, slots=1) == "shared |p type=home"
+    assert slot_line("shared |p type=home", 2, slots=4) == "shared |p type=home |s slot=2"

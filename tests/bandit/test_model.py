@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from edgewise.bandit.model import ActionExamples, LearningModel, ScoringModel
+from edgewise.bandit.shape import shape_of
+from edgewise.policies.policy import Action, Algorithm, Explore, Features, Policy, Reward
+
+POLICY = Policy("hero", (Action("plain"), Action("deal", {"discount": 10})), ("plain",))
+
+
+def contexts(count: int) -> list[str]:
+    return [f"shared |d type={('mobile', 'desktop')[n % 2]} |x n=%n{n % 7}" for n in range(count)]
+
+
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
+def test_saving_and_going_on_is_byte_equal_to_never_having_stopped(algorithm: Algorithm) -> None:
+    shape = shape_of(replace(POLICY, explore=Explore(algorithm)))
+    actions = ActionExamples(shape, POLICY.actions)
+    whole, stopped = LearningModel(shape), LearningModel(shape)
+    for n, context in enumerate(contexts(60)):
+        for model in (whole, stopped):
+            model.learn(context, actions, range(2), n % 2, cost=-float(n % 3 == 0))
+        stopped = LearningModel(shape, stopped.serialize()) if n % 20 == 7 else stopped
+    assert whole.serialize() == stopped.serialize()
+
+
+def test_scoring_leaves_no_trace_in_the_parsed_actions() -> None:
+    shape = shape_of(POLICY)
+    used, fresh = ActionExamples(shape, POLICY.actions), ActionExamples(shape, POLICY.actions)
+    one, other = LearningModel(shape), LearningModel(shape)
+    for n, context in enumerate(contexts(30)):
+        ScoringModel(shape, one.serialize()).probabilities(context, used, range(2))
+        one.learn(context, used, range(2), n % 2, cost=-1.0)
+        other.learn(context, fresh, range(2), n % 2, cost=-1.0)
+    assert one.serialize() == other.serialize()
+
+
+def test_what_paid_becomes_likely_where_it_paid() -> None:
+    shape = shape_of(POLICY)
+    actions, learned = ActionExamples(shape, POLICY.actions), LearningModel(shape)
+    for n in range(600):
+        device, chosen = ("mobile", "desktop")[n % 2], n // 2 % 2
+        paid = (device == "mobile") == (chosen == 1)
+        learned.learn(f"shared |d type={device}", actions, range(2), chosen, cost=-float(paid))
+    model = ScoringModel(shape, learned.serialize())
+    assert model.probabilities("shared |d type=mobile", actions, range(2))[1] > 0.9
+    assert model.probabilities("shared |d type=desktop", actions, range(2))[0] > 0.9
+
+
+def test_edits_that_keep_the_model() -> None:
+    shape = shape_of(POLICY)
+    assert shape_of(replace(POLICY, actions=(Action("other"),), baseline=("other",))) == shape
+    assert shape_of(replace(POLICY, reward=Reward(window=1, default=0.5))) == shape
+    assert shape_of(replace(POLICY, explore=Explore(floor=0.5, mode="frozen"), control_share=0.5)) == shape
+
+
+def test_edits_that_fold_it_anew() -> None:
+    shape = shape_of(POLICY)
+    assert shape_of(replace(POLICY, explore=Explore("epsilon"))).digest != shape.digest
+    assert shape_of(replace(POLICY, features=Features(("device",)))).digest != shape.digest
+    assert shape_of(replace(POLICY, slots=2)).digest != shape.digest
