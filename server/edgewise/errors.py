@@ -9,6 +9,7 @@ EdgewiseError
 │   └── Fenced             another learner owns this policy now
 ├── DataFolderLocked       another supervisor runs on this data folder
 ├── EntryError             a log entry's bytes are not an entry
+├── ProfileError           a profile's bytes are not a profile
 └── RequestError           an HTTP request is wrong; carries code, status and details
 
 Every message says what was found, what was expected, and where.
@@ -67,6 +68,10 @@ class DataFolderLocked(EdgewiseError):
 
 class EntryError(EdgewiseError):
     """The bytes of a log entry are not an entry that this version knows."""
+
+
+class ProfileError(EdgewiseError):
+    """The bytes of a profile are not a profile that this version knows."""
 
 
 class RequestError(EdgewiseError):

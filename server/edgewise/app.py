@@ -1,0 +1,96 @@
+"""The assembled app: what a web worker runs. Start here to see how a decision is made.
+
+browser ── POST /v1/decide ─▶ http/decide ─▶ serving/decider ─▶ policies (who may see what), bandit (what to draw)
+                                                   └─▶ store: the visitor's profile, and the policy's log
+browser ── POST /v1/batch ──▶ http/batch ──▶ serving/recorder ─▶ store: the policies' logs, the visitors' profiles
+the learner folds each log into a model ──▶ store ──▶ serving/follower ─▶ the next decision
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import get_args
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Route
+
+from edgewise.errors import SettingsError
+from edgewise.http import metrics
+from edgewise.http.auth import Gate
+from edgewise.http.batch import Batch, Single
+from edgewise.http.decide import Decide
+from edgewise.http.door import Door, Preflight, answer_http_error
+from edgewise.http.health import Health, Readiness
+from edgewise.http.metrics import Metrics
+from edgewise.http.openapi import OpenApi
+from edgewise.http.policies import Policies
+from edgewise.serving.decider import Decider
+from edgewise.serving.decision_id import KEY_BYTES, DecisionIds
+from edgewise.serving.follower import Follower
+from edgewise.serving.recorder import Recorder
+from edgewise.settings import Settings
+from edgewise.store import Store
+from edgewise.visitors.message import Kind
+
+_SHORT: dict[Kind, str] = {"track": "t", "page": "p", "identify": "i", "alias": "a", "screen": "s", "group": "g"}
+"""Segment's browser and mobile libraries call by these names."""
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The app of one web worker. It connects to the store when it starts, and fails to start where there is none.
+
+    Raises:
+        SettingsError: there is no store's URL or no secret key in the settings; the supervisor sees to both.
+    """
+    url, secret_key = settings.redis, settings.secret_key
+    if url is None or secret_key is None:
+        missing = "redis" if url is None else "secret_key"
+        raise SettingsError(f"settings: found no {missing}, expected one, as `edgewise serve` hands it to its workers")
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        budget = settings.decide_budget / 1000
+        store = await Store.connect(url, patience=budget)
+        follower = Follower(store, metrics.model_loaded)
+        try:
+            await follower.start()
+            ids = DecisionIds(_ring(await store.registry.decision_keys(os.urandom(KEY_BYTES))))
+            gate = Gate(follower, secret_key)
+            decider = Decider(store, ids, budget)
+            recorder = Recorder(store, ids, follower.find)
+            app.router.routes[:] = [
+                *_browser_routes(gate, decider, recorder, settings.max_body),
+                Route("/v1/policies", policies := Policies(gate, store, follower), methods=["GET"]),
+                Route("/v1/policies/{placement}", policies, methods=["GET"]),
+                Route("/healthz", Health(gate), methods=["GET"]),
+                Route("/readyz", Readiness(gate, store, follower), methods=["GET"]),
+                Route("/metrics", Metrics(gate, follower), methods=["GET"]),
+                Route("/openapi.json", OpenApi(gate), methods=["GET"]),
+            ]
+            yield
+        finally:
+            await follower.stop()
+            await store.close()
+
+    app = Starlette(lifespan=lifespan, exception_handlers={HTTPException: answer_http_error})
+    app.router.redirect_slashes = False
+    return app
+
+
+def _browser_routes(gate: Gate, decider: Decider, recorder: Recorder, limit: int) -> list[BaseRoute]:
+    """What pages call. The first is asked for by far the most."""
+    doors: dict[str, Door] = {"decide": Decide(gate, decider, limit), "batch": Batch(gate, recorder, limit)}
+    doors["b"] = doors["batch"]
+    for kind in get_args(Kind):
+        doors[kind] = doors[_SHORT[kind]] = Single(gate, recorder, limit, kind)
+    posts = [Route(f"/v1/{name}", door, methods=["POST"]) for name, door in doors.items()]
+    preflight = Preflight(gate)
+    return [*posts, *(Route(f"/v1/{name}", preflight, methods=["OPTIONS"]) for name in doors)]
+
+
+def _ring(keys: bytes) -> list[bytes]:
+    """The ring is its keys, one after the other, the one to sign with first."""
+    return [keys[start : start + KEY_BYTES] for start in range(0, len(keys), KEY_BYTES)]

@@ -1,0 +1,154 @@
+"""The context of a request as attributes: what conditions and features are read from."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+from zoneinfo import ZoneInfo
+
+from edgewise.errors import Problem, RequestError
+from edgewise.http.bodies import ContextBody, PageBody
+
+MAX_DEPTH = 8
+MAX_VALUES = 256
+MAX_TEXT = 1024
+
+_CAMPAIGN = {"utm_source": "source", "utm_medium": "medium", "utm_campaign": "campaign"}
+_PARTS = ("night", "morning", "afternoon", "evening")
+_EMPTY = ContextBody()
+
+
+def attributes_of(
+    context: ContextBody | None, user_agent: bytes | None = None, now: datetime | None = None
+) -> dict[str, Any]:
+    """The attributes, by namespace: page, device, locale, time and data; what is not known is left out.
+
+    `user_agent` is the visitor's: it tells the device where the context does not. `now` is when it is asked; by default
+    it is now.
+
+    Raises:
+        RequestError: 400, `context.data` is too large or holds something other than JSON does.
+    """
+    context = context or _EMPTY
+    attributes: dict[str, Any] = {}
+    if context.device is not None and context.device.type:
+        attributes["device"] = {"type": context.device.type}
+    elif user_agent:
+        attributes["device"] = {"type": _device_type(user_agent)}
+    if context.page is not None:
+        attributes["page"] = _page(context.page)
+    if context.locale:
+        attributes["locale"] = _locale(context.locale)
+    if context.timezone and (zone := _zone(context.timezone)) is not None:
+        attributes["time"] = _time((now or datetime.now(UTC)).astimezone(zone))
+    if context.data:
+        _Bounds().check(context.data, "context.data", 1)
+        attributes["data"] = context.data
+    return attributes
+
+
+def _page(page: PageBody) -> dict[str, str]:
+    attributes = dict(_url(page.url)) if page.url else {}
+    if page.path:
+        attributes["path"] = page.path
+    if page.type:
+        attributes["type"] = page.type
+    if page.referrer and (host := _host(page.referrer)):
+        attributes["referrer"] = host
+    return attributes
+
+
+@lru_cache(maxsize=1024)
+def _url(url: str) -> Mapping[str, str]:
+    """What a page's address tells: itself, its path and its campaign. One that cannot be read tells only itself."""
+    try:
+        parts = urlsplit(url)
+        query = parse_qsl(parts.query, max_num_fields=100) if "utm_" in parts.query else []
+    except ValueError:
+        return {"url": url}
+    campaign = {_CAMPAIGN[name]: value for name, value in query if name in _CAMPAIGN}
+    return {"url": url, "path": parts.path or "/", **campaign}
+
+
+@lru_cache(maxsize=1024)
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _device_type(user_agent: bytes) -> str:
+    """Tablets that run Android say so without saying Mobile; those of Apple since 2019 say that they are a Mac."""
+    text = user_agent.lower()
+    if re.search(rb"bot\b|crawl|spider|slurp|headless", text):
+        return "bot"
+    if re.search(rb"ipad|tablet|kindle|silk|android(?!.*mobile)", text):
+        return "tablet"
+    return "mobile" if re.search(rb"mobi|iphone|ipod|android", text) else "desktop"
+
+
+@lru_cache(maxsize=1024)
+def _locale(tag: str) -> Mapping[str, str]:
+    """Language and region of a tag such as `de-DE`, `zh-Hant-TW` or `en_US`."""
+    language, *others = tag.replace("_", "-").split("-")
+    region = next((part.upper() for part in others if re.fullmatch(r"[A-Za-z]{2}|[0-9]{3}", part)), None)
+    return {"language": language.lower()} if region is None else {"language": language.lower(), "region": region}
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo | None:
+    """The zone of this name; None where there is none: a visitor's odd clock is no reason to show them nothing."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return None
+
+
+def _time(now: datetime) -> dict[str, str | int]:
+    return {"hour": now.hour, "weekday": now.isoweekday(), "part": _PARTS[now.hour // 6]}
+
+
+class _Bounds:
+    """Refuses what is larger or odder than a context needs: it is scored and kept in the log."""
+
+    def __init__(self) -> None:
+        self._values = 0
+
+    def check(self, value: Any, path: str, depth: int) -> None:
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise _refused("context.data", f"found more than {MAX_VALUES} values")
+        if isinstance(value, str):
+            self._text(value, path)
+        elif isinstance(value, dict | list):
+            if depth > MAX_DEPTH:
+                raise _refused(path, f"found it nested deeper than {MAX_DEPTH}")
+            for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+                if isinstance(name, str):
+                    self._text(name, path)
+                self.check(item, f"{path}.{name}", depth + 1)
+        elif isinstance(value, int):
+            if not -(1 << 63) <= value < 1 << 64:
+                raise _refused(path, "found an integer beyond 64 bits")
+        elif isinstance(value, float):
+            if not math.isfinite(value):
+                raise _refused(path, f"found {value}, expected a finite number")
+        elif value is not None:
+            raise _refused(path, f"found {type(value).__name__}, expected what JSON can hold")
+
+    def _text(self, text: str, path: str) -> None:
+        if len(text) > MAX_TEXT:
+            raise _refused(path, f"found a text of {len(text)} characters, expected at most {MAX_TEXT}")
+        if "\0" in text:
+            raise _refused(path, "found a NUL in a text")
+
+
+def _refused(path: str, message: str) -> RequestError:
+    return RequestError(400, "invalid_request", f"{path}: {message}", [Problem(path, message)])

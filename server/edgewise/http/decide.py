@@ -1,0 +1,62 @@
+"""`POST /v1/decide`: what to show to a visitor, in each placement that is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+
+from edgewise.http import metrics
+from edgewise.http.answers import DecideAnswer, DecisionAnswer, SlotAnswer
+from edgewise.http.auth import Gate
+from edgewise.http.bodies import DecideBody, Reader
+from edgewise.http.context import attributes_of
+from edgewise.http.door import Call, Door
+from edgewise.serving.decider import Asked, Decided, Decider, Visitor
+
+
+class Decide(Door):
+    """Parses, lets the decider decide, answers. `limit` is the most bytes that a body may have."""
+
+    def __init__(self, gate: Gate, decider: Decider, limit: int) -> None:
+        super().__init__(gate)
+        self._decider = decider
+        self._limit = limit
+        self._clock = asyncio.get_running_loop().time
+
+    async def open(self, call: Call) -> None:
+        started = self._clock()
+        body = _reader.read(*await call.body(self._limit))
+        caller = self.gate.admit(call.headers, body.write_key)
+        # A server's own User-Agent says nothing of the visitor's device.
+        user_agent = None if caller.trusted else call.headers.get(b"user-agent")
+        decided = await self._decider.decide(
+            caller.site,
+            Visitor(body.anonymous_id or None, body.user_id or None, body.consent),
+            [
+                Asked(placement)
+                if isinstance(placement, str)
+                else Asked(placement.id, placement.slots, placement.exclude)
+                for placement in body.placements
+            ],
+            attributes_of(body.context, user_agent),
+            started,
+        )
+        answer = DecideAnswer(body.anonymous_id, [_answer(one) for one in decided])
+        await call.answer(answer, caller.cors)
+        metrics.decided(caller.site, decided, self._clock() - started)
+
+
+def _answer(decided: Decided) -> DecisionAnswer:
+    said = (
+        decided.placement,
+        decided.decision_id,
+        decided.group,
+        decided.policy_version,
+        decided.model_version,
+    )
+    if not decided.row:
+        (shown,) = decided.slots
+        return DecisionAnswer(*said, *shown)
+    return DecisionAnswer(*said, slots=[SlotAnswer(*shown) for shown in decided.slots])
+
+
+_reader = Reader(DecideBody)

@@ -1,0 +1,108 @@
+"""`GET /metrics`: what is measured, for Prometheus.
+
+When PROMETHEUS_MULTIPROC_DIR names a folder, which the supervisor sees to, each worker writes down its own there, and
+whichever is asked adds them up.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from edgewise.http.answers import send_bytes
+from edgewise.http.auth import Gate
+from edgewise.http.door import Call, Door
+from edgewise.serving.decider import Decided
+from edgewise.serving.follower import Follower, ServedSite
+from edgewise.serving.recorder import Rejection
+from edgewise.types import Milliseconds, PolicyRef
+
+DECISIONS = Counter(
+    "edgewise_decisions",
+    "Placements answered; a placement that is not the site's counts as ''.",
+    ("site", "placement", "group"),
+)
+DECIDE_SECONDS = Histogram(
+    "edgewise_decide_seconds",
+    "Time from the arrival of a decide call to its answer.",
+    buckets=(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.075, 0.1, 0.25, 1.0),
+)
+ACCEPTED = Counter("edgewise_messages_accepted", "Messages recorded.")
+REJECTED = Counter("edgewise_messages_rejected", "Messages refused.", ("code",))
+LEARNING_DELAY_SECONDS = Histogram(
+    "edgewise_learning_delay_seconds",
+    "Time from the close of a decision's window to a model that knows it being served.",
+    ("site", "placement"),
+    buckets=(0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 600.0),
+)
+
+
+def decided(site: ServedSite, decisions: Sequence[Decided], seconds: float) -> None:
+    """A decide call was answered."""
+    DECIDE_SECONDS.observe(seconds)
+    for decision in decisions:
+        # Anyone may ask for any name: only those that there are become labels.
+        placement = decision.placement if decision.placement in site.placements else ""
+        _decisions(site.name, placement, decision.group).inc()
+
+
+def recorded(accepted: int, rejected: Sequence[Rejection]) -> None:
+    """Messages were recorded and refused."""
+    ACCEPTED.inc(accepted)
+    for rejection in rejected:
+        REJECTED.labels(rejection.code).inc()
+
+
+def model_loaded(ref: PolicyRef, delay: Milliseconds) -> None:
+    """A model is served that knows of a window that closed so long ago."""
+    LEARNING_DELAY_SECONDS.labels(ref.site, ref.placement).observe(delay / 1000)
+
+
+class Metrics(Door):
+    """Answers with all metrics in Prometheus's text format."""
+
+    def __init__(self, gate: Gate, follower: Follower) -> None:
+        super().__init__(gate)
+        self._models = _Models(follower)
+
+    async def open(self, call: Call) -> None:
+        registry = CollectorRegistry()
+        registry.register(self._models)
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            text = generate_latest(registry)
+        else:
+            text = generate_latest(REGISTRY) + generate_latest(registry)
+        await send_bytes(call.send, 200, text, CONTENT_TYPE_LATEST.encode())
+
+
+class _Models(Collector):
+    """The models that this worker serves."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        labels = ("site", "placement")
+        age = GaugeMetricFamily(
+            "edgewise_model_age_seconds", "Age of the last log entry that the served model knows.", labels=labels
+        )
+        version = GaugeMetricFamily("edgewise_model_version", "Version of the served model.", labels=labels)
+        for site in self._follower.sites.values():
+            for name, placement in site.placements.items():
+                if placement.held is not None:
+                    age.add_metric((site.name, name), max(0.0, time.time() - placement.held.position.ms / 1000))
+                    version.add_metric((site.name, name), placement.held.model_version)
+        return (age, version)
+
+
+@lru_cache(maxsize=4096)
+def _decisions(site: str, placement: str, group: str) -> Counter:
+    return DECISIONS.labels(site, placement, group)

@@ -1,0 +1,163 @@
+"""`GET /openapi.json`: this API, described from the very types that it reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, get_args
+
+import msgspec
+
+from edgewise import __version__
+from edgewise.http.answers import (
+    BatchAnswer,
+    DecideAnswer,
+    ErrorAnswer,
+    PoliciesAnswer,
+    PolicyAnswer,
+    StatusAnswer,
+    send_bytes,
+)
+from edgewise.http.auth import Gate
+from edgewise.http.bodies import MAX_MESSAGES, BatchBody, DecideBody, SingleBody, message_type
+from edgewise.http.door import Call, Door
+from edgewise.http.formats import JSON
+from edgewise.visitors.message import Kind, Message
+
+_Json: TypeAlias = dict[str, Any]
+
+_REF = "#/components/schemas/"
+_NO_KEY = {401: "No key, or a wrong one."}
+_WRONG_BODY = _NO_KEY | {
+    400: "The body is malformed, or not what it must be.",
+    403: "The page's origin is none of the site's.",
+    408: "The body takes too long to arrive.",
+    413: "The body, or the batch, is too large.",
+    415: "The body is of an unknown format.",
+}
+_NOT_RECORDED = _WRONG_BODY | {
+    503: "The store did not acknowledge in time. Sending the same again is harmless; Retry-After says when."
+}
+_NO_REPORT = _NO_KEY | {
+    400: "There are several sites, and none is named.",
+    404: "There is no such site or placement.",
+    503: "The store does not answer.",
+}
+_SITE = {
+    "name": "site",
+    "in": "query",
+    "description": "May be left out when there is only one.",
+    "schema": {"type": "string"},
+}
+_PLACEMENT = {"name": "placement", "in": "path", "required": True, "schema": {"type": "string"}}
+_SECURITY = {
+    "writeKey": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "The site's publishable write key as user name. The body's field `writeKey` does as well.",
+    },
+    "secretKey": {"type": "http", "scheme": "bearer", "description": "The secret key; for servers only."},
+}
+
+
+class OpenApi(Door):
+    """Answers with the description, which is made once."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__(gate)
+        self._description = msgspec.json.encode(description())
+
+    async def open(self, call: Call) -> None:
+        await send_bytes(call.send, 200, self._description, JSON.content_type)
+
+
+def description() -> _Json:
+    """The OpenAPI 3.1 document."""
+    singles = {kind: message_type(kind) for kind in get_args(Kind)}
+    bodies = (DecideBody, BatchBody, SingleBody, Message, *singles.values())
+    answers = (DecideAnswer, BatchAnswer, PoliciesAnswer, PolicyAnswer, StatusAnswer, ErrorAnswer)
+    _, schemas = msgspec.json.schema_components((*bodies, *answers), ref_template=_REF + "{name}")
+    # Each message is read on its own, hence the body's type does not say what they are.
+    schemas["BatchBody"]["properties"]["batch"] |= {"items": _ref(Message), "maxItems": MAX_MESSAGES}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Edgewise",
+            "version": __version__,
+            "description": "What to show to whom, and what came of it.",
+        },
+        "paths": {
+            "/v1/decide": _post("What to show in each placement.", _ref(DecideBody), DecideAnswer, _WRONG_BODY),
+            "/v1/batch": _post(
+                "What visitors did. A message that is wrong is refused by its place in the batch, others are recorded.",
+                _ref(BatchBody),
+                BatchAnswer,
+                _NOT_RECORDED,
+            ),
+            **{
+                f"/v1/{kind}": _post(
+                    f"One {kind} message.", {"allOf": [_ref(SingleBody), _ref(type)]}, BatchAnswer, _NOT_RECORDED
+                )
+                for kind, type in singles.items()
+            },
+            "/v1/policies": _get("How a site's policies do.", PoliciesAnswer, _NO_REPORT, [_SITE]),
+            "/v1/policies/{placement}": _get("How a policy does.", PolicyAnswer, _NO_REPORT, [_PLACEMENT, _SITE]),
+            "/healthz": _get("Whether the process is alive.", StatusAnswer),
+            "/readyz": _get("Whether the store answers and all sites can be served.", StatusAnswer, {503: "Not now."}),
+            "/metrics": _open_get("Metrics for Prometheus.", {"text/plain": {"schema": {"type": "string"}}}),
+            "/openapi.json": _open_get("This document.", {"application/json": {"schema": {"type": "object"}}}),
+        },
+        "components": {"schemas": schemas, "securitySchemes": _SECURITY},
+    }
+
+
+def _post(summary: str, body: _Json, answer: type, errors: Mapping[int, str]) -> _Json:
+    content = {media_type: {"schema": body} for media_type in ("application/json", "text/plain", "application/msgpack")}
+    return {
+        "post": {
+            "summary": summary,
+            "security": [{"writeKey": []}, {"secretKey": []}, {}],
+            "requestBody": {"required": True, "content": content},
+            "responses": _responses(answer, errors),
+        }
+    }
+
+
+def _get(
+    summary: str, answer: type, errors: Mapping[int, str] | None = None, parameters: Sequence[_Json] = ()
+) -> _Json:
+    """What has parameters tells of a site, and is for servers."""
+    return {
+        "get": {
+            "summary": summary,
+            "security": [{"secretKey": []}] if parameters else [],
+            "parameters": list(parameters),
+            "responses": _responses(answer, errors or {}),
+        }
+    }
+
+
+def _open_get(summary: str, content: _Json) -> _Json:
+    return {
+        "get": {
+            "summary": summary,
+            "security": [],
+            "responses": {"200": {"description": "Always.", "content": content}},
+        }
+    }
+
+
+def _responses(answer: type, errors: Mapping[int, str]) -> _Json:
+    said = {200: ("The answer.", answer), **{status: (meaning, ErrorAnswer) for status, meaning in errors.items()}}
+    return {
+        str(status): {
+            "description": meaning,
+            "content": {
+                media_type: {"schema": _ref(type)} for media_type in ("application/json", "application/msgpack")
+            },
+        }
+        for status, (meaning, type) in sorted(said.items())
+    }
+
+
+def _ref(type: type) -> _Json:
+    return {"$ref": _REF + type.__name__}

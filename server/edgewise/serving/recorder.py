@@ -1,0 +1,148 @@
+"""How a batch is recorded: outcomes and events go to the policies' logs, and everything to the visitors' profiles.
+
+Sending a batch again is harmless: a slot remembers what paid it, an un-linked event is appended once for its message
+id, and a profile drops repeats. So when the store fails anywhere, the whole batch is refused, and may be sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from edgewise.entries import Event, encode
+from edgewise.errors import StoreUnavailable
+from edgewise.serving.decision_id import DecisionIds
+from edgewise.serving.follower import ServedPlacement, ServedSite
+from edgewise.serving.telling import Listener, Rejected, Telling
+from edgewise.serving.visit import Visit
+from edgewise.store import Command, Store
+from edgewise.types import Digest, Milliseconds
+from edgewise.visitors.message import Message
+
+PATIENCE = 5.0
+"""Seconds that a batch may take."""
+
+PROFILE_TTL: Milliseconds = 365 * 24 * 3600 * 1000
+"""A profile is forgotten when its visitor was away for so long."""
+
+_ATTEMPTS = 5
+_TOGETHER = 64
+"""Commands that leave together: decisions share the lane, and must not wait for the whole of a large batch."""
+
+
+class Rejection(Struct, frozen=True):
+    """A message of a batch that was not taken: its place in the batch, and why."""
+
+    index: int
+    code: str
+    message: str
+
+
+class Recorder:
+    """Records what visitors did. `find` gives the placement that a decision id leads to."""
+
+    def __init__(self, store: Store, ids: DecisionIds, find: Callable[[bytes], ServedPlacement | None]) -> None:
+        self._store = store
+        self._ids = ids
+        self._find = find
+
+    async def record(
+        self, site: ServedSite, messages: Iterable[tuple[int, Message]], sent_at: Milliseconds | None
+    ) -> list[Rejection]:
+        """Record these messages (each with its place in the batch), and return those that were refused.
+
+        `sent_at` is when the batch was sent, on the sender's clock. All others are stored when this returns.
+
+        Raises:
+            StoreError: the store did not acknowledge all of it. Some may be stored; sending all again is harmless.
+        """
+        listener = Listener(site, self._ids, self._find, time.time_ns() // 1_000_000, sent_at)
+        tellings: list[Telling] = []
+        rejections: list[Rejection] = []
+        for index, message in messages:
+            try:
+                tellings.append(listener.understand(message))
+            except Rejected as rejected:
+                rejections.append(Rejection(index, rejected.code, str(rejected)))
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        visits = _visits(tellings)
+        await self._read(site, visits.values(), deadline)
+        appends = [command for telling in tellings for command in self._appends(site, telling, visits)]
+        await self._write(site, list(visits.values()), appends, deadline)
+        return rejections
+
+    def _appends(self, site: ServedSite, telling: Telling, visits: dict[Digest, Visit]) -> list[Command]:
+        """What a message adds to the logs: one outcome, or one event for each policy that its name pays."""
+        if telling.outcome is not None:
+            ref, outcome = telling.outcome
+            return [self._store.log.append_command(ref, encode(outcome))]
+        act = telling.act
+        paying = [
+            placement.ref
+            for placement in (site.placements.values() if act.kind == "track" else ())
+            if act.name in placement.compiled.policy.reward.events
+        ]
+        if not paying:
+            return []
+        assert act.name is not None
+        known = tuple(dict.fromkeys((*act.ids, *visits[telling.visitors[-1]].profile.ids)))
+        entry = encode(Event(known, act.name, telling.age, act.message))
+        return [self._store.log.append_event_command(ref, act.message, entry) for ref in paying]
+
+    async def _read(self, site: ServedSite, visits: Iterable[Visit], deadline: float) -> None:
+        """Read the visitors' profiles, and let what they did happen to them."""
+        visits = list(visits)
+        commands = [self._store.profiles.read_command(site.name, visit.visitor) for visit in visits]
+        for visit, stored in zip(visits, await self._acknowledged(commands, deadline), strict=True):
+            visit.happens_to(stored)
+
+    async def _write(
+        self, site: ServedSite, visits: Sequence[Visit], appends: Sequence[Command], deadline: float
+    ) -> None:
+        """Append to the logs and write the profiles; those that someone else wrote meanwhile are read again."""
+        for _ in range(_ATTEMPTS):
+            visits = [visit for visit in visits if visit.changed]
+            writes = [
+                self._store.profiles.compare_and_set_command(
+                    site.name, visit.visitor, visit.stored, visit.profile.encode(), PROFILE_TTL
+                )
+                for visit in visits
+            ]
+            replies = await self._acknowledged([*appends, *writes], deadline)
+            written = replies[len(appends) :]
+            visits, appends = [visit for visit, done in zip(visits, written, strict=True) if not done], ()
+            if not visits:
+                return
+            await self._read(site, visits, deadline)
+        raise StoreUnavailable(f"profile of a visitor of {site.name}: lost {_ATTEMPTS} races to write it")
+
+    async def _acknowledged(self, commands: Sequence[Command], deadline: float) -> list[Any]:
+        """The store's replies, in order; the commands reach each log in their order too."""
+        replies: list[Any] = []
+        for start in range(0, len(commands), _TOGETHER):
+            waiting: list[asyncio.Future[Any]] = []
+            try:
+                for command in commands[start : start + _TOGETHER]:
+                    waiting.append(self._store.lane.submit(command, deadline))
+            finally:
+                answers = await asyncio.gather(*waiting, return_exceptions=True)
+            for answer in answers:
+                if isinstance(answer, BaseException):
+                    raise answer
+            replies += answers
+        return replies
+
+
+def _visits(tellings: Iterable[Telling]) -> dict[Digest, Visit]:
+    """What each visitor did, in order. One who is told of by two ids has a profile under each."""
+    visits: dict[Digest, Visit] = {}
+    for telling in tellings:
+        for visitor in telling.visitors:
+            if visitor not in visits:
+                visits[visitor] = Visit(visitor)
+            visits[visitor].acts.append(telling.act)
+    return visits

@@ -1,0 +1,149 @@
+"""A telling: what one message says, once it is understood."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from edgewise.entries import Outcome
+from edgewise.errors import EdgewiseError
+from edgewise.serving.decision_id import DecisionIds, UnknownDecision
+from edgewise.serving.follower import ServedPlacement, ServedSite
+from edgewise.serving.visitor_id import anonymous_digest, message_digest, user_digest, visitor_digests
+from edgewise.types import Digest, Milliseconds, PolicyRef
+from edgewise.visitors.message import Message, Properties
+from edgewise.visitors.profile import Act
+
+RESERVED = frozenset({"$impression", "$click", "$reward"})
+"""Events that tell what followed a decision, and nothing else."""
+
+MAX_AGE: Milliseconds = 7 * 24 * 3600 * 1000
+"""An older message counts as this old: no window is longer."""
+
+_NO_PROPERTIES = Properties()
+
+
+class Rejected(EdgewiseError):
+    """A message that cannot be recorded; `code` says why in a word."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class Telling(NamedTuple):
+    """What a message says: an act of a visitor's, and with it the outcome of a decision and the log it belongs to.
+
+    `age` is how long ago it happened. `visitors` are those whose profiles it belongs to, the best known last; a
+    reserved event belongs to none.
+    """
+
+    act: Act
+    age: Milliseconds
+    visitors: tuple[Digest, ...]
+    outcome: tuple[PolicyRef, Outcome] | None
+
+
+class Listener(NamedTuple):
+    """Understands the messages of one batch. `find` gives the placement that a decision id leads to.
+
+    `now` is the server's clock, `sent_at` the sender's when the batch was sent.
+    """
+
+    site: ServedSite
+    ids: DecisionIds
+    find: Callable[[bytes], ServedPlacement | None]
+    now: Milliseconds
+    sent_at: Milliseconds | None
+
+    def understand(self, message: Message) -> Telling:
+        """What a message says.
+
+        Raises:
+            Rejected: it lacks something, or its decision is none of this site's.
+        """
+        name = message.event if message.type == "track" else None
+        if message.type == "track" and not name:
+            raise Rejected("invalid_message", "event: found none, expected the name of what happened")
+        properties = message.properties or _NO_PROPERTIES
+        visitors = visitor_digests(message.anonymous_id or None, message.user_id or None)
+        age = self._age(message.timestamp)
+        digest = message_digest(message.message_id) if message.message_id else os.urandom(8)
+        ids = (*visitors, *_previous(message.previous_id))
+        act = Act(message.type, name, self.now - age, digest, ids, _revenue(properties))
+        if name in RESERVED or (name and properties.decision_id is not None):
+            belongs_to = () if name in RESERVED else visitors
+            return Telling(act, age, belongs_to, self._outcome(name or "", properties, age, digest))
+        if not visitors:
+            raise Rejected("invalid_message", "anonymousId, userId: found neither, expected one of them")
+        return Telling(act, age, visitors, None)
+
+    def _outcome(
+        self, name: str, properties: Properties, age: Milliseconds, digest: Digest
+    ) -> tuple[PolicyRef, Outcome]:
+        where = "properties.decisionId"
+        if not isinstance(properties.decision_id, str):
+            found = _kind(properties.decision_id)
+            raise Rejected("unknown_decision", f"{where}: found {found}, expected the id that came with the decision")
+        try:
+            decision = self.ids.read(properties.decision_id)
+        except UnknownDecision as error:
+            raise Rejected("unknown_decision", f"{where}: {error}") from error
+        placement = self.find(decision.policy_id)
+        if placement is None or placement.ref.site != self.site.name:
+            raise Rejected("unknown_decision", f"{where}: found one that leads to no placement of this site")
+        slot = None if properties.slot is None else _slot(properties.slot, decision.slots)
+        value = _value(properties.value) if name == "$reward" else None
+        return placement.ref, Outcome(decision.key, slot, name, value, age, digest)
+
+    def _age(self, happened: datetime | None) -> Milliseconds:
+        """How long ago it happened. Both times of the sender's are of one clock, so its error cancels out."""
+        if happened is None:
+            return 0
+        reference = self.now if self.sent_at is None else self.sent_at
+        return min(max(reference - milliseconds(happened), 0), MAX_AGE)
+
+
+def milliseconds(time: datetime) -> Milliseconds:
+    """Since the epoch; a time without a zone is UTC."""
+    return int((time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _slot(slot: Any, slots: int) -> int:
+    if type(slot) is int and 0 <= slot < slots:
+        return slot
+    found = str(slot)[:20] if type(slot) is int else _kind(slot)
+    raise Rejected("invalid_message", f"properties.slot: found {found}, expected a whole number from 0 to {slots - 1}")
+
+
+def _value(value: Any) -> float:
+    number = _finite(value)
+    if number is None:
+        raise Rejected("invalid_message", f"properties.value: found {_kind(value)}, expected a finite number")
+    return number
+
+
+def _revenue(properties: Properties) -> float:
+    return _finite(properties.revenue) or _finite(properties.total) or 0.0
+
+
+def _finite(value: Any) -> float | None:
+    if type(value) not in (int, float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _kind(value: Any) -> str:
+    return "none" if value is None else f"a value of type {type(value).__name__}"
+
+
+def _previous(id: str | None) -> tuple[Digest, ...]:
+    """An alias does not say whether its previous id was an anonymous one or a user's."""
+    return (anonymous_digest(id), user_digest(id)) if id else ()

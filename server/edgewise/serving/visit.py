@@ -1,0 +1,46 @@
+"""A visit: what one visitor did in a batch, and the profile that it happens to."""
+
+from __future__ import annotations
+
+import logging
+
+from edgewise.errors import ProfileError
+from edgewise.types import Digest
+from edgewise.visitors import profile as profiles
+from edgewise.visitors.profile import Act, Profile
+
+log = logging.getLogger(__name__)
+
+
+class Visit:
+    """One visitor's acts, oldest first. `stored` are the bytes that the store has, `profile` is what they become."""
+
+    __slots__ = ("acts", "profile", "stored", "visitor")
+
+    def __init__(self, visitor: Digest) -> None:
+        self.visitor = visitor
+        self.acts: list[Act] = []
+        self.stored: bytes | None = None
+        self.profile = Profile()
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to write."""
+        return self.profile.encode() != self.stored
+
+    def happens_to(self, stored: bytes | None) -> None:
+        """Apply the acts to this stored profile."""
+        self.stored = stored
+        self.profile = _readable(stored)
+        for act in self.acts:
+            self.profile = self.profile.apply(act)
+
+
+def _readable(stored: bytes | None) -> Profile:
+    if stored is None:
+        return Profile()
+    try:
+        return profiles.decode(stored)
+    except ProfileError as error:
+        log.error("a visitor's profile cannot be read, so it begins anew: %s", error)
+        return Profile()

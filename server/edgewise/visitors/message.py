@@ -1,0 +1,44 @@
+"""A message: one thing that a visitor did, in the shape of Segment's HTTP Tracking API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import Meta, Raw, Struct
+
+Kind: TypeAlias = Literal["track", "page", "identify", "alias", "screen", "group"]
+
+NO_NUL = "^[^\\u0000]*$"
+"""A pattern for Python and JSON Schema alike: text without a NUL, which would end it in much that it passes through."""
+
+Id: TypeAlias = Annotated[str, Meta(max_length=256, pattern=NO_NUL)]
+EventName: TypeAlias = Annotated[str, Meta(max_length=256, pattern=NO_NUL)]
+
+
+class Properties(Struct, frozen=True, rename="camel", gc=False):
+    """The properties that Edgewise reads. Each may be anything: what it must be depends on the event."""
+
+    decision_id: Any = None
+    slot: Any = None
+    value: Any = None
+    revenue: Any = None
+    total: Any = None
+
+
+class Message(Struct, frozen=True, rename="camel"):
+    """One message. `event` names what a `track` message tells; the other kinds have none.
+
+    `message_id` makes sending it again harmless. `timestamp` is when it happened, on the sender's clock.
+    """
+
+    type: Kind
+    message_id: Id | None = None
+    anonymous_id: Id | None = None
+    user_id: Id | None = None
+    previous_id: Id | None = None
+    event: EventName | None = None
+    properties: Properties | None = None
+    traits: dict[str, Raw] | None = None
+    context: dict[str, Raw] | None = None
+    timestamp: datetime | None = None

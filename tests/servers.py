@@ -1,0 +1,113 @@
+"""A real server for tests: `async with serve(store_url, POLICIES) as server`, then `await server.post(...)`."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from edgewise.app import create_app
+from edgewise.publisher import Publisher
+from edgewise.settings import Settings
+from edgewise.store import Store
+
+SECRET = "a secret key"
+BEARER = {"authorization": f"Bearer {SECRET}"}
+
+HERO = """
+placement = "hero"
+baseline = "plain"
+control = { share = 0.0 }
+reward = { window = "1s", impression_within = "10s", events = { "$click" = 0.2, "Order Completed" = 1.0 } }
+
+[[actions]]
+id = "plain"
+payload = { headline = "Welcome" }
+
+[[actions]]
+id = "deal"
+features = { discount = 10 }
+payload = { headline = "Save 10%" }
+"""
+
+ROW = """
+placement = "row"
+slots = 2
+baseline = ["sku-1", "sku-2"]
+control = { share = 0.0 }
+reward = { events = { "Product Viewed" = 1.0 } }
+
+[[actions]]
+id = "sku-1"
+
+[[actions]]
+id = "sku-2"
+
+[[actions]]
+id = "sku-3"
+"""
+
+SHOP = {"hero.toml": HERO, "row.toml": ROW}
+"""The files of one site, which has no `site.toml`: its name and its write key are `default`."""
+
+
+class Server:
+    """A server that answers at `url`."""
+
+    def __init__(self, url: str, client: httpx.AsyncClient, port: int) -> None:
+        self.url = url
+        self.client = client
+        self.port = port
+
+    async def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        """Post a JSON body with the default site's write key, unless it brings its own."""
+        return await self.client.post(path, json={"writeKey": "default"} | body, headers=_dashed(headers))
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        return await self.client.get(path, headers=_dashed(headers))
+
+
+@asynccontextmanager
+async def serve(store_url: str, files: Mapping[str, str] = SHOP, **settings: Any) -> AsyncIterator[Server]:
+    """Publish these policy files (by their path), and serve them on a port of their own."""
+    await _publish(store_url, files)
+    app = create_app(Settings(redis=store_url, secret_key=SECRET, **settings))
+    config = uvicorn.Config(app, port=0, lifespan="on", ws="none", log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    # Without its main loop, which looks only every 0.1 s whether it shall end.
+    await server.startup()
+    assert server.started, "the app did not start"
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=url) as client:
+            yield Server(url, client, port)
+    finally:
+        await server.shutdown()
+
+
+async def _publish(store_url: str, files: Mapping[str, str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            path = Path(folder, name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        publisher = Publisher(Path(folder))
+        await publisher.load()
+        store = await Store.connect(store_url)
+        try:
+            await publisher.publish(store)
+        finally:
+            await store.close()
+
+
+def _dashed(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
