@@ -1,0 +1,199 @@
+"""Decisions against a real store: what is answered is what is logged, and the store's troubles stay the store's."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from edgewise.entries import Decision, decode
+from edgewise.policies.policy import Action, Explore, Policy, Reward
+from edgewise.serving.decider import Asked, Decided, Decider, Visitor
+from edgewise.serving.decision_id import DecisionIds
+from edgewise.serving.follower import Follower
+from edgewise.serving.visitor_id import visitor_digests
+from edgewise.store import Store
+from edgewise.types import BEGINNING
+from tests.learner.stage import REF, Stage, learner, settle
+from tests.valkey import Valkey
+
+BUDGET = 0.05
+SOMEONE = Visitor("a1", None)
+ACTIONS = (
+    Action("plain", payload={"headline": "Welcome"}),
+    Action("second"),
+    Action("mobile only", when={"device.type": "mobile"}),
+)
+POLICY = Policy("hero", ACTIONS, ("plain",), control_share=0.0, reward=Reward(window=20, impression_within=20))
+ROW = Policy("hero", ACTIONS, ("plain", "second"), slots=2, control_share=0.0)
+
+
+class Service:
+    """A decider with what it needs."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.stage = Stage(store, POLICY)
+        self.follower = Follower(store)
+        self.ids = DecisionIds((b"k" * 32,))
+        self.decider = Decider(store, self.ids, BUDGET)
+
+    async def serve(self, policy: Policy) -> None:
+        await self.stage.publish(policy)
+        await self.follower.look()
+
+    async def decide(self, *asked: Asked, visitor: Visitor = SOMEONE, **attributes: Any) -> list[Decided]:
+        started = asyncio.get_running_loop().time()
+        site = self.follower.sites["shop"]
+        return await self.decider.decide(site, visitor, asked or (Asked("hero"),), dict(attributes), started)
+
+    async def logged(self) -> list[Decision]:
+        page = (await self.store.log.read({REF: BEGINNING}, 1000))[REF]
+        return [entry for _, data in page.entries if isinstance(entry := decode(data), Decision)]
+
+
+@pytest.fixture
+async def service(store: Store) -> Service:
+    service = Service(store)
+    await service.serve(POLICY)
+    return service
+
+
+async def test_what_is_answered_is_what_was_logged(service: Service) -> None:
+    (answer,) = await service.decide(device={"type": "mobile"})
+    (entry,) = await service.logged()
+    assert answer.group == entry.group == "policy"
+    assert answer.decision_id is not None
+    assert service.ids.read(answer.decision_id).key == entry.key
+    assert answer.slots[0].action == ACTIONS[entry.slots[0].chosen].id
+    assert answer.slots[0].propensity == pytest.approx(1 / 3)
+    assert (
+        entry.context == "shared |d type=mobile |v returning=%false sessions=%n0 pageViews=%n0 orders=%n0 revenue=%n0"
+    )
+    assert entry.visitor == visitor_digests("a1", None)
+    assert answer.policy_version == entry.version.hex()
+
+
+async def test_an_ineligible_or_excluded_action_never_appears(service: Service) -> None:
+    asked = [Asked("hero", exclude=("second",))] * 30
+    answers = await service.decide(*asked, device={"type": "desktop"})
+    assert {answer.slots[0].action for answer in answers} == {"plain"}
+    assert all(entry.eligible == (0,) for entry in await service.logged())
+
+
+async def test_a_placement_without_policy_and_one_without_eligible_action_get_nothing(service: Service) -> None:
+    everything = tuple(action.id for action in ACTIONS)
+    answers = await service.decide(Asked("nowhere"), Asked("hero", exclude=everything))
+    assert [(answer.group, answer.decision_id, answer.slots[0].action) for answer in answers] == [
+        ("none", None, None)
+    ] * 2
+    assert await service.logged() == []
+
+
+async def test_a_row_is_filled_without_repeats_up_to_what_is_asked(service: Service) -> None:
+    await service.serve(ROW)
+    both, one, many = await service.decide(Asked("hero"), Asked("hero", slots=1), Asked("hero", slots=9))
+    assert [len(answer.slots) for answer in (both, one, many)] == [2, 1, 2]
+    assert both.row
+    assert both.slots[0].action != both.slots[1].action
+    assert both.decision_id is not None
+    assert service.ids.read(both.decision_id).slots == 2
+
+
+async def test_the_control_group_always_gets_the_baseline_and_is_logged_as_such(service: Service) -> None:
+    await service.serve(replace(POLICY, control_share=0.3))
+    groups: dict[str, set[str]] = {}
+    for _ in range(3):
+        for number in range(40):
+            (answer,) = await service.decide(visitor=Visitor(f"visitor {number}", None))
+            groups.setdefault(f"visitor {number}", set()).add(answer.group)
+            if answer.group == "control":
+                assert (answer.slots[0].action, answer.slots[0].propensity) == ("plain", 1.0)
+    assert all(len(seen) == 1 for seen in groups.values()), "a visitor stays in their group"
+    share = sum(seen == {"control"} for seen in groups.values()) / len(groups)
+    assert 0.1 < share < 0.5
+    assert {entry.group for entry in await service.logged()} == {"policy", "control"}
+
+
+async def test_an_apprentice_shows_only_the_baseline_and_is_learned_from(service: Service) -> None:
+    await service.serve(replace(POLICY, explore=Explore(mode="apprentice")))
+    (answer,) = await service.decide(Asked("hero", exclude=("plain",)), device={"type": "desktop"})
+    assert (answer.group, answer.slots[0].action, answer.slots[0].propensity) == ("policy", "plain", 1.0)
+    (entry,) = await service.logged()
+    assert entry.eligible == (0, 1), "what is learned from is among the eligible"
+
+
+async def test_without_consent_nothing_is_tied_to_a_person(service: Service) -> None:
+    visitor = Visitor("a1", "u1", consent="denied")
+    (answer,) = await service.decide(visitor=visitor, device={"type": "mobile"})
+    (entry,) = await service.logged()
+    assert answer.group == "policy"
+    assert (entry.visitor, entry.context) == ((), "shared |d type=mobile")
+
+
+async def test_decisions_follow_the_model_that_was_learned(service: Service) -> None:
+    for number in range(200):
+        key = await service.stage.decide("shared |d type=mobile", chosen=number % 2)
+        await service.stage.tell(key, "$click" if number % 2 else "$impression")
+    await settle(service.store, learner(service.store))
+    service.follower.sites["shop"].placements["hero"].asked_at = 1e18
+    await service.follower.look()
+    answers = [(await service.decide(visitor=Visitor(None, None), device={"type": "mobile"}))[0] for _ in range(40)]
+    assert sum(answer.slots[0].action == "second" for answer in answers) > 20
+    assert {answer.model_version for answer in answers} == {
+        service.follower.sites["shop"].placements["hero"].model_version
+    }
+
+
+@pytest.fixture
+async def shaky() -> AsyncIterator[tuple[Service, Valkey]]:
+    """A service whose store can be frozen and killed."""
+    server = Valkey()
+    store = await Store.connect(server.url, patience=BUDGET)
+    service = Service(store)
+    await service.serve(POLICY)
+    await service.decide()
+    yield service, server
+    await store.close()
+    server.close()
+
+
+@pytest.mark.parametrize("visitor", [SOMEONE, Visitor(None, None)])
+async def test_a_store_that_hangs_costs_a_call_its_budget_and_the_next_ones_nothing(
+    shaky: tuple[Service, Valkey], visitor: Visitor
+) -> None:
+    service, server = shaky
+    server.freeze()
+    try:
+        began = time.perf_counter()
+        (answer,) = await service.decide(visitor=visitor)
+        assert time.perf_counter() - began < BUDGET + 0.1
+        assert (answer.group, answer.decision_id, answer.slots[0].action) == ("fallback", None, "plain")
+        assert answer.slots[0].payload == {"headline": "Welcome"}
+        began = time.perf_counter()
+        answers = [(await service.decide(visitor=visitor))[0] for _ in range(50)]
+        assert {answer.group for answer in answers} == {"fallback"}
+        assert time.perf_counter() - began < BUDGET
+    finally:
+        server.thaw()
+    await _decides_again(service)
+
+
+async def test_a_store_that_died_and_came_back_empty_is_decided_with_again(shaky: tuple[Service, Valkey]) -> None:
+    service, server = shaky
+    server.kill()
+    (answer,) = await service.decide()
+    assert answer.group == "fallback"
+    server.restart()
+    await service.serve(POLICY)
+    await _decides_again(service)
+
+
+async def _decides_again(service: Service) -> None:
+    async with asyncio.timeout(10):
+        while (await service.decide(visitor=Visitor(None, None)))[0].group == "fallback":
+            await service.store.ping()

@@ -1,0 +1,158 @@
+"""What a web worker serves, after edits and new models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from edgewise.errors import StoreError
+from edgewise.policies.policy import Explore
+from edgewise.serving import follower as following
+from edgewise.serving.follower import Follower, ServedPlacement
+from edgewise.store import Store
+from edgewise.types import PolicyRef
+from tests.learner.stage import POLICY, REF, Stage, learner, settle
+from tests.valkey import Valkey
+
+
+def served(follower: Follower) -> ServedPlacement:
+    return follower.sites["shop"].placements["hero"]
+
+
+async def test_nothing_is_ready_before_a_site_is_published(store: Store) -> None:
+    follower = Follower(store)
+    await follower.look()
+    assert not follower.ready
+    await Stage(store).publish()
+    await follower.look()
+    assert follower.ready
+    assert (served(follower).model, served(follower).model_version) == (None, 0)
+
+
+async def test_an_edit_is_served_and_keeps_the_model(store: Store) -> None:
+    stage, one, follower = Stage(store), learner(store), Follower(store)
+    await stage.publish()
+    await stage.visit(4)
+    await settle(store, one)
+    await follower.look()
+    model = served(follower).model
+    assert model is not None
+    await stage.publish(replace(POLICY, control_share=0.5))
+    await follower.look()
+    assert served(follower).policy.control_share == 0.5
+    assert served(follower).model is model
+
+
+async def test_while_a_model_is_folded_anew_the_version_it_was_made_for_is_served(store: Store) -> None:
+    stage, one, follower = Stage(store), learner(store), Follower(store)
+    await stage.publish()
+    await stage.visit(4)
+    await settle(store, one)
+    await follower.look()
+    before = served(follower).version
+    await stage.publish(replace(POLICY, explore=Explore("epsilon")))
+    await follower.look()
+    assert served(follower).version == before
+    late = Follower(store)
+    await late.look()
+    assert served(late).version == before, "a worker that starts meanwhile serves the same"
+    await stage.visit(1)
+    await settle(store, one)
+    await follower.look()
+    assert served(follower).policy.explore.algorithm == "epsilon"
+    assert served(follower).model is not None
+
+
+async def test_a_model_is_loaded_only_where_someone_asks(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "LOADING_SHARE", 1.0)
+    stage, one = Stage(store), learner(store)
+    told: list[tuple[PolicyRef, int]] = []
+    follower = Follower(store, lambda ref, delay: told.append((ref, delay)))
+    await stage.publish()
+    await stage.visit(2)
+    await settle(store, one)
+    await follower.look()
+    first = served(follower).model_version
+    served(follower).asked_at = -1e9
+    await stage.visit(2)
+    await settle(store, one)
+    await follower.look()
+    assert served(follower).model_version == first
+    served(follower).asked_at = 1e18
+    await follower.look()
+    assert served(follower).model_version == first + 1
+    assert told == [], "how long it took says nothing where nobody asked"
+    await stage.visit(2)
+    await settle(store, one)
+    await follower.look()
+    ((ref, delay),) = told
+    assert ref == REF
+    assert 0 <= delay < 5000
+
+
+async def test_loading_takes_no_more_than_its_share_of_the_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "LOADING_SHARE", 1e-9)
+    stage, one, follower = Stage(store), learner(store), Follower(store)
+    await stage.publish()
+    await stage.visit(2)
+    await settle(store, one)
+    await follower.look()
+    first = served(follower).model_version
+    served(follower).asked_at = 1e18
+    await stage.visit(2)
+    await settle(store, one)
+    await follower.look()
+    assert served(follower).model_version == first
+
+
+async def test_a_model_never_goes_back_within_an_epoch(store: Store) -> None:
+    stage, one, follower = Stage(store), learner(store), Follower(store)
+    await stage.publish()
+    await stage.visit(2)
+    old = await settle(store, one)
+    await follower.look()
+    await stage.visit(2)
+    new = await settle(store, one)
+    assert not served(follower).knows(new)
+    assert served(follower).knows(old)
+    assert not served(follower).knows(replace(old, epoch=new.epoch + 1)), "a new epoch may lead back"
+
+
+async def test_the_blobs_that_are_served_are_written_again_where_the_store_lost_them(store: Store) -> None:
+    stage, follower = Stage(store), Follower(store)
+    await stage.publish()
+    await follower.look()
+    version = served(follower).version
+    follower._polls = 0
+    await store.versions._client.execute(("DEL", f"{{shop:hero}}:v:{version.hex()}"))
+    assert await store.versions.blob(REF, version) is None
+    await follower.look()
+    assert await store.versions.blob(REF, version) == served(follower).blob
+
+
+async def test_a_site_that_is_gone_is_served_no_more(store: Store) -> None:
+    stage, follower = Stage(store), Follower(store)
+    await stage.publish()
+    await follower.look()
+    placement = served(follower)
+    assert follower.find(placement.policy_id) is placement
+    await Stage(store, ref=PolicyRef("other", "hero")).publish()
+    await follower.look()
+    assert set(follower.sites) == {"other"}
+    assert follower.find(placement.policy_id) is None
+
+
+async def test_what_is_served_stays_when_the_store_does_not_answer() -> None:
+    server = Valkey()
+    store = await Store.connect(server.url)
+    follower = Follower(store)
+    await Stage(store).publish()
+    await follower.look()
+    server.kill()
+    with pytest.raises(StoreError):
+        await follower.look()
+    assert served(follower).policy == POLICY
+    await store.close()
+    server.restart()
+    server.close()
