@@ -45,8 +45,9 @@ def load_sites(folder: Path) -> tuple[Site, ...]:
     problems: list[Problem] = []
     homes = [_Home(home, folder, problems) for home in _homes(folder)]
     sites = [home.read() for home in homes]
-    problems += repeated((site.name, home.at("name")) for site, home in zip(sites, homes, strict=True))
-    problems += repeated((site.write_key, home.at("write_key")) for site, home in zip(sites, homes, strict=True))
+    sound = [(site, home) for site, home in zip(sites, homes, strict=True) if home.is_sound]
+    problems += repeated((site.name, home.at("name")) for site, home in sound)
+    problems += repeated((site.write_key, home.at("write_key")) for site, home in sound)
     if problems:
         raise PolicyError(problems)
     return tuple(sorted(sites, key=lambda site: site.name))
@@ -77,12 +78,13 @@ def _toml_files(folder: Path) -> list[Path]:
 
 
 class _Home:
-    """The folder of one site, being read."""
+    """The folder of one site, being read. It is sound until its site file turns out to be wrong."""
 
     def __init__(self, path: Path, root: Path, problems: list[Problem]) -> None:
         self._path = path
         self._root = root
         self._problems = problems
+        self.is_sound = True
 
     def at(self, key: str) -> str:
         """Where in the site's own file this key stands, or would stand."""
@@ -97,6 +99,7 @@ class _Home:
             policies=self._policies(),
         )
         table.refuse_unknown_keys()
+        self.is_sound &= not table.problems
         self._problems += (Problem(self.at(problem.path), problem.message) for problem in table.problems)
         return site
 
@@ -107,6 +110,7 @@ class _Home:
             try:
                 entries = read_toml(path, self._shown(path))
             except PolicyError as error:
+                self.is_sound = False
                 self._problems += error.problems
         return Table(entries, "", [])
 
@@ -114,9 +118,8 @@ class _Home:
         read = list(self._read_policies())
         self._problems += repeated((policy.placement, f"{file}: placement") for file, policy in read)
         if not _policy_files(self._path):
-            self._problems.append(
-                Problem(self._shown(self._path), "found no policy file beside site.toml, expected one")
-            )
+            message = "found no policy file beside site.toml, expected at least one (*.toml)"
+            self._problems.append(Problem(str(self._path), message))
         return tuple(sorted((policy for _, policy in read), key=lambda policy: policy.placement))
 
     def _read_policies(self) -> Iterator[tuple[str, Policy]]:

@@ -1,4 +1,4 @@
-"""Policy versions: the canonical bytes of a policy, the digest that names them, and the version made ready to decide."""
+"""Policy versions: the canonical bytes of a policy, the digest that names them, and the version made ready to use."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def version_of(blob: bytes) -> Digest:
 
 
 class CompiledPolicy:
-    """One policy version, made ready to decide with: built once, asked in every decision.
+    """One policy version, made ready to use: built once, asked in every decision.
 
     Actions are named by their position in the policy, here as in the log: `index` leads from an action's id to it,
     `payloads` are in its order, `baseline` holds such positions. `conditions` has only the actions that have one.

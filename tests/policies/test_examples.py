@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgewise.policies.site import load_sites
+from edgewise.policies.version import CompiledPolicy
+
+EXAMPLES = Path(__file__).parents[2] / "policies"
+
+
+@pytest.fixture(scope="module")
+def examples() -> dict[str, CompiledPolicy]:
+    (site,) = load_sites(EXAMPLES)
+    assert (site.name, site.origins) == ("default", ())
+    return {policy.placement: CompiledPolicy(policy) for policy in site.policies}
+
+
+def eligible_ids(compiled: CompiledPolicy, **attributes: object) -> set[str]:
+    positions = compiled.eligible(attributes)
+    return (
+        {compiled.policy.actions[position].id for position in positions} if positions is not None else {*compiled.index}
+    )
+
+
+def test_the_example_policies_load(examples: dict[str, CompiledPolicy]) -> None:
+    assert sorted(examples) == ["cart-nudge", "home-hero", "home-row"]
+
+
+def test_students_on_mobiles_may_see_the_student_deal(examples: dict[str, CompiledPolicy]) -> None:
+    hero = examples["home-hero"]
+    everyone = eligible_ids(hero)
+    student = {"segments": ["student"]}
+    assert eligible_ids(hero, visitor=student, device={"type": "mobile"}) == everyone | {"student-deal"}
+    assert "student-deal" not in everyone | eligible_ids(hero, visitor=student, device={"type": "desktop"})
+
+
+def test_every_product_of_the_row_may_be_seen_by_everyone(examples: dict[str, CompiledPolicy]) -> None:
+    row = examples["home-row"]
+    assert row.eligible({}) is None
+    assert len(row.baseline) == row.policy.slots == 4
+
+
+@pytest.mark.parametrize(
+    ("basket", "nudges"),
+    [(None, set()), (24.9, set()), (25, {"almost-free-shipping"}), (40, set()), (80, {"free-gift"})],
+)
+def test_the_cart_is_nudged_by_the_value_of_the_basket(
+    examples: dict[str, CompiledPolicy], basket: float | None, nudges: set[str]
+) -> None:
+    assert eligible_ids(examples["cart-nudge"], data={"basketValue": basket}) == {"nothing"} | nudges
