@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from edgewise.entries import Outcome, encode
+from edgewise.entries import Outcome, Version, encode
 from edgewise.errors import Fenced, StoreError
 from edgewise.learner import policy_learner
 from edgewise.learner.rebuild import rebuild
 from edgewise.policies.policy import Explore, Reward
+from edgewise.policies.version import encode_policy
 from edgewise.store import Store
 from edgewise.types import BEGINNING
 from tests.learner.stage import POLICY, REF, Stage, learner, read, settle
@@ -160,6 +161,18 @@ async def test_a_decision_whose_version_is_missing_is_waited_for_and_then_learne
     await settle(store, one)
     assert one.fold is not None
     assert one.fold.statistics.learned == 1
+    assert (await rebuild(store, REF)).equal
+
+
+async def test_what_another_release_published_is_not_mixed_with_our_models(store: Store) -> None:
+    stage, one = Stage(store), learner(store)
+    blob, entry = encode_policy(POLICY), encode(Version(stage.version, b"theirs!!"))
+    await store.versions.publish(REF, stage.version, b"theirs!!", blob, entry)
+    with pytest.raises(StoreError, match="different releases"):
+        await one.start()
+    await stage.publish()
+    await stage.visit(1)
+    await settle(store, one)
     assert (await rebuild(store, REF)).equal
 
 

@@ -29,17 +29,27 @@ class Folding:
         self._ref = ref
         self._policies: dict[Digest, Policy] = {}
 
-    async def begin(self, version: Digest, since: StreamId, checkpoint: Checkpoint | None = None) -> Fold:
+    async def begin(
+        self, version: Digest, expected: Digest, since: StreamId, checkpoint: Checkpoint | None = None
+    ) -> Fold:
         """A fold for models of this version's shape, from a checkpoint of that shape or from nothing.
 
+        `expected` is the shape that the version was published with.
+
         Raises:
-            StoreError: the store does not answer, or has no blob of the version.
+            StoreError: the store does not answer, has no blob of the version, or another release published it.
         """
-        policy = await self._read(version)
+        shape = shape_of(await self._read(version))
+        if shape.digest != expected:
+            raise StoreError(
+                f"policy {self._ref.site}/{self._ref.placement}: version {version.hex()} was published with the shape "
+                f"{expected.hex()}, this learner gives it {shape.digest.hex()}: they are of different releases of "
+                "Edgewise; learning waits until the server that publishes it is of this one"
+            )
         if checkpoint is None:
-            return Fold(shape_of(policy), self._known, since=since, version=version)
+            return Fold(shape, self._known, since=since, version=version)
         return Fold(
-            shape_of(policy),
+            shape,
             self._known,
             since=since,
             learned_to=checkpoint.position,

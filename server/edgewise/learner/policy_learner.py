@@ -65,12 +65,13 @@ class PolicyLearner:
         last = await self._store.log.last_id(self.ref)
         checkpoint = await self._newest_checkpoint(current.shape)
         if checkpoint is None:
-            self._fold = await self._folding.begin(current.version, current.id)
+            self._fold = await self._folding.begin(current.version, current.shape, current.id)
             # Until the whole log is folded, the model that is published serves better than half a new one.
             self._publish_from = last or BEGINNING
             self._published, self._newest_close = None, 0
         else:
-            self._fold = await self._folding.begin(checkpoint.policy_version, checkpoint.shape_since, checkpoint)
+            version, since = checkpoint.policy_version, checkpoint.shape_since
+            self._fold = await self._folding.begin(version, checkpoint.shape, since, checkpoint)
             self._publish_from = checkpoint.position
             self._published, self._newest_close = checkpoint.position, checkpoint.newest_close
         self.read_from, self._last_read = first_to_read(checkpoint), None

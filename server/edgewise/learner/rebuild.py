@@ -41,10 +41,13 @@ async def rebuild(store: Store, ref: PolicyRef, progress: Callable[[float], None
     end = live.position if live is not None else await store.log.last_id(ref)
     if current is None or end is None:
         raise StoreError(f"{where}: the store has no log of it, so there is nothing to rebuild")
-    version, since = (current.version, current.id) if live is None else (live.policy_version, live.shape_since)
+    if live is None:
+        version, shape, since = current
+    else:
+        version, shape, since = live.policy_version, live.shape, live.shape_since
     base = await _oldest_base(store, ref, since)
     folding = Folding(store, ref)
-    fold = await folding.begin(version, since, base)
+    fold = await folding.begin(version, shape, since, base)
     start = first_to_read(base)
     first: StreamId | None = None
     while fold.position < end:

@@ -16,7 +16,8 @@ UNNAMED_SECONDS = 7 * 24 * 3600
 # KEYS: current, blob, log, versions. ARGV: version, shape, blob, entry.
 _publish = Script("""
     redis.call('SADD', KEYS[4], ARGV[1])
-    if redis.call('HGET', KEYS[1], 'version') == ARGV[1] then
+    local current = redis.call('HMGET', KEYS[1], 'version', 'shape')
+    if current[1] == ARGV[1] and current[2] == ARGV[2] then
         redis.call('SET', KEYS[2], ARGV[3], 'NX')
         redis.call('PERSIST', KEYS[2])
         return 0
@@ -68,7 +69,8 @@ class Versions:
     async def publish(self, ref: PolicyRef, version: Digest, shape: Digest, blob: bytes, entry: bytes) -> bool:
         """In one step: store the blob, append the log entry, make the version current. False if it was already.
 
-        A version that is current already gets its blob again where that is missing, and nothing else.
+        A version that is current already, with this shape, gets its blob again where that is missing, and nothing
+        else. A new release of Edgewise may give the same version another shape.
         """
         script_keys = [keys.current(ref), keys.blob(ref, version), keys.log(ref), keys.versions(ref)]
         return bool(await self._client.execute(_publish.command(script_keys, version, shape, blob, entry)))
