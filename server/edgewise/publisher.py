@@ -1,0 +1,136 @@
+"""The publisher: watches the policy folder, and sees to it that the store holds what the files say."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from edgewise import entries
+from edgewise.bandit.shape import shape_of
+from edgewise.entries import Version
+from edgewise.errors import PolicyError, StoreError
+from edgewise.policies.site import Site, load_sites
+from edgewise.policies.version import encode_policy, version_of
+from edgewise.registry import SiteEntry, encode_sites
+from edgewise.store import Store
+from edgewise.types import Digest, PolicyRef
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 1.0  # seconds
+PUBLISH_EVERY = 5.0
+"""Publishing is repeated, changed or not: it costs little, and heals a store that lost its tail or was replaced."""
+
+Stamp: TypeAlias = tuple[tuple[str, int, int, int], ...]
+"""Of each policy file: its path, time of change, size and inode."""
+
+
+class Compiled(NamedTuple):
+    """A policy as it goes to the store."""
+
+    ref: PolicyRef
+    version: Digest
+    shape: Digest
+    blob: bytes
+
+
+class Publisher:
+    """Publishes the policies of one folder. Only one process may do this for a store: the supervisor."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stamp: Stamp = ()
+        self._compiled: tuple[Compiled, ...] = ()
+        self._sites: bytes = b""
+        self._complaint = ""
+
+    async def load(self) -> None:
+        """Read the files.
+
+        Raises:
+            PolicyError: they are wrong; what was read before stays.
+        """
+        self._stamp = await asyncio.to_thread(_stamp_of, self._folder)  # First: a change while we read is seen later.
+        self._compiled, self._sites = await asyncio.to_thread(_read, self._folder)
+
+    async def publish(self, store: Store) -> None:
+        """See to it that this store holds what was read.
+
+        Raises:
+            StoreError: it may hold only some of it.
+        """
+        for compiled in self._compiled:
+            entry = entries.encode(Version(compiled.version, compiled.shape))
+            if await store.versions.publish(*compiled, entry):
+                log.info("published %s/%s, version %s", *compiled.ref, compiled.version.hex())
+        await store.registry.publish_sites(self._sites)
+
+    async def watch(self, store: Store) -> None:
+        """Load on every change, publish then and every few seconds, for ever. What goes wrong is logged once."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            if await self._reload():
+                due = loop.time()
+            if loop.time() >= due:
+                await self._try_to_publish(store)
+                due = loop.time() + PUBLISH_EVERY
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _reload(self) -> bool:
+        if await asyncio.to_thread(_stamp_of, self._folder) == self._stamp:
+            return False
+        try:
+            await self.load()
+        except PolicyError as error:
+            for problem in error.problems:
+                log.error("%s: %s", *problem)
+            log.error("the policies in %s are wrong, so the last good ones are served on", self._folder)
+            return False
+        except Exception:  # Whatever is in a file, the site that is served must not go down with it.
+            log.exception("the policies in %s cannot be read, so the last good ones are served on", self._folder)
+            return False
+        log.info("the policies in %s were read again", self._folder)
+        return True
+
+    async def _try_to_publish(self, store: Store) -> None:
+        try:
+            await self.publish(store)
+        except StoreError as error:
+            if str(error) != self._complaint:
+                log.error("the policies are not published: %s", error)
+            self._complaint = str(error)
+        else:
+            if self._complaint:
+                log.info("the policies are published again")
+            self._complaint = ""
+
+
+def _stamp_of(folder: Path) -> Stamp:
+    stamps = []
+    for path in sorted([*folder.glob("*.toml"), *folder.glob("*/*.toml")]):
+        try:
+            found = path.stat()
+        except FileNotFoundError:  # It went in this very moment.
+            continue
+        stamps.append((str(path), found.st_mtime_ns, found.st_size, found.st_ino))
+    return tuple(stamps)
+
+
+def _read(folder: Path) -> tuple[tuple[Compiled, ...], bytes]:
+    sites = load_sites(folder)
+    return tuple(_compiled(sites)), encode_sites(_entry(site) for site in sites)
+
+
+def _compiled(sites: Sequence[Site]) -> Iterable[Compiled]:
+    for site in sites:
+        for policy in site.policies:
+            blob = encode_policy(policy)
+            yield Compiled(PolicyRef(site.name, policy.placement), version_of(blob), shape_of(policy).digest, blob)
+
+
+def _entry(site: Site) -> SiteEntry:
+    return SiteEntry(site.name, site.write_key, site.origins, tuple(policy.placement for policy in site.policies))

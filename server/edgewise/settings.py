@@ -1,0 +1,212 @@
+"""The settings: one frozen dataclass, read once. Its fields are the table that `--help` and the docs are made from."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edgewise.errors import SettingsError
+from edgewise.policies.values import DAY, duration, found, one_of
+from edgewise.types import Milliseconds
+
+PREFIX = "EDGEWISE_"
+
+
+class Kind(NamedTuple):
+    """What a setting's text may be. `parse` raises ValueError, saying found and expected; `show` is its inverse."""
+
+    placeholder: str
+    parse: Callable[[str], Any]
+    show: Callable[[Any], str] = str
+
+
+class Setting(NamedTuple):
+    """One row of the table of settings. `default` is as it is shown; `name` is the field's."""
+
+    name: str
+    kind: Kind
+    default: str
+    meaning: str
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether its flag has no value: `--learner` or `--no-learner`."""
+        return self.kind is SWITCH
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise ValueError(f"found {found(text)}, expected some text")
+    return text
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError(f"found {found(text)}, expected a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _switch(text: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    if (value := words.get(text.lower())) is None:
+        raise ValueError(f"found {found(text)}, expected true or false")
+    return value
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"([1-9][0-9]{0,11})(GiB|MiB|KiB|)", text)
+    if match is None:
+        raise ValueError(f"found {found(text)}, expected a size in bytes such as 65536, 64KiB, 1MiB or 2GiB")
+    return int(match[1]) * _SIZES[match[2]]
+
+
+def _in_largest(units: Mapping[str, int]) -> Callable[[int], str]:
+    """Shows a number in the largest of these units that fits it; they run from the largest to the smallest."""
+
+    def show(number: int) -> str:
+        unit, size = next((unit, size) for unit, size in units.items() if number % size == 0)
+        return f"{number // size}{unit}"
+
+    return show
+
+
+_SIZES = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10, "": 1}
+_SPANS = {"d": DAY, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+
+TEXT = Kind("TEXT", _text)
+HOST = Kind("HOST", _text)
+URL = Kind("URL", _text)
+FOLDER = Kind("DIR", lambda text: Path(_text(text)))
+PORT = Kind("PORT", _whole(0, 65535))
+COUNT = Kind("N", _whole(1, 1024))
+SWITCH = Kind("", _switch, lambda value: "true" if value else "false")
+DURATION = Kind("TIME", duration(longest=3650 * DAY), _in_largest(_SPANS))
+SIZE = Kind("SIZE", _size, _in_largest(_SIZES))
+FSYNC = Kind("everysec|always", one_of(("everysec", "always")))
+
+
+def _about(kind: Kind, meaning: str, default: str | None = None) -> Mapping[str, Any]:
+    return {"kind": kind, "meaning": meaning, "default": default}
+
+
+def _half_the_cores() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What can be set, by flag or by environment variable; a flag goes before a variable, a variable before a default.
+
+    Spans of time are in milliseconds, sizes in bytes. `redis` is None for the embedded Valkey, `secret_key` is None
+    until one is made.
+    """
+
+    host: str = field(default="127.0.0.1", metadata=_about(HOST, "The address to listen on."))
+    port: int = field(default=8080, metadata=_about(PORT, "The port to listen on; 0 takes any free one."))
+    policies: Path = field(
+        default=Path("policies"),
+        metadata=_about(FOLDER, "The folder of policy files (one site), or of such folders (many sites)."),
+    )
+    data: Path = field(
+        default=Path("data"),
+        metadata=_about(FOLDER, "The folder for what outlasts a restart: the embedded Valkey's files, the secret key."),
+    )
+    redis: str | None = field(
+        default=None,
+        metadata=_about(URL, "The URL of a Redis (7 or newer) or Valkey that keeps the state.", "an embedded Valkey"),
+    )
+    workers: int = field(
+        default_factory=_half_the_cores,
+        metadata=_about(COUNT, "How many web processes to run.", "one for two cores"),
+    )
+    learner: bool = field(
+        default=True,
+        metadata=_about(SWITCH, "Whether this server also learns; one learner is enough for one store."),
+    )
+    secret_key: str | None = field(
+        default=None,
+        metadata=_about(
+            TEXT,
+            "The key of server-side calls. Prefer the variable: a flag can be read in the list of processes.",
+            "made at the first start, kept in the data folder",
+        ),
+    )
+    decide_budget: Milliseconds = field(
+        default=50,
+        metadata=_about(
+            DURATION, "How long a decide call may wait for the store before it is answered with the baseline."
+        ),
+    )
+    appendfsync: str = field(
+        default="everysec",
+        metadata=_about(
+            FSYNC,
+            "When the embedded Valkey forces writes to the disk. With everysec about the last second can be lost when "
+            "the machine dies, with always nothing that was acknowledged.",
+        ),
+    )
+    retention: Milliseconds = field(
+        default=30 * DAY, metadata=_about(DURATION, "How long the log of a policy is kept.")
+    )
+    log_bytes: int = field(
+        default=256 << 20,
+        metadata=_about(SIZE, "How large the log of one policy may grow before its oldest part is cut."),
+    )
+    max_body: int = field(
+        default=1 << 20, metadata=_about(SIZE, "How large the body of a request may be, once unpacked.")
+    )
+    verbose: bool = field(default=False, metadata=_about(SWITCH, "Whether to log details."))
+
+    @classmethod
+    def load(cls, flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
+        """The settings of these flags (by field name; None: not given) and environment variables.
+
+        An empty variable counts as not set.
+
+        Raises:
+            SettingsError: a value is wrong; says which, where, and what was expected.
+        """
+        values: dict[str, Any] = {}
+        for setting in TABLE:
+            if (text := flags.get(setting.name)) is not None:
+                values[setting.name] = _parse(setting, text, setting.flag)
+            elif text := environ.get(setting.variable):
+                values[setting.name] = _parse(setting, text, setting.variable)
+        return cls(**values)
+
+    def environ(self) -> dict[str, str]:
+        """The environment variables from which `load` makes these settings again: how a child process gets them."""
+        values = ((setting, getattr(self, setting.name)) for setting in TABLE)
+        return {setting.variable: setting.kind.show(value) for setting, value in values if value is not None}
+
+
+def _row(field: Field[Any]) -> Setting:
+    kind, meaning, default = field.metadata["kind"], field.metadata["meaning"], field.metadata["default"]
+    return Setting(field.name, kind, kind.show(field.default) if default is None else default, meaning)
+
+
+TABLE: tuple[Setting, ...] = tuple(_row(field) for field in fields(Settings))
+"""Every setting, in the order in which they are documented."""
+
+
+def _parse(setting: Setting, text: str, where: str) -> Any:
+    try:
+        return setting.kind.parse(text)
+    except ValueError as error:
+        raise SettingsError(f"{where}: {error}") from error

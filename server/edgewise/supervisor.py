@@ -1,0 +1,142 @@
+"""The supervisor: what `edgewise serve` runs. It owns the store, the web workers, the learner and the publisher."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from edgewise.child import Child
+from edgewise.keeper import Service, running
+from edgewise.listener import Listener, listening
+from edgewise.publisher import Publisher
+from edgewise.secret import kept_secret_key
+from edgewise.settings import Settings
+from edgewise.store import Store
+from edgewise.store.embedded import EmbeddedValkey
+from edgewise.store.folder import DataFolder
+
+log = logging.getLogger(__name__)
+
+APP = "edgewise.app:create_app"
+"""Makes the ASGI app that web workers serve."""
+
+
+class Supervisor:
+    """Runs everything that a server is made of, until SIGTERM or SIGINT; a second one of them kills what is left."""
+
+    def __init__(self, settings: Settings, app: str = APP) -> None:
+        self._settings = settings
+        self._app = app
+        self._services: list[Service] = []
+        self._is_stopping = False
+
+    async def run(self) -> None:
+        """Serve until told to stop; then stop the workers and the learner first, the store last.
+
+        Raises:
+            EdgewiseError: the server cannot start; says why.
+        """
+        with self._signals_handled():
+            try:
+                await self._serve()
+            except asyncio.CancelledError:
+                if not self._is_stopping:
+                    raise
+                log.info("stopped")
+
+    @contextmanager
+    def _signals_handled(self) -> Iterator[None]:
+        loop, serving = asyncio.get_running_loop(), asyncio.current_task()
+        assert serving is not None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, serving)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def _stop(self, serving: asyncio.Task[object]) -> None:
+        if not self._is_stopping:
+            self._is_stopping = True
+            log.info("stopping; a second signal kills")
+            serving.cancel()
+        else:
+            for service in self._services:
+                service.kill()
+
+    async def _serve(self) -> None:
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            publisher = Publisher(settings.policies)
+            await publisher.load()
+            folder = await stack.enter_async_context(DataFolder.held(settings.data))
+            listener = stack.enter_context(listening(settings.host, settings.port))
+            url = settings.redis
+            if url is None:
+                url = await stack.enter_async_context(self._valkey(folder))
+            store = await Store.connect(url)
+            stack.push_async_callback(store.close)
+            folder.announce(url)
+            await publisher.publish(store)
+            secret_key = settings.secret_key or kept_secret_key(settings.data)
+            resolved = replace(settings, redis=url, secret_key=secret_key)
+            await stack.enter_async_context(self._kept(self._processes(resolved, listener, folder.runtime)))
+            await listener.answers()
+            log.info("listening on %s; the store is %s", listener.url, store.url)
+            await publisher.watch(store)
+
+    @asynccontextmanager
+    async def _valkey(self, folder: DataFolder) -> AsyncIterator[str]:
+        valkey = EmbeddedValkey(folder, self._settings.appendfsync)
+        async with self._kept([valkey]):
+            yield valkey.url
+
+    @asynccontextmanager
+    async def _kept(self, services: Sequence[Service]) -> AsyncIterator[None]:
+        self._services.extend(services)
+        async with running(services):
+            yield
+
+    def _processes(self, settings: Settings, listener: Listener, runtime: Path) -> list[Service]:
+        metrics = runtime / "metrics"
+        metrics.mkdir()
+        environ = {**os.environ, **settings.environ(), "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
+        web = [sys.executable, "-m", "edgewise.worker", str(listener.descriptor), self._app]
+        processes: list[Service] = [
+            _Measured(f"web worker {number}", web, environ, metrics, pass_fds=[listener.descriptor])
+            for number in range(1, settings.workers + 1)
+        ]
+        if settings.learner:
+            processes.append(_Measured("learner", [sys.executable, "-m", "edgewise", "learn"], environ, metrics))
+        return processes
+
+
+class _Measured(Child):
+    """A child that writes its metrics to files in a folder shared by all of them."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        metrics: Path,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
+        super().__init__(name, command, environ=environ, pass_fds=pass_fds, stop_within=15.0)
+        self._metrics = metrics
+
+    async def wait(self) -> int:
+        status = await super().wait()
+        # Or its gauges would be reported for ever.
+        mark_process_dead(self.pid, str(self._metrics))  # type: ignore[no-untyped-call]
+        return status

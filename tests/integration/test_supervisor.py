@@ -1,0 +1,194 @@
+"""The supervisor with real processes: what it starts, starts again, stops, and leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from tests.integration.processes import Served, children_of, gone, served
+
+POLICY = 'placement = "home-hero"\nbaseline = "plain"\n[[actions]]\nid = "plain"\n[[actions]]\nid = "warm"\n'
+
+
+class Server:
+    """A server of the tiny app that listens."""
+
+    def __init__(self, process: Served, url: str, folder: Path) -> None:
+        self.process = process
+        self.url = url
+        self.pid = process.process.pid
+        self.folder = folder
+
+    @property
+    def store_url(self) -> str:
+        return (self.folder / "data" / "store.url").read_text()
+
+    async def get(self, path: str) -> str:
+        async with httpx.AsyncClient(base_url=self.url, timeout=20) as client:
+            response = await client.get(path)
+            return response.raise_for_status().text
+
+    def children(self, named: str = "") -> list[int]:
+        return [pid for pid, command in children_of(self.pid).items() if named in command]
+
+
+def environ_in(folder: Path, **environ: str) -> dict[str, str]:
+    policies = folder / "policies"
+    policies.mkdir(exist_ok=True)
+    (policies / "home-hero.toml").write_text(POLICY)
+    return {
+        "EDGEWISE_DATA": str(folder / "data"),
+        "EDGEWISE_POLICIES": str(policies),
+        "EDGEWISE_PORT": "0",
+        "EDGEWISE_WORKERS": "1",
+        "EDGEWISE_LEARNER": "false",
+        **environ,
+    }
+
+
+@asynccontextmanager
+async def serving(folder: Path, **environ: str) -> AsyncIterator[Server]:
+    async with served("-m", "tests.integration.tiny", **environ_in(folder, **environ)) as process:
+        url = await process.until(r"listening on (http://\S+);")
+        yield Server(process, url, folder)
+
+
+async def test_sigterm_stops_everything_in_order_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with serving(tmp_path, EDGEWISE_WORKERS="2") as server:
+        children = server.children()
+        assert len(children) == 3
+        runtime = Path(server.store_url.removeprefix("unix://")).parent
+        server.process.tell(signal.SIGTERM)
+        assert await server.process.ends() == 0
+        await gone(children)
+        assert not runtime.exists()
+        assert not (tmp_path / "data" / "store.url").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_request_that_is_under_way_is_answered_before_the_server_stops(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    async with serving(tmp_path) as server, httpx.AsyncClient(base_url=server.url) as client:
+        async with client.stream("GET", "/slow?seconds=0.5") as response:
+            server.process.tell(number)
+            assert await response.aread() == b"begun, done"
+        assert await server.process.ends() == 0
+
+
+async def test_a_second_signal_ends_what_does_not_stop(tmp_path: Path) -> None:
+    async with (
+        serving(tmp_path) as server,
+        httpx.AsyncClient(base_url=server.url) as client,
+        client.stream("GET", "/slow?seconds=60"),
+    ):
+        children = server.children()
+        server.process.tell(signal.SIGTERM)
+        await server.process.until("stopping")
+        server.process.tell(signal.SIGTERM)
+        async with asyncio.timeout(2):
+            assert await server.process.ends() == 0
+        await gone(children)
+
+
+async def test_nothing_outlives_a_supervisor_that_is_killed_and_its_data_is_served_again(tmp_path: Path) -> None:
+    async with serving(tmp_path, EDGEWISE_WORKERS="2") as server:
+        children = server.children()
+        runtime = Path(server.store_url.removeprefix("unix://")).parent
+        async with Redis.from_url(server.store_url) as store:
+            await store.set("acknowledged", "1")
+        server.process.tell(signal.SIGKILL)
+        await server.process.ends()
+        await gone(children)
+    async with serving(tmp_path) as server:
+        assert not runtime.exists()
+        async with Redis.from_url(server.store_url) as store:
+            assert await store.get("acknowledged") == b"1"
+
+
+async def test_a_second_server_on_the_same_data_folder_is_refused(tmp_path: Path) -> None:
+    async with serving(tmp_path) as first:
+        async with served("-m", "edgewise", "serve", **environ_in(tmp_path)) as second:
+            assert await second.ends() == 1
+            assert (
+                f"Error: data folder {tmp_path}/data: held by process {first.pid}, expected to be free"
+                in second.said[0]
+            )
+        assert await first.get("/healthz") == "ok"
+
+
+async def test_a_port_that_is_in_use_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        async with served("-m", "edgewise", "serve", **environ_in(tmp_path, EDGEWISE_PORT=str(port))) as server:
+            assert await server.ends() == 1
+            assert f"Error: --port: found {port} of 127.0.0.1 in use by another program" in server.said[0]
+
+
+async def test_a_web_worker_that_dies_is_started_again(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        before = int(await server.get("/pid"))
+        os.kill(before, signal.SIGKILL)
+        await server.process.until(rf"web worker 1 \(process {before}\) was ended by signal 9; it is started again")
+        assert int(await server.get("/pid")) in server.children()
+
+
+async def test_a_valkey_that_dies_is_started_again_on_the_same_data(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, Redis.from_url(server.store_url) as store:
+        await store.set("acknowledged", "1")
+        [before] = server.children("valkey-server")
+        os.kill(before, signal.SIGKILL)
+        after = int(await server.process.until(r"valkey runs again \(process (\d+)\)"))
+        assert after != before
+        assert await store.get("acknowledged") == b"1"
+
+
+async def test_a_worker_that_keeps_dying_is_started_later_and_later(tmp_path: Path) -> None:
+    environ = environ_in(tmp_path, TINY_APP="tests.integration.tiny:create_broken_app")
+    async with served("-m", "tests.integration.tiny", **environ) as process:
+        delays = [float(await process.until(r"web worker 1 .* it is started again in ([\d.]+) s")) for _ in range(3)]
+        assert delays == sorted(set(delays))
+        process.tell(signal.SIGTERM)
+        assert await process.ends() == 0
+
+
+async def test_the_secret_key_is_made_once_and_kept_to_its_owner(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        key = await server.get("/environ?name=EDGEWISE_SECRET_KEY")
+        file = tmp_path / "data" / "secret-key"
+        assert any(f"made a secret key for server-side calls: {file}" in line for line in server.process.said)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert file.read_text().strip() == key
+        assert len(key) >= 43
+        server.process.tell(signal.SIGTERM)
+        await server.process.ends()
+    async with serving(tmp_path) as server:
+        assert await server.get("/environ?name=EDGEWISE_SECRET_KEY") == key
+    async with serving(tmp_path, EDGEWISE_SECRET_KEY="our own") as server:
+        assert await server.get("/environ?name=EDGEWISE_SECRET_KEY") == "our own"
+
+
+async def test_workers_share_a_fresh_folder_for_their_metrics(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        folder = await server.get("/environ?name=PROMETHEUS_MULTIPROC_DIR")
+        assert os.listdir(folder) == []
+        assert Path(folder).parent == Path(server.store_url.removeprefix("unix://")).parent
+
+
+async def test_the_policies_are_in_the_store_before_the_server_listens_and_follow_their_files(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, Redis.from_url(server.store_url) as store:
+        before = await store.hget("{default:home-hero}:current", "version")
+        assert before is not None
+        (tmp_path / "policies" / "home-hero.toml").write_text(POLICY.replace("warm", "cold"))
+        version = await server.process.until("published default/home-hero, version ([0-9a-f]{16})")
+        assert await store.hget("{default:home-hero}:current", "version") == bytes.fromhex(version) != before

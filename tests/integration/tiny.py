@@ -1,0 +1,59 @@
+"""The real supervisor with a tiny app, for what concerns processes and not answers.
+
+`python -m tests.integration.tiny` serves it; the settings come from the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.routing import Route
+
+from edgewise import diagnostics
+from edgewise.settings import Settings
+from edgewise.supervisor import Supervisor
+
+
+async def healthz(_: Request) -> PlainTextResponse:
+    return PlainTextResponse("ok")
+
+
+async def pid(_: Request) -> PlainTextResponse:
+    return PlainTextResponse(str(os.getpid()))
+
+
+async def slow(request: Request) -> StreamingResponse:
+    async def answer() -> AsyncIterator[str]:
+        yield "begun, "
+        await asyncio.sleep(float(request.query_params["seconds"]))
+        yield "done"
+
+    return StreamingResponse(answer())
+
+
+async def environ(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(os.environ[request.query_params["name"]])
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The app; it is as a web worker makes it."""
+    assert settings.redis
+    assert settings.secret_key
+    return Starlette(routes=[Route(f"/{answer.__name__}", answer) for answer in (healthz, pid, slow, environ)])
+
+
+def create_broken_app(settings: Settings) -> Starlette:
+    """An app that cannot be made."""
+    raise RuntimeError("broken on purpose")
+
+
+if __name__ == "__main__":
+    settings = Settings.load({}, os.environ)
+    diagnostics.configure(settings.verbose)
+    app = os.environ.get("TINY_APP", "tests.integration.tiny:create_app")
+    asyncio.run(Supervisor(settings, app).run())

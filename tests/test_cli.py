@@ -1,0 +1,136 @@
+"""The command line, as its users meet it."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edgewise import __version__
+from edgewise.cli import main
+from edgewise.settings import TABLE
+
+HERO = """
+placement = "home-hero"
+baseline = "plain"
+
+[[actions]]
+id = "plain"
+
+[[actions]]
+id = "student-deal"
+"""
+
+
+def edgewise(*arguments: str | Path, **environ: str) -> Result:
+    """Run the command line in this process."""
+    return CliRunner(env=environ).invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "home-hero.toml").write_text(HERO)
+    return folder
+
+
+def test_help_of_serve_names_every_setting_with_its_variable_and_default() -> None:
+    shown = " ".join(edgewise("serve", "--help").output.split())
+    for row in TABLE:
+        assert row.flag in shown
+        assert f"[default: {row.default}; {row.variable}]" in shown
+
+
+@pytest.mark.parametrize("command", [["serve"], ["learn"], ["policy", "check"]])
+def test_help_of_every_command_has_examples(command: list[str]) -> None:
+    assert f"  edgewise {' '.join(command)}" in edgewise(*command, "--help").output.partition("Example")[2]
+
+
+def test_the_version_is_told() -> None:
+    assert __version__ in edgewise("--version").output
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = {"uvicorn", "redis", "starlette", "vowpal_wabbit_next", "numpy", "httpx", "prometheus_client"}
+    code = f"import sys, edgewise.cli; print(*sorted({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+def test_a_good_folder_is_listed(site: Path) -> None:
+    result = edgewise("policy", "check", site)
+    assert result.exit_code == 0
+    heading, row = (line.split() for line in result.output.splitlines())
+    assert heading == ["site", "placement", "actions", "version"]
+    assert row[:3] == ["default", "home-hero", "2"]
+    assert len(bytes.fromhex(row[3])) == 8
+
+
+def test_the_version_listed_is_the_one_of_the_files(site: Path) -> None:
+    before = edgewise("policy", "check", site).output
+    assert edgewise("policy", "check", site).output == before
+    (site / "home-hero.toml").write_text(HERO.replace("student-deal", "senior-deal"))
+    assert edgewise("policy", "check", site).output != before
+
+
+def test_every_problem_of_a_wrong_folder_is_a_line_and_the_status_is_1(site: Path) -> None:
+    (site / "home-hero.toml").write_text(HERO.replace('"plain"\n\n', '"missing"\n\n', 1) + "weight = 1\n")
+    (site / "broken.toml").write_text("placement = ")
+    result = edgewise("policy", "check", site)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    problems = result.stderr.splitlines()
+    assert any(line.startswith("broken.toml:1") for line in problems)
+    assert any(line.startswith("home-hero.toml") and "missing" in line for line in problems)
+    assert any(line.startswith("home-hero.toml") and "weight" in line for line in problems)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "message"),
+    [
+        (["--port", "x"], {}, '--port: found "x", expected a whole number from 0 to 65535'),
+        ([], {"EDGEWISE_WORKERS": "many"}, 'EDGEWISE_WORKERS: found "many", expected a whole number from 1 to 1024'),
+        (["--learner"], {"EDGEWISE_LEARNER": "x", "EDGEWISE_PORT": "y"}, 'EDGEWISE_PORT: found "y"'),
+    ],
+)
+def test_a_wrong_setting_is_one_line_and_the_status_is_1(
+    arguments: list[str], environ: dict[str, str], message: str
+) -> None:
+    result = edgewise("serve", *arguments, **environ)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {message}")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_serve_refuses_wrong_policies_before_it_starts_anything(tmp_path: Path) -> None:
+    result = edgewise("serve", "--policies", tmp_path / "none", "--data", tmp_path / "data", "--port", "0")
+    assert result.exit_code == 1
+    assert "none" in result.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_serve_refuses_a_store_that_does_not_answer(site: Path, tmp_path: Path) -> None:
+    url = f"unix://{tmp_path}/nobody.sock"
+    result = edgewise("serve", "--policies", site, "--data", tmp_path / "data", "--port", "0", "--redis", url)
+    assert result.exit_code == 1
+    assert "nobody.sock" in result.stderr
+
+
+def test_learn_says_how_to_name_a_store_when_no_server_runs(tmp_path: Path) -> None:
+    result = edgewise("learn", "--data", tmp_path)
+    assert result.exit_code == 1
+    assert "no server runs on it; expected a running `edgewise serve`, or a store named by --redis" in result.stderr

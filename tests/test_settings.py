@@ -1,0 +1,120 @@
+"""Settings: precedence, values, messages, and that the docs and the table agree."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgewise.errors import SettingsError
+from edgewise.settings import TABLE, Settings
+
+text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).filter(
+    lambda text: bool(text.strip())
+)
+measures = st.integers(min_value=1, max_value=10**11)
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "port"),
+    [
+        ({}, {}, 8080),
+        ({}, {"EDGEWISE_PORT": "81"}, 81),
+        ({"port": "82"}, {"EDGEWISE_PORT": "81"}, 82),
+        ({"port": None}, {"EDGEWISE_PORT": "81"}, 81),
+        ({}, {"EDGEWISE_PORT": ""}, 8080),
+    ],
+)
+def test_a_flag_goes_before_a_variable_and_a_variable_before_the_default(
+    flags: dict[str, str | None], environ: dict[str, str], port: int
+) -> None:
+    assert Settings.load(flags, environ).port == port
+
+
+@given(
+    st.builds(
+        Settings,
+        host=text,
+        port=st.integers(0, 65535),
+        policies=text.map(Path),
+        data=text.map(Path),
+        redis=st.none() | text,
+        workers=st.integers(1, 1024),
+        learner=st.booleans(),
+        secret_key=st.none() | text,
+        decide_budget=measures,
+        appendfsync=st.sampled_from(["everysec", "always"]),
+        retention=measures,
+        log_bytes=measures,
+        max_body=measures,
+        verbose=st.booleans(),
+    )
+)
+def test_a_child_process_reads_the_very_same_settings_from_its_environment(settings: Settings) -> None:
+    assert Settings.load({}, settings.environ()) == settings
+
+
+@pytest.mark.parametrize(
+    ("variable", "written", "name", "value"),
+    [
+        ("EDGEWISE_DECIDE_BUDGET", "250ms", "decide_budget", 250),
+        ("EDGEWISE_RETENTION", "2d", "retention", 172_800_000),
+        ("EDGEWISE_LOG_BYTES", "64KiB", "log_bytes", 65536),
+        ("EDGEWISE_LOG_BYTES", "65536", "log_bytes", 65536),
+        ("EDGEWISE_MAX_BODY", "2GiB", "max_body", 2 << 30),
+        ("EDGEWISE_LEARNER", "No", "learner", False),
+        ("EDGEWISE_VERBOSE", "1", "verbose", True),
+        ("EDGEWISE_DATA", "/var/lib/edgewise", "data", Path("/var/lib/edgewise")),
+    ],
+)
+def test_values_are_written_with_their_units(variable: str, written: str, name: str, value: object) -> None:
+    assert getattr(Settings.load({}, {variable: written}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "expected"),
+    [
+        ("port", "65536", "a whole number from 0 to 65535"),
+        ("port", "http", "a whole number from 0 to 65535"),
+        ("port", "tcp://10.0.0.1:80", "a whole number from 0 to 65535"),
+        ("port", "-1", "a whole number from 0 to 65535"),
+        ("port", "８０", "a whole number from 0 to 65535"),
+        ("workers", "0", "a whole number from 1 to 1024"),
+        ("host", " ", "some text"),
+        ("learner", "maybe", "true or false"),
+        ("appendfsync", "no", "one of everysec, always"),
+        ("decide_budget", "50", "a duration"),
+        ("decide_budget", "0ms", "a duration"),
+        ("retention", "-1d", "a duration"),
+        ("log_bytes", "256MB", "a size in bytes"),
+        ("max_body", "0", "a size in bytes"),
+        ("max_body", "1.5MiB", "a size in bytes"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_was_found_expected_and_where(name: str, wrong: str, expected: str) -> None:
+    flag, variable = f"--{name.replace('_', '-')}", f"EDGEWISE_{name.upper()}"
+    for flags, environ, where in (({name: wrong}, {}, flag), ({}, {variable: wrong}, variable)):
+        with pytest.raises(SettingsError) as refused:
+            Settings.load(flags, environ)
+        assert str(refused.value).startswith(f'{where}: found "{wrong}", expected {expected}')
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings: Any = Settings()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.port = 1
+
+
+def test_there_is_a_worker_even_on_one_core() -> None:
+    assert Settings().workers >= 1
+
+
+def test_the_docs_list_every_setting_as_it_is() -> None:
+    page = Path(__file__).parent.parent / "docs" / "settings.md"
+    documented = re.findall(r"^\| `(--\S+)` \| `(\S+)` \| (.*) \| (.*) \|$", page.read_text(), re.MULTILINE)
+    assert documented == [(row.flag, row.variable, row.default, row.meaning) for row in TABLE]
