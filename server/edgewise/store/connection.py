@@ -5,6 +5,7 @@ The client library never retries: a repeated append is a decision logged twice, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -121,9 +122,7 @@ class Client:
 
 def without_password(url: str) -> str:
     """The URL as it may be shown: no password, no query (which can hold one)."""
-    parts = urlsplit(url)
-    credentials, at, hosts = parts.netloc.rpartition("@")
-    return parts._replace(netloc=credentials.partition(":")[0] + at + hosts, query="").geturl()
+    return re.sub(r"(//[^:@/]*):.*@", r"\1@", url.partition("?")[0])
 
 
 _Opened: TypeAlias = "tuple[Library, list[Callable[[], Awaitable[None]]]]"
@@ -158,6 +157,8 @@ def _open_cluster(url: str, parts: SplitResult, options: dict[str, Any]) -> _Ope
     library = RedisCluster(
         startup_nodes=[ClusterNode(host, port) for host, port in _hosts(parts, 6379)],
         ssl=parts.scheme.startswith("rediss"),
+        # Else every fifth key that moved would end the connections to all nodes, with what is under way on them.
+        reinitialize_steps=0,
         **_credentials(parts),
         **options,
     )

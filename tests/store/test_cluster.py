@@ -1,0 +1,156 @@
+"""The whole store against a cluster of three nodes on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis.crc import key_slot
+
+from edgewise.errors import StoreOverdue
+from edgewise.store import Checkpoint, Store, keys
+from edgewise.types import BEGINNING, PolicyRef, StreamId
+from tests.valkey import Valkey, free_port
+
+RANGES = (range(0, 5461), range(5461, 10923), range(10923, 16384))
+
+
+def slot(ref: PolicyRef) -> int:
+    return key_slot(keys.log(ref).encode())
+
+
+def on_node(node: int) -> PolicyRef:
+    """A policy whose keys live on this node."""
+    return next(ref for n in range(1000) if slot(ref := PolicyRef("shop", f"placement-{n}")) in RANGES[node])
+
+
+REFS = [on_node(0), on_node(1), on_node(2)]
+
+
+class Cluster:
+    """Three nodes that share the 16384 slots."""
+
+    def __init__(self) -> None:
+        self.ports = [free_port() for _ in RANGES]
+        buses = [free_port() for _ in RANGES]
+        self.nodes = [
+            Valkey("--bind", "127.0.0.1", "--port", str(port), "--cluster-enabled", "yes", "--cluster-port", str(bus))
+            for port, bus in zip(self.ports, buses, strict=True)
+        ]
+        self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        for number, (node, slots) in enumerate(zip(self.nodes, RANGES, strict=True), start=1):
+            node.tell(f"CLUSTER ADDSLOTSRANGE {slots[0]} {slots[-1]}")
+            node.tell(f"CLUSTER SET-CONFIG-EPOCH {number}")
+        for port, bus in zip(self.ports[1:], buses[1:], strict=True):
+            self.nodes[0].tell(f"CLUSTER MEET 127.0.0.1 {port} {bus}")
+        until = time.monotonic() + 20
+        while not all("cluster_state:ok" in node.tell("CLUSTER INFO") for node in self.nodes):
+            assert time.monotonic() < until, "the cluster did not form"
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        for node in self.nodes:
+            node.close()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    cluster = Cluster()
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+async def store(cluster: Cluster) -> AsyncIterator[Store]:
+    for node in cluster.nodes:
+        node.tell("FLUSHALL")
+    store = await Store.connect(cluster.url)
+    yield store
+    await store.close()
+
+
+def within(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+async def test_logs_of_all_nodes_are_read_at_once(store: Store) -> None:
+    ids = [await store.log.append(ref, b"e") for ref in REFS]
+    pages = await store.log.read(dict.fromkeys(REFS, BEGINNING), 10)
+    assert [pages[ref].entries for ref in REFS] == [[(id, b"e")] for id in ids]
+    for ref, id in zip(REFS, ids, strict=True):
+        assert pages[ref].now >= id.ms
+        assert await store.log.size_bytes(ref) > 0
+        assert await store.log.trim(ref, StreamId(id.ms, id.seq + 1)) == 1
+
+
+async def test_every_script_keeps_to_one_slot(store: Store) -> None:
+    for ref in REFS:
+        assert await store.log.append_event(ref, b"message1", b"e") is not None
+        assert await store.log.append_event(ref, b"message1", b"e") is None
+        assert await store.versions.publish(ref, b"version1", b"shape001", b"blob", b"e")
+        assert await store.versions.publish(ref, b"version2", b"shape001", b"blob", b"e")
+        assert not await store.versions.ensure_blob(ref, b"version1", b"blob")
+        assert await store.versions.expire_blobs(ref, ()) == 1
+        epoch = await store.checkpoints.raise_epoch(ref)
+        checkpoint = Checkpoint(
+            epoch=epoch,
+            position=StreamId(2, 0),
+            read_again=BEGINNING,
+            shape=b"shape001",
+            shape_since=BEGINNING,
+            policy_version=b"version2",
+            oldest_close=0,
+            newest_close=0,
+            model=b"model",
+            statistics=b"",
+        )
+        assert await store.checkpoints.write(ref, checkpoint) == 1
+        await store.checkpoints.write_base(ref, checkpoint)
+        assert await store.checkpoints.drop_bases(ref, StreamId(3, 0), epoch) == 1
+    assert set(await store.versions.current(REFS)) == set(REFS)
+    assert set(await store.checkpoints.heads(REFS)) == set(REFS)
+    for ref in REFS:
+        await store.checkpoints.forget(ref)
+    assert await store.checkpoints.heads(REFS) == {}
+    assert await store.profiles.compare_and_set("shop", b"visitor1", None, b"profile", 1000)
+    assert await store.registry.publish_sites(b"sites") == 1
+    assert await store.registry.decision_keys(b"ring") == b"ring"
+
+
+async def test_the_lane_reaches_every_node(store: Store) -> None:
+    commands = [store.log.append_command(ref, b"e") for ref in REFS * 10]
+    commands += [store.log.append_event_command(ref, b"message1", b"event") for ref in REFS * 2]
+    replies = await asyncio.gather(*(store.lane.submit(command, within(5)) for command in commands))
+    assert replies[30:].count(None) == 3
+    assert [await store.log.length(ref) for ref in REFS] == [11, 11, 11]
+
+
+async def test_a_node_that_hangs_holds_up_only_its_own_keys(store: Store, cluster: Cluster) -> None:
+    await asyncio.gather(*(store.lane.submit(store.log.append_command(ref, b"e"), within(5)) for ref in REFS))
+    cluster.nodes[0].freeze()
+    lasting = store.lane.submit(store.log.append_command(REFS[0], b"e"), within(5))
+    with pytest.raises(StoreOverdue):
+        await store.lane.submit(store.log.append_command(REFS[0], b"e"), within(0.06))
+    assert store.lane.overdue
+    with pytest.raises(StoreOverdue, match="an earlier flush is not back"):
+        store.lane.submit(store.log.append_command(REFS[0], b"e"), within(5))
+    for ref in REFS[1:]:
+        await store.lane.submit(store.log.append_command(ref, b"e"), within(5))
+    cluster.nodes[0].thaw()
+    await lasting
+    assert not store.lane.overdue
+
+
+async def test_keys_that_moved_to_another_node_are_found(store: Store, cluster: Cluster) -> None:
+    await asyncio.gather(*(store.lane.submit(store.log.append_command(ref, b"e"), within(5)) for ref in REFS))
+    moved = PolicyRef("shop", "moved")
+    target = (next(node for node, slots in enumerate(RANGES) if slot(moved) in slots) + 1) % len(RANGES)
+    node_id = cluster.nodes[target].tell("CLUSTER MYID").split()[1]
+    for node in cluster.nodes:
+        node.tell(f"CLUSTER SETSLOT {slot(moved)} NODE {node_id}")
+    await store.lane.submit(store.log.append_command(moved, b"through the lane"), within(5))
+    await store.log.append(moved, b"through the client")
+    page = (await store.log.read({moved: BEGINNING}, 10))[moved]
+    assert [entry for _, entry in page.entries] == [b"through the lane", b"through the client"]
