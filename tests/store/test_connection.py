@@ -100,7 +100,7 @@ async def test_a_reply_that_does_not_come_ends_in_an_error_in_time(own_valkey: V
     start = asyncio.get_running_loop().time()
     with pytest.raises(StoreUnavailable, match="Timeout"):
         await store.log.append(ref, b"e")
-    assert asyncio.get_running_loop().time() - start < 0.5
+    assert asyncio.get_running_loop().time() - start < 2
     own_valkey.thaw()
     await store.ping()
     await store.close()

@@ -38,6 +38,13 @@ async def test_a_release_that_gives_a_version_another_shape_announces_it_again(s
     assert await store.log.length(ref) == 2
 
 
+async def test_the_current_version_under_another_shape_is_announced_again(store: Store, ref: PolicyRef) -> None:
+    await store.versions.publish(ref, V1, SHAPE, b"blob", b"entry")
+    assert await store.versions.publish(ref, V1, b"shape002", b"blob", b"entry")
+    assert (await store.versions.current([ref]))[ref].shape == b"shape002"
+    assert await store.log.length(ref) == 2
+
+
 async def test_publishers_racing_with_one_version_append_one_entry(store: Store, ref: PolicyRef) -> None:
     won = await asyncio.gather(*(store.versions.publish(ref, V1, SHAPE, b"blob", b"entry") for _ in range(8)))
     assert won.count(True) == 1

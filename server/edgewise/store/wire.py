@@ -105,7 +105,7 @@ class _Session(asyncio.Protocol):
     """The life of one connection, from the client library's handshake on."""
 
     def __init__(self, connection: AbstractConnection) -> None:
-        # The library has no public way to hand over its transport.
+        # The library has no public way to hand over its transport: hence the upper bound on its version in pyproject.
         self._transport = cast(asyncio.WriteTransport, connection._writer.transport)  # type: ignore[union-attr]
         self._transport.set_protocol(self)
         self._reader = hiredis.Reader(
