@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -75,9 +74,12 @@ class Server:
 
 @asynccontextmanager
 async def serve(store_url: str, files: Mapping[str, str] = SHOP, **settings: Any) -> AsyncIterator[Server]:
-    """Publish these policy files (by their path), and serve them on a port of their own."""
-    await _publish(store_url, files)
-    app = create_app(Settings(redis=store_url, secret_key=SECRET, **settings))
+    """Publish these policy files (by their path) where there are any, and serve them on a port of their own."""
+    if files:
+        await _publish(store_url, files)
+    # Unless a test is about the budget, it must not depend on how busy the machine is.
+    chosen = Settings(redis=store_url, secret_key=SECRET, **({"decide_budget": 5000} | settings))
+    app = create_app(chosen)
     config = uvicorn.Config(app, port=0, lifespan="on", ws="none", log_config=None, access_log=False)
     server = uvicorn.Server(config)
     config.load()
@@ -96,10 +98,7 @@ async def serve(store_url: str, files: Mapping[str, str] = SHOP, **settings: Any
 
 async def _publish(store_url: str, files: Mapping[str, str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in files.items():
-            path = Path(folder, name)
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text)
+        _write(Path(folder), files)
         publisher = Publisher(Path(folder))
         await publisher.load()
         store = await Store.connect(store_url)
@@ -107,6 +106,13 @@ async def _publish(store_url: str, files: Mapping[str, str]) -> None:
             await publisher.publish(store)
         finally:
             await store.close()
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
 
 
 def _dashed(headers: Mapping[str, str]) -> dict[str, str]:

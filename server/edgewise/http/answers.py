@@ -32,9 +32,9 @@ class DecisionAnswer(Struct, frozen=True, rename="camel"):
     group: Group
     policy_version: str | None
     model_version: int | None
-    action: str | None | UnsetType = UNSET
+    action: str | UnsetType | None = UNSET
     payload: Mapping[str, Any] | UnsetType = UNSET
-    propensity: float | None | UnsetType = UNSET
+    propensity: float | UnsetType | None = UNSET
     slots: Sequence[SlotAnswer] | UnsetType = UNSET
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import b64decode
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple, Protocol
-from urllib.parse import urlsplit
 
 from edgewise.errors import RequestError
 from edgewise.http.answers import HeaderList
 from edgewise.http.formats import Headers
+from edgewise.policies.origins import ANY_ORIGIN
 from edgewise.serving.follower import ServedSite
 
-ANY_ORIGIN = "*"
+_LOOPBACK = re.compile(rb"https?://(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?")
 
 
 class Sites(Protocol):
@@ -121,20 +122,9 @@ def _user_name(credentials: bytes) -> str | None:
 def _allows(site: ServedSite, origin: bytes) -> bool:
     """Whether pages of this origin are the site's; without any configured, those on the same machine are."""
     if not site.origins:
-        return _is_loopback(origin)
+        return _LOOPBACK.fullmatch(origin) is not None
     text = origin.decode("latin-1")
     return text in site.origins or ANY_ORIGIN in site.origins
-
-
-@lru_cache(maxsize=256)
-def _is_loopback(origin: bytes) -> bool:
-    try:
-        parts = urlsplit(origin.decode("ascii"))
-        host = parts.hostname or ""
-    except ValueError:
-        return False
-    local = host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost")
-    return local and parts.scheme in ("http", "https")
 
 
 @lru_cache(maxsize=256)

@@ -16,9 +16,8 @@ log = logging.getLogger(__name__)
 _HEADERS: Mapping[int, HeaderList] = {
     # Bearer, as Basic would make a browser ask its user for a password.
     401: ((b"www-authenticate", b'Bearer realm="edgewise"'),),
-    # What is left of the body will not be read.
+    # Not so for 413: closing before a large body is all there would keep its sender from reading why it was refused.
     408: ((b"connection", b"close"),),
-    413: ((b"connection", b"close"),),
     503: ((b"retry-after", b"1"),),
 }
 

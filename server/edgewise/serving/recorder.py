@@ -29,7 +29,7 @@ PATIENCE = 5.0
 PROFILE_TTL: Milliseconds = 365 * 24 * 3600 * 1000
 """A profile is forgotten when its visitor was away for so long."""
 
-_ATTEMPTS = 5
+_ATTEMPTS = 16
 _TOGETHER = 64
 """Commands that leave together: decisions share the lane, and must not wait for the whole of a large batch."""
 
@@ -121,7 +121,7 @@ class Recorder:
         raise StoreUnavailable(f"profile of a visitor of {site.name}: lost {_ATTEMPTS} races to write it")
 
     async def _acknowledged(self, commands: Sequence[Command], deadline: float) -> list[Any]:
-        """The store's replies, in order; the commands reach each log in their order too."""
+        """The store's replies, in order. The commands are executed in order too, except scripts that are new to it."""
         replies: list[Any] = []
         for start in range(0, len(commands), _TOGETHER):
             waiting: list[asyncio.Future[Any]] = []

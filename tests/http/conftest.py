@@ -1,0 +1,17 @@
+"""One server for all tests of a module that leave nothing behind that another one would mind."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from tests.servers import Server, serve
+from tests.valkey import Valkey
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def server(valkey: Valkey) -> AsyncIterator[Server]:
+    valkey.tell("FLUSHALL")
+    async with serve(valkey.url) as server:
+        yield server

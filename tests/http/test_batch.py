@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from edgewise.entries import Event, Outcome, decode
+from edgewise.serving.visitor_id import anonymous_digest, user_digest
+from edgewise.store import Store
+from edgewise.types import BEGINNING, PolicyRef
+from edgewise.visitors import profile as profiles
+from edgewise.visitors.message import Kind
+from tests.servers import BEARER, HERO, Server, serve
+from tests.valkey import Valkey
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SHORT = {"t": "track", "p": "page", "i": "identify", "a": "alias", "s": "screen", "g": "group"}
+
+
+async def decision_id(server: Server, placement: str = "hero", **more: Any) -> str:
+    answer = await server.post("/v1/decide", {"placements": [placement], **more})
+    found: str = answer.json()["decisions"][0]["decisionId"]
+    return found
+
+
+def track(event: str, **more: Any) -> dict[str, Any]:
+    return {"type": "track", "event": event, **more}
+
+
+async def batch(server: Server, *messages: Any, **more: Any) -> dict[str, Any]:
+    answer = await server.post("/v1/batch", {"batch": list(messages), **more})
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    assert body["success"] is True
+    return body
+
+
+async def logged(url: str, placement: str = "hero") -> list[Outcome | Event]:
+    store = await Store.connect(url)
+    ref = PolicyRef("default", placement)
+    page = (await store.log.read({ref: BEGINNING}, 100_000))[ref]
+    await store.close()
+    return [entry for _, raw in page.entries if isinstance(entry := decode(raw), Outcome | Event)]
+
+
+async def test_outcomes_and_events_are_in_the_log_once_they_are_accepted(server: Server, valkey: Valkey) -> None:
+    id = await decision_id(server, anonymousId="v1")
+    answer = await batch(
+        server,
+        track("$impression", messageId="m1", properties={"decisionId": id}, timestamp="2026-01-01T00:00:00.000Z"),
+        track("$reward", messageId="m2", properties={"decisionId": id, "slot": 0, "value": 3}),
+        track("Order Completed", messageId="m3", anonymousId="v1"),
+        sentAt="2026-01-01T00:00:01.500Z",
+    )
+    assert answer == {"success": True, "accepted": 3, "rejected": []}
+    impression, reward, order = (await logged(valkey.url))[-3:]
+    assert isinstance(impression, Outcome)
+    assert isinstance(reward, Outcome)
+    assert (impression.name, impression.slot, impression.value, impression.age) == ("$impression", None, None, 1500)
+    assert (reward.name, reward.slot, reward.value, reward.age) == ("$reward", 0, 3.0, 0)
+    assert isinstance(order, Event)
+    assert (order.name, order.visitor) == ("Order Completed", (anonymous_digest("v1"),))
+
+
+async def test_one_bad_message_never_sinks_a_batch(server: Server) -> None:
+    id = await decision_id(server)
+    row = await decision_id(server, "row")
+    forged = ("A" if id[10] != "A" else "B").join((id[:10], id[11:]))
+    bad: list[tuple[Any, str, str]] = [
+        (5, "invalid_message", "Expected `object`"),
+        ({"anonymousId": "v"}, "invalid_message", "Object missing required field `type`"),
+        ({"type": "purchase", "anonymousId": "v"}, "invalid_message", "type: Invalid enum value 'purchase'"),
+        (track("", anonymousId="v"), "invalid_message", "event: found none"),
+        ({"type": "track", "anonymousId": "v"}, "invalid_message", "event: found none"),
+        ({"type": "page"}, "invalid_message", "anonymousId, userId: found neither"),
+        ({"type": "page", "anonymousId": 7}, "invalid_message", "anonymousId: Expected `str"),
+        ({"type": "page", "anonymousId": "a\0b"}, "invalid_message", "anonymousId: "),
+        (
+            {"type": "page", "anonymousId": "v", "timestamp": "yesterday"},
+            "invalid_message",
+            "timestamp: Invalid RFC3339",
+        ),
+        ({"type": "page", "anonymousId": "v", "traits": []}, "invalid_message", "traits: Expected `object"),
+        ({"type": "page", "anonymousId": "x" * 257}, "invalid_message", "anonymousId: Expected `str` of length"),
+        (track("Big", anonymousId="v", properties={"x": "y" * 40_000}), "invalid_message", "message: found 40"),
+        (track("$click"), "unknown_decision", "properties.decisionId: found none"),
+        (track("$click", properties={"decisionId": 5}), "unknown_decision", "properties.decisionId: found a value of"),
+        (track("$click", properties={"decisionId": "made-up"}), "unknown_decision", "properties.decisionId: not a"),
+        (track("$click", properties={"decisionId": forged}), "unknown_decision", "properties.decisionId: not a"),
+        (track("Order Completed", properties={"decisionId": forged}), "unknown_decision", "properties.decisionId"),
+        (track("$click", properties={"decisionId": id, "slot": 1}), "invalid_message", "properties.slot: found 1, exp"),
+        (
+            track("$click", properties={"decisionId": row, "slot": 2}),
+            "invalid_message",
+            "properties.slot: found 2, exp",
+        ),
+        (track("$click", properties={"decisionId": row, "slot": -1}), "invalid_message", "properties.slot: found -1"),
+        (track("$click", properties={"decisionId": id, "slot": True}), "invalid_message", "properties.slot: found a"),
+        (
+            track("$click", properties={"decisionId": id, "slot": 10**90}),
+            "invalid_message",
+            "properties.slot: found 1000",
+        ),
+        (track("$reward", properties={"decisionId": id}), "invalid_message", "properties.value: found none"),
+        (track("$reward", properties={"decisionId": id, "value": "3"}), "invalid_message", "properties.value: found a"),
+        (
+            track("$reward", properties={"decisionId": id, "value": True}),
+            "invalid_message",
+            "properties.value: found a",
+        ),
+        (track("$reward", properties={"decisionId": id, "value": 10**400}), "invalid_message", "properties.value: fou"),
+    ]
+    good = track("Order Completed", anonymousId="v")
+    messages = [message for message, _, _ in bad]
+    answer = await batch(server, good, *messages, good)
+    assert answer["accepted"] == 2
+    assert [rejection["index"] for rejection in answer["rejected"]] == list(range(1, len(bad) + 1))
+    for rejection, (_, code, message) in zip(answer["rejected"], bad, strict=True):
+        assert (rejection["code"], rejection["message"][: len(message)]) == (code, message)
+
+
+async def test_a_message_of_broken_bytes_is_refused_and_the_others_are_not(server: Server) -> None:
+    good = json.dumps(track("Order Completed", anonymousId="v")).encode()
+    broken = b'{"type": "page", "anonymousId": "\xff"}'
+    content = b'{"writeKey": "default", "batch": [' + b", ".join((broken, good)) + b"]}"
+    answer = await server.client.post("/v1/batch", content=content)
+    assert answer.json()["accepted"] == 1
+    assert [rejection["index"] for rejection in answer.json()["rejected"]] == [0]
+
+
+async def test_a_batch_is_harmless_to_send_again(server: Server, valkey: Valkey) -> None:
+    messages = [
+        track("Order Completed", messageId="again-1", anonymousId="again", properties={"revenue": 20}),
+        {"type": "page", "messageId": "again-2", "anonymousId": "again"},
+    ]
+    await batch(server, *messages)
+    before, known = await logged(valkey.url), await profile(valkey.url, "again")
+    for _ in range(3):
+        assert (await batch(server, *messages, *messages))["accepted"] == 4
+    assert await logged(valkey.url) == before
+    assert await profile(valkey.url, "again") == known
+    assert (known.orders, known.revenue, known.page_views) == (1, 20.0, 1)
+
+
+async def profile(url: str, anonymous_id: str) -> profiles.Profile:
+    store = await Store.connect(url)
+    stored = await store.profiles.read("default", anonymous_digest(anonymous_id))
+    await store.close()
+    assert stored is not None
+    return profiles.decode(stored)
+
+
+async def test_an_event_without_a_decision_goes_to_the_policies_that_it_pays(server: Server, valkey: Valkey) -> None:
+    hero, row = await logged(valkey.url), await logged(valkey.url, "row")
+    await batch(server, track("Product Viewed", anonymousId="v"), track("Nothing Special", anonymousId="v"))
+    assert await logged(valkey.url) == hero
+    assert [event.name for event in (await logged(valkey.url, "row"))[len(row) :]] == ["Product Viewed"]
+
+
+async def test_a_purchase_told_by_a_server_carries_the_ids_that_the_browser_had(server: Server, valkey: Valkey) -> None:
+    await batch(server, {"type": "identify", "anonymousId": "browser-1", "userId": "u1", "traits": {"plan": "pro"}})
+    await batch(server, {"type": "identify", "anonymousId": "browser-2", "userId": "u1"})
+    answer = await server.post("/v1/track", track("Order Completed", userId="u1"), **BEARER)
+    assert answer.status_code == 200
+    event = (await logged(valkey.url))[-1]
+    assert isinstance(event, Event)
+    assert set(event.visitor) == {user_digest("u1"), anonymous_digest("browser-1"), anonymous_digest("browser-2")}
+
+
+async def test_what_a_visitor_did_decides_what_they_may_see_next(store_url: str) -> None:
+    loyal = HERO + 'when = { "visitor.orders" = { "$gte" = 1 } }\n'
+    async with serve(store_url, {"hero.toml": loyal}) as server:
+        body = {"anonymousId": "buyer", "placements": ["hero"]}
+        before = (await server.post("/v1/decide", body)).json()["decisions"][0]
+        await batch(server, track("Order Completed", anonymousId="buyer", properties={"total": 12.5}))
+        after = (await server.post("/v1/decide", body)).json()["decisions"][0]
+    assert (before["propensity"], after["propensity"]) == (1.0, 0.5)
+
+
+@pytest.mark.parametrize("path", [*get_args(Kind), *SHORT])
+async def test_a_message_may_come_alone(server: Server, valkey: Valkey, path: str) -> None:
+    kind = SHORT.get(path, path)
+    body = {"anonymousId": f"alone-{path}", "event": "Viewed", "sentAt": "2026-01-01T00:00:00Z", "properties": None}
+    for more in ({}, {"type": kind}):
+        answer = await server.post(f"/v1/{path}", body | more)
+        assert (answer.status_code, answer.json()) == (200, {"success": True, "accepted": 1, "rejected": []})
+    assert (await profile(valkey.url, f"alone-{path}")).page_views == (2 if kind in ("page", "screen") else 0)
+
+
+async def test_a_wrong_message_that_comes_alone_is_an_error(server: Server) -> None:
+    for body, code, message in (
+        ({}, "invalid_message", "event: found none"),
+        ({"event": "$click"}, "unknown_decision", "properties.decisionId: found none"),
+        ({"event": 5}, "invalid_request", "event: Expected `str"),
+        ({"event": "Viewed", "anonymousId": "v", "type": "page"}, "invalid_request", "type: Invalid enum value 'page'"),
+    ):
+        answer = await server.post("/v1/track", body)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["message"][: len(message)]) == (400, code, message)
+
+
+async def test_messagepack_says_the_same_as_json(server: Server, valkey: Valkey) -> None:
+    id = await decision_id(server)
+    body = {
+        "writeKey": "default",
+        "batch": [track("$reward", properties={"decisionId": id, "value": 2.5}), 5, track("$click")],
+    }
+    answer = await server.client.post(
+        "/v1/batch", content=msgspec.msgpack.encode(body), headers={"content-type": "application/msgpack"}
+    )
+    in_json = (await server.post("/v1/batch", body)).json()
+    assert msgspec.msgpack.decode(answer.content) == in_json
+    assert (in_json["accepted"], [rejection["index"] for rejection in in_json["rejected"]]) == (1, [1, 2])
+    packed, plain = (await logged(valkey.url))[-2:]
+    assert packed._replace(message=b"") == plain._replace(message=b"")
+
+
+async def test_what_the_segment_libraries_send_is_understood(server: Server, valkey: Valkey) -> None:
+    """As analytics-python (gzip, Basic) and analytics.js (text/plain, short paths) put it on the wire."""
+    common: dict[str, Any] = {
+        "integrations": {},
+        "context": {"library": {"name": "analytics-python", "version": "2.3.2"}, "userAgent": "Mozilla/5.0"},
+        "timestamp": "2026-01-01T10:00:00.123456+00:00",
+        "_metadata": {"bundled": []},
+        "originalTimestamp": "2026-01-01T10:00:00.123Z",
+    }
+    python = {
+        "batch": [
+            {"type": "track", "event": "Order Completed", "userId": "py", "anonymousId": None, "messageId": "s1"}
+            | common,
+            {"type": "identify", "userId": "py", "traits": {"email": "x@example.com"}, "messageId": "s2"} | common,
+            {"type": "alias", "previousId": "old", "userId": "py", "messageId": "s3"} | common,
+            {"type": "group", "groupId": "g", "userId": "py", "messageId": "s4"} | common,
+            {"type": "screen", "name": "Home", "category": None, "userId": "py", "messageId": "s5"} | common,
+        ],
+        "sentAt": "2026-01-01T10:00:00.200000",
+    }
+    basic = base64.b64encode(b"default:").decode()
+    answer = await server.client.post(
+        "/v1/batch",
+        content=gzip.compress(json.dumps(python).encode()),
+        headers={"authorization": f"Basic {basic}", "content-encoding": "gzip", "content-type": "application/json"},
+    )
+    assert answer.json() == {"success": True, "accepted": 5, "rejected": []}
+    order = (await logged(valkey.url))[-1]
+    assert isinstance(order, Event)
+    assert order.age == 77
+    assert {user_digest("py"), user_digest("old"), anonymous_digest("old")} <= set(order.visitor)
+
+    browser = {"anonymousId": "js", "event": "Viewed", "messageId": "ajs-1", "writeKey": "default"} | common
+    answer = await server.client.post(
+        "/v1/t",
+        content=json.dumps(browser | {"sentAt": "2026-01-01T10:00:00.300Z"}),
+        headers={"content-type": "text/plain"},
+    )
+    assert answer.json() == {"success": True, "accepted": 1, "rejected": []}
+
+
+async def test_five_hundred_messages_are_taken_and_one_more_is_too_many(server: Server, valkey: Valkey) -> None:
+    many = [track("Order Completed", anonymousId=f"many-{number % 50}") for number in range(500)]
+    before = len(await logged(valkey.url))
+    assert (await batch(server, *many))["accepted"] == 500
+    assert len(await logged(valkey.url)) == before + 500
+    assert (await profile(valkey.url, "many-7")).orders == 10
+    answer = await server.post("/v1/batch", {"batch": [*many, many[0]]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "batch_too_large")
+
+
+async def test_a_batch_may_be_empty_but_not_absent(server: Server) -> None:
+    assert await batch(server) == {"success": True, "accepted": 0, "rejected": []}
+    for body, path in (({}, ""), ({"batch": None}, "batch"), ({"batch": [], "sentAt": 5}, "sentAt")):
+        error = (await server.post("/v1/batch", body)).json()["error"]
+        assert (error["code"], error["details"][0]["path"]) == ("invalid_request", path)
+
+
+async def test_a_store_that_fails_is_answered_with_503_and_the_batch_may_be_sent_again(
+    store_url: str, valkey: Valkey
+) -> None:
+    order = track("Order Completed", anonymousId="v1", messageId="m1")
+    async with serve(store_url, decide_budget=50) as server:
+        valkey.kill()
+        answer = await server.post("/v1/batch", {"batch": [order]})
+        valkey.restart()
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "1"
+        assert answer.json()["error"]["code"] == "store_unavailable"
+        assert store_url not in answer.text
+        assert (await batch(server, order))["accepted"] == 1
+    assert [entry.name for entry in await logged(store_url)] == ["Order Completed"]

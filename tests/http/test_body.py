@@ -1,0 +1,218 @@
+"""Bodies that nobody should send: each is refused with a status that says what is wrong, and the server lives on."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import msgpack
+import pytest
+
+from edgewise.http import body as reading
+from tests.servers import Server, serve
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LIMIT = 1 << 20
+GOOD = {"placements": ["hero"]}
+DOORS = ("/v1/decide", "/v1/batch", "/v1/track")
+NESTED = 100_000
+
+
+def wrapped(content: bytes) -> bytes:
+    """A decide body whose context holds this."""
+    return b'{"placements": ["hero"], "context": {"data": {"a": ' + content + b"}}}"
+
+
+async def send(server: Server, path: str, content: Any, **headers: str) -> httpx.Response:
+    dashed = {name.replace("_", "-"): value for name, value in headers.items()}
+    accept = {"accept": "application/json"}
+    return await server.client.post(path, content=content, headers=accept | dashed, auth=("default", ""))
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> str:
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    message: str = answer.json()["error"]["message"]
+    return message
+
+
+@pytest.mark.parametrize("path", DOORS)
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b'{"placements": ["he',
+        b"null and more",
+        b'{"placements": ["hero"]} trailing',
+        b'{"placements": ["hero"], "anonymousId": "\xff\xfe"}',
+        b'{"placements": ["hero"], "anonymousId": "\xed\xa0\x80"}',
+        b'{"placements": ["hero"], "anonymousId": "\\ud800"}',
+        b'{"placements": ["hero"], "anonymousId": "a\x00b"}',
+        b'{"placements": NaN}',
+        b"\xef\xbb\xbf{}",
+        '{"placements": ["hero"]}'.encode("utf-16"),
+        b"[" * NESTED,
+        b'{"later": ' + b"[" * NESTED + b"]" * NESTED + b"}",
+        b'{"later": ' + b'{"a":' * NESTED + b"1" + b"}" * NESTED + b"}",
+    ],
+    ids=lambda content: repr(content[:30]),
+)
+async def test_what_is_not_json_is_refused(server: Server, path: str, content: bytes) -> None:
+    answer = await send(server, path, content)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] in ("malformed_body", "invalid_request")
+    assert (await server.get("/healthz")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"1e999",
+        b"9" * 100,
+        b"-" + b"9" * 30,
+        b"18446744073709551616",
+        b"9" * 5000,
+        b'"\\u0000"',
+        b'{"\\u0000": 1}',
+        b"[" * 50 + b"]" * 50,
+        b"[" * NESTED + b"]" * NESTED,
+        b'"\\udfff"',
+        b'"' + b"x" * 1025 + b'"',
+    ],
+    ids=lambda content: repr(content[:20]),
+)
+async def test_what_no_context_can_hold_is_refused(server: Server, content: bytes) -> None:
+    answer = await send(server, "/v1/decide", wrapped(content))
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] in ("malformed_body", "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), float("inf"), b"bytes", msgpack.Timestamp(1), msgpack.ExtType(5, b"x")],
+    ids=lambda value: type(value).__name__,
+)
+async def test_what_only_messagepack_can_hold_is_refused(server: Server, value: object) -> None:
+    packed = msgpack.packb(GOOD | {"context": {"data": {"a": [value]}}})
+    message = refused(
+        await send(server, "/v1/decide", packed, content_type="application/msgpack"), 400, "invalid_request"
+    )
+    assert message.startswith("context.data.a.0: found ")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xc1",
+        b"\x81",
+        b"\x80\x80",
+        b"\xdf\xff\xff\xff\xff",
+        b"\x81\xa1a\xdd\xff\xff\xff\xff",
+        b"\x81\xa1a\xc6\xff\xff\xff\xff",
+        b"\x81\xa8writeKey\xa2\xff\xfe",
+        b"\x81\x01\x01",
+        b"\x81\xa5later" + b"\x91" * NESTED + b"\xc0",
+        json.dumps(GOOD).encode(),
+    ],
+    ids=lambda content: repr(content[:20]),
+)
+@pytest.mark.parametrize("path", DOORS)
+async def test_what_is_not_messagepack_is_refused(server: Server, path: str, content: bytes) -> None:
+    answer = await send(server, path, content, content_type="application/msgpack")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] in ("malformed_body", "invalid_request")
+
+
+@pytest.mark.parametrize("path", DOORS)
+async def test_a_body_that_declares_too_many_bytes_is_refused(server: Server, path: str) -> None:
+    message = refused(await send(server, path, b" " * (LIMIT + 1)), 413, "body_too_large")
+    assert message == f"body: found {LIMIT + 1} bytes, expected at most {LIMIT} bytes"
+
+
+@pytest.mark.parametrize("path", DOORS)
+async def test_a_body_that_never_ends_is_refused_once_it_is_too_large(server: Server, path: str) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b" " * 65536
+
+    refused(await send(server, path, endless()), 413, "body_too_large")
+
+
+async def test_a_body_just_within_the_limit_is_read_whether_declared_or_chunked(server: Server) -> None:
+    content = json.dumps(GOOD).encode().ljust(LIMIT)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for start in range(0, LIMIT, 100_000):
+            yield content[start : start + 100_000]
+
+    assert (await send(server, "/v1/decide", content)).status_code == 200
+    assert (await send(server, "/v1/decide", chunks())).status_code == 200
+
+
+async def test_a_packed_body_is_unpacked(server: Server) -> None:
+    packed = gzip.compress(json.dumps(GOOD).encode())
+    assert (await send(server, "/v1/decide", packed, content_encoding="gzip")).status_code == 200
+    assert (await send(server, "/v1/decide", json.dumps(GOOD), content_encoding="identity")).status_code == 200
+
+
+async def test_a_bomb_is_not_unpacked(server: Server) -> None:
+    bomb = gzip.compress(b" " * (60 * LIMIT))
+    assert len(bomb) < LIMIT
+    refused(await send(server, "/v1/decide", bomb, content_encoding="gzip"), 413, "body_too_large")
+
+
+async def test_a_packed_body_that_is_cut_short_or_has_more_behind_it_is_refused(server: Server) -> None:
+    packed = gzip.compress(json.dumps(GOOD).encode())
+    for content, code in (
+        (packed[:-4], "body_cut_short"),
+        (b"", "body_cut_short"),
+        (packed + b"more", "malformed_body"),
+        (packed + packed, "malformed_body"),
+        (b"not gzip", "malformed_body"),
+        (packed[:-8] + b"12345678", "malformed_body"),
+    ):
+        refused(await send(server, "/v1/decide", content, content_encoding="gzip"), 400, code)
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip", "zstd"])
+async def test_a_body_packed_in_another_way_is_refused(server: Server, encoding: str) -> None:
+    message = refused(await send(server, "/v1/decide", b"x", content_encoding=encoding), 415, "unsupported_encoding")
+    assert message == f"Content-Encoding: found {encoding!r}, expected gzip or none"
+
+
+@pytest.mark.parametrize("content_type", ["application/xml", "application/x-www-form-urlencoded", "json", "a" * 500])
+async def test_a_body_of_another_type_is_refused(server: Server, content_type: str) -> None:
+    refused(
+        await send(server, "/v1/decide", json.dumps(GOOD), content_type=content_type), 415, "unsupported_media_type"
+    )
+
+
+async def test_a_sender_that_goes_away_midway_leaves_the_server_well(server: Server) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"POST /v1/decide HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    assert (await server.get("/healthz")).status_code == 200
+
+
+async def test_a_body_that_does_not_arrive_in_time_is_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "PATIENCE", 0.02)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"POST /v1/decide HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+    answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"code":"body_too_slow"' in answer
+
+
+async def test_the_limit_is_a_setting(store_url: str) -> None:
+    async with serve(store_url, max_body=100) as server:
+        message = refused(await send(server, "/v1/decide", b" " * 101), 413, "body_too_large")
+    assert message.endswith("expected at most 100 bytes")

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgewise.bandit.features import context_line
+from edgewise.errors import RequestError
+from edgewise.http.bodies import ContextBody
+from edgewise.http.context import attributes_of
+
+FRIDAY_NOON = datetime(2026, 1, 2, 12, 30, tzinfo=UTC)
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=10), inner, max_size=5),
+    max_leaves=30,
+)
+
+
+def attributes(user_agent: bytes | None = None, **context: Any) -> dict[str, Any]:
+    return attributes_of(msgspec.convert(context, ContextBody), user_agent, FRIDAY_NOON)
+
+
+def test_without_a_context_nothing_is_known() -> None:
+    assert attributes_of(None) == {}
+    assert attributes() == {}
+
+
+def test_a_page_tells_its_path_its_campaign_and_where_its_visitor_came_from() -> None:
+    url = "https://shop.example/sale?utm_source=news&utm_medium=e%20mail&utm_campaign=spring&utm_term=x&q=1"
+    page = {"url": url, "type": "category", "referrer": "https://www.google.com/search?q=secret"}
+    assert attributes(page=page)["page"] == {
+        "url": url,
+        "path": "/sale",
+        "source": "news",
+        "medium": "e mail",
+        "campaign": "spring",
+        "type": "category",
+        "referrer": "www.google.com",
+    }
+
+
+def test_a_path_that_is_given_goes_before_that_of_the_url() -> None:
+    assert attributes(page={"url": "https://shop.example/a", "path": "/b"})["page"]["path"] == "/b"
+    assert attributes(page={"url": "https://shop.example"})["page"]["path"] == "/"
+
+
+@pytest.mark.parametrize("url", ["https://[", "https://[::1", "https://a/?utm_source=b" + "&a=1" * 200])
+def test_an_url_that_cannot_be_read_tells_nothing_but_itself(url: str) -> None:
+    assert attributes(page={"url": url, "referrer": "https://["})["page"] == {"url": url}
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "device"),
+    [
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148", "mobile"),
+        ("Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 Chrome/124.0.0.0 Mobile Safari/537.36", "mobile"),
+        ("Mozilla/5.0 (Linux; Android 13; SM-X200) AppleWebKit/537.36 Chrome/124.0.0.0 Safari/537.36", "tablet"),
+        ("Mozilla/5.0 (iPad; CPU OS 12_2 like Mac OS X) AppleWebKit/605.1.15", "tablet"),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/124.0.0.0 Safari/537.36", "desktop"),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/17.0 Safari/605.1.15",
+            "desktop",
+        ),
+        ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "bot"),
+        ("Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; bingbot/2.0) Chrome/116 Safari/537.36", "bot"),
+        ("\xff\xfe", "desktop"),
+    ],
+)
+def test_the_device_is_told_from_the_user_agent(user_agent: str, device: str) -> None:
+    assert attributes(user_agent.encode("latin-1"))["device"] == {"type": device}
+
+
+def test_a_device_that_is_given_goes_before_the_user_agent() -> None:
+    assert attributes(b"iPhone", device={"type": "tv"})["device"] == {"type": "tv"}
+    assert "device" not in attributes(b"")
+
+
+@pytest.mark.parametrize(
+    ("tag", "locale"),
+    [
+        ("de-DE", {"language": "de", "region": "DE"}),
+        ("en_us", {"language": "en", "region": "US"}),
+        ("zh-Hant-TW", {"language": "zh", "region": "TW"}),
+        ("es-419", {"language": "es", "region": "419"}),
+        ("FR", {"language": "fr"}),
+    ],
+)
+def test_a_locale_is_a_language_and_a_region(tag: str, locale: dict[str, str]) -> None:
+    assert attributes(locale=tag)["locale"] == locale
+
+
+@pytest.mark.parametrize(
+    ("zone", "time"),
+    [
+        ("UTC", {"hour": 12, "weekday": 5, "part": "afternoon"}),
+        ("America/Los_Angeles", {"hour": 4, "weekday": 5, "part": "night"}),
+        ("Pacific/Auckland", {"hour": 1, "weekday": 6, "part": "night"}),
+        ("Asia/Kolkata", {"hour": 18, "weekday": 5, "part": "evening"}),
+        ("America/New_York", {"hour": 7, "weekday": 5, "part": "morning"}),
+    ],
+)
+def test_the_time_is_the_visitors(zone: str, time: dict[str, Any]) -> None:
+    assert attributes(timezone=zone)["time"] == time
+
+
+@pytest.mark.parametrize(
+    "zone", ["", "Mars/Olympus", "../../etc/passwd", "/etc/localtime", "Europe", "Europe/", "é", "."]
+)
+def test_a_timezone_that_there_is_not_is_passed_over(zone: str) -> None:
+    assert "time" not in attributes(timezone=zone)
+
+
+def test_what_the_caller_adds_is_kept_as_it_is() -> None:
+    own = {"basketValue": 30, "tags": ["a", "b"], "nested": {"deep": {"deeper": None}}, "big": 2**64 - 1, "x": -(2**63)}
+    assert attributes(data=own)["data"] == own
+
+
+@pytest.mark.parametrize(
+    ("own", "path"),
+    [
+        ({"a": 2**64}, "context.data.a"),
+        ({"a": -(2**63) - 1}, "context.data.a"),
+        ({"a": [float("nan")]}, "context.data.a.0"),
+        ({"a": {"b": float("-inf")}}, "context.data.a.b"),
+        ({"a": "x" * 1025}, "context.data.a"),
+        ({"a\0": 1}, "context.data"),
+        ({"x" * 1025: 1}, "context.data"),
+        ({"a": list(range(256))}, "context.data"),
+        ({"a": {"a": {"a": {"a": {"a": {"a": {"a": {"a": []}}}}}}}}, "context.data.a.a.a.a.a.a.a.a"),
+    ],
+)
+def test_what_is_too_large_or_too_odd_is_refused_with_its_path(own: dict[str, Any], path: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        attributes(data=own)
+    assert (refused.value.status, refused.value.details[0].path) == (400, path)
+
+
+@given(st.dictionaries(st.text(max_size=10), json_values, max_size=5), st.text(max_size=50), st.binary(max_size=50))
+def test_any_context_is_refused_or_can_be_scored(own: dict[str, Any], text: str, user_agent: bytes) -> None:
+    page = {"url": text, "path": text, "type": text, "referrer": text}
+    with suppress(RequestError):
+        assert context_line(attributes(user_agent, page=page, locale=text, timezone=text, data=own)).encode()

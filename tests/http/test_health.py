@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.servers import Server, serve
+from tests.valkey import Valkey
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_server_is_alive_and_ready(server: Server) -> None:
+    for path, status in (("/healthz", "alive"), ("/readyz", "ready")):
+        answer = await server.get(path)
+        assert (answer.status_code, answer.json()) == (200, {"status": status})
+        assert (await server.client.head(path)).status_code == 200
+
+
+async def test_a_server_without_policies_is_alive_but_not_ready(store_url: str) -> None:
+    async with serve(store_url, {}) as server:
+        assert (await server.get("/healthz")).status_code == 200
+        answer = await server.get("/readyz")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
+
+
+async def test_a_server_whose_store_is_gone_is_alive_but_not_ready(store_url: str, valkey: Valkey) -> None:
+    async with serve(store_url) as server:
+        valkey.kill()
+        try:
+            alive, ready = await server.get("/healthz"), await server.get("/readyz")
+        finally:
+            valkey.restart()
+        assert (alive.status_code, ready.status_code) == (200, 503)

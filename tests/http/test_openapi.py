@@ -1,0 +1,91 @@
+"""The description of the API is that of the API."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from starlette.routing import Route
+
+from edgewise.app import create_app
+from edgewise.http.openapi import description
+from edgewise.settings import Settings
+from tests.servers import BEARER, SECRET, Server
+
+one_server = pytest.mark.asyncio(loop_scope="module")
+
+ALIASES = {f"/v1/{letter}" for letter in "btpiasg"}
+"""Other names for what is described already."""
+
+
+def references(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        own: set[str] = {node["$ref"]} if "$ref" in node else set()
+        return own.union(*(references(value) for value in node.values()))
+    return {one for item in node for one in references(item)} if isinstance(node, list) else set()
+
+
+def missing(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
+    """The fields of an answer that its schema does not know."""
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rpartition("/")[2]]
+    if isinstance(value, dict) and "properties" in schema:
+        known = schema["properties"]
+        inner = (missing(item, known[name], schemas) for name, item in value.items() if name in known)
+        return set(value.keys() - known.keys()).union(*inner)
+    if isinstance(value, list) and "items" in schema:
+        return set().union(*(missing(item, schema["items"], schemas) for item in value))
+    return set()
+
+
+async def test_every_path_is_described_and_nothing_else(store_url: str) -> None:
+    app = create_app(Settings(redis=store_url, secret_key=SECRET))
+    async with app.router.lifespan_context(app):
+        routes = {
+            (route.path, method)
+            for route in app.routes
+            if isinstance(route, Route)
+            for method in (route.methods or ())
+            if method not in ("HEAD", "OPTIONS") and route.path not in ALIASES
+        }
+    described = {(path, method.upper()) for path, item in description()["paths"].items() for method in item}
+    assert described == routes
+
+
+def test_every_reference_leads_somewhere() -> None:
+    document = description()
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert references(document) <= known
+    schemes = {
+        name for item in document["paths"].values() for one in item.values() for way in one["security"] for name in way
+    }
+    assert schemes == document["components"]["securitySchemes"].keys()
+
+
+def test_every_parameter_of_a_path_is_described() -> None:
+    for path, item in description()["paths"].items():
+        for operation in item.values():
+            named = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
+            assert named == set(re.findall(r"{(\w+)}", path))
+
+
+@one_server
+async def test_the_answers_are_as_described(server: Server) -> None:
+    document = (await server.get("/openapi.json")).json()
+    assert document == msgspec.json.decode(msgspec.json.encode(description()))
+    schemas = document["components"]["schemas"]
+    decide = {"placements": ["hero", "row", "nope"]}
+    batch = {"batch": [5, {"type": "page", "anonymousId": "v"}]}
+    for path, answer in {
+        "/v1/decide": await server.post("/v1/decide", decide),
+        "/v1/batch": await server.post("/v1/batch", batch),
+        "/v1/track": await server.post("/v1/track", {"event": 5}),
+        "/v1/policies": await server.get("/v1/policies", **BEARER),
+        "/v1/policies/{placement}": await server.get("/v1/policies/hero", **BEARER),
+        "/readyz": await server.get("/readyz"),
+    }.items():
+        (operation,) = document["paths"][path].values()
+        content = operation["responses"][str(answer.status_code)]["content"]
+        assert missing(answer.json(), content["application/json"]["schema"], schemas) == set()

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+
+import pytest
+
+from edgewise.entries import Event, Outcome, decode
+from edgewise.errors import StoreError, StoreUnavailable
+from edgewise.policies.policy import Reward
+from edgewise.serving.decision_id import DecisionIds
+from edgewise.serving.follower import Follower, ServedSite
+from edgewise.serving.recorder import Recorder, Rejection
+from edgewise.serving.visitor_id import anonymous_digest, message_digest, user_digest
+from edgewise.store import Store
+from edgewise.store.keys import profile as profile_key
+from edgewise.types import BEGINNING, Digest
+from edgewise.visitors import profile as profiles
+from edgewise.visitors.message import Message, Properties
+from edgewise.visitors.profile import Profile
+from tests.learner.stage import POLICY, REF, Stage
+from tests.valkey import Valkey
+
+IDS = DecisionIds((b"a key" * 5,))
+ORDER = "Order Completed"
+
+
+class Recording:
+    """A recorder of one site, and what came of it."""
+
+    def __init__(self, store: Store, follower: Follower) -> None:
+        self.store = store
+        self.site: ServedSite = follower.sites["shop"]
+        self.recorder = Recorder(store, IDS, follower.find)
+
+    async def record(self, *messages: Message, sent_at: int | None = None) -> list[Rejection]:
+        return await self.recorder.record(self.site, list(enumerate(messages)), sent_at)
+
+    async def entries(self) -> list[Outcome | Event]:
+        page = (await self.store.log.read({REF: BEGINNING}, 10_000))[REF]
+        return [entry for _, raw in page.entries if isinstance(entry := decode(raw), Outcome | Event)]
+
+    async def profile(self, visitor: Digest) -> Profile:
+        stored = await self.store.profiles.read("shop", visitor)
+        assert stored is not None
+        return profiles.decode(stored)
+
+    def linked(self, event: str, **properties: object) -> Message:
+        id = IDS.issue(self.site.placements["hero"].policy_id, 1, b"0123456789ab")
+        return Message("track", event=event, properties=Properties(decision_id=id, **properties))
+
+
+@pytest.fixture
+async def recording(store: Store) -> Recording:
+    policy = replace(POLICY, reward=Reward(events={"$click": 0.2, ORDER: 1.0, "Signed Up": 0.5}))
+    await Stage(store, policy).publish()
+    follower = Follower(store)
+    await follower.look()
+    return Recording(store, follower)
+
+
+def order(message_id: str, anonymous_id: str | None = None, user_id: str | None = None) -> Message:
+    return Message("track", message_id, anonymous_id, user_id, event=ORDER)
+
+
+async def test_the_log_has_the_order_of_the_batch(recording: Recording) -> None:
+    many = [
+        recording.linked("$impression") if number % 2 else order(f"m{number}", anonymous_id=f"v{number % 7}")
+        for number in range(300)
+    ]
+    # A store that does not hold a script yet is sent it after what else left with it.
+    await recording.record(order("first", anonymous_id="v"))
+    assert await recording.record(*many) == []
+    assert [entry.name for entry in await recording.entries()] == [ORDER, *(message.event for message in many)]
+
+
+async def test_an_event_is_appended_once_and_an_outcome_as_often_as_it_is_told(recording: Recording) -> None:
+    for _ in range(3):
+        await recording.record(order("m1", anonymous_id="v"), recording.linked("$click"))
+    assert [entry.name for entry in await recording.entries()] == [ORDER, "$click", "$click", "$click"]
+
+
+async def test_an_event_knows_the_ids_that_the_same_batch_tells(recording: Recording) -> None:
+    await recording.record(
+        order("m1", user_id="u"),
+        Message("identify", anonymous_id="phone", user_id="u"),
+        Message("identify", anonymous_id="laptop", user_id="u"),
+    )
+    (event,) = await recording.entries()
+    assert isinstance(event, Event)
+    assert event.visitor[0] == user_digest("u")
+    assert set(event.visitor[1:]) == {anonymous_digest("phone"), anonymous_digest("laptop")}
+    assert event.message == message_digest("m1")
+
+
+async def test_who_is_known_by_a_user_id_is_known_by_it_alone(recording: Recording) -> None:
+    """On a shared device, what one user buys must not pay for what another one saw at home."""
+    await recording.record(Message("identify", anonymous_id="home", user_id="one"))
+    await recording.record(Message("identify", anonymous_id="shared", user_id="one"))
+    await recording.record(order("m1", anonymous_id="shared", user_id="two"))
+    event = (await recording.entries())[-1]
+    assert isinstance(event, Event)
+    assert set(event.visitor) == {anonymous_digest("shared"), user_digest("two")}
+
+
+async def test_each_id_of_a_message_has_its_profile(recording: Recording) -> None:
+    await recording.record(order("m1", anonymous_id="a", user_id="u"), Message("page", anonymous_id="a"))
+    by_browser = await recording.profile(anonymous_digest("a"))
+    by_user = await recording.profile(user_digest("u"))
+    assert (by_browser.orders, by_browser.page_views, by_user.orders, by_user.page_views) == (1, 1, 1, 0)
+
+
+async def test_reserved_events_leave_no_profile(recording: Recording, valkey: Valkey) -> None:
+    message = recording.linked("$click")
+    await recording.record(Message("track", event="$click", anonymous_id="a", properties=message.properties))
+    assert await recording.store.profiles.read("shop", anonymous_digest("a")) is None
+
+
+async def test_profiles_lapse(recording: Recording, valkey: Valkey) -> None:
+    await recording.record(Message("page", anonymous_id="a"))
+    seconds = int(valkey.tell(f"TTL {profile_key('shop', anonymous_digest('a'))}")[1:])
+    assert 364 * 86_400 < seconds <= 365 * 86_400
+
+
+async def test_batches_of_one_visitor_at_the_same_time_are_all_counted(recording: Recording) -> None:
+    await asyncio.gather(*(recording.record(order(f"m{number}", anonymous_id="v")) for number in range(10)))
+    assert (await recording.profile(anonymous_digest("v"))).orders == 10
+    assert len(await recording.entries()) == 10
+
+
+async def test_a_profile_that_others_always_write_first_is_given_up(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = recording.store.profiles.compare_and_set_command
+
+    def too_late(site: str, visitor: Digest, old: bytes | None, new: bytes, ttl: int) -> object:
+        return write(site, visitor, b"what it was long ago", new, ttl)
+
+    monkeypatch.setattr(recording.store.profiles, "compare_and_set_command", too_late)
+    with pytest.raises(StoreUnavailable, match="lost 16 races"):
+        await recording.record(order("m1", anonymous_id="v"))
+    monkeypatch.undo()
+    await recording.record(order("m1", anonymous_id="v"))
+    assert [entry.name for entry in await recording.entries()] == [ORDER]
+    assert (await recording.profile(anonymous_digest("v"))).orders == 1
+
+
+async def test_a_damaged_profile_begins_anew(recording: Recording, caplog: pytest.LogCaptureFixture) -> None:
+    visitor = anonymous_digest("jane@example.com")
+    await recording.store.profiles.compare_and_set("shop", visitor, None, b"damaged", 60_000)
+    with caplog.at_level(logging.ERROR):
+        await recording.record(order("m1", anonymous_id="jane@example.com"))
+    assert (await recording.profile(visitor)).orders == 1
+    assert "cannot be read" in caplog.text
+    assert "jane" not in caplog.text
+
+
+async def test_when_the_store_fails_nothing_is_promised_and_all_of_it_may_be_sent_again(
+    recording: Recording, valkey: Valkey
+) -> None:
+    messages = [order("m1", anonymous_id="v"), recording.linked("$click")]
+    valkey.kill()
+    try:
+        with pytest.raises(StoreError):
+            await recording.record(*messages)
+    finally:
+        valkey.restart()
+    assert await recording.record(*messages) == []
+    assert {entry.name for entry in await recording.entries()} == {ORDER, "$click"}
+
+
+async def test_nothing_is_written_for_messages_that_are_refused(recording: Recording, valkey: Valkey) -> None:
+    before = valkey.tell("DBSIZE")
+    rejections = await recording.record(Message("track"), Message("page"), Message("track", event="$click"))
+    assert [(rejection.index, rejection.code) for rejection in rejections] == [
+        (0, "invalid_message"),
+        (1, "invalid_message"),
+        (2, "unknown_decision"),
+    ]
+    assert valkey.tell("DBSIZE") == before
