@@ -8,7 +8,6 @@ the learner folds each log into a model ──▶ store ──▶ serving/follow
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import get_args
@@ -27,8 +26,8 @@ from edgewise.http.health import Health, Readiness
 from edgewise.http.metrics import Metrics
 from edgewise.http.openapi import OpenApi
 from edgewise.http.policies import Policies
+from edgewise.policies.site import load_sites
 from edgewise.serving.decider import Decider
-from edgewise.serving.decision_id import KEY_BYTES, DecisionIds
 from edgewise.serving.follower import Follower
 from edgewise.serving.recorder import Recorder
 from edgewise.settings import Settings
@@ -40,7 +39,7 @@ _SHORT: dict[Kind, str] = {"track": "t", "page": "p", "identify": "i", "alias": 
 
 
 def create_app(settings: Settings) -> Starlette:
-    """The app of one web worker. It connects to the store when it starts, and fails to start where there is none.
+    """The app of one web worker. It starts without a store, too: then it answers with the policy files' baselines.
 
     Raises:
         SettingsError: there is no store's URL or no secret key in the settings; the supervisor sees to both.
@@ -53,14 +52,15 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         budget = settings.decide_budget / 1000
-        store = await Store.connect(url, patience=budget)
+        store = await Store.connect(url, patience=budget, proven=False)
         follower = Follower(store, metrics.model_loaded)
         try:
             await follower.start()
-            ids = DecisionIds(_ring(await store.registry.decision_keys(os.urandom(KEY_BYTES))))
+            if not follower.ready:
+                follower.serve_files(load_sites(settings.policies))
             gate = Gate(follower, secret_key)
-            decider = Decider(store, ids, budget)
-            recorder = Recorder(store, ids, follower.find)
+            decider = Decider(store, follower.ids, budget)
+            recorder = Recorder(store, follower.ids, follower.find)
             app.router.routes[:] = [
                 *_browser_routes(gate, decider, recorder, settings.max_body),
                 Route("/v1/policies", policies := Policies(gate, store, follower), methods=["GET"]),
@@ -89,8 +89,3 @@ def _browser_routes(gate: Gate, decider: Decider, recorder: Recorder, limit: int
     posts = [Route(f"/v1/{name}", door, methods=["POST"]) for name, door in doors.items()]
     preflight = Preflight(gate)
     return [*posts, *(Route(f"/v1/{name}", preflight, methods=["OPTIONS"]) for name in doors)]
-
-
-def _ring(keys: bytes) -> list[bytes]:
-    """The ring is its keys, one after the other, the one to sign with first."""
-    return [keys[start : start + KEY_BYTES] for start in range(0, len(keys), KEY_BYTES)]

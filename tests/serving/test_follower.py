@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from edgewise.errors import StoreError
+from edgewise.errors import StoreError, StoreUnavailable
 from edgewise.policies.policy import Explore
+from edgewise.policies.site import Site
 from edgewise.serving import follower as following
 from edgewise.serving.follower import Follower, ServedPlacement
-from edgewise.store import Store
+from edgewise.store import Store, keys
 from edgewise.types import PolicyRef
 from tests.learner.stage import POLICY, REF, Stage, learner, settle
 from tests.valkey import Valkey
@@ -156,3 +157,36 @@ async def test_what_is_served_stays_when_the_store_does_not_answer() -> None:
     await store.close()
     server.restart()
     server.close()
+
+
+async def test_without_a_store_the_files_are_served_and_with_it_what_is_published() -> None:
+    server = Valkey()
+    server.kill()
+    store = await Store.connect(server.url, proven=False)
+    follower = Follower(store)
+    await follower.start()
+    follower.serve_files([Site("shop", "shop", (), (replace(POLICY, control_share=0.5),))])
+    assert (follower.ready, served(follower).policy.control_share) == (False, 0.5)
+    with pytest.raises(StoreUnavailable, match="try again"):
+        follower.ids.issue(served(follower).policy_id, 1, b"k" * 12)
+    server.restart()
+    await Stage(store).publish()
+    await follower.look()
+    assert (follower.ready, served(follower).policy) == (True, POLICY)
+    assert follower.ids.issue(served(follower).policy_id, 1, b"k" * 12)
+    await follower.stop()
+    await store.close()
+    server.close()
+
+
+async def test_a_store_that_lost_the_keys_of_decision_ids_is_given_them_again(store: Store) -> None:
+    stage, follower = Stage(store), Follower(store)
+    await stage.publish()
+    await follower.look()
+    text = follower.ids.issue(served(follower).policy_id, 1, b"k" * 12)
+    follower._polls = 0
+    await store.registry._client.execute(("DEL", keys.DECISION_KEYS))
+    await follower.look()
+    late = Follower(store)
+    await late.look()
+    assert late.ids.read(text).key == b"k" * 12

@@ -159,12 +159,13 @@ class Decider:
         placement, entry = drawn.placement, drawn.entry
         try:
             await drawn.appended
+            decision_id = self._ids.issue(placement.policy_id, len(entry.slots), entry.key)
         except StoreError:
             return _fallback(placement, asked)
         policy = placement.compiled.policy
         return Decided(
             asked.placement,
-            self._ids.issue(placement.policy_id, len(entry.slots), entry.key),
+            decision_id,
             entry.group,
             placement.version_text,
             entry.model_version,

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from hmac import compare_digest
 from typing import NamedTuple
 
-from edgewise.errors import EdgewiseError
+from edgewise.errors import EdgewiseError, StoreUnavailable
 from edgewise.types import DecisionKey, PolicyRef
 
 KEY_BYTES = 32
@@ -45,12 +45,30 @@ def new_key() -> DecisionKey:
 
 
 class DecisionIds:
-    """Signs with the first key of the ring, and accepts the signature of any of them."""
+    """Signs with the first key of the ring, and accepts the signature of any of them.
 
-    def __init__(self, ring: Sequence[bytes]) -> None:
+    The ring is in the store; it is empty until it could be read from there.
+    """
+
+    def __init__(self, ring: Sequence[bytes] = ()) -> None:
         self._ring = tuple(ring)
 
+    @property
+    def ring(self) -> bytes:
+        """The keys, one after the other, as the store holds them."""
+        return b"".join(self._ring)
+
+    @ring.setter
+    def ring(self, stored: bytes) -> None:
+        self._ring = tuple(stored[start : start + KEY_BYTES] for start in range(0, len(stored), KEY_BYTES))
+
     def issue(self, policy: bytes, slots: int, key: DecisionKey) -> str:
+        """The id of a decision.
+
+        Raises:
+            StoreUnavailable: the ring could not be read yet.
+        """
+        self._require_ring()
         name = policy + bytes((slots,)) + key
         return urlsafe_b64encode(name + _signature(self._ring[0], name)).decode()
 
@@ -59,7 +77,9 @@ class DecisionIds:
 
         Raises:
             UnknownDecision: it is not an id, or was not signed by a key of this ring.
+            StoreUnavailable: the ring could not be read yet.
         """
+        self._require_ring()
         try:
             signed = urlsafe_b64decode(text.encode("ascii")) if len(text) == _LENGTH else b""
         except (Base64Error, UnicodeEncodeError):
@@ -68,6 +88,10 @@ class DecisionIds:
         if not name or not any(compare_digest(signature, _signature(key, name)) for key in self._ring):
             raise UnknownDecision(f"not a decision id of this service (expected {_LENGTH} characters that it gave out)")
         return DecisionName(name[:6], name[6], name[7:])
+
+    def _require_ring(self) -> None:
+        if not self._ring:
+            raise StoreUnavailable("the keys of decision ids could not be read from the store yet; try again")
 
 
 def _signature(key: bytes, name: bytes) -> bytes:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from edgewise.bandit.model import ActionExamples, ScoringModel
 from edgewise.bandit.shape import shape_of
 from edgewise.errors import EdgewiseError, StoreError
 from edgewise.policies.policy import Policy
-from edgewise.policies.version import CompiledPolicy
+from edgewise.policies.site import Site
+from edgewise.policies.version import CompiledPolicy, encode_policy
 from edgewise.registry import SiteEntry, decode_sites
-from edgewise.serving.decision_id import policy_id
+from edgewise.serving.decision_id import KEY_BYTES, DecisionIds, policy_id
 from edgewise.store import Checkpoint, Current, Head, Store
 from edgewise.types import BEGINNING, Digest, Milliseconds, PolicyRef, StreamId
 
@@ -33,8 +35,8 @@ LOADING_SHARE = 0.02
 ASKED_WITHIN = 60.0
 """A placement that nobody asked for within these seconds keeps the model it has."""
 
-BLOBS_EVERY = 20
-"""Polls between two looks whether the store still has the versions that we decide with."""
+ASSURE_EVERY = 20
+"""Polls between two looks whether the store still has the versions and the keys that we decide with."""
 
 
 class ServedPlacement:
@@ -125,6 +127,7 @@ class Follower:
     def __init__(self, store: Store, loaded: Loaded | None = None) -> None:
         self.sites: dict[str, ServedSite] = {}
         self.ready = False
+        self.ids = DecisionIds()
         self._store = store
         self._loaded = loaded
         self._entries: tuple[SiteEntry, ...] = ()
@@ -142,6 +145,20 @@ class Follower:
     def find(self, policy_id: bytes) -> ServedPlacement | None:
         """The placement that a decision id names."""
         return self._by_id.get(policy_id)
+
+    def serve_files(self, sites: Iterable[Site]) -> None:
+        """Serve what the policy files say, until the store can be asked: every answer is then a baseline."""
+        sites = tuple(sites)
+        for site in sites:
+            for policy in site.policies:
+                ref = PolicyRef(site.name, policy.placement)
+                self._served[ref] = ServedPlacement(ref, encode_policy(policy))
+        self._entries = tuple(
+            SiteEntry(site.name, site.write_key, site.origins, tuple(policy.placement for policy in site.policies))
+            for site in sites
+        )
+        self._arrange(list(self._served))
+        self._polls = 0
 
     async def start(self) -> None:
         """Look once, then go on looking. A store that cannot be reached is waited for: see `ready`."""
@@ -165,9 +182,8 @@ class Follower:
         currents, heads = await self._store.versions.current(refs), await self._store.checkpoints.heads(refs)
         for ref in sorted(currents, key=self._staleness):
             await self._look_at(ref, currents[ref], heads.get(ref))
-        if self._polls % BLOBS_EVERY == 0:
-            for ref, served in self._served.items():
-                await self._store.versions.ensure_blob(ref, served.version, served.blob)
+        if self._polls % ASSURE_EVERY == 0:
+            await self._assure()
         self._polls += 1
         self._arrange(refs)
         self.ready = bool(self.sites) and all(ref in self._served for ref in refs)
@@ -187,6 +203,12 @@ class Follower:
             self._complaint = str(error)
         else:
             self._complaint = ""
+
+    async def _assure(self) -> None:
+        """See to it that the store has what our decisions refer to: it may have lost its tail."""
+        self.ids.ring = await self._store.registry.decision_keys(self.ids.ring or os.urandom(KEY_BYTES))
+        for ref, served in self._served.items():
+            await self._store.versions.ensure_blob(ref, served.version, served.blob)
 
     async def _look_at_sites(self) -> None:
         packed = await self._store.registry.sites()

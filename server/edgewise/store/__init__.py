@@ -44,9 +44,17 @@ class Store:
 
     @classmethod
     async def connect(
-        cls, url: str, *, reply_timeout: float = 5.0, connect_timeout: float = 2.0, patience: float = 0.05
+        cls,
+        url: str,
+        *,
+        reply_timeout: float = 5.0,
+        connect_timeout: float = 2.0,
+        patience: float = 0.05,
+        proven: bool = True,
     ) -> Store:
-        """A store that answered. All times are seconds; `patience` is the lane's, for the other two see `connect`.
+        """A store that answered, unless it need not be `proven`: then it may be there later.
+
+        All times are seconds; `patience` is the lane's, for the other two see `connect`.
 
         Raises:
             SettingsError: the URL is of no known form.
@@ -55,7 +63,8 @@ class Store:
         client = connect(url, reply_timeout=reply_timeout, connect_timeout=connect_timeout)
         store = cls(client, patience)
         try:
-            await store.ping()
+            if proven:
+                await store.ping()
         except BaseException:
             await store.close()
             raise
