@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from starlette.applications import Starlette
 
 from edgewise.app import create_app
 from edgewise.publisher import Publisher
@@ -57,10 +58,10 @@ SHOP = {"hero.toml": HERO, "row.toml": ROW}
 
 
 class Server:
-    """A server that answers at `url`."""
+    """A server that listens on a port of 127.0.0.1, and a client that speaks to it."""
 
-    def __init__(self, url: str, client: httpx.AsyncClient, port: int) -> None:
-        self.url = url
+    def __init__(self, app: Starlette, client: httpx.AsyncClient, port: int) -> None:
+        self.app = app
         self.client = client
         self.port = port
 
@@ -73,39 +74,45 @@ class Server:
 
 
 @asynccontextmanager
-async def serve(store_url: str, files: Mapping[str, str] = SHOP, **settings: Any) -> AsyncIterator[Server]:
-    """Publish these policy files (by their path) where there are any, and serve them on a port of their own."""
-    if files:
-        await _publish(store_url, files)
-    # Unless a test is about the budget, it must not depend on how busy the machine is.
-    chosen = Settings(redis=store_url, secret_key=SECRET, **({"decide_budget": 5000} | settings))
-    app = create_app(chosen)
+async def serve(
+    store_url: str, files: Mapping[str, str] = SHOP, *, publish: bool = True, **settings: Any
+) -> AsyncIterator[Server]:
+    """Serve these policy files (by their path) on a port of their own; first publish them, as the supervisor does."""
+    with tempfile.TemporaryDirectory() as folder:
+        policies = Path(folder)
+        _write(policies, files)
+        if publish:
+            await _publish(store_url, policies)
+        # Unless a test is about the budget, it must not depend on how busy the machine is.
+        chosen: dict[str, Any] = {"policies": policies, "decide_budget": 5000} | settings
+        app = create_app(Settings(redis=store_url, secret_key=SECRET, **chosen))
+        async with _running(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            yield Server(app, client, port)
+
+
+@asynccontextmanager
+async def _running(app: Starlette) -> AsyncIterator[int]:
+    """A server's port. Its main loop, which looks only every 0.1 s whether it shall end, is not needed."""
     config = uvicorn.Config(app, port=0, lifespan="on", ws="none", log_config=None, access_log=False)
-    server = uvicorn.Server(config)
     config.load()
+    server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
-    # Without its main loop, which looks only every 0.1 s whether it shall end.
     await server.startup()
     assert server.started, "the app did not start"
     try:
-        port = server.servers[0].sockets[0].getsockname()[1]
-        url = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(base_url=url) as client:
-            yield Server(url, client, port)
+        yield server.servers[0].sockets[0].getsockname()[1]
     finally:
         await server.shutdown()
 
 
-async def _publish(store_url: str, files: Mapping[str, str]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        _write(Path(folder), files)
-        publisher = Publisher(Path(folder))
-        await publisher.load()
-        store = await Store.connect(store_url)
-        try:
-            await publisher.publish(store)
-        finally:
-            await store.close()
+async def _publish(store_url: str, policies: Path) -> None:
+    publisher = Publisher(policies)
+    await publisher.load()
+    store = await Store.connect(store_url)
+    try:
+        await publisher.publish(store)
+    finally:
+        await store.close()
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:

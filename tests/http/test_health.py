@@ -15,8 +15,8 @@ async def test_a_server_is_alive_and_ready(server: Server) -> None:
         assert (await server.client.head(path)).status_code == 200
 
 
-async def test_a_server_without_policies_is_alive_but_not_ready(store_url: str) -> None:
-    async with serve(store_url, {}) as server:
+async def test_before_the_policies_are_in_the_store_a_server_is_alive_but_not_ready(store_url: str) -> None:
+    async with serve(store_url, publish=False) as server:
         assert (await server.get("/healthz")).status_code == 200
         answer = await server.get("/readyz")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")

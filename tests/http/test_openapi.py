@@ -9,10 +9,8 @@ import msgspec
 import pytest
 from starlette.routing import Route
 
-from edgewise.app import create_app
 from edgewise.http.openapi import description
-from edgewise.settings import Settings
-from tests.servers import BEARER, SECRET, Server
+from tests.servers import BEARER, Server
 
 one_server = pytest.mark.asyncio(loop_scope="module")
 
@@ -40,16 +38,15 @@ def missing(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> set[
     return set()
 
 
-async def test_every_path_is_described_and_nothing_else(store_url: str) -> None:
-    app = create_app(Settings(redis=store_url, secret_key=SECRET))
-    async with app.router.lifespan_context(app):
-        routes = {
-            (route.path, method)
-            for route in app.routes
-            if isinstance(route, Route)
-            for method in (route.methods or ())
-            if method not in ("HEAD", "OPTIONS") and route.path not in ALIASES
-        }
+@one_server
+async def test_every_path_is_described_and_nothing_else(server: Server) -> None:
+    routes = {
+        (route.path, method)
+        for route in server.app.routes
+        if isinstance(route, Route)
+        for method in (route.methods or ())
+        if method not in ("HEAD", "OPTIONS") and route.path not in ALIASES
+    }
     described = {(path, method.upper()) for path, item in description()["paths"].items() for method in item}
     assert described == routes
 
