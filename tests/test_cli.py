@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import subprocess
 import sys
@@ -13,7 +14,9 @@ from click.testing import CliRunner, Result
 
 from edgewise import __version__
 from edgewise.cli import main
+from edgewise.registry import SiteEntry, encode_sites
 from edgewise.settings import TABLE
+from edgewise.store import Store
 
 HERO = """
 placement = "home-hero"
@@ -56,7 +59,7 @@ def test_help_of_serve_names_every_setting_with_its_variable_and_default() -> No
         assert f"[default: {row.default}; {row.variable}]" in shown
 
 
-@pytest.mark.parametrize("command", [["serve"], ["learn"], ["policy", "check"]])
+@pytest.mark.parametrize("command", [["serve"], ["learn"], ["rebuild"], ["policy", "check"]])
 def test_help_of_every_command_has_examples(command: list[str]) -> None:
     assert f"  edgewise {' '.join(command)}" in edgewise(*command, "--help").output.partition("Example")[2]
 
@@ -123,14 +126,48 @@ def test_serve_refuses_wrong_policies_before_it_starts_anything(tmp_path: Path) 
     assert not (tmp_path / "data").exists()
 
 
-def test_serve_refuses_a_store_that_does_not_answer(site: Path, tmp_path: Path) -> None:
-    url = f"unix://{tmp_path}/nobody.sock"
+def test_serve_refuses_a_url_that_is_no_stores(site: Path, tmp_path: Path) -> None:
+    url = "http://cache.internal"
     result = edgewise("serve", "--policies", site, "--data", tmp_path / "data", "--port", "0", "--redis", url)
     assert result.exit_code == 1
-    assert "nobody.sock" in result.stderr
+    assert url in result.stderr
+    assert "expected one of redis://" in result.stderr
 
 
 def test_learn_says_how_to_name_a_store_when_no_server_runs(tmp_path: Path) -> None:
     result = edgewise("learn", "--data", tmp_path)
     assert result.exit_code == 1
     assert "no server runs on it; expected a running `edgewise serve`, or a store named by --redis" in result.stderr
+
+
+def test_rebuild_on_a_folder_without_a_store_is_refused(tmp_path: Path) -> None:
+    result = edgewise("rebuild", "home-hero", "--data", tmp_path)
+    assert result.exit_code == 1
+    assert f"data folder {tmp_path}: no server runs on it" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["footer"], "found 'footer', expected one of: home of books, home of shoes, row of shoes"),
+        (["home"], "found 'home', expected one of: home of books, home of shoes"),
+        (
+            ["row", "--site", "books"],
+            "found 'row' of 'books', expected one of: home of books, home of shoes, row of shoes",
+        ),
+    ],
+)
+async def test_rebuild_says_which_placements_there_are(
+    store: Store, store_url: str, arguments: list[str], expected: str
+) -> None:
+    books, shoes = SiteEntry("books", "b", (), ("home",)), SiteEntry("shoes", "s", (), ("home", "row"))
+    await store.registry.publish_sites(encode_sites([books, shoes]))
+    result = await asyncio.to_thread(edgewise, "rebuild", *arguments, "--redis", store_url)
+    assert result.exit_code == 1
+    assert f"Error: PLACEMENT and --site: {expected}" in result.stderr
+
+
+def test_rebuild_says_when_no_policy_was_published(store_url: str) -> None:
+    result = edgewise("rebuild", "home", "--redis", store_url)
+    assert result.exit_code == 1
+    assert "found 'home', expected one of: a policy to be published first" in result.stderr

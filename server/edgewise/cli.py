@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgewise import __version__
 from edgewise.errors import EdgewiseError, PolicyError
 from edgewise.options import with_settings
+from edgewise.registry import decode_sites
 from edgewise.settings import TABLE, Settings
+from edgewise.types import PolicyRef
+
+if TYPE_CHECKING:
+    from edgewise.store import Store
 
 
 class _Commands(click.Group):
@@ -74,6 +81,23 @@ def learn(settings: Settings) -> None:
     asyncio.run(_learn(settings))
 
 
+@main.command()
+@click.argument("placement")
+@click.option("--site", metavar="NAME", help="The placement's site; needed only when several sites have it.")
+@with_settings("data", "redis")
+def rebuild(settings: Settings, placement: str, site: str | None) -> None:
+    """Fold the model of PLACEMENT again from its log, and compare it with the published one.
+
+    Works beside a running server and changes nothing. Exits with status 1 when the two models differ.
+
+    \b
+    Examples:
+      edgewise rebuild home-hero
+      edgewise rebuild home-hero --site shop --redis redis://cache.internal:6379/0
+    """
+    asyncio.run(_rebuild(settings, placement, site))
+
+
 @main.group()
 def policy() -> None:
     """Work with policy files."""
@@ -112,6 +136,49 @@ async def _learn(settings: Settings) -> None:
     from edgewise.store.folder import announced_url
 
     await run(replace(settings, redis=settings.redis or await announced_url(settings.data)))
+
+
+async def _rebuild(settings: Settings, placement: str, site: str | None) -> None:
+    from edgewise.learner.rebuild import rebuild
+    from edgewise.store import Store
+    from edgewise.store.embedded import join_or_start
+
+    async with AsyncExitStack() as stack:
+        url = settings.redis
+        if url is None:
+            url = await stack.enter_async_context(join_or_start(settings.data, settings.appendfsync))
+        store = await Store.connect(url)
+        stack.push_async_callback(store.close)
+        ref = await _find(store, placement, site)
+        with click.progressbar(
+            length=100, label="Folding the log", file=sys.stderr, hidden=not sys.stderr.isatty()
+        ) as bar:
+            rebuilt = await rebuild(store, ref, lambda share: bar.update(int(100 * share) - bar.pos))
+    published = "none" if rebuilt.published is None else "equal" if rebuilt.equal else rebuilt.published
+    _echo_table(
+        [
+            ("policy", f"{ref.site}/{ref.placement}"),
+            ("position", str(rebuilt.position)),
+            ("decisions learned", str(rebuilt.learned)),
+            ("sha256", rebuilt.sha256),
+            ("published model", published),
+        ]
+    )
+    if rebuilt.published is not None and not rebuilt.equal:
+        raise click.exceptions.Exit(1)
+
+
+async def _find(store: Store, placement: str, site: str | None) -> PolicyRef:
+    """The policy of this placement; of this site, or of the only one that has it."""
+    packed = await store.registry.sites()
+    sites = decode_sites(packed) if packed else ()
+    known = [PolicyRef(entry.name, name) for entry in sites for name in entry.placements]
+    found = [ref for ref in known if ref.placement == placement and site in (None, ref.site)]
+    if len(found) == 1:
+        return found[0]
+    expected = ", ".join(f"{ref.placement} of {ref.site}" for ref in found or known) or "a policy to be published first"
+    what = f"{placement!r}" if site is None else f"{placement!r} of {site!r}"
+    raise EdgewiseError(f"PLACEMENT and --site: found {what}, expected one of: {expected}")
 
 
 def _echo_table(rows: Sequence[Sequence[str]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -68,17 +69,34 @@ class Publisher:
                 log.info("published %s/%s, version %s", *compiled.ref, compiled.version.hex())
         await store.registry.publish_sites(self._sites)
 
-    async def watch(self, store: Store) -> None:
-        """Load on every change, publish then and every few seconds, for ever. What goes wrong is logged once."""
+    async def try_to_publish(self, store: Store) -> None:
+        """Publish; when the store does not let us, say so once, and that it goes on once it does."""
+        try:
+            await self.publish(store)
+        except StoreError as error:
+            if str(error) != self._complaint:
+                log.error("the policies are not published: %s", error)
+            self._complaint = str(error)
+        else:
+            if self._complaint:
+                log.info("the policies are published again")
+            self._complaint = ""
+
+    async def watch(self, store: Store, stop: asyncio.Event) -> None:
+        """Load on every change, publish then and every few seconds, until told to stop. What goes wrong is logged once.
+
+        Not to be cancelled: on CPython 3.11 a cancellation can get lost in `asyncio.wait_for`, which redis-py uses.
+        """
         loop = asyncio.get_running_loop()
         due = loop.time()
-        while True:
+        while not stop.is_set():
             if await self._reload():
                 due = loop.time()
             if loop.time() >= due:
-                await self._try_to_publish(store)
+                await self.try_to_publish(store)
                 due = loop.time() + PUBLISH_EVERY
-            await asyncio.sleep(LOOK_EVERY)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOOK_EVERY)
 
     async def _reload(self) -> bool:
         if await asyncio.to_thread(_stamp_of, self._folder) == self._stamp:
@@ -95,18 +113,6 @@ class Publisher:
             return False
         log.info("the policies in %s were read again", self._folder)
         return True
-
-    async def _try_to_publish(self, store: Store) -> None:
-        try:
-            await self.publish(store)
-        except StoreError as error:
-            if str(error) != self._complaint:
-                log.error("the policies are not published: %s", error)
-            self._complaint = str(error)
-        else:
-            if self._complaint:
-                log.info("the policies are published again")
-            self._complaint = ""
 
 
 def _stamp_of(folder: Path) -> Stamp:

@@ -37,7 +37,8 @@ class Supervisor:
         self._settings = settings
         self._app = app
         self._services: list[Service] = []
-        self._is_stopping = False
+        self._is_serving = False
+        self._told_to_stop = asyncio.Event()
 
     async def run(self) -> None:
         """Serve until told to stop; then stop the workers and the learner first, the store last.
@@ -49,30 +50,31 @@ class Supervisor:
             try:
                 await self._serve()
             except asyncio.CancelledError:
-                if not self._is_stopping:
+                if not self._told_to_stop.is_set():
                     raise
-                log.info("stopped")
+        log.info("stopped")
 
     @contextmanager
     def _signals_handled(self) -> Iterator[None]:
-        loop, serving = asyncio.get_running_loop(), asyncio.current_task()
-        assert serving is not None
+        loop, running_task = asyncio.get_running_loop(), asyncio.current_task()
+        assert running_task is not None
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop, serving)
+            loop.add_signal_handler(number, self._stop, running_task)
         try:
             yield
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
 
-    def _stop(self, serving: asyncio.Task[object]) -> None:
-        if not self._is_stopping:
-            self._is_stopping = True
-            log.info("stopping; a second signal kills")
-            serving.cancel()
-        else:
+    def _stop(self, running_task: asyncio.Task[object]) -> None:
+        if self._told_to_stop.is_set():
             for service in self._services:
                 service.kill()
+            return
+        log.info("stopping; a second signal kills")
+        self._told_to_stop.set()
+        if not self._is_serving:  # Later the event is enough, and cannot get lost in a library as a cancellation can.
+            running_task.cancel()
 
     async def _serve(self) -> None:
         settings = self._settings
@@ -84,16 +86,17 @@ class Supervisor:
             url = settings.redis
             if url is None:
                 url = await stack.enter_async_context(self._valkey(folder))
-            store = await Store.connect(url)
+            store = await Store.connect(url, proven=False)
             stack.push_async_callback(store.close)
             folder.announce(url)
-            await publisher.publish(store)
+            await publisher.try_to_publish(store)
             secret_key = settings.secret_key or kept_secret_key(settings.data)
             resolved = replace(settings, redis=url, secret_key=secret_key)
             await stack.enter_async_context(self._kept(self._processes(resolved, listener, folder.runtime)))
             await listener.answers()
             log.info("listening on %s; the store is %s", listener.url, store.url)
-            await publisher.watch(store)
+            self._is_serving = True
+            await publisher.watch(store, self._told_to_stop)
 
     @asynccontextmanager
     async def _valkey(self, folder: DataFolder) -> AsyncIterator[str]:

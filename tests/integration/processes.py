@@ -11,6 +11,8 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
+from tests.eventually import eventually
+
 TIMEOUT = 20.0  # seconds; far more than anything here takes
 
 
@@ -53,7 +55,8 @@ async def served(*command: str, **environ: str) -> AsyncIterator[Served]:
     finally:
         if process.returncode is None:
             process.kill()
-        await process.communicate()
+        async with asyncio.timeout(TIMEOUT):  # What it left behind could hold the pipe.
+            await process.communicate()
 
 
 def children_of(parent: int) -> dict[int, str]:
@@ -64,9 +67,11 @@ def children_of(parent: int) -> dict[int, str]:
 async def gone(pids: Iterable[int]) -> None:
     """Wait until none of these processes runs. A zombie does not run."""
     pids = set(pids)
-    async with asyncio.timeout(TIMEOUT):
-        while any(pid in pids and state != "Z" for pid, (_, state, _) in _processes().items()):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)  # Processes that are not our children: the system tells no event.
+
+    async def are_gone() -> bool:
+        return all(pid not in pids or state == "Z" for pid, (_, state, _) in _processes().items())
+
+    await eventually(are_gone)
 
 
 def _processes() -> Mapping[int, tuple[int, str, str]]:

@@ -7,17 +7,23 @@ import os
 import signal
 import socket
 import stat
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
 import pytest
 from redis.asyncio import Redis
 
+from edgewise.store.embedded import join_or_start
+from tests.eventually import eventually
 from tests.integration.processes import Served, children_of, gone, served
+from tests.valkey import Valkey
 
 POLICY = 'placement = "home-hero"\nbaseline = "plain"\n[[actions]]\nid = "plain"\n[[actions]]\nid = "warm"\n'
+QUICK = 'control = { share = 0.0 }\nreward = { window = "200ms", events = { "$click" = 1.0 } }\n'
 
 
 class Server:
@@ -73,6 +79,16 @@ async def test_sigterm_stops_everything_in_order_and_leaves_nothing_behind(tmp_p
         await gone(children)
         assert not runtime.exists()
         assert not (tmp_path / "data" / "store.url").exists()
+
+
+async def test_a_server_that_is_still_starting_stops_too(tmp_path: Path) -> None:
+    async with served("-m", "tests.integration.tiny", **environ_in(tmp_path)) as process:
+        await process.until("published default/home-hero")
+        children = children_of(process.process.pid)
+        assert children
+        process.tell(signal.SIGTERM)
+        assert await process.ends() == 0
+        await gone(children)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -153,6 +169,31 @@ async def test_a_valkey_that_dies_is_started_again_on_the_same_data(tmp_path: Pa
         assert await store.get("acknowledged") == b"1"
 
 
+async def test_a_server_starts_without_the_store_that_it_is_given_and_publishes_once_that_is_there(
+    tmp_path: Path,
+) -> None:
+    store = Valkey()
+    try:
+        store.kill()
+        async with serving(tmp_path, EDGEWISE_REDIS=store.url) as server:
+            assert any("the policies are not published: store unix://" in line for line in server.process.said)
+            assert server.children("valkey-server") == []
+            store.restart()
+            await server.process.until("published default/home-hero")
+    finally:
+        store.close()
+
+
+async def test_a_learner_that_dies_is_started_again(tmp_path: Path) -> None:
+    async with serving(tmp_path, EDGEWISE_LEARNER="true") as server:
+        [before] = server.children("edgewise learn")
+        os.kill(before, signal.SIGKILL)
+        after = int(await server.process.until(r"learner runs again \(process (\d+)\)"))
+        assert await server.process.until(rf" {after} edgewise\.learner\S+ (default/home-hero: learning from)")
+        server.process.tell(signal.SIGTERM)
+        assert await server.process.ends() == 0
+
+
 async def test_a_worker_that_keeps_dying_is_started_later_and_later(tmp_path: Path) -> None:
     environ = environ_in(tmp_path, TINY_APP="tests.integration.tiny:create_broken_app")
     async with served("-m", "tests.integration.tiny", **environ) as process:
@@ -192,3 +233,65 @@ async def test_the_policies_are_in_the_store_before_the_server_listens_and_follo
         (tmp_path / "policies" / "home-hero.toml").write_text(POLICY.replace("warm", "cold"))
         version = await server.process.until("published default/home-hero, version ([0-9a-f]{16})")
         assert await store.hget("{default:home-hero}:current", "version") == bytes.fromhex(version) != before
+
+
+async def test_the_whole_server_decides_learns_and_its_model_is_rebuilt_beside_it_and_after_it(tmp_path: Path) -> None:
+    environ = environ_in(tmp_path, EDGEWISE_LEARNER="true")
+    (tmp_path / "policies" / "home-hero.toml").write_text(POLICY.replace("[[", QUICK + "[[", 1))
+    async with served("-m", "edgewise", "serve", **environ) as process:
+        url = await process.until(r"listening on (http://\S+);")
+        async with httpx.AsyncClient(base_url=url) as client:
+            decision = await decided(client)
+            await clicked(client, decision)
+            key = (tmp_path / "data" / "secret-key").read_text().strip()
+            await learned(client, key, decisions=1)
+        beside = await rebuilt(environ)
+        process.tell(signal.SIGTERM)
+        assert await process.ends() == 0
+    assert beside["decisions learned"] == "1"
+    assert beside["published model"] == "equal"
+    assert (await rebuilt(environ))["sha256"] == beside["sha256"]
+    await forge_model(tmp_path / "data")
+    forged = await rebuilt(environ, status=1)
+    assert (forged["sha256"], forged["published model"]) == (beside["sha256"], sha256(b"forged").hexdigest())
+
+
+async def decided(client: httpx.AsyncClient) -> str:
+    body = {"writeKey": "default", "anonymousId": "a1", "placements": ["home-hero"], "context": {}}
+    [decision] = (await client.post("/v1/decide", json=body)).raise_for_status().json()["decisions"]
+    assert decision["group"] == "policy"
+    return str(decision["decisionId"])
+
+
+async def clicked(client: httpx.AsyncClient, decision: str) -> None:
+    click = {"type": "track", "event": "$click", "anonymousId": "a1", "properties": {"decisionId": decision}}
+    answer = await client.post("/v1/batch", json={"writeKey": "default", "batch": [click]})
+    assert answer.raise_for_status().json()["accepted"] == 1
+
+
+async def learned(client: httpx.AsyncClient, key: str, decisions: int) -> None:
+    """Wait until the published model has learned this many."""
+
+    async def has_learned() -> bool:
+        answer = await client.get("/v1/policies/home-hero", headers={"Authorization": f"Bearer {key}"})
+        return bool(answer.raise_for_status().json()["model"]["learnedDecisions"] >= decisions)
+
+    await eventually(has_learned)
+
+
+async def forge_model(data: Path) -> None:
+    async with join_or_start(data, "everysec") as url, Redis.from_url(url) as store:
+        assert await store.hset("{default:home-hero}:checkpoint", "model", b"forged") == 0
+
+
+async def rebuilt(environ: dict[str, str], status: int = 0) -> dict[str, str]:
+    """What `edgewise rebuild` prints."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "edgewise", "rebuild", "home-hero"),
+        env={**os.environ, **environ},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    printed, _ = await process.communicate()
+    assert process.returncode == status
+    rows = (line.partition("  ") for line in printed.decode().splitlines())
+    return {name: found.strip() for name, _, found in rows}

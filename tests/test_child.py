@@ -1,0 +1,144 @@
+"""Child processes: they stop within a bound, and do not outlive whoever started them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgewise.child import Child
+from tests.eventually import eventually
+from tests.integration.processes import gone, served
+
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+)
+SLEEPER = "import time; print('ready', flush=True); time.sleep(60)"
+PARENT = """
+import asyncio, signal, sys
+from edgewise.child import Child
+
+async def main():
+    child = Child("sleeper", [sys.executable, "-c", "import time; time.sleep(60)"], **{options})
+    await child.start()
+    print("child is", child.pid, file=sys.stderr, flush=True)
+    await child.wait()
+
+asyncio.run(main())
+"""
+LEASH = Path(__file__).parent.parent / "server" / "edgewise" / "leash.py"
+ELSEWHERE = f"import runpy, sys; sys.platform = 'elsewhere'; sys.argv[0] = {str(LEASH)!r}; "
+ELSEWHERE += "runpy.run_path(sys.argv[0], run_name='__main__')"
+
+
+def python(code: str, **options: float) -> Child:
+    return Child("test", [sys.executable, "-c", code], stdout=asyncio.subprocess.PIPE, **options)  # type: ignore[arg-type]
+
+
+async def test_its_status_is_the_commands_own() -> None:
+    child = python("raise SystemExit(3)")
+    await child.start()
+    assert await child.wait() == 3
+    await child.start()
+    child.kill()
+    assert await child.wait() == -signal.SIGKILL
+    assert not child.is_running
+
+
+async def test_it_stops_when_asked() -> None:
+    child = python(SLEEPER)
+    await child.start()
+    assert await child.output.readline() == b"ready\n"
+    await child.stop()
+    assert await child.wait() == -signal.SIGTERM
+
+
+async def test_one_that_does_not_stop_is_killed() -> None:
+    child = python(STUBBORN, stop_within=0.1)
+    await child.start()
+    assert await child.output.readline() == b"ready\n"
+    await child.stop()
+    assert await child.wait() == -signal.SIGKILL
+
+
+async def test_stopping_what_ended_or_never_started_does_nothing() -> None:
+    child = python("pass")
+    await child.stop()
+    await child.start()
+    assert await child.wait() == 0
+    await child.stop()
+    child.kill()
+
+
+async def test_asking_for_the_process_of_one_that_never_started_is_a_mistake() -> None:
+    with pytest.raises(RuntimeError, match="test: found no process"):
+        _ = python("pass").pid
+
+
+async def test_it_is_not_reached_by_ctrl_c_in_our_terminal() -> None:
+    child = python(SLEEPER)
+    await child.start()
+    assert os.getsid(child.pid) != os.getsid(0)
+    await child.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_it_does_not_outlive_a_parent_that_is_killed(number: signal.Signals) -> None:
+    code = PARENT.replace("{options}", f"{{'death_signal': signal.{number.name}}}")
+    async with served("-c", code) as parent:
+        child = int(await parent.until(r"child is (\d+)"))
+        parent.tell(signal.SIGKILL)
+        await gone([child])
+
+
+async def leashed_elsewhere(parent: int, lifeline: int) -> asyncio.subprocess.Process:
+    """A sleeping command on the leash of systems whose kernel gives no signal when a parent dies."""
+    leash = ("-c", ELSEWHERE, str(int(signal.SIGKILL)), str(parent), str(lifeline))
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, *leash, sys.executable, "-c", SLEEPER),
+        pass_fds=[lifeline],
+        stdout=asyncio.subprocess.PIPE,
+    )
+
+
+async def test_where_the_kernel_does_not_help_a_watcher_ends_the_child_when_the_lifeline_breaks() -> None:
+    reading, writing = os.pipe()
+    child = await leashed_elsewhere(os.getpid(), reading)
+    assert child.stdout is not None
+    assert await child.stdout.readline() == b"ready\n"
+    os.close(writing)
+    async with asyncio.timeout(5):
+        assert await child.wait() == -signal.SIGKILL
+    os.close(reading)
+
+
+async def test_where_the_kernel_does_not_help_the_watcher_goes_when_the_child_has_gone() -> None:
+    reading, writing = os.pipe()
+    child = await leashed_elsewhere(os.getpid(), reading)
+    assert child.stdout is not None
+    assert await child.stdout.readline() == b"ready\n"
+    child.kill()
+    await child.wait()
+    os.close(reading)
+
+    async def has_no_reader() -> bool:
+        try:
+            return os.write(writing, b"x") == 0
+        except BrokenPipeError:
+            return True
+
+    await eventually(has_no_reader)
+    os.close(writing)
+
+
+async def test_a_command_whose_parent_died_before_the_leash_was_on_is_not_run() -> None:
+    reading, writing = os.pipe()
+    child = await leashed_elsewhere(os.getppid(), reading)
+    printed, _ = await child.communicate()
+    assert (child.returncode, printed) == (1, b"")
+    os.close(reading)
+    os.close(writing)

@@ -1,0 +1,198 @@
+"""The publisher: files in, versions in the store, whatever happens to either."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from edgewise import entries
+from edgewise.bandit.shape import shape_of
+from edgewise.errors import PolicyError
+from edgewise.policies.version import decode_policy, version_of
+from edgewise.publisher import Publisher
+from edgewise.registry import SiteEntry, decode_sites
+from edgewise.store import Store
+from edgewise.types import BEGINNING, PolicyRef
+from tests.eventually import eventually
+from tests.valkey import Valkey
+
+HERO = 'placement = "hero"\nbaseline = "plain"\n[[actions]]\nid = "plain"\n[[actions]]\nid = "warm"\n'
+ROW = HERO.replace("hero", "row")
+REF = PolicyRef("default", "hero")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "hero.toml").write_text(HERO)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgewise.publisher.LOOK_EVERY", 0.01)
+    monkeypatch.setattr("edgewise.publisher.PUBLISH_EVERY", 0.05)
+
+
+@asynccontextmanager
+async def watching(store: Store, folder: Path) -> AsyncIterator[None]:
+    publisher = Publisher(folder)
+    await publisher.load()
+    await publisher.publish(store)
+    stop = asyncio.Event()
+    task = asyncio.create_task(publisher.watch(store, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def published(store: Store, ref: PolicyRef = REF) -> bytes | None:
+    current = (await store.versions.current([ref])).get(ref)
+    return current and current.version
+
+
+async def log_of(store: Store) -> list[entries.Entry]:
+    page = (await store.log.read({REF: BEGINNING}, 100))[REF]
+    return [entries.decode(data) for _, data in page.entries]
+
+
+async def sites_of(store: Store) -> tuple[SiteEntry, ...]:
+    packed = await store.registry.sites()
+    assert packed is not None
+    return decode_sites(packed)
+
+
+async def until_told(caplog: pytest.LogCaptureFixture, what: str) -> None:
+    async def is_told() -> bool:
+        return what in caplog.text
+
+    await eventually(is_told)
+
+
+async def until_published(store: Store, differs_from: bytes | None) -> bytes:
+    async def is_published() -> bool:
+        return await published(store) not in (None, differs_from)
+
+    await eventually(is_published)
+    version = await published(store)
+    assert version is not None
+    return version
+
+
+async def test_a_policy_is_published_as_a_version_that_the_log_names(store: Store, folder: Path) -> None:
+    publisher = Publisher(folder)
+    await publisher.load()
+    await publisher.publish(store)
+    version = await published(store)
+    assert version is not None
+    blob = await store.versions.blob(REF, version)
+    assert blob is not None
+    assert version_of(blob) == version
+    assert await log_of(store) == [entries.Version(version, shape_of(decode_policy(blob)).digest)]
+
+
+async def test_publishing_again_changes_nothing(store: Store, folder: Path) -> None:
+    publisher = Publisher(folder)
+    await publisher.load()
+    await publisher.publish(store)
+    revision = await store.registry.revision()
+    await publisher.publish(store)
+    assert len(await log_of(store)) == 1
+    assert await store.registry.revision() == revision
+
+
+async def test_the_registry_names_sites_keys_origins_and_placements(store: Store, tmp_path: Path) -> None:
+    for site in ("books", "shoes"):
+        (tmp_path / site).mkdir()
+        (tmp_path / site / "hero.toml").write_text(HERO)
+        (tmp_path / site / "site.toml").write_text(
+            f'name = "{site}"\nwrite_key = "wk-{site}"\norigins = ["https://{site}.example"]\n'
+        )
+    (tmp_path / "shoes" / "row.toml").write_text(ROW)
+    publisher = Publisher(tmp_path)
+    await publisher.load()
+    await publisher.publish(store)
+    assert await sites_of(store) == (
+        SiteEntry("books", "wk-books", ("https://books.example",), ("hero",)),
+        SiteEntry("shoes", "wk-shoes", ("https://shoes.example",), ("hero", "row")),
+    )
+
+
+async def test_wrong_files_are_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "hero.toml").write_text(HERO.replace("plain", "gone", 1))
+    with pytest.raises(PolicyError, match=r"hero\.toml.*gone"):
+        await Publisher(tmp_path).load()
+
+
+async def test_an_edit_is_published(store: Store, folder: Path) -> None:
+    async with watching(store, folder):
+        before = await published(store)
+        (folder / "hero.toml").write_text(HERO.replace("warm", "cold"))
+        after = await until_published(store, differs_from=before)
+        assert [entry.version for entry in await log_of(store) if isinstance(entry, entries.Version)] == [before, after]
+
+
+async def test_a_policy_that_is_removed_leaves_the_registry(store: Store, folder: Path) -> None:
+    (folder / "row.toml").write_text(ROW)
+    async with watching(store, folder):
+        assert (await sites_of(store))[0].placements == ("hero", "row")
+        (folder / "row.toml").unlink()
+
+        async def has_left() -> bool:
+            return (await sites_of(store))[0].placements == ("hero",)
+
+        await eventually(has_left)
+
+
+async def test_a_wrong_edit_is_told_once_and_the_last_good_version_stays(
+    store: Store, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with watching(store, folder):
+        before = await published(store)
+        (folder / "hero.toml").write_text(HERO.replace("plain", "gone", 1))
+        await until_told(caplog, "last good")
+        await asyncio.sleep(0.1)  # Ten more looks at the same file.
+        assert caplog.text.count("last good") == 1
+        assert "hero.toml: baseline" in caplog.text
+        assert await published(store) == before
+        (folder / "hero.toml").write_text(HERO.replace("warm", "cold"))
+        await until_published(store, differs_from=before)
+
+
+async def test_a_store_that_lost_everything_is_healed(store: Store, valkey: Valkey, folder: Path) -> None:
+    async with watching(store, folder):
+        before = await published(store)
+        valkey.tell("FLUSHALL")
+        assert await until_published(store, differs_from=None) == before
+
+        async def is_registered() -> bool:
+            return await store.registry.revision() > 0
+
+        await eventually(is_registered)
+        assert len(await log_of(store)) == 1
+
+
+async def test_a_store_that_does_not_answer_is_told_once_and_waited_for(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    own = Valkey()
+    try:
+        store = await Store.connect(own.url)
+        async with watching(store, folder):
+            own.kill()
+            await until_told(caplog, "the policies are not published")
+            await asyncio.sleep(0.2)  # Some more attempts.
+            assert caplog.text.count("the policies are not published") == 1
+            own.restart()
+            await until_told(caplog, "the policies are published again")
+            assert await published(store) is not None
+        await store.close()
+    finally:
+        own.close()
