@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -36,6 +36,7 @@ async def rebuild(store: Store, ref: PolicyRef, progress: Callable[[float], None
         StoreError: the store does not answer, knows no such policy, or trimmed the log meanwhile.
     """
     where = f"policy {ref.site}/{ref.placement}"
+    bases = await store.checkpoints.bases(ref)  # Before the checkpoint: none of them is newer than it then.
     live = await store.checkpoints.read(ref)
     current = (await store.versions.current([ref])).get(ref)
     end = live.position if live is not None else await store.log.last_id(ref)
@@ -45,14 +46,19 @@ async def rebuild(store: Store, ref: PolicyRef, progress: Callable[[float], None
         version, shape, since = current
     else:
         version, shape, since = live.policy_version, live.shape, live.shape_since
-    base = await _oldest_base(store, ref, since)
+    base = await _oldest_base(store, ref, bases, since)
     folding = Folding(store, ref)
     fold = await folding.begin(version, shape, since, base)
     start = first_to_read(base)
     first: StreamId | None = None
     while fold.position < end:
         page = (await store.log.read({ref: start}, _COUNT))[ref]
-        if not page.entries or (first is not None and page.entries[0][0] != start):
+        if first is None:
+            # A base is dropped before the log is trimmed to the next one.
+            trimmed = (await store.checkpoints.bases(ref))[:1] != bases[:1]
+        else:
+            trimmed = [id for id, _ in page.entries[:1]] != [start]
+        if trimmed or not page.entries:
             raise StoreError(f"{where}: the log was trimmed while it was read; try again")
         entries = [(id, data) for id, data in page.entries if fold.position < id <= end]
         first = first or page.entries[0][0]
@@ -63,8 +69,8 @@ async def rebuild(store: Store, ref: PolicyRef, progress: Callable[[float], None
     return Rebuilt(sha256(fold.serialize()).hexdigest(), fold.position, fold.statistics.learned, published)
 
 
-async def _oldest_base(store: Store, ref: PolicyRef, since: StreamId) -> Checkpoint | None:
-    for position in await store.checkpoints.bases(ref):
+async def _oldest_base(store: Store, ref: PolicyRef, bases: Iterable[StreamId], since: StreamId) -> Checkpoint | None:
+    for position in bases:
         base = await store.checkpoints.read_base(ref, position)
         if base is not None and base.shape_since == since:
             return base
