@@ -46,7 +46,7 @@ class Served:
 
 @asynccontextmanager
 async def served(*command: str, **environ: str) -> AsyncIterator[Served]:
-    """Run this command; at the end it is killed, if it still runs."""
+    """Run this command; at the end it is stopped, if it still runs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, *command, env={**os.environ, **environ}, stderr=asyncio.subprocess.PIPE
     )
@@ -54,9 +54,14 @@ async def served(*command: str, **environ: str) -> AsyncIterator[Served]:
         yield Served(process)
     finally:
         if process.returncode is None:
-            process.kill()
-        async with asyncio.timeout(TIMEOUT):  # What it left behind could hold the pipe.
-            await process.communicate()
+            process.terminate()
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                await process.communicate()
+        except TimeoutError:
+            if process.returncode is None:
+                process.kill()
+            raise
 
 
 def children_of(parent: int) -> dict[int, str]:

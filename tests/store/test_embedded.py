@@ -154,6 +154,8 @@ async def test_no_second_server_starts_while_a_valkey_lives_whose_supervisor_was
         finally:
             os.kill(valkey, signal.SIGCONT)
         await gone([valkey])
+        async with DataFolder.held(tmp_path):
+            pass  # Once it has ended, the folder is free.
 
 
 async def test_the_runtime_folder_of_a_killed_holder_is_removed_by_the_next(tmp_path: Path) -> None:
