@@ -23,5 +23,8 @@ lint: setup
 test: lint
 	$(BIN)/pytest -q -n 2 -m "not quality"
 
+bench: setup
+	$(BIN)/python -m load_tests.bench
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,0 +1,160 @@
+"""Learning, measured: the fold over a log next to a bare vowpal-wabbit-next loop that parses and learns the same.
+
+python -m load_tests.learning EVENTS ROUNDS
+
+The decisions are those that stand in the shop's log, whose store EDGEWISE_REDIS names. Prints the result as JSON. Times
+are CPU times, which other processes hardly disturb.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+from statistics import median
+from time import process_time
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+from msgspec import Struct
+from vowpal_wabbit_next import TextFormatParser, Workspace
+
+from edgewise.bandit.features import action_line
+from edgewise.bandit.shape import Shape, shape_of
+from edgewise.entries import Decision, Outcome, Tick, decode, encode
+from edgewise.learner.fold import Fold
+from edgewise.policies.policy import Policy
+from edgewise.policies.version import decode_policy
+from edgewise.settings import Settings
+from edgewise.store import Store
+from edgewise.types import BEGINNING, StreamId
+from load_tests import shop
+from load_tests.client import Mismeasured
+
+CANDIDATES = 20
+CLICKED = 0.2
+"""The share of decisions that are clicked. All of them are seen."""
+
+Log: TypeAlias = list[tuple[StreamId, bytes]]
+Lines: TypeAlias = list[list[str]]
+Learn: TypeAlias = Callable[[], Callable[[], bytes]]
+"""Learns when called; what it returns gives the model's bytes."""
+
+
+class Learning(Struct, frozen=True):
+    """The fold next to the bare loop. `ratios` are those of their throughputs, one a round; events a second of CPU."""
+
+    ratios: Sequence[float]
+    fold: float
+    bare: float
+    events: int
+
+
+class Events(NamedTuple):
+    """The same events twice: as a policy's log, and as lines of Vowpal Wabbit's text format."""
+
+    log: Log
+    lines: Lines
+
+
+def measure(policy: Policy, events: Events, rounds: int) -> Learning:
+    """Learn the events both ways, by turns.
+
+    Raises:
+        Mismeasured: the two did not learn the same model, byte for byte.
+    """
+    folds: list[float] = []
+    loops: list[float] = []
+    for number in range(rounds):
+        turns = [(folds, _fold(policy, events.log)), (loops, _loop(shape_of(policy), events.lines))]
+        models = []
+        for times, learn in turns if number % 2 == 0 else reversed(turns):
+            began = process_time()
+            serialize = learn()
+            times.append(process_time() - began)
+            models.append(serialize())
+        if models[0] != models[1]:
+            raise Mismeasured("learning: found two models, expected the fold and the bare loop to learn the same one")
+    ratios = [loop / fold for fold, loop in zip(folds, loops, strict=True)]
+    count = len(events.lines)
+    return Learning(ratios, count / median(folds), count / median(loops), count)
+
+
+def prepare(policy: Policy, decisions: Sequence[Decision], count: int) -> Events:
+    """So many events: a decision each millisecond, which is seen 0.1 s later and clicked, if at all, after 0.2 s."""
+    chance = random.Random(0)
+    timed: list[tuple[int, bytes]] = []
+    lines: Lines = []
+    for number, decision in enumerate(islice(cycle(decisions), count)):
+        key = number.to_bytes(12, "big")
+        clicked = chance.random() < CLICKED
+        timed.append((number, encode(decision._replace(key=key))))
+        timed.append((number + 100, encode(Outcome(key, None, "$impression", None, 0, key[-8:]))))
+        if clicked:
+            timed.append((number + 200, encode(Outcome(key, None, "$click", None, 0, key[-8:]))))
+        lines.append(_lines(policy, decision, clicked))
+    timed.sort(key=lambda item: item[0])
+    timed.append((count + policy.reward.impression_within, encode(Tick())))
+    return Events([(StreamId(1 + ms, sequence), data) for sequence, (ms, data) in enumerate(timed)], lines)
+
+
+def _lines(policy: Policy, decision: Decision, clicked: bool) -> list[str]:
+    lines = [action_line(action) for action in policy.actions]
+    cost = -policy.reward.events["$click"] if clicked else -0.0
+    chosen = decision.slots[0].chosen
+    lines[chosen] = f"0:{cost}:1 {lines[chosen]}"
+    return [decision.context, *lines]
+
+
+def _fold(policy: Policy, log: Log) -> Learn:
+    fold = Fold(shape_of(policy), lambda _: policy)
+
+    def learn() -> Callable[[], bytes]:
+        for id, data in log:
+            fold.advance(id, data)
+        return fold.serialize
+
+    return learn
+
+
+def _loop(shape: Shape, lines: Lines) -> Learn:
+    workspace = Workspace([*shape.command, "--quiet", "--preserve_performance_counters"])
+    parser = TextFormatParser(workspace)
+
+    def learn() -> Callable[[], bytes]:
+        for event in lines:
+            workspace.learn_one([parser.parse_line(line) for line in event])
+        return workspace.serialize
+
+    return learn
+
+
+async def _stored() -> tuple[Policy, list[Decision]]:
+    ref = shop.policy_ref(CANDIDATES)
+    settings = Settings.load({}, os.environ)
+    assert settings.redis is not None
+    store = await Store.connect(settings.redis)
+    try:
+        current = (await store.versions.current([ref]))[ref]
+        blob = await store.versions.blob(ref, current.version)
+        assert blob is not None
+        page = (await store.log.read({ref: BEGINNING}, 10_000))[ref]
+    finally:
+        await store.close()
+    entries = [decode(data) for _, data in page.entries]
+    return decode_policy(blob), [entry for entry in entries if isinstance(entry, Decision) and entry.model_version]
+
+
+def main() -> None:
+    count, rounds = map(int, sys.argv[1:])
+    policy, decisions = asyncio.run(_stored())
+    events = prepare(policy, decisions, count)
+    measure(policy, events, 1)  # To warm up.
+    print(msgspec.json.encode(measure(policy, events, rounds)).decode())
+
+
+if __name__ == "__main__":
+    main()
