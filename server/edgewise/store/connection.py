@@ -5,6 +5,7 @@ The client library never retries: a repeated append is a decision logged twice, 
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -42,7 +43,9 @@ def connect(url: str, *, reply_timeout: float = 5.0, connect_timeout: float = 2.
         SettingsError: the URL is none of these.
     """
     options: dict[str, Any] = {
-        "socket_timeout": reply_timeout,
+        # The library would bound each send by `asyncio.wait_for`, which on CPython 3.11 can swallow a cancellation: what
+        # was told to stop would then go on for ever. Waiting is bounded here, in `Client`.
+        "socket_timeout": None,
         "socket_connect_timeout": connect_timeout,
         "retry": Retry(NoBackoff(), 0),
         "decode_responses": False,
@@ -75,10 +78,14 @@ class Client:
             StoreUnavailable: the store cannot be reached or refused the command.
         """
         with self.errors(command):
-            try:
-                return await self.library.execute_command(*command)
-            except NoScriptError:
-                return await self.library.execute_command(*in_full(command))
+            async with self._patience():
+                return await self._execute(command)
+
+    async def _execute(self, command: Command) -> Any:
+        try:
+            return await self.library.execute_command(*command)
+        except NoScriptError:
+            return await self.library.execute_command(*in_full(command))
 
     async def execute_all(self, commands: Sequence[Command]) -> list[Any]:
         """The replies to many commands, sent together; not a transaction.
@@ -92,13 +99,18 @@ class Client:
             pipeline = self.library.pipeline(transaction=False)
             for command in commands:
                 pipeline.execute_command(*command)
-            replies: list[Any] = await pipeline.execute(raise_on_error=False)
+            async with self._patience():
+                replies: list[Any] = await pipeline.execute(raise_on_error=False)
         return [await self._settled(command, reply) for command, reply in zip(commands, replies, strict=True)]
 
     async def close(self) -> None:
         """Close every connection."""
         for closer in self._closers:
             await closer()
+
+    def _patience(self) -> asyncio.Timeout:
+        """Ends the waiting for a reply with a TimeoutError, and the connection with it."""
+        return asyncio.timeout(self.reply_timeout)
 
     @contextmanager
     def errors(self, command: Command) -> Iterator[None]:
