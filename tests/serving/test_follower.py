@@ -190,3 +190,17 @@ async def test_a_store_that_lost_the_keys_of_decision_ids_is_given_them_again(st
     late = Follower(store)
     await late.look()
     assert late.ids.read(text).key == b"k" * 12
+
+
+async def test_a_version_that_is_left_is_written_again_where_the_store_lost_it(store: Store) -> None:
+    stage, follower = Stage(store), Follower(store)
+    await stage.publish()
+    await follower.look()
+    await stage.publish(replace(POLICY, control_share=0.5))
+    await follower.look()
+    lost = served(follower).version
+    await store.versions._client.execute(("DEL", keys.blob(REF, lost)))
+    await stage.publish(POLICY)
+    await follower.look()
+    assert served(follower).policy == POLICY
+    assert await store.versions.blob(REF, lost) is not None, "until now there were decisions that name it"

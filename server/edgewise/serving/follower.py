@@ -226,6 +226,9 @@ class Follower:
             blob = await self._store.versions.blob(ref, version)
             if blob is None:
                 raise StoreError(f"policy {ref.site}/{ref.placement}: the store has no blob of version {version.hex()}")
+            if served is not None:
+                # Where the store went back because it lost its tail, decisions since then name what we leave now.
+                await self._store.versions.ensure_blob(ref, served.version, served.blob)
         if served is None and blob is not None:
             served = self._served[ref] = ServedPlacement(ref, blob)
             await self._load(served, None, head)
