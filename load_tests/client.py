@@ -134,6 +134,8 @@ class _Connection(asyncio.Protocol):
 
     def ask(self, request: bytes) -> asyncio.Future[bytes]:
         """Send a request; the body of its answer."""
+        if self.transport.is_closing():  # Servers end connections that were idle for some seconds.
+            raise Mismeasured("found the connection closed by the server, expected it to be kept alive")
         self._answer = self._loop.create_future()
         self._received = b""
         self._sent_at = self._loop.time()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from statistics import median
 from typing import NamedTuple
 
@@ -20,6 +19,8 @@ COMPARED = 20
 """Candidates of the decisions that are compared with an echo."""
 
 _WARM_UP = 0.3  # seconds
+_ECHOED = b'"anonymousId"'
+_DECIDED = b'"group":"policy"'
 
 Tell = Callable[[str], None]
 
@@ -73,15 +74,14 @@ async def compare(stage: Stage, echo: Worker, decide: Worker, rounds: int, secon
     echoes: list[_Round] = []
     decisions: list[_Round] = []
     appended = await Appended.from_here(stage, shop.policy_ref(COMPARED))
-    async with Client.connected(echo.port, CONNECTIONS, b'"anonymousId"') as echoing, _decider(decide) as deciding:
-        await echoing.saturate(requests, _WARM_UP)
-        answered = (await deciding.saturate(requests, _WARM_UP)).answered
-        for number in range(rounds):
-            turns = [(echoes, echo, echoing), (decisions, decide, deciding)]
-            for taken, worker, client in turns if number % 2 == 0 else reversed(turns):
-                taken.append(await _round(worker, client, requests, seconds))
-            tell(f"decide / echo, round {number + 1} of {rounds}: {decisions[-1].rate / echoes[-1].rate:.3f}")
-    answered += sum(one.traffic.answered for one in decisions)
+    await _saturate(echo, _ECHOED, requests, _WARM_UP)
+    warm_up = await _saturate(decide, _DECIDED, requests, _WARM_UP)
+    for number in range(rounds):
+        turns = [(echoes, echo, _ECHOED), (decisions, decide, _DECIDED)]
+        for taken, worker, expected in turns if number % 2 == 0 else reversed(turns):
+            taken.append(await _saturate(worker, expected, requests, seconds))
+        tell(f"decide / echo, round {number + 1} of {rounds}: {decisions[-1].rate / echoes[-1].rate:.3f}")
+    answered = sum(one.traffic.answered for one in (warm_up, *decisions))
     entry = await appended.check(answered, COMPARED)
     pairs = list(zip(decisions, echoes, strict=True))
     return Comparison(
@@ -101,14 +101,14 @@ async def pace(decide: Worker, rounds: int, seconds: float, tell: Tell) -> list[
         Mismeasured: an answer is not as it must be.
     """
     taken: dict[int, list[tuple[float, Traffic]]] = {candidates: [] for candidates in shop.CANDIDATES}
-    async with _decider(decide) as client:
-        for number in range(rounds):
-            for candidates, so_far in taken.items():
-                requests = shop.decide_requests(candidates)
-                saturation = (await client.saturate(requests, seconds / 3)).rate
+    for number in range(rounds):
+        for candidates, so_far in taken.items():
+            requests = shop.decide_requests(candidates)
+            saturation = (await _saturate(decide, _DECIDED, requests, seconds / 3)).traffic.rate
+            async with Client.connected(decide.port, CONNECTIONS, _DECIDED) as client:
                 so_far.append((saturation, await client.pace(requests, saturation / 2, seconds)))
-                p99 = quantile(so_far[-1][1].latencies, 0.99)
-                tell(f"half of saturation, {candidates:,} candidates, round {number + 1} of {rounds}: p99 {p99:.1f} ms")
+            p99 = quantile(so_far[-1][1].latencies, 0.99)
+            tell(f"half of saturation, {candidates:,} candidates, round {number + 1} of {rounds}: p99 {p99:.1f} ms")
     return [
         Paced(
             candidates,
@@ -141,10 +141,11 @@ class _Round(NamedTuple):
         return self.traffic.answered / self.running
 
 
-async def _round(worker: Worker, client: Client, requests: Sequence[bytes], seconds: float) -> _Round:
-    before = CoreTime.of(worker.pid)
-    traffic = await client.saturate(requests, seconds)
-    return _Round(traffic, CoreTime.of(worker.pid).since(before))
+async def _saturate(worker: Worker, expected: bytes, requests: Sequence[bytes], seconds: float) -> _Round:
+    async with Client.connected(worker.port, CONNECTIONS, expected) as client:
+        before = CoreTime.of(worker.pid)
+        traffic = await client.saturate(requests, seconds)
+        return _Round(traffic, CoreTime.of(worker.pid).since(before))
 
 
 def _load(rounds: Sequence[_Round]) -> Load:
@@ -160,7 +161,3 @@ def _load(rounds: Sequence[_Round]) -> Load:
         running / (seconds - waiting),
         waiting / seconds,
     )
-
-
-def _decider(decide: Worker) -> AbstractAsyncContextManager[Client]:
-    return Client.connected(decide.port, CONNECTIONS, b'"group":"policy"')

@@ -14,10 +14,11 @@ from edgewise.learner.statistics import Statistics
 from edgewise.supervisor import APP
 from load_tests import shop
 from load_tests.client import Client
-from load_tests.stage import Stage
+from load_tests.stage import Stage, Worker
 
 _PATIENCE = 60.0  # seconds
 _CONNECTIONS = 8
+_RECORDED = b'"rejected":[]'
 
 
 async def train(stage: Stage, decisions: int) -> str:
@@ -29,16 +30,12 @@ async def train(stage: Stage, decisions: int) -> str:
         Mismeasured: a call was not answered as it must be.
         TimeoutError: the learner does not get there.
     """
-    async with (
-        stage.worker(APP) as worker,
-        Client.connected(worker.port, _CONNECTIONS, b'"rejected":[]') as batches,
-        Client.connected(worker.port, _CONNECTIONS, b'"group":"policy"') as decides,
-        asyncio.timeout(_PATIENCE),
-    ):
-        await batches.ask(shop.visits(datetime.now(UTC)))
+    async with stage.worker(APP) as worker, asyncio.timeout(_PATIENCE):
+        await _ask(worker, shop.visits(datetime.now(UTC)), _RECORDED)
         for candidates in shop.CANDIDATES:
-            answers = await decides.ask(list(islice(cycle(shop.decide_requests(candidates)), decisions)))
-            await batches.ask([_outcomes(answer, index) for index, answer in enumerate(answers)])
+            requests = list(islice(cycle(shop.decide_requests(candidates)), decisions))
+            answers = await _ask(worker, requests, b'"group":"policy"')
+            await _ask(worker, [_outcomes(answer, index) for index, answer in enumerate(answers)], _RECORDED)
         async with stage.learner():
             for candidates in shop.CANDIDATES:
                 await _learned(stage, candidates, decisions)
@@ -46,6 +43,11 @@ async def train(stage: Stage, decisions: int) -> str:
         f"Each model was learned by the real learner from {decisions:,} decisions, their impressions and clicks, all "
         "sent over HTTP; the learner has ended since."
     )
+
+
+async def _ask(worker: Worker, requests: Sequence[bytes], expected: bytes) -> list[bytes]:
+    async with Client.connected(worker.port, _CONNECTIONS, expected) as client:
+        return await client.ask(requests)
 
 
 def _outcomes(answer: bytes, index: int) -> bytes:
