@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.bandit.features import LETTERS, MAX_LINE, action_line, context_line, slot_line
+from edgewise.bandit.features import LETTERS, MAX_ITEMS, MAX_LINE, action_line, context_line, slot_line
 from edgewise.policies.policy import NAMESPACES, Action
 
 scalars = st.one_of(
@@ -31,10 +31,10 @@ def test_a_context_is_one_line_with_a_letter_for_each_namespace() -> None:
     context = {
         "page": {"type": "home", "url": "https://shop.example/?secret=1"},
         "device": {"type": "mobile"},
-        "data": {"basket": {"value": 30, "empty": False}, "tags": ["new", "sale"]},
+        "data": {"basket": {"value": 30, "full": True}, "tags": ["new", "sale"]},
     }
     assert context_line(context) == (
-        "shared |p type=home |d type=mobile |x basket.value=%h9 basket.empty=%false tags=new tags=sale"
+        "shared |p type=home |d type=mobile |x basket.value=%h9 basket.full=%true tags=new tags=sale"
     )
 
 
@@ -66,7 +66,8 @@ def test_different_features_have_different_tokens(one: str, other: str, first: A
         return context_line({"data": {name: value}})
 
     same_text = (one, first) == (other, second) and type(first) is type(second)
-    if isinstance(first, str | bool) and isinstance(second, str | bool) and not same_text:
+    said = [value for value in (first, second) if isinstance(value, str) or value is True]
+    if len(said) == 2 and not same_text:
         not_features = {"url", "title", "id"}
         if one not in not_features and other not in not_features:
             assert line(one, first) != line(other, second)
@@ -80,7 +81,10 @@ def test_a_number_is_a_bucket_and_larger_numbers_never_have_a_smaller_one(one: f
 
 def _order(number: float) -> tuple[int, float]:
     """Where a number's bucket stands among the buckets."""
-    bucket = tokens(context_line({"data": {"n": number}}))["x"][0].removeprefix("n=")
+    line = context_line({"data": {"n": number}})
+    if line == "shared":
+        return (1, 0.0)
+    bucket = tokens(line)["x"][0].removeprefix("n=")
     kind, size = bucket[1], int(bucket[2:])
     if kind == "n":
         # The exact integers lie among the half-octaves; compare by value.
@@ -89,7 +93,21 @@ def _order(number: float) -> tuple[int, float]:
 
 
 def test_what_is_not_a_feature_is_left_out() -> None:
-    assert context_line({"data": {"nothing": None, "nan": float("nan"), "object": {}}, "visitor": {}}) == "shared"
+    empty: dict[str, Any] = {
+        "nothing": None,
+        "nan": float("nan"),
+        "object": {},
+        "zero": 0,
+        "no": False,
+        "list": [0, None],
+    }
+    assert context_line({"data": empty, "visitor": {}}) == "shared"
+    assert context_line({"data": {"url": "https://shop.example", "title": "Home", "id": "a1"}}) == "shared"
+
+
+def test_a_context_has_a_bounded_number_of_features() -> None:
+    many = {f"n{n}": list(range(1, 9)) for n in range(100)}
+    assert len(tokens(context_line({"data": many}))["x"]) == MAX_ITEMS
 
 
 def test_an_action_is_its_id_and_its_features() -> None:

@@ -9,7 +9,8 @@ different features never share a token.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -32,9 +33,11 @@ LETTERS: Mapping[Namespace | str, str] = {
 MAX_LINE = 4096
 """Characters of a context line; features past it are left out, so that no caller can bloat the log."""
 
+MAX_ITEMS = 64
+"""Features of one namespace, and items of one list."""
+
 _MAX_TOKEN = 96
 _MAX_DEPTH = 4
-_MAX_ITEMS = 64
 _NOT_FEATURES = frozenset({"url", "title", "id"})
 _UNSAFE = {ord(c): f"%{ord(c):02X}" for c in map(chr, range(33))} | {ord(c): f"%{ord(c):02X}" for c in "|:%\x7f\u0085"}
 _UNSAFE_IN_NAME = _UNSAFE | {ord(c): f"%{ord(c):02X}" for c in "=."}
@@ -42,14 +45,14 @@ _UNSAFE_IN_NAME = _UNSAFE | {ord(c): f"%{ord(c):02X}" for c in "=."}
 
 def context_line(attributes: Attributes, namespaces: Sequence[Namespace] = NAMESPACES) -> str:
     """The context as one line: `shared |p type=home |d type=mobile`, at most MAX_LINE characters."""
-    parts = ["shared"]
+    line = "shared"
     for namespace in namespaces:
         tree = attributes.get(namespace)
         if tree and isinstance(tree, Mapping):
-            tokens = [token for _, token in zip(range(_MAX_ITEMS), _tokens(tree), strict=False)]
+            tokens: list[str] = []
+            _collect(tokens, tree, "", 1)
             if tokens:
-                parts.append(f"|{LETTERS[namespace]} {' '.join(tokens)}")
-    line = " ".join(parts)
+                line = f"{line} |{LETTERS[namespace]} {' '.join(tokens)}"
     return line if len(line) <= MAX_LINE else line[: line.rindex(" ", 0, MAX_LINE + 1)]
 
 
@@ -60,37 +63,40 @@ def slot_line(context: str, slot: int, slots: int) -> str:
 
 def action_line(action: Action) -> str:
     """An action as one line: `|a id=student-deal tone=young discount=10`."""
-    tokens = [f"id={_escaped(action.id)}", *_tokens(action.features, prefix="f.")]
+    tokens = [f"id={_escaped(action.id)}"]
+    _collect(tokens, action.features, "f.", 1)
     return f"|{LETTERS['action']} {' '.join(tokens)}"
 
 
-def _tokens(tree: Mapping[str, Any], prefix: str = "", depth: int = 1) -> Iterator[str]:
+def _collect(tokens: list[str], tree: Mapping[str, Any], prefix: str, depth: int) -> None:
+    """Add the tokens of what is in this mapping, up to MAX_ITEMS of a namespace."""
     for name, value in tree.items():
-        if name in _NOT_FEATURES:
-            continue
-        path = prefix + (name if name.isidentifier() and name.isascii() else _bounded(_clean(name, _UNSAFE_IN_NAME)))
-        if isinstance(value, Mapping):
-            if depth < _MAX_DEPTH:
-                yield from _tokens(value, f"{path}.", depth + 1)
+        if len(tokens) >= MAX_ITEMS:
+            return
+        if isinstance(value, str | int | float):
+            token = _token(prefix, name, value)
+            if token is not None:
+                tokens.append(token)
+        elif isinstance(value, Mapping):
+            if depth < _MAX_DEPTH and name not in _NOT_FEATURES:
+                _collect(tokens, value, f"{prefix}{_name(name)}.", depth + 1)
         elif isinstance(value, list | tuple):
-            for item in value[:_MAX_ITEMS]:
-                text = _value(item)
-                if text is not None:
-                    yield f"{path}={text}"
-        else:
-            text = _value(value)
-            if text is not None:
-                yield f"{path}={text}"
+            found = (_token(prefix, name, item) for item in value[:MAX_ITEMS] if isinstance(item, str | int | float))
+            tokens.extend([token for token in found if token is not None][: MAX_ITEMS - len(tokens)])
 
 
-def _value(value: Any) -> str | None:
-    if isinstance(value, str):
-        return _escaped(value)
-    if isinstance(value, bool):
-        return "%true" if value else "%false"
-    if isinstance(value, int | float):
-        return _bucket(value)
-    return None
+@lru_cache(maxsize=1 << 14, typed=True)
+def _token(prefix: str, name: str, value: str | bool | int | float) -> str | None:
+    """`name=value`. Sites ask with the same few values over and over, hence the cache."""
+    if name in _NOT_FEATURES:
+        return None
+    text = _escaped(value) if isinstance(value, str) else "%true" if value is True else _bucket(value)
+    return None if text is None else f"{prefix}{_name(name)}={text}"
+
+
+@lru_cache(maxsize=1 << 12)
+def _name(name: str) -> str:
+    return name if name.isidentifier() and name.isascii() else _bounded(_clean(name, _UNSAFE_IN_NAME))
 
 
 def _escaped(text: str) -> str:
@@ -110,14 +116,14 @@ def _bounded(text: str) -> str:
 
 
 def _bucket(number: float) -> str | None:
-    """Small integers as they are; others by sign and half-octave: `%h13` for 90.5 to 128. NaN is no feature.
+    """Small integers as they are; others by sign and half-octave: `%h13` for 90.5 to 128.
 
-    The `%` keeps numbers apart from texts that look like them: in an escaped text, `%` only stands before two
-    hexadecimal digits in capitals.
+    Zero, false and NaN are no features: that they are missing says the same, and costs nothing. The `%` keeps numbers
+    apart from texts that look like them: in an escaped text, `%` only stands before two hexadecimal digits in capitals.
     """
+    if not number or number != number:
+        return None
     if -16 <= number <= 16 and number == int(number):
         return f"%n{int(number)}"
-    if number != number:
-        return None
     magnitude = min(abs(number), 1e18)
     return f"%{'h' if number > 0 else 'm'}{math.floor(2 * math.log2(magnitude)) if magnitude > 1e-9 else -60}"
