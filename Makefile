@@ -23,6 +23,9 @@ lint: setup
 test: lint
 	$(BIN)/pytest -q -n 2 -m "not quality"
 
+demo: setup
+	$(BIN)/edgewise demo $(ARGS)
+
 bench: setup
 	$(BIN)/python -m load_tests.bench
 

@@ -32,6 +32,7 @@ class Child:
         death_signal: signal.Signals = signal.SIGKILL,
         stop_within: float = 10.0,
         stdout: int | None = None,
+        stderr: int | None = None,
     ) -> None:
         self.name = name
         self._command = command
@@ -40,6 +41,7 @@ class Child:
         self._death_signal = death_signal
         self._stop_within = stop_within
         self._stdout = stdout
+        self._stderr = stderr
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -71,6 +73,7 @@ class Child:
             pass_fds=(lifeline, *self._pass_fds),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=self._stdout,
+            stderr=self._stderr,
             start_new_session=True,
         )
 

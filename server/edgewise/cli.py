@@ -43,9 +43,48 @@ def main() -> None:
 
     \b
     Examples:
+      edgewise demo
       edgewise policy check policies
       edgewise serve --policies policies --port 8080
     """
+
+
+@main.command()
+@click.option(
+    "--visitors",
+    metavar="N",
+    type=click.IntRange(1, 100_000),
+    default=6000,
+    show_default=True,
+    help="How many visitors to simulate.",
+)
+@click.option(
+    "--rate",
+    metavar="N",
+    type=click.IntRange(1, 500),
+    default=200,
+    show_default=True,
+    help="How many visitors come in a second, at most.",
+)
+@click.option("--exit", "exits", is_flag=True, help="End when all visitors came, instead of staying up to be tried.")
+@with_settings("policies", "port")
+def demo(settings: Settings, visitors: int, rate: int, exits: bool) -> None:
+    """Watch a server learn from simulated visitors, in half a minute.
+
+    Starts `edgewise serve` with a copy of the example policies and a data folder of its own, and sends visitors to it
+    over HTTP. Then it stays up until Ctrl-C, and says what to try. All that it keeps is removed at the end. Takes a
+    free port when --port is in use. Exits with status 1 when the server failed.
+
+    \b
+    Examples:
+      edgewise demo
+      edgewise demo --visitors 2000 --exit
+    """
+    from rich.console import Console
+
+    from edgewise.demo.demo import Demo
+
+    asyncio.run(Demo(settings.policies, settings.port, visitors, rate, exits, Console()).run())
 
 
 @main.command()

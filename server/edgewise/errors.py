@@ -10,6 +10,7 @@ EdgewiseError
 ├── DataFolderLocked       another supervisor runs on this data folder
 ├── EntryError             a log entry's bytes are not an entry
 ├── ProfileError           a profile's bytes are not a profile
+├── DemoFailed             the demo's server failed, or did not do what it is to show
 └── RequestError           an HTTP request is wrong; carries code, status and details
 
 Every message says what was found, what was expected, and where.
@@ -72,6 +73,10 @@ class EntryError(EdgewiseError):
 
 class ProfileError(EdgewiseError):
     """The bytes of a profile are not a profile that this version knows."""
+
+
+class DemoFailed(EdgewiseError):
+    """The demo's server failed, or did not do what the demo is to show."""
 
 
 class RequestError(EdgewiseError):

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edgewise.demo.example import CONTROL_SHARE, WINDOW, copied
+from edgewise.demo.visitors import CLICK, ORDER, SEGMENTS
+from edgewise.errors import PolicyError
+from edgewise.policies.site import load_sites
+
+EXAMPLES = Path(__file__).parents[2] / "policies"
+
+
+@pytest.fixture
+def policies(tmp_path: Path) -> Path:
+    """A copy of the examples that may be changed."""
+    return Path(shutil.copytree(EXAMPLES, tmp_path / "policies"))
+
+
+def test_the_copy_differs_in_its_window_and_control_share_and_tells_so(tmp_path: Path) -> None:
+    example = copied(EXAMPLES, tmp_path / "copy")
+    assert (example.policy.reward.window, example.policy.control_share) == (WINDOW, CONTROL_SHARE)
+    assert example.policy.actions == example.original.actions
+    assert example.changes == "window 3 s (not 60 s), control share 20% (not 5%)"
+    changed = {
+        file.name for file in EXAMPLES.iterdir() if file.read_bytes() != (tmp_path / "copy" / file.name).read_bytes()
+    }
+    assert changed == {example.file.name}
+    assert load_sites(example.folder)[0].write_key == example.write_key
+
+
+def test_reactions_are_worth_what_the_policy_says(tmp_path: Path) -> None:
+    assert copied(EXAMPLES, tmp_path / "copy").worth == {(): 0.0, (CLICK,): 0.2, (CLICK, ORDER): 1.0}
+
+
+def test_tastes_are_for_actions_that_everyone_may_see(tmp_path: Path) -> None:
+    policy = copied(EXAMPLES, tmp_path / "copy").policy
+    for_everyone = {action.id for action in policy.actions if action.when is None}
+    assert all(segment.tastes.keys() == for_everyone for segment in SEGMENTS)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('placement = "home-hero"', 'placement = "other"', 'a policy for the placement "home-hero"'),
+        ('combine = "sum"', 'combine = "max"', 'a reward that adds up "$click" and "Order Completed"'),
+        ('"$click" = 0.2', "", 'a reward that adds up "$click" and "Order Completed"'),
+        ('window = "60s"', "", "one line for `window` and one for `share`"),
+    ],
+)
+def test_another_policy_is_refused_with_its_place(
+    policies: Path, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    file = policies / "home-hero.toml"
+    file.write_text(file.read_text().replace(old, new))
+    with pytest.raises(PolicyError) as refused:
+        copied(policies, tmp_path / "copy")
+    assert str(refused.value) == f"{file}: expected the demo's example policy: {message}"
