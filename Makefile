@@ -21,7 +21,11 @@ lint: setup
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest -q -n 2 -m "not quality"
+	$(BIN)/pytest -q -n 2 -m "not quality and not chaos"
+
+# Kills at random instants, again and again; EDGEWISE_CHAOS_SEED repeats a run, EDGEWISE_CHAOS_ROUNDS lengthens it.
+chaos: setup
+	$(BIN)/pytest -q -m chaos
 
 demo: setup
 	$(BIN)/edgewise demo $(ARGS)

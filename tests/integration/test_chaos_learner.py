@@ -1,0 +1,188 @@
+"""The learner alone, killed and frozen again and again while its log grows: it ends as a fold in one go does."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from multiprocessing.process import BaseProcess
+from random import Random
+from typing import get_args
+
+import pytest
+
+from edgewise.entries import Decision, Entry, Event, Group, Outcome, SlotChoice, encode
+from edgewise.learner import policy_learner, process
+from edgewise.learner.rebuild import rebuild
+from edgewise.policies.policy import Algorithm, Explore, Policy, Reward
+from edgewise.settings import Settings
+from edgewise.store import Store
+from edgewise.types import DecisionKey, Digest, PolicyRef
+from tests.integration.audit import Account, audit_counts
+from tests.integration.chaos import episodes, rounds
+from tests.learner.logs import ACTIONS
+from tests.learner.stage import Stage
+
+DAY = 24 * 3600 * 1000
+POLICY = Policy(
+    "hero",
+    ACTIONS,
+    ("action 0", "action 1"),
+    slots=2,
+    reward=Reward(window=150, impression_within=200, high=8.0, events={"$click": 0.25, "bought": 1.0}),
+)
+
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(["__main__", __name__])
+
+
+def learn(url: str, retention: int) -> None:
+    """What `edgewise learn` runs, but everything comes more often, so that it is killed in its midst."""
+    policy_learner.PUBLISH_EVERY, policy_learner.BASE_EVERY = 0.02, 200
+    process.READ_EVERY, process.MAINTAIN_EVERY = 0.01, 0.05
+    asyncio.run(process.run(Settings(redis=url, retention=retention)))
+
+
+class Learners:
+    """Learners as processes, one after the other; one that was frozen wakes up while the next one learns."""
+
+    def __init__(self, url: str, retention: int) -> None:
+        self._arguments = (url, retention)
+        self._alive: list[BaseProcess] = []
+
+    async def live(self, seconds: float, frozen: bool) -> None:
+        """Let one learn for so long, then freeze it until the next one lives, or kill it."""
+        learner = self.start()
+        await asyncio.sleep(seconds)
+        assert learner.exitcode is None, f"a learner ended by itself, with status {learner.exitcode}"
+        if frozen:
+            self._alive.remove(learner)
+        self.end()
+        if frozen:
+            self._alive.append(learner)
+            _signal(learner, signal.SIGSTOP)
+
+    def start(self) -> BaseProcess:
+        learner = _forks.Process(target=learn, args=self._arguments, daemon=True)
+        learner.start()
+        for frozen in self._alive:
+            _signal(frozen, signal.SIGCONT)
+        self._alive.append(learner)
+        return learner
+
+    def end(self) -> None:
+        """Kill those that live."""
+        while self._alive:
+            learner = self._alive.pop()
+            learner.kill()
+            learner.join()
+
+
+def _signal(learner: BaseProcess, number: signal.Signals) -> None:
+    assert learner.pid is not None
+    os.kill(learner.pid, number)
+
+
+class Scribe:
+    """Writes a log as web workers would, with repeats, with what comes late, and with edits of the policy."""
+
+    def __init__(self, stage: Stage, chance: Random, edits: Callable[[Random], Policy]) -> None:
+        self._stage = stage
+        self._chance = chance
+        self._edits = edits
+        self._decided: list[DecisionKey] = [b"never decide"]
+
+    async def write(self) -> None:
+        """Write for ever."""
+        while True:
+            await self._write(self._stage.version)
+            if self._chance.random() < 0.01:
+                await self._stage.publish(self._edits(self._chance))
+            await asyncio.sleep(self._chance.uniform(0.0, 0.005))
+
+    async def finish(self) -> None:
+        """Write something that will be learned, so that a model is published that knows what came before."""
+        key = await self._decide(self._stage.version)
+        await self._append(Outcome(key, None, "$impression", None, 0, os.urandom(8)))
+
+    async def _write(self, version: Digest) -> None:
+        kind, message = self._chance.randrange(8), bytes([self._chance.randrange(256)]) * 8
+        age = self._chance.choice((0, 0, 5, 100))
+        if kind < 3:
+            await self._decide(version)
+        elif kind < 7:
+            name = self._chance.choice(("$impression", "$impression", "$click", "$reward", "bought"))
+            value = self._chance.choice((0.125, 0.5)) if name == "$reward" else None
+            key, slot = self._chance.choice(self._decided[-12:]), self._chance.choice((None, 0, 1))
+            await self._append(Outcome(key, slot, name, value, age, message))
+        else:
+            event = encode(Event((_visitor(self._chance),), "bought", age, message))
+            await self._stage.store.log.append_event(self._stage.ref, message, event)
+
+    async def _decide(self, version: Digest) -> DecisionKey:
+        chosen = self._chance.sample(range(len(ACTIONS)), 2)
+        slots = tuple(SlotChoice(one, [0.25] * (4 - slot)) for slot, one in enumerate(chosen))
+        key = self._chance.randbytes(12)
+        context = f"shared |x basket={self._chance.randrange(4)}"
+        group: Group = "control" if self._chance.random() < 0.1 else "policy"
+        await self._append(Decision(key, version, 0, group, (_visitor(self._chance),), context, None, slots))
+        self._decided.append(key)
+        return key
+
+    async def _append(self, entry: Entry) -> None:
+        await self._stage.store.log.append(self._stage.ref, encode(entry))
+
+
+def _visitor(chance: Random) -> Digest:
+    return bytes([chance.randrange(8)]) * 8
+
+
+def edit_rewards(chance: Random) -> Policy:
+    """Another window and other amounts, which keep the model."""
+    events = {"$click": chance.choice((0.25, 0.5)), "bought": chance.choice((1.0, 2.0))}
+    return replace(POLICY, reward=replace(POLICY.reward, window=chance.choice((100, 150, 250)), events=events))
+
+
+def edit_anything(chance: Random) -> Policy:
+    """Another algorithm too, with which the log is folded anew."""
+    return replace(edit_rewards(chance), explore=Explore(chance.choice(get_args(Algorithm))))
+
+
+@asynccontextmanager
+async def writing(scribe: Scribe) -> AsyncIterator[None]:
+    """The scribe writes meanwhile, and finishes at the end."""
+    writer = asyncio.create_task(scribe.write())
+    try:
+        yield
+    finally:
+        writer.cancel()
+        await asyncio.wait([writer])
+    await scribe.finish()
+
+
+@rounds(quick=20, many=250)
+@pytest.mark.parametrize(
+    ("retention", "edits"), [(30 * DAY, edit_anything), (1000, edit_rewards)], ids=["whole log", "trimmed log"]
+)
+async def test_a_learner_killed_and_frozen_again_and_again_ends_as_a_fold_in_one_go(
+    store: Store, store_url: str, chance: Random, rounds: int, retention: int, edits: Callable[[Random], Policy]
+) -> None:
+    for number, lives in enumerate(episodes(rounds, 25)):
+        stage = Stage(store, POLICY, PolicyRef("shop", f"hero-{number}"))
+        await stage.publish()
+        account, learners = Account(store, stage.ref), Learners(store_url, retention)
+        try:
+            async with writing(Scribe(stage, chance, edits)):
+                for _ in range(lives):
+                    await learners.live(chance.uniform(0.02, 0.25), frozen=chance.random() < 0.2)
+                    await account.read()
+                learners.start()
+            await account.settle()
+        finally:
+            learners.end()
+        audit_counts(account)
+        assert (await rebuild(store, stage.ref)).equal

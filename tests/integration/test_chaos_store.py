@@ -1,0 +1,233 @@
+"""The store under traffic: dying with its tail, frozen, down, stuttering."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import httpx
+import pytest
+
+from edgewise.types import PolicyRef, StreamId
+from tests.eventually import eventually
+from tests.integration.audit import Account, audit
+from tests.integration.chaos import episodes, rounds
+from tests.integration.ledger import Ledger, Loss
+from tests.integration.service import Service, serving, store_of
+from tests.integration.shop import HERO, REFS, open_shop
+from tests.integration.traffic import visiting
+from tests.valkey import Valkey
+
+BETWEEN = 30
+"""Decisions that must be acknowledged between two troubles."""
+
+BUDGET = 0.05
+GENEROUS = 0.25
+"""Seconds: a decide call's own budget, and what it may take as seen by a client on a machine that is busy."""
+
+
+@pytest.fixture
+def lasting_valkey() -> Iterator[Valkey]:
+    """A Valkey outside of the service, that keeps what it holds in an append-only file."""
+    valkey = Valkey("--appendonly", "yes", "--appendfsync", "everysec")
+    yield valkey
+    valkey.close()
+
+
+class Tail:
+    """What a Valkey has written since a moment, and a machine that dies now can lose."""
+
+    def __init__(self, files: Path) -> None:
+        self._since = time.monotonic()
+        [self._file] = files.glob("appendonlydir/*.incr.aof")
+        self._kept = self._file.stat().st_size
+
+    def lose(self, chance: Random) -> Loss:
+        """Lose most of it, be it in the midst of a command; when what is lost was acknowledged. Valkey must be down."""
+        lost = self._file.stat().st_size - self._kept
+        os.truncate(self._file, self._kept + chance.randint(0, lost // 2))
+        return Loss(self._since, time.monotonic())
+
+
+@rounds(quick=1, many=16)
+async def test_a_machine_that_dies_loses_its_last_second_at_most(tmp_path: Path, chance: Random, rounds: int) -> None:
+    for number, deaths in enumerate(episodes(rounds)):
+        async with serving(tmp_path / str(number), appendfsync="everysec") as service:
+            async with visiting(service.url, chance) as traffic:
+                for _ in range(deaths):
+                    await traffic.more(BETWEEN)
+                    tail = Tail(service.folder / "data" / "valkey")
+                    await asyncio.sleep(chance.uniform(0.3, 1.0))
+                    await service.kill()
+                    traffic.ledger.losses.append(tail.lose(chance))
+                    await service.start()
+                await traffic.more(BETWEEN)
+            accounts = await audit(service, traffic.ledger)
+        assert_something_was_lost(traffic.ledger, accounts)
+
+
+@rounds(quick=1, many=16)
+@pytest.mark.parametrize("edit", ["nothing", "rewards", "algorithm"])
+async def test_a_store_that_lost_its_tail_is_noticed_by_those_who_live_on(
+    tmp_path: Path, chance: Random, rounds: int, edit: str, lasting_valkey: Valkey
+) -> None:
+    async with serving(tmp_path / "shop", redis=lasting_valkey.url) as service:
+        async with visiting(service.url, chance) as traffic:
+            for number in range(rounds):
+                await traffic.more(BETWEEN)
+                tail = Tail(lasting_valkey.path.parent)
+                open_shop(service.policies, hero=edited(edit, number))
+                before = await learned_since_now(service)
+                lasting_valkey.kill()
+                traffic.ledger.losses.append(tail.lose(chance))
+                await asyncio.sleep(chance.uniform(0.0, 0.5))
+                lasting_valkey.restart()
+                await noticed(service, before)
+            await traffic.more(BETWEEN)
+        accounts = await audit(service, traffic.ledger)
+    assert_something_was_lost(traffic.ledger, accounts)
+
+
+def edited(edit: str, number: int) -> str:
+    match edit:
+        case "rewards":
+            return HERO.replace('"$click" = 0.25', f'"$click" = {(number % 3 + 2) / 4}')
+        case "algorithm":
+            return HERO.replace("squarecb", ("epsilon", "squarecb")[number % 2])
+    return HERO
+
+
+async def learned_since_now(service: Service) -> dict[PolicyRef, int]:
+    """Wait until published models know more of each log than there is now; the epochs they were published under."""
+    async with store_of(service) as store:
+        last = {ref: await store.log.last_id(ref) for ref in REFS}
+
+        async def is_known() -> bool:
+            heads = await store.checkpoints.heads(REFS)
+            return all(ref in heads and heads[ref].position > (last[ref] or StreamId(0, 0)) for ref in REFS)
+
+        await eventually(is_known)
+        return {ref: head.epoch for ref, head in (await store.checkpoints.heads(REFS)).items()}
+
+
+async def noticed(service: Service, before: dict[PolicyRef, int]) -> None:
+    """Wait until models are published under newer epochs: the learner has seen that its last entries are gone."""
+    async with store_of(service) as store:
+
+        async def under_new_epochs() -> bool:
+            heads = await store.checkpoints.heads(REFS)
+            return all(ref in heads and heads[ref].epoch > before[ref] for ref in REFS)
+
+        await eventually(under_new_epochs)
+
+
+def assert_something_was_lost(ledger: Ledger, accounts: dict[PolicyRef, Account]) -> None:
+    kept = {made.entry.key for account in accounts.values() for made in account.reference.made}
+    assert any(shown.key not in kept for shown in ledger.shown), "nothing was lost, so this has shown nothing"
+
+
+class Answer(NamedTuple):
+    """How a decide call was answered: when it was sent, when it was answered, and by which group."""
+
+    sent: float
+    answered: float
+    group: str
+
+
+class Asking:
+    """Asks again and again, with a profile to be read and without, and keeps how it was answered."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self.answers: list[Answer] = []
+
+    async def ask(self, visitor: str | None) -> None:
+        """Ask for ever."""
+        body = {"writeKey": "default", "anonymousId": visitor, "placements": ["hero"]}
+        while True:
+            sent = time.monotonic()
+            response = (await self._client.post("/v1/decide", json=body)).raise_for_status()
+            self.answers.append(Answer(sent, time.monotonic(), response.json()["decisions"][0]["group"]))
+            await asyncio.sleep(0.005)
+
+    async def recovered(self) -> None:
+        """Wait until twenty answers in a row, from now on, are not fallbacks."""
+        begin = len(self.answers)
+
+        async def has_recovered() -> bool:
+            return all(one.group != "fallback" for one in self.answers[begin:][-20:]) and len(self.answers) > begin + 20
+
+        await eventually(has_recovered)
+
+
+@asynccontextmanager
+async def asking(url: str) -> AsyncIterator[Asking]:
+    """Ask meanwhile."""
+    async with httpx.AsyncClient(base_url=url) as client, asyncio.TaskGroup() as group:
+        asked = Asking(client)
+        tasks = [group.create_task(asked.ask(visitor)) for visitor in ("a visitor", None)]
+        yield asked
+        for task in tasks:
+            task.cancel()
+
+
+async def silence(valkey: Valkey, kind: str, seconds: float) -> tuple[float, float]:
+    """The store answers nothing for so long; from when to when."""
+    begin, end = (valkey.freeze, valkey.thaw) if kind == "frozen" else (valkey.kill, valkey.restart)
+    begin()
+    began = time.monotonic()
+    await asyncio.sleep(seconds)
+    ended = time.monotonic()
+    end()
+    return began, ended
+
+
+async def stutter(valkey: Valkey, seconds: float, chance: Random) -> None:
+    """The store stops again and again, for shorter and longer than a decide call waits."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        valkey.freeze()
+        await asyncio.sleep(chance.uniform(0.005, 0.2))
+        valkey.thaw()
+        await asyncio.sleep(chance.uniform(0.005, 0.05))
+
+
+@rounds(quick=1, many=12)
+@pytest.mark.parametrize("kind", ["frozen", "down", "stuttering"])
+async def test_decide_answers_in_time_while_the_store_does_not(
+    tmp_path: Path, chance: Random, rounds: int, kind: str, lasting_valkey: Valkey
+) -> None:
+    async with serving(tmp_path / "shop", redis=lasting_valkey.url, decide_budget="50ms") as service:
+        workers = service.pids("edgewise.worker")
+        async with visiting(service.url, chance, visitors=2) as traffic:
+            for _ in range(rounds):
+                await traffic.more(BETWEEN)
+                seconds = chance.uniform(0.5, 1.0) if rounds == 1 else chance.uniform(0.5, 8.0)
+                async with asking(service.url) as asked:
+                    if kind == "stuttering":
+                        await stutter(lasting_valkey, seconds, chance)
+                    else:
+                        began, ended = await silence(lasting_valkey, kind, seconds)
+                        assert_fallbacks(asked.answers, began, ended)
+                    await asked.recovered()
+                assert_in_time(asked.answers)
+        await audit(service, traffic.ledger)
+        assert service.pids("edgewise.worker") == workers, "they recover by themselves, without being started again"
+
+
+def assert_fallbacks(answers: list[Answer], began: float, ended: float) -> None:
+    inside = [one.group for one in answers if began < one.sent and one.answered < ended]
+    assert len(inside) > 10
+    assert set(inside) == {"fallback"}
+
+
+def assert_in_time(answers: list[Answer]) -> None:
+    seconds = sorted(one.answered - one.sent for one in answers)
+    assert seconds[len(seconds) // 2] < 2 * BUDGET
+    assert seconds[len(seconds) * 99 // 100] < GENEROUS
