@@ -1,0 +1,96 @@
+"""A rehearsal: one policy served and learned in this process, on the clock of a log.
+
+It is the code that serves and learns on a site, less the store and the network: the context line, the draw, the log's
+entries and their bytes, the fold, and a model that is published and loaded about once a second of the log's time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from edgewise.bandit.choice import choose
+from edgewise.bandit.features import context_line
+from edgewise.bandit.model import ActionExamples, ScoringModel
+from edgewise.bandit.shape import shape_of
+from edgewise.entries import Decision, Entry, Outcome, Tick, Version, encode
+from edgewise.evaluate.traffic import Row
+from edgewise.learner.fold import Fold
+from edgewise.policies.policy import Policy
+from edgewise.policies.version import CompiledPolicy
+from edgewise.types import BEGINNING, Milliseconds, StreamId
+
+PUBLISH_EVERY: Milliseconds = 1000
+"""How far apart models are published, on the log's clock."""
+
+
+class Rehearsal:
+    """Serves rows in the order of their times. The same rows and seed give the same choices.
+
+    `fold` is the learner; by default the one that the policy's log would have.
+    """
+
+    def __init__(self, policy: Policy, seed: int = 0, fold: Fold | None = None) -> None:
+        self.fold = fold or Fold(shape_of(policy), lambda _: policy)
+        self._compiled = CompiledPolicy(policy)
+        self._actions = ActionExamples(self.fold.shape, policy.actions)
+        self._all: Sequence[int] = range(len(policy.actions))
+        self._seed = seed
+        self._last = BEGINNING
+        self._published_at: Milliseconds | None = None
+        self._model: ScoringModel | None = None
+        self._model_version = 0
+        self._rows = 0
+
+    def serve(self, row: Row) -> int | None:
+        """The action chosen for this row; None where its context makes none eligible.
+
+        What followed is told only when the log shows this same action: nobody knows what another would have earned.
+        """
+        self._publish_if_due(row.ms)
+        attributes = {"data": row.context}
+        eligible = self._compiled.eligible(attributes)
+        if eligible is not None and not eligible:
+            return None
+        policy = self._compiled.policy
+        key = self._next_key()
+        line = context_line(attributes, policy.features.namespaces)
+        slots = choose(
+            self._model,
+            self._actions,
+            line,
+            self._all if eligible is None else eligible,
+            1,
+            row=False,
+            floor=policy.explore.floor,
+            key=key,
+        )
+        decision = Decision(key, self._compiled.version, self._model_version, "policy", (), line, eligible, slots)
+        self._append(row.ms, decision)
+        chosen = slots[0].chosen
+        if chosen == row.action:
+            self._append(row.ms, Outcome(key, 0, "$impression", None, 0, key[:8]))
+            self._append(row.ms, Outcome(key, 0, "$reward", row.reward, 0, key[:8]))
+        return chosen
+
+    def _publish_if_due(self, now: Milliseconds) -> None:
+        """Between two rows only the latest model is ever asked for, so only that one is made."""
+        latest = now - now % PUBLISH_EVERY
+        if self._published_at is None:
+            self._append(latest, Version(self._compiled.version, self.fold.shape.digest))
+        elif latest > self._published_at:
+            if self.fold.due is not None and self.fold.due <= latest:
+                self._append(latest, Tick())
+            if self.fold.unpublished:
+                self._model = ScoringModel(self.fold.shape, self.fold.serialize())
+                self._model_version += 1
+                self.fold.unpublished.clear()
+        self._published_at = latest
+
+    def _append(self, ms: Milliseconds, entry: Entry) -> None:
+        self._last = StreamId(ms, self._last.seq + 1 if ms == self._last.ms else 0)
+        self.fold.advance(self._last, encode(entry))
+
+    def _next_key(self) -> bytes:
+        self._rows += 1
+        return blake2b(b"%d %d" % (self._seed, self._rows), digest_size=12).digest()

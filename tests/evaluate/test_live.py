@@ -1,0 +1,109 @@
+"""Traffic against a real server."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgewise.entries import Decision, Entry, Outcome, decode
+from edgewise.errors import ReplayError
+from edgewise.evaluate.live import CONNECTIONS, replay_over_http
+from edgewise.evaluate.report import Replayed
+from edgewise.evaluate.traffic import Traffic
+from edgewise.store import Store
+from edgewise.types import BEGINNING, PolicyRef
+from tests.evaluate.logs import planted
+from tests.servers import HERO, Server, serve
+from tests.valkey import free_port
+
+FILES = {"hero.toml": HERO}
+TRAFFIC = planted(200)
+
+
+async def replay(traffic: Traffic, url: str, write_key: str = "default") -> Replayed:
+    return await replay_over_http(traffic, url, write_key, lambda: None)
+
+
+def url_of(server: Server) -> str:
+    return f"http://127.0.0.1:{server.port}"
+
+
+async def log(store: Store) -> list[Entry]:
+    ref = PolicyRef("default", "hero")
+    page = (await store.log.read({ref: BEGINNING}, 10_000))[ref]
+    return [decode(entry) for _, entry in page.entries]
+
+
+async def test_each_row_is_decided_once_by_the_server(store_url: str, store: Store) -> None:
+    steps: list[None] = []
+    async with serve(store_url, FILES) as server:
+        replayed = await replay_over_http(TRAFFIC, url_of(server), "default", lambda: steps.append(None))
+    decisions = [entry for entry in await log(store) if isinstance(entry, Decision)]
+    assert len(decisions) == len(steps) == 200
+    assert sorted(decision.slots[0].chosen for decision in decisions) == sorted(
+        choice for choice in replayed.choices if choice is not None
+    )
+    assert replayed.left_out == {}
+
+
+async def test_rows_are_decided_in_about_their_order(store_url: str, store: Store) -> None:
+    numbered = [row._replace(context={"number": f"n{number}"}) for number, row in enumerate(TRAFFIC.rows)]
+    async with serve(store_url, FILES) as server:
+        await replay(TRAFFIC._replace(rows=numbered), url_of(server))
+    decisions = [entry for entry in await log(store) if isinstance(entry, Decision)]
+    places = [int(entry.context.rpartition("n")[2]) for entry in decisions]
+    assert sorted(places) == list(range(200))
+    assert all(abs(place - at) < 2 * CONNECTIONS for at, place in enumerate(places))
+
+
+async def test_the_server_sees_the_features_that_a_rehearsal_sees(store_url: str, store: Store) -> None:
+    async with serve(store_url, FILES) as server:
+        await replay(TRAFFIC, url_of(server))
+    contexts = {entry.context for entry in await log(store) if isinstance(entry, Decision)}
+    assert contexts == {"shared |x age=young", "shared |x age=old"}
+
+
+async def test_only_rows_that_show_the_logged_action_are_told_each_once(store_url: str, store: Store) -> None:
+    async with serve(store_url, FILES) as server:
+        replayed = await replay(TRAFFIC, url_of(server))
+    matched = [row for row, choice in zip(TRAFFIC.rows, replayed.choices, strict=True) if row.action == choice]
+    told = [entry for entry in await log(store) if isinstance(entry, Outcome)]
+    rewards = [entry.value for entry in told if entry.name == "$reward"]
+    assert sorted(filter(None, rewards)) == sorted(row.reward for row in matched if row.reward)
+    assert len(rewards) == len({entry.key for entry in told}) == len(matched)
+    assert len([entry for entry in told if entry.name == "$impression"]) == len(matched)
+
+
+async def test_the_control_group_is_left_out(store_url: str) -> None:
+    some = HERO.replace("share = 0.0", "share = 0.5")
+    async with serve(store_url, {"hero.toml": some}) as server:
+        replayed = await replay(TRAFFIC, url_of(server))
+    assert 50 < replayed.left_out["control"] < 150
+    assert replayed.choices.count(None) == replayed.left_out["control"]
+
+
+@pytest.mark.parametrize(
+    ("files", "write_key", "message"),
+    [
+        ({"home.toml": HERO.replace('"hero"', '"home"')}, "default", "found no placement 'hero' there, expected one"),
+        ({"hero.toml": HERO.replace('"deal"', '"offer"')}, "default", "found action 'offer' chosen, expected one of"),
+        (FILES, "another", "POST /v1/decide: found status 401, expected 200; it said: "),
+    ],
+)
+async def test_a_server_that_does_not_fit_is_refused(
+    store_url: str, files: dict[str, str], write_key: str, message: str
+) -> None:
+    async with serve(store_url, files) as server:
+        with pytest.raises(ReplayError) as raised:
+            await replay(TRAFFIC, url_of(server), write_key)
+        assert str(raised.value).startswith(url_of(server))
+        assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:{port}", "127.0.0.1:{port}", "http://127.0.0.1:x", "ftp://127.0.0.1:{port}"]
+)
+async def test_a_url_without_a_server_is_refused(url: str) -> None:
+    url = url.format(port=free_port())
+    with pytest.raises(ReplayError) as raised:
+        await replay(TRAFFIC, url)
+    assert str(raised.value).startswith(url)

@@ -1,0 +1,81 @@
+"""Maps: which column means what, and every way to get it wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgewise.errors import PolicyError, ReplayError
+from edgewise.evaluate.rowmap import SECONDS_PER_ROW, read_map
+from tests.evaluate.logs import MAP
+
+
+def read(folder: Path, text: str) -> str:
+    """What is wrong with this map."""
+    (folder / "map.toml").write_text(text)
+    with pytest.raises(ReplayError) as raised:
+        read_map(folder / "map.toml")
+    return str(raised.value)
+
+
+def test_a_map_says_where_everything_stands(tmp_path: Path) -> None:
+    path = tmp_path / "map.toml"
+    path.write_text('policy = "hero.toml"\n' + MAP + 'time = "at"\ncontext = ["age", "city"]\n')
+    read = read_map(path)
+    assert (read.placement, read.action, read.reward, read.propensity) == ("hero", "shown", "paid", "p")
+    assert (read.time, read.context) == ("at", ("age", "city"))
+    assert read.policy == tmp_path / "hero.toml"
+
+
+def test_what_a_map_leaves_out_has_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "map.toml"
+    path.write_text(MAP.replace('"p"', "0.25"))
+    read = read_map(path)
+    assert (read.propensity, read.time, read.context, read.policy) == (0.25, None, None, None)
+    assert read.seconds_per_row == SECONDS_PER_ROW
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('placement = "hero"', "", "map.toml: placement: is missing, and it is required"),
+        ('"hero"', '"Home Hero"', 'map.toml: placement: found "Home Hero", expected 1 to 64 of a-z'),
+        ("[columns]", "[colums]", "map.toml: columns.action: is missing, and it is required"),
+        ('"shown"', "3", "map.toml: columns.action: found 3, expected text of 1 to 256 printable characters"),
+        ('"p"', "0", "map.toml: columns.propensity: found 0, expected a probability, above 0 and up to 1"),
+        ('"p"', "1.5", "map.toml: columns.propensity: found 1.5, expected a probability, above 0 and up to 1"),
+        ('"p"', '"p"\ncontext = "age"', 'map.toml: columns.context: found "age", expected a list of columns'),
+        (
+            '"p"',
+            '"p"\nrewards = "paid"',
+            "map.toml: columns.rewards: found an unknown key, expected one of action, reward",
+        ),
+        ('"p"', '"paid"', 'map.toml: columns.propensity: found "paid" again, which is columns.reward already'),
+        (
+            '"p"',
+            '"p"\ncontext = ["paid"]',
+            'map.toml: columns.context: found "paid" again, which is columns.reward already',
+        ),
+        ('"hero"', '"hero"\nseconds_per_row = 0', "map.toml: seconds_per_row: found 0, expected a number from 0.001"),
+        ('"hero"', '"hero"\npolicy = 7', "map.toml: policy: found 7, expected text"),
+        (
+            "[columns]",
+            'seconds_per_row = 1\n[columns]\ntime = "at"',
+            'map.toml: seconds_per_row: found it beside columns.time ("at"), expected one of them',
+        ),
+    ],
+)
+def test_a_wrong_map_is_refused_with_its_key(tmp_path: Path, before: str, after: str, message: str) -> None:
+    assert any(line.startswith(message) for line in read(tmp_path, MAP.replace(before, after)).splitlines())
+
+
+def test_every_problem_of_a_map_is_told(tmp_path: Path) -> None:
+    wrong = MAP.replace('"shown"', "1").replace('"paid"', "2").replace('"p"', "3")
+    assert len(read(tmp_path, wrong).splitlines()) == 3
+
+
+def test_what_is_not_toml_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "map.toml").write_text("\nplacement = ")
+    with pytest.raises(PolicyError, match=r"^map\.toml:2"):
+        read_map(tmp_path / "map.toml")
