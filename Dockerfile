@@ -1,0 +1,21 @@
+# The steps are those of the README. Linux on x86-64 only: Vowpal Wabbit's package has no other wheels for Linux.
+FROM python:3.11-slim AS build
+WORKDIR /opt/edgewise
+RUN python3 -m venv .venv
+COPY pyproject.toml README.md ./
+COPY server server
+RUN .venv/bin/pip install .
+
+FROM python:3.11-slim
+WORKDIR /opt/edgewise
+RUN useradd --system --home-dir /opt/edgewise edgewise && install -d -o edgewise /data
+COPY --from=build /opt/edgewise/.venv .venv
+COPY policies policies
+USER edgewise
+VOLUME /data
+EXPOSE 8080
+ENV EDGEWISE_HOST=0.0.0.0 EDGEWISE_DATA=/data
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+    CMD [".venv/bin/python", "-c", "import httpx; httpx.get('http://127.0.0.1:8080/readyz', timeout=2).raise_for_status()"]
+ENTRYPOINT [".venv/bin/edgewise"]
+CMD ["serve"]
