@@ -86,7 +86,12 @@ class Service:
         children = self.children()
         self._running.kill()
         await self._running.wait()
-        await gone(children)
+        try:
+            await gone(children)
+        except TimeoutError:
+            for pid in children:
+                end(pid)
+            raise
 
     async def rebuild(self, placement: str) -> str:
         """What `edgewise rebuild` says beside the running service."""

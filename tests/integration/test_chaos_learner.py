@@ -6,12 +6,12 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from random import Random
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -153,15 +153,13 @@ def edit_anything(chance: Random) -> Policy:
 
 
 @asynccontextmanager
-async def writing(scribe: Scribe) -> AsyncIterator[None]:
-    """The scribe writes meanwhile, and finishes at the end."""
-    writer = asyncio.create_task(scribe.write())
-    try:
+async def meanwhile(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do this until the end of the block. What fails, fails the block."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work) for work in works]
         yield
-    finally:
-        writer.cancel()
-        await asyncio.wait([writer])
-    await scribe.finish()
+        for task in tasks:
+            task.cancel()
 
 
 @rounds(quick=20, many=250)
@@ -174,13 +172,14 @@ async def test_a_learner_killed_and_frozen_again_and_again_ends_as_a_fold_in_one
     for number, lives in enumerate(episodes(rounds, 25)):
         stage = Stage(store, POLICY, PolicyRef("shop", f"hero-{number}"))
         await stage.publish()
-        account, learners = Account(store, stage.ref), Learners(store_url, retention)
+        scribe, account = Scribe(stage, chance, edits), Account(store, stage.ref)
+        learners = Learners(store_url, retention)
         try:
-            async with writing(Scribe(stage, chance, edits)):
+            async with meanwhile(scribe.write(), account.watch()):
                 for _ in range(lives):
                     await learners.live(chance.uniform(0.02, 0.25), frozen=chance.random() < 0.2)
-                    await account.read()
                 learners.start()
+            await scribe.finish()
             await account.settle()
         finally:
             learners.end()

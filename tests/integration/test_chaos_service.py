@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from itertools import cycle, islice
 from pathlib import Path
 from random import Random
@@ -33,6 +35,8 @@ async def kill(service: Service, victim: Victim, chance: Random) -> None:
         return
     there = service.pids(victim)
     killed = chance.choice(there)
+    os.kill(killed, signal.SIGSTOP)  # So that much is under way when it dies.
+    await asyncio.sleep(chance.choice((0.0, 0.02)))
     end(killed)
 
     async def runs_again() -> bool:

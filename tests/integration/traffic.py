@@ -19,7 +19,6 @@ PATIENCE = 30.0
 """Seconds within which everything that is told must be acknowledged, whatever happens meanwhile."""
 
 _PLACEMENTS = (["hero"], ["row"], ["hero", "row"], ["hero", {"id": "row", "slots": 2}])
-_RETRIED = (500, 502, 503, 504)
 
 Message: TypeAlias = dict[str, Any]
 
@@ -27,8 +26,8 @@ Message: TypeAlias = dict[str, Any]
 class Traffic:
     """A bounded stream of visits by a few visitors at a time."""
 
-    def __init__(self, client: httpx.AsyncClient, chance: Random, ledger: Ledger) -> None:
-        self.ledger = ledger
+    def __init__(self, client: httpx.AsyncClient, chance: Random) -> None:
+        self.ledger = Ledger()
         self._client = client
         self._chance = chance
         self._ends = False
@@ -91,7 +90,7 @@ class Traffic:
             response = await self._client.post("/v1/batch", json=body)
         except httpx.TransportError:
             return False
-        if response.status_code in _RETRIED:
+        if response.status_code == 503:
             return False
         assert response.status_code == 200, f"batch was answered {response.status_code}: {response.text}"
         assert response.json() == {"success": True, "accepted": len(messages), "rejected": []}, f"{messages}"
@@ -141,36 +140,41 @@ class Visitor:
         return shown
 
     async def _look(self, one: Shown) -> None:
-        """Tell of a decision: that it was seen, and what followed. Some of it is told twice, some of it together."""
-        slots = list(range(len(one.actions)))
-        messages = [self._linked(one, "$impression")]
-        if len(slots) > 1 and self._chance.random() < 0.5:
-            slots = sorted(self._chance.sample(slots, self._chance.randint(1, len(slots))))
-            messages = [self._linked(one, "$impression", slot) for slot in slots]
+        """Tell of a decision: that it was seen, and what followed; together, or one after the other."""
+        story = self._story(one)
+        together = self._chance.choice((1, len(story)))
+        for start in range(0, len(story), together):
+            messages = story[start : start + together]
+            self._note(one, messages, await self._traffic.tell(messages))
+
+    def _story(self, one: Shown) -> list[Message]:
+        """Some or all slots were seen, one may be clicked, some are rewarded; and something may be told twice."""
+        slots = range(len(one.actions))
+        seen = sorted(self._chance.sample(slots, self._chance.randint(1, len(slots))))
+        whole = len(seen) == len(slots) and self._chance.random() < 0.7
+        story = [self._linked(one, "$impression", slot) for slot in ([None] if whole else seen)]
         if self._chance.random() < 0.6:
-            one.clicked = self._chance.choice(slots)
-            messages.append(self._linked(one, CLICK, one.clicked))
+            story.append(self._linked(one, CLICK, self._chance.choice(seen)))
         for value in self._chance.sample((0.125, 0.5, 1.5), self._chance.randint(0, 2)):
-            messages.append(self._linked(one, "$reward", self._chance.choice(slots), value))
+            story.append(self._linked(one, "$reward", self._chance.choice(seen), value))
         if self._chance.random() < 0.3:
-            messages.append(self._chance.choice(messages))
-        together = len(messages) if self._chance.random() < 0.5 else 1
-        for start in range(0, len(messages), together):
-            self._note(one, slots, messages[start : start + together], await self._tell(messages, start, together))
+            story.append(self._chance.choice(story))
+        return story
 
-    async def _tell(self, messages: list[Message], start: int, together: int) -> Span:
-        return await self._traffic.tell(messages[start : start + together])
-
-    def _note(self, one: Shown, slots: list[int], messages: list[Message], span: Span) -> None:
+    def _note(self, one: Shown, messages: Sequence[Message], span: Span) -> None:
+        ledger = self._traffic.ledger
         for message in messages:
-            if message["messageId"] in self._traffic.ledger.linked:
+            if message["messageId"] in ledger.linked:
                 continue
-            self._traffic.ledger.linked[message["messageId"]] = one.ref, span
-            properties = message["properties"]
-            if message["event"] == "$impression":
-                one.seen.update(dict.fromkeys([properties["slot"]] if "slot" in properties else slots, span))
-            else:
-                one.payments.append(Payment(message["event"], properties.get("value"), properties["slot"], span))
+            ledger.linked[message["messageId"]] = one.ref, span
+            name, properties = message["event"], message["properties"]
+            if name == "$impression":
+                slots = [properties["slot"]] if "slot" in properties else range(len(one.actions))
+                one.seen.update(dict.fromkeys(slots, span))
+                continue
+            one.payments.append(Payment(name, properties.get("value"), properties["slot"], span))
+            if name == CLICK:
+                one.clicked = properties["slot"]
 
     async def _buy(self) -> None:
         """An order, told without a decision id: it pays what this visitor saw last in each placement."""
@@ -199,11 +203,11 @@ class Visitor:
 
 
 @asynccontextmanager
-async def visiting(url: str, chance: Random, ledger: Ledger | None = None, visitors: int = 4) -> AsyncIterator[Traffic]:
+async def visiting(url: str, chance: Random, visitors: int = 4) -> AsyncIterator[Traffic]:
     """Visitors come and go; at the end all that they had to tell is acknowledged."""
     limits = httpx.Limits(max_connections=visitors, max_keepalive_connections=visitors)
     async with httpx.AsyncClient(base_url=url, timeout=10.0, limits=limits) as client, asyncio.TaskGroup() as group:
-        traffic = Traffic(client, chance, Ledger() if ledger is None else ledger)
+        traffic = Traffic(client, chance)
         for number in range(visitors):
             group.create_task(traffic.come_and_go(number))
         yield traffic
