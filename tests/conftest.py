@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from edgewise.store import Store
 from tests.valkey import Valkey
+
+# A shared machine may be slow at any moment, and Hypothesis builds its tables of characters in the first test of all.
+settings.register_profile("edgewise", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("edgewise")
 
 
 @pytest.fixture(scope="session")

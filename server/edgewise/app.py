@@ -15,6 +15,7 @@ from typing import get_args
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from edgewise.errors import SettingsError
 from edgewise.http import metrics
@@ -34,6 +35,7 @@ from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.visitors.message import Kind
 
+_DECIDE = "/v1/decide"
 _SHORT: dict[Kind, str] = {"track": "t", "page": "p", "identify": "i", "alias": "a", "screen": "s", "group": "g"}
 """Segment's browser and mobile libraries call by these names."""
 
@@ -50,7 +52,7 @@ def create_app(settings: Settings) -> Starlette:
         raise SettingsError(f"settings: found no {missing}, expected one, as `edgewise serve` hands it to its workers")
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: _App) -> AsyncIterator[None]:
         budget = settings.decide_budget / 1000
         store = await Store.connect(url, patience=budget, proven=False)
         follower = Follower(store, metrics.model_loaded)
@@ -61,6 +63,7 @@ def create_app(settings: Settings) -> Starlette:
             gate = Gate(follower, secret_key)
             decider = Decider(store, follower.ids, budget)
             recorder = Recorder(store, follower.ids, follower.find)
+            app.decide = Decide(gate, decider, settings.max_body)
             app.router.routes[:] = [
                 *_browser_routes(gate, decider, recorder, settings.max_body),
                 Route("/v1/policies", policies := Policies(gate, store, follower), methods=["GET"]),
@@ -75,9 +78,25 @@ def create_app(settings: Settings) -> Starlette:
             await follower.stop()
             await store.close()
 
-    app = Starlette(lifespan=lifespan, exception_handlers={HTTPException: answer_http_error})
+    app = _App(lifespan=lifespan, exception_handlers={HTTPException: answer_http_error})
     app.router.redirect_slashes = False
     return app
+
+
+class _App(Starlette):
+    """Lets what is called by far the most through to its door, past Starlette's middleware and router.
+
+    They would take a tenth of the time, and a door answers its own errors.
+    """
+
+    decide: Decide | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_decide = scope["type"] == "http" and scope["path"] == _DECIDE and scope["method"] == "POST"
+        if is_decide and self.decide is not None:
+            await self.decide(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def _browser_routes(gate: Gate, decider: Decider, recorder: Recorder, limit: int) -> list[BaseRoute]:

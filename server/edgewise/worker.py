@@ -16,6 +16,7 @@ import uvicorn
 from uvicorn.importer import import_from_string
 
 from edgewise import diagnostics
+from edgewise.garbage import tame
 from edgewise.listener import BACKLOG
 from edgewise.settings import Settings
 
@@ -32,6 +33,7 @@ def main() -> None:
         loop="uvloop",
         http="httptools",
         ws="none",
+        proxy_headers=False,
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -39,6 +41,7 @@ def main() -> None:
         backlog=BACKLOG,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+    tame()
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(descriptor))])
 
 

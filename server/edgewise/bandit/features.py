@@ -74,15 +74,24 @@ def _collect(tokens: list[str], tree: Mapping[str, Any], prefix: str, depth: int
         if len(tokens) >= MAX_ITEMS:
             return
         if isinstance(value, str | int | float):
-            token = _token(prefix, name, value)
+            token = _remembered(prefix, name, value)
             if token is not None:
                 tokens.append(token)
         elif isinstance(value, Mapping):
             if depth < _MAX_DEPTH and name not in _NOT_FEATURES:
                 _collect(tokens, value, f"{prefix}{_name(name)}.", depth + 1)
         elif isinstance(value, list | tuple):
-            found = (_token(prefix, name, item) for item in value[:MAX_ITEMS] if isinstance(item, str | int | float))
+            found = (
+                _remembered(prefix, name, item) for item in value[:MAX_ITEMS] if isinstance(item, str | int | float)
+            )
             tokens.extend([token for token in found if token is not None][: MAX_ITEMS - len(tokens)])
+
+
+def _remembered(prefix: str, name: str, value: str | bool | int | float) -> str | None:
+    """The token, from the cache unless it is a long text: what a hostile caller sends must not fill the memory."""
+    if isinstance(value, str) and len(value) > _MAX_TOKEN:
+        return _token.__wrapped__(prefix, name, value)
+    return _token(prefix, name, value)
 
 
 @lru_cache(maxsize=1 << 14, typed=True)

@@ -44,8 +44,10 @@ class ScoringModel:
         `context` is a line from `features.context_line`; `available` holds indices into `actions`.
         """
         bare = actions.bare
+        if len(available) < len(bare):
+            bare = [bare[index] for index in available]
         ranked: list[tuple[int, float]] = self._predict(  # type: ignore[assignment]  # one of many prediction types
-            [self._parser.parse_line(context)._example, *[bare[index] for index in available]]
+            [self._parser.parse_line(context)._example, *bare]
         )
         probabilities = [0.0] * len(ranked)
         for position, probability in ranked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -43,7 +44,7 @@ def body_format(headers: Headers) -> Format:
     content_type = headers.get(b"content-type")
     if not content_type:
         return JSON
-    found = _FORMATS.get(content_type) or _FORMATS.get(_media_type(content_type))
+    found = _FORMATS.get(content_type) or _format_named(content_type)
     if found is None:
         raise RequestError(
             415,
@@ -56,11 +57,21 @@ def body_format(headers: Headers) -> Format:
 
 def answer_format(headers: Headers) -> Format:
     """The format of the answer: the first one that Accept names; where it names none, that of the request's body."""
-    for accepted in headers.get(b"accept", b"").split(b","):
+    return _answer_format(headers.get(b"accept", b""), headers.get(b"content-type", b""))
+
+
+@lru_cache(maxsize=256)
+def _answer_format(accept: bytes, content_type: bytes) -> Format:
+    for accepted in accept.split(b","):
         media_type = _media_type(accepted)
         if media_type in _FORMATS and media_type != b"text/plain":
             return _FORMATS[media_type]
-    return _FORMATS.get(_media_type(headers.get(b"content-type", b"")), JSON)
+    return _FORMATS.get(_media_type(content_type), JSON)
+
+
+@lru_cache(maxsize=256)
+def _format_named(content_type: bytes) -> Format | None:
+    return _FORMATS.get(_media_type(content_type))
 
 
 def _media_type(value: bytes) -> bytes:

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 
 from edgewise.errors import EdgewiseError, Fenced, SettingsError, StoreError
+from edgewise.garbage import tame
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.registry import decode_sites
 from edgewise.settings import Settings
@@ -130,6 +131,7 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     store = await Store.connect(settings.redis)
+    tame()
     try:
         await Learner(store, settings).run(stop)
     finally:
