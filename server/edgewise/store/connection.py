@@ -43,8 +43,8 @@ def connect(url: str, *, reply_timeout: float = 5.0, connect_timeout: float = 2.
         SettingsError: the URL is none of these.
     """
     options: dict[str, Any] = {
-        # The library would bound each send by `asyncio.wait_for`, which on CPython 3.11 can swallow a cancellation: what
-        # was told to stop would then go on for ever. Waiting is bounded here, in `Client`.
+        # The library would bound each send by `asyncio.wait_for`, which on CPython 3.11 can swallow a cancellation:
+        # what was told to stop would then go on for ever. Waiting is bounded here, in `Client`.
         "socket_timeout": None,
         "socket_connect_timeout": connect_timeout,
         "retry": Retry(NoBackoff(), 0),
