@@ -59,7 +59,7 @@ def test_help_of_serve_names_every_setting_with_its_variable_and_default() -> No
         assert f"[default: {row.default}; {row.variable}]" in shown
 
 
-@pytest.mark.parametrize("command", [["serve"], ["learn"], ["rebuild"], ["policy", "check"]])
+@pytest.mark.parametrize("command", [["serve"], ["learn"], ["rebuild"], ["replay"], ["policy", "check"]])
 def test_help_of_every_command_has_examples(command: list[str]) -> None:
     assert f"  edgewise {' '.join(command)}" in edgewise(*command, "--help").output.partition("Example")[2]
 

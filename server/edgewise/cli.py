@@ -137,6 +137,52 @@ def rebuild(settings: Settings, placement: str, site: str | None) -> None:
     asyncio.run(_rebuild(settings, placement, site))
 
 
+@main.command()
+@click.argument("log", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--map", "columns", metavar="MAP", required=True, type=click.Path(path_type=Path), help="The map: a TOML file."
+)
+@click.option("--url", metavar="URL", help="A running server to replay against; without one, this process learns.")
+@click.option("--write-key", metavar="KEY", default="default", show_default=True, help="With --url: the site's key.")
+@click.option("--shuffle", metavar="SEED", type=click.IntRange(0), help="Replay in a random order of this seed's.")
+@click.option("--shuffles", metavar="N", type=click.IntRange(1), help="Replay N times: with SEED (or 0), and the next.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def replay(
+    log: Path,
+    columns: Path,
+    url: str | None,
+    write_key: str,
+    shuffle: int | None,
+    shuffles: int | None,
+    as_json: bool,
+) -> None:
+    """Replay a log of real traffic, and estimate what the policy would have earned on it.
+
+    FILE (.csv, .ndjson or .jsonl, .gz after it where packed) tells what was shown to whom, with which probability, and
+    what came of it; MAP names its columns. Each row is decided anew. Where the choice is the one in the log, its reward
+    is learned, and counts.
+
+    \b
+    Examples:
+      edgewise replay mails.csv.gz --map mails.toml --shuffles 5
+      edgewise replay mails.csv.gz --map mails.toml --url http://127.0.0.1:8080 --write-key default
+    """
+    if url is not None and (shuffles or 1) > 1:
+        raise click.UsageError("--shuffles: found it with --url, expected one of them: a server keeps what it learned")
+    from rich.console import Console
+
+    from edgewise.evaluate import table
+    from edgewise.evaluate.replay import replay
+
+    first = shuffle or 0
+    seeds = [shuffle] if shuffles is None else list(range(first, first + shuffles))
+    reports = replay(log, columns, seeds, url=url, write_key=write_key, console=Console(stderr=True))
+    if as_json:
+        click.echo(table.as_json(reports))
+    else:
+        table.print_reports(Console(), reports)
+
+
 @main.group()
 def policy() -> None:
     """Work with policy files."""
