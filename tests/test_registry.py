@@ -11,7 +11,11 @@ from edgewise.errors import StoreError
 from edgewise.registry import SiteEntry, decode_sites, encode_sites
 
 names = st.lists(st.text(), max_size=3).map(tuple)
-sites = st.lists(st.builds(SiteEntry, name=st.text(), write_key=st.text(), origins=names, placements=names), max_size=3)
+segments = st.dictionaries(st.text(), st.just({"page.type": "home"}), max_size=2)
+sites = st.lists(
+    st.builds(SiteEntry, name=st.text(), write_key=st.text(), origins=names, placements=names, segments=segments),
+    max_size=3,
+)
 
 
 @given(sites.map(tuple))

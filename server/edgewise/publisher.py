@@ -139,4 +139,5 @@ def _compiled(sites: Sequence[Site]) -> Iterable[Compiled]:
 
 
 def _entry(site: Site) -> SiteEntry:
-    return SiteEntry(site.name, site.write_key, site.origins, tuple(policy.placement for policy in site.policies))
+    placements = tuple(policy.placement for policy in site.policies)
+    return SiteEntry(site.name, site.write_key, site.origins, placements, segments=site.segments)

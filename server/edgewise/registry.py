@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgpack
 
 from edgewise.errors import StoreError
+from edgewise.types import Condition
 
 
 class SiteEntry(NamedTuple):
-    """One site: who may call for it, from where, and which placements have a policy."""
+    """One site: who may call for it, from where, which placements have a policy, and its segments' conditions."""
 
     name: str
     write_key: str
     origins: tuple[str, ...]
     placements: tuple[str, ...]
+    segments: Mapping[str, Condition] = {}
 
 
 def encode_sites(sites: Iterable[SiteEntry]) -> bytes:
@@ -33,6 +35,12 @@ def decode_sites(packed: bytes) -> tuple[SiteEntry, ...]:
     """
     try:
         sites = msgpack.unpackb(packed, use_list=False)
-        return tuple(SiteEntry(*(site[name] for name in SiteEntry._fields)) for site in sites)
+        return tuple(
+            SiteEntry(**{name: site[name] for name in SiteEntry._fields if name in site or name in _REQUIRED})
+            for site in sites
+        )
     except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
         raise StoreError(f"registry of {len(packed)} bytes: expected the sites, found {error!r}") from error
+
+
+_REQUIRED = frozenset(SiteEntry._fields) - SiteEntry._field_defaults.keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from edgewise.bandit.shape import shape_of
 from edgewise.entries import Decision, Outcome, SlotChoice, Version, encode
@@ -11,7 +12,7 @@ from edgewise.policies.policy import Action, Explore, Policy, Reward
 from edgewise.policies.version import encode_policy, version_of
 from edgewise.registry import SiteEntry, encode_sites
 from edgewise.store import Checkpoint, Store
-from edgewise.types import DecisionKey, Digest, Milliseconds, PolicyRef
+from edgewise.types import Condition, DecisionKey, Digest, Milliseconds, PolicyRef
 
 DAY: Milliseconds = 24 * 3600 * 1000
 REF = PolicyRef("shop", "hero")
@@ -36,12 +37,12 @@ class Stage:
     def version(self) -> Digest:
         return version_of(encode_policy(self.policy))
 
-    async def publish(self, policy: Policy | None = None) -> None:
+    async def publish(self, policy: Policy | None = None, segments: Mapping[str, Condition] | None = None) -> None:
         self.policy = policy or self.policy
         blob, shape = encode_policy(self.policy), shape_of(self.policy).digest
         entry = encode(Version(self.version, shape))
         await self.store.versions.publish(self.ref, self.version, shape, blob, entry)
-        site = SiteEntry(self.ref.site, self.ref.site, (), (self.ref.placement,))
+        site = SiteEntry(self.ref.site, self.ref.site, (), (self.ref.placement,), segments=segments or {})
         await self.store.registry.publish_sites(encode_sites([site]))
 
     async def decide(self, context: str = "shared |x age=young", chosen: int = 0) -> DecisionKey:

@@ -100,7 +100,10 @@ def test_every_problem_in_every_file_is_told_with_its_path_from_the_folder(tmp_p
         ("write_key = ''", 'found "", expected 1 to 128 of A-Z, a-z, 0-9, _ and -'),
         ("write_key = 1", "found 1, expected 1 to 128 of A-Z, a-z, 0-9, _ and -"),
         ("origins = 'https://a.example'", 'found "https://a.example", expected a list of origins'),
-        ("origin = []", 'found an unknown key, expected one of name, write_key, origins; did you mean "origins"?'),
+        (
+            "origin = []",
+            'found an unknown key, expected one of segments, name, write_key, origins; did you mean "origins"?',
+        ),
     ],
 )
 def test_a_wrong_site_file_is_refused(tmp_path: Path, line: str, message: str) -> None:

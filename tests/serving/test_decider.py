@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from edgewise.entries import Decision, decode
-from edgewise.policies.policy import Action, Explore, Policy, Reward
+from edgewise.policies.policy import Action, Explore, Features, Policy, Reward
+from edgewise.policies.segments import Segments
 from edgewise.serving.decider import Asked, Decided, Decider, Visitor
 from edgewise.serving.decision_id import DecisionIds
 from edgewise.serving.follower import Follower
 from edgewise.serving.visitor_id import visitor_digests
 from edgewise.store import Store
-from edgewise.types import BEGINNING
+from edgewise.types import BEGINNING, Condition
 from tests.learner.stage import REF, Stage, learner, settle
 from tests.valkey import Valkey
 
@@ -42,8 +43,8 @@ class Service:
         self.ids = DecisionIds((b"k" * 32,))
         self.decider = Decider(store, self.ids, BUDGET)
 
-    async def serve(self, policy: Policy) -> None:
-        await self.stage.publish(policy)
+    async def serve(self, policy: Policy, segments: Mapping[str, Condition] | None = None) -> None:
+        await self.stage.publish(policy, segments)
         await self.follower.look()
 
     async def decide(self, *asked: Asked, visitor: Visitor = SOMEONE, **attributes: Any) -> list[Decided]:
@@ -145,6 +146,57 @@ async def test_decisions_follow_the_model_that_was_learned(service: Service) -> 
     assert {answer.model_version for answer in answers} == {
         service.follower.sites["shop"].placements["hero"].model_version
     }
+
+
+SEGMENTS: Mapping[str, Condition] = {
+    "phone": {"device.type": "mobile"},
+    "new": {"visitor.sessions": {"$lte": 1}},
+    "regular": {"visitor.sessions": {"$gt": 5}},
+}
+FOR_NEW = Policy(
+    "hero",
+    (Action("plain"), Action("welcome", when={"visitor.segments": {"$in": ["new"]}})),
+    ("plain",),
+    control_share=0.0,
+    features=Features(("device",)),
+)
+
+
+async def test_segments_are_seen_by_conditions_and_features(service: Service) -> None:
+    await service.serve(replace(FOR_NEW, features=Features(("visitor",))), SEGMENTS)
+    await service.decide(device={"type": "mobile"})
+    (entry,) = await service.logged()
+    assert (entry.eligible, entry.context) == (None, "shared |v segments=new segments=phone")
+
+
+async def test_an_edit_of_the_segments_alone_is_followed(service: Service) -> None:
+    await service.serve(FOR_NEW, SEGMENTS)
+    await service.decide()
+    await service.serve(FOR_NEW, {"new": {"visitor.sessions": {"$gt": 1}}})
+    await service.decide()
+    assert [entry.eligible for entry in await service.logged()] == [None, (0,)]
+
+
+async def test_nobody_without_consent_is_in_a_segment(service: Service) -> None:
+    await service.serve(FOR_NEW, SEGMENTS)
+    await service.decide(visitor=Visitor("a1", None, consent="denied"))
+    assert [entry.eligible for entry in await service.logged()] == [(0,)]
+
+
+@pytest.mark.parametrize(("policy", "asked"), [(POLICY, 1), (FOR_NEW, 1), (replace(FOR_NEW, actions=ACTIONS[:2]), 0)])
+async def test_segments_are_looked_at_once_a_call_and_only_where_they_matter(
+    service: Service, policy: Policy, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def of(self: Segments, attributes: Any) -> list[str]:
+        calls.append(attributes)
+        return []
+
+    monkeypatch.setattr(Segments, "of", of)
+    await service.serve(policy, SEGMENTS)
+    await service.decide(Asked("hero"), Asked("hero"), Asked("nowhere"))
+    assert len(calls) == asked
 
 
 @pytest.fixture

@@ -32,6 +32,21 @@ def problems_in(condition: Condition, path: str) -> list[Problem]:
     return list(_condition(condition, path, 0))
 
 
+def attributes_in(condition: Condition, path: str) -> Iterator[tuple[str, Any, str]]:
+    """Every attribute that this condition tests: its path, what it is tested with, and the key path of the test."""
+    for key, operand in condition.items():
+        where = child(path, key)
+        if key in ("$and", "$or", "$nor"):
+            for index, inner in enumerate(operand if isinstance(operand, list | tuple) else ()):
+                if isinstance(inner, Mapping):
+                    yield from attributes_in(inner, child(where, index))
+        elif key == "$not":
+            if isinstance(operand, Mapping):
+                yield from attributes_in(operand, where)
+        else:
+            yield key, operand, where
+
+
 def _condition(condition: Any, path: str, depth: int) -> Problems:
     if not isinstance(condition, Mapping):
         yield Problem(path, f"found {found(condition)}, expected a condition (a table)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -75,3 +75,9 @@ class Policy:
     reward: Reward = Reward()
     features: Features = Features()
     control_share: float = 0.05
+
+    def conditions(self) -> Iterator[tuple[Condition, str]]:
+        """Every condition in it, with its key path."""
+        for index, action in enumerate(self.actions):
+            if action.when is not None:
+                yield action.when, f"actions[{index}].when"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from edgewise.policies.claims import repeated
 from edgewise.policies.files import read_policy
 from edgewise.policies.origins import origin_list
 from edgewise.policies.policy import Policy
+from edgewise.policies.segments import read_segments, unknown_segments
 from edgewise.policies.table import Table
 from edgewise.policies.toml_file import read_toml
 from edgewise.policies.values import found, short_name
+from edgewise.types import Condition
 
 SITE_FILE = "site.toml"
 
@@ -26,13 +28,14 @@ _WRITE_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 class Site:
     """One website. Without `origins`, browsers may call from loopback addresses only; "*" allows every origin.
 
-    `policies` are in the order of their placements.
+    `policies` are in the order of their placements. `segments` are conditions, by name.
     """
 
     name: str
     write_key: str
     origins: tuple[str, ...]
     policies: tuple[Policy, ...]
+    segments: Mapping[str, Condition] = field(default_factory=dict)
 
 
 def load_sites(folder: Path) -> tuple[Site, ...]:
@@ -92,11 +95,13 @@ class _Home:
 
     def read(self) -> Site:
         table = self._site_table()
+        segments = read_segments(table)
         site = Site(
             name=table.take("name", short_name, "default"),
             write_key=table.take("write_key", _write_key, "default"),
             origins=table.take("origins", origin_list, ()),
-            policies=self._policies(),
+            policies=self._policies(segments),
+            segments=segments,
         )
         table.refuse_unknown_keys()
         self.is_sound &= not table.problems
@@ -114,8 +119,11 @@ class _Home:
                 self._problems += error.problems
         return Table(entries, "", [])
 
-    def _policies(self) -> tuple[Policy, ...]:
+    def _policies(self, segments: Mapping[str, Condition]) -> tuple[Policy, ...]:
         read = list(self._read_policies())
+        for file, policy in read:
+            unknown = unknown_segments(policy, segments)
+            self._problems += (Problem(f"{file}: {problem.path}", problem.message) for problem in unknown)
         self._problems += repeated((policy.placement, f"{file}: placement") for file, policy in read)
         if not _policy_files(self._path):
             message = "found no policy file beside site.toml, expected at least one (*.toml)"

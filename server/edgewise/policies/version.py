@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from edgewise.errors import PolicyError, Problem
+from edgewise.policies.conditions import attributes_in
 from edgewise.policies.policy import Policy
+from edgewise.policies.segments import refers_to_segments
 from edgewise.policies.targeting import CompiledCondition, compile_condition
 from edgewise.types import Attributes, Digest
 
@@ -42,9 +44,10 @@ class CompiledPolicy:
 
     Actions are named by their position in the policy, here as in the log: `index` leads from an action's id to it,
     `payloads` are in its order, `baseline` holds such positions. `conditions` has only the actions that have one.
+    `uses_segments` says whether it matters in which segments a visitor is.
     """
 
-    __slots__ = ("_positions", "baseline", "conditions", "index", "payloads", "policy", "version")
+    __slots__ = ("_positions", "baseline", "conditions", "index", "payloads", "policy", "uses_segments", "version")
 
     def __init__(self, policy: Policy, version: Digest | None = None) -> None:
         """`version` is for a policy that was read from a blob: an older Edgewise may have encoded it differently."""
@@ -57,6 +60,11 @@ class CompiledPolicy:
             (position, compile_condition(action.when))
             for position, action in enumerate(policy.actions)
             if action.when is not None
+        )
+        self.uses_segments = "visitor" in policy.features.namespaces or any(
+            refers_to_segments(attribute)
+            for condition, path in policy.conditions()
+            for attribute, _, _ in attributes_in(condition, path)
         )
         self._positions = range(len(policy.actions))
 

@@ -95,6 +95,7 @@ class Decider:
             try:
                 command = self._store.profiles.read_command(site.name, anonymous_digest(visitor.anonymous_id))
                 attributes["visitor"] = _visitor_attributes(await self._store.lane.submit(command, deadline))
+                _add_segments(site, asked, attributes)
             except StoreError:
                 return [_fallback(site.placements.get(one.placement), one) for one in asked]
         digests = visitor_digests(visitor.anonymous_id, visitor.user_id) if known else ()
@@ -223,6 +224,16 @@ def _control_point(site: str, anonymous_id: str | None) -> float | None:
         return None
     digest = blake2b(f"{site}\0{anonymous_id}".encode(), digest_size=8, person=b"control").digest()
     return (int.from_bytes(digest, "big") >> 11) * 2.0**-53
+
+
+def _add_segments(site: ServedSite, asked: Sequence[Asked], attributes: dict[str, Any]) -> None:
+    """Tell the visitor's segments, where a policy that is asked heeds them."""
+    if site.segments and any(
+        (placement := site.placements.get(one.placement)) is not None and placement.compiled.uses_segments
+        for one in asked
+    ):
+        # First, so that however much else is known, they are among the features.
+        attributes["visitor"] = {"segments": site.segments.of(attributes), **attributes["visitor"]}
 
 
 def _visitor_attributes(stored: bytes | None) -> Mapping[str, Any]:

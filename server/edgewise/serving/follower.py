@@ -17,6 +17,7 @@ from edgewise.bandit.model import ActionExamples, ScoringModel
 from edgewise.bandit.shape import shape_of
 from edgewise.errors import EdgewiseError, StoreError
 from edgewise.policies.policy import Policy
+from edgewise.policies.segments import NO_SEGMENTS, Segments
 from edgewise.policies.site import Site
 from edgewise.policies.version import CompiledPolicy, encode_policy
 from edgewise.registry import SiteEntry, decode_sites
@@ -108,13 +109,16 @@ class ServedPlacement:
 class ServedSite:
     """One site as it is served now."""
 
-    __slots__ = ("name", "origins", "placements", "write_key")
+    __slots__ = ("name", "origins", "placements", "segments", "write_key")
 
-    def __init__(self, entry: SiteEntry, placements: dict[str, ServedPlacement]) -> None:
+    def __init__(
+        self, entry: SiteEntry, placements: dict[str, ServedPlacement], segments: Segments = NO_SEGMENTS
+    ) -> None:
         self.name = entry.name
         self.write_key = entry.write_key
         self.origins = entry.origins
         self.placements = placements
+        self.segments = segments
 
 
 Loaded = Callable[[PolicyRef, Milliseconds], None]
@@ -131,6 +135,7 @@ class Follower:
         self._store = store
         self._loaded = loaded
         self._entries: tuple[SiteEntry, ...] = ()
+        self._segments: dict[str, Segments] = {}
         self._served: dict[PolicyRef, ServedPlacement] = {}
         self._by_id: dict[bytes, ServedPlacement] = {}
         self._registry = b""
@@ -154,9 +159,16 @@ class Follower:
                 ref = PolicyRef(site.name, policy.placement)
                 self._served[ref] = ServedPlacement(ref, encode_policy(policy))
         self._entries = tuple(
-            SiteEntry(site.name, site.write_key, site.origins, tuple(policy.placement for policy in site.policies))
+            SiteEntry(
+                site.name,
+                site.write_key,
+                site.origins,
+                tuple(policy.placement for policy in site.policies),
+                segments=site.segments,
+            )
             for site in sites
         )
+        self._compile_segments()
         self._arrange(list(self._served))
         self._polls = 0
 
@@ -214,7 +226,11 @@ class Follower:
         packed = await self._store.registry.sites()
         if packed is not None and packed != self._registry:
             self._entries = decode_sites(packed)
+            self._compile_segments()
             self._registry = packed
+
+    def _compile_segments(self) -> None:
+        self._segments = {entry.name: Segments(entry.segments) for entry in self._entries}
 
     async def _look_at(self, ref: PolicyRef, current: Current, head: Head | None) -> None:
         served = self._served.get(ref)
@@ -283,6 +299,7 @@ class Follower:
                     for placement in entry.placements
                     if PolicyRef(entry.name, placement) in self._served
                 },
+                self._segments[entry.name],
             )
             for entry in self._entries
         }

@@ -1,0 +1,86 @@
+"""Segments: the named conditions of a site, in its `[segments]`; a visitor is in those that hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from edgewise.errors import Problem
+from edgewise.policies.conditions import attributes_in, problems_in
+from edgewise.policies.keypath import child
+from edgewise.policies.policy import Policy
+from edgewise.policies.table import Table
+from edgewise.policies.targeting import compile_condition
+from edgewise.policies.values import a_table, found, nearest, short_name
+from edgewise.types import Attributes, Condition
+
+ATTRIBUTE = "visitor.segments"
+"""Where conditions find the names of a visitor's segments."""
+
+MOST_SEGMENTS = 100
+
+
+class Segments:
+    """A site's segments, made ready to use: compiled once, asked in decisions. False when there are none."""
+
+    __slots__ = ("_conditions",)
+
+    def __init__(self, conditions: Mapping[str, Condition]) -> None:
+        self._conditions = tuple((name, compile_condition(conditions[name])) for name in sorted(conditions))
+
+    def __bool__(self) -> bool:
+        return bool(self._conditions)
+
+    def of(self, attributes: Attributes) -> list[str]:
+        """The names of the segments that hold for these attributes, sorted. Never raises."""
+        return [name for name, holds in self._conditions if holds(attributes)]
+
+
+NO_SEGMENTS = Segments({})
+
+
+def read_segments(site: Table) -> Mapping[str, Condition]:
+    """The `[segments]` of a site file; what is wrong with them is added to the file's problems."""
+    table = site.table("segments")
+    segments = table.take_all(short_name, a_table, most=MOST_SEGMENTS)
+    for name, condition in segments.items():
+        path = child(table.path, name)
+        table.problems += problems_in(condition, path)
+        table.problems += (
+            Problem(where, f"found {attribute}, expected no segment to be made of others; repeat their conditions")
+            for attribute, _, where in attributes_in(condition, path)
+            if refers_to_segments(attribute)
+        )
+    return segments
+
+
+def refers_to_segments(attribute: str) -> bool:
+    """Whether a condition's attribute path leads to the segments."""
+    return attribute == ATTRIBUTE or attribute.startswith(f"{ATTRIBUTE}.")
+
+
+def unknown_segments(policy: Policy, segments: Iterable[str]) -> list[Problem]:
+    """A problem for each segment that a policy's conditions name and its site does not have."""
+    return [
+        Problem(where, f"found {found(name)}, expected a segment of {_SITE_FILE}{nearest(name, segments)}")
+        for name, where in _named(policy)
+        if name not in segments
+    ]
+
+
+_SITE_FILE = "site.toml ([segments])"
+_LISTS = ("$in", "$nin", "$all")
+
+
+def _named(policy: Policy) -> Iterator[tuple[str, str]]:
+    for condition, path in policy.conditions():
+        for attribute, operand, where in attributes_in(condition, path):
+            if attribute == ATTRIBUTE and isinstance(operand, Mapping):
+                yield from _listed(operand, where)
+
+
+def _listed(operators: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    for operator in _LISTS:
+        for index, name in enumerate(operators.get(operator, ())):
+            if isinstance(name, str):
+                yield name, child(child(path, operator), index)
