@@ -31,6 +31,12 @@ def test_bytes_that_are_no_registry_are_refused(packed: bytes) -> None:
         decode_sites(packed)
 
 
+def test_a_field_that_an_older_version_did_not_have_is_what_it_is_by_default() -> None:
+    site = {"name": "shop", "write_key": "k", "origins": [], "placements": ["hero"]}
+    (entry,) = decode_sites(msgpack.packb([site]))
+    assert (entry.consent, entry.learn_without_consent) == ("assumed", True)
+
+
 def test_a_field_of_a_newer_version_is_passed_over() -> None:
     site = {"name": "shop", "write_key": "k", "origins": [], "placements": ["hero"], "colour": "blue"}
     assert decode_sites(msgpack.packb([site])) == (SiteEntry("shop", "k", (), ("hero",)),)

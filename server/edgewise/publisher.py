@@ -140,4 +140,12 @@ def _compiled(sites: Sequence[Site]) -> Iterable[Compiled]:
 
 def _entry(site: Site) -> SiteEntry:
     placements = tuple(policy.placement for policy in site.policies)
-    return SiteEntry(site.name, site.write_key, site.origins, placements, segments=site.segments)
+    return SiteEntry(
+        site.name,
+        site.write_key,
+        site.origins,
+        placements,
+        site.consent,
+        site.learn_without_consent,
+        segments=site.segments,
+    )

@@ -8,16 +8,18 @@ from typing import NamedTuple
 import msgpack
 
 from edgewise.errors import StoreError
-from edgewise.types import Condition
+from edgewise.types import Condition, ConsentMode
 
 
 class SiteEntry(NamedTuple):
-    """One site: who may call for it, from where, which placements have a policy, and its segments' conditions."""
+    """One site: who may call for it, from where, which placements have a policy, what may be done unasked, segments."""
 
     name: str
     write_key: str
     origins: tuple[str, ...]
     placements: tuple[str, ...]
+    consent: ConsentMode = "assumed"
+    learn_without_consent: bool = True
     segments: Mapping[str, Condition] = {}
 
 

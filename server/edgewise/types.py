@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 Attributes: TypeAlias = Mapping[str, Any]
 """What conditions and features are read from: nested mappings, addressed by dotted paths."""
@@ -19,6 +19,13 @@ DecisionKey: TypeAlias = bytes
 
 Milliseconds: TypeAlias = int
 """A span of time, or a time since the epoch on the store's clock."""
+
+
+Consent: TypeAlias = Literal["granted", "pending", "denied"]
+"""What a visitor said to being remembered. Pending counts as denied until they say."""
+
+ConsentMode: TypeAlias = Literal["assumed", "required"]
+"""What a site takes silence for: consent, or none yet."""
 
 
 class PolicyRef(NamedTuple):

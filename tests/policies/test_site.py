@@ -39,6 +39,14 @@ def test_a_site_file_names_the_site_its_key_and_its_origins(tmp_path: Path) -> N
     write_site(tmp_path, 'name = "shop"\nwrite_key = "wk_1"\norigins = ["https://shop.example"]')
     (site,) = load_sites(tmp_path)
     assert site == Site("shop", "wk_1", ("https://shop.example",), site.policies)
+    assert (site.consent, site.learn_without_consent) == ("assumed", True)
+
+
+def test_a_site_file_says_what_may_be_done_without_consent(tmp_path: Path) -> None:
+    write_policy(tmp_path, "hero")
+    write_site(tmp_path, 'consent = "required"\nlearn_without_consent = false')
+    (site,) = load_sites(tmp_path)
+    assert (site.consent, site.learn_without_consent) == ("required", False)
 
 
 def test_a_folder_of_folders_is_many_sites(tmp_path: Path) -> None:
@@ -100,10 +108,9 @@ def test_every_problem_in_every_file_is_told_with_its_path_from_the_folder(tmp_p
         ("write_key = ''", 'found "", expected 1 to 128 of A-Z, a-z, 0-9, _ and -'),
         ("write_key = 1", "found 1, expected 1 to 128 of A-Z, a-z, 0-9, _ and -"),
         ("origins = 'https://a.example'", 'found "https://a.example", expected a list of origins'),
-        (
-            "origin = []",
-            'found an unknown key, expected one of segments, name, write_key, origins; did you mean "origins"?',
-        ),
+        ("origin = []", "found an unknown key, expected one of segments, name, write_key, origins, "),
+        ("consent = 'require'", 'found "require", expected one of assumed, required; did you mean "required"?'),
+        ("learn_without_consent = 'no'", 'found "no", expected true or false'),
     ],
 )
 def test_a_wrong_site_file_is_refused(tmp_path: Path, line: str, message: str) -> None:

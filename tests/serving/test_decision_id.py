@@ -11,11 +11,12 @@ RING = (b"new key" * 4, b"old key" * 4)
 POLICY = policy_id(PolicyRef("shop", "hero"))
 
 
-def test_an_id_leads_to_its_policy_slots_and_key() -> None:
+@pytest.mark.parametrize("tied", [True, False])
+def test_an_id_leads_to_its_policy_slots_and_key_and_says_whether_it_is_tied_to_a_visitor(tied: bool) -> None:
     ids, key = DecisionIds(RING), new_key()
-    text = ids.issue(POLICY, 4, key)
+    text = ids.issue(POLICY, 4, key, tied=tied)
     assert len(text) == 36
-    assert ids.read(text) == DecisionName(POLICY, 4, key)
+    assert ids.read(text) == DecisionName(POLICY, 4, key, tied)
 
 
 def test_rotating_the_key_leaves_open_decisions_valid() -> None:

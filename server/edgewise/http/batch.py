@@ -32,7 +32,8 @@ class Batch(Door):
             message = f"batch: found {len(body.batch)} messages, expected at most {MAX_MESSAGES}"
             raise RequestError(413, "batch_too_large", message)
         messages, unreadable = read_messages(body.batch, format)
-        refused = await self._recorder.record(caller.site, messages, _milliseconds(body.sent_at))
+        consent = "denied" if call.opted_out else body.consent
+        refused = await self._recorder.record(caller.site, messages, _milliseconds(body.sent_at), consent)
         rejected = sorted((*unreadable, *refused), key=lambda rejection: rejection.index)
         accepted = len(body.batch) - len(rejected)
         metrics.recorded(accepted, rejected)
@@ -53,7 +54,8 @@ class Single(Door):
         body = _single.read(raw, format)
         caller = self.gate.admit(call.headers, body.write_key)
         message = read_message(raw, format, self._kind)
-        rejected = await self._recorder.record(caller.site, [(0, message)], _milliseconds(body.sent_at))
+        consent = "denied" if call.opted_out else body.consent
+        rejected = await self._recorder.record(caller.site, [(0, message)], _milliseconds(body.sent_at), consent)
         metrics.recorded(1 - len(rejected), rejected)
         for rejection in rejected:
             raise RequestError(400, rejection.code, rejection.message)

@@ -12,6 +12,7 @@ from msgspec import Meta, Raw, Struct
 from edgewise.errors import Problem, RequestError
 from edgewise.http.formats import Format
 from edgewise.serving.recorder import Rejection
+from edgewise.types import Consent
 from edgewise.visitors.message import NO_NUL, Id, Kind, Message
 
 MAX_PLACEMENTS = 50
@@ -66,7 +67,7 @@ class DecideBody(Struct, frozen=True, rename="camel"):
     anonymous_id: Id | None = None
     user_id: Id | None = None
     context: ContextBody | None = None
-    consent: Literal["granted", "pending", "denied"] = "granted"
+    consent: Consent | None = None
 
 
 class BatchBody(Struct, frozen=True, rename="camel"):
@@ -75,6 +76,7 @@ class BatchBody(Struct, frozen=True, rename="camel"):
     batch: list[Raw]
     write_key: Word | None = None
     sent_at: datetime | None = None
+    consent: Consent | None = None
 
 
 class SingleBody(Struct, frozen=True, rename="camel"):
@@ -82,6 +84,7 @@ class SingleBody(Struct, frozen=True, rename="camel"):
 
     write_key: Word | None = None
     sent_at: datetime | None = None
+    consent: Consent | None = None
 
 
 class Reader(Generic[T]):

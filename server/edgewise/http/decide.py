@@ -11,6 +11,7 @@ from edgewise.http.bodies import DecideBody, Reader
 from edgewise.http.context import attributes_of
 from edgewise.http.door import Call, Door
 from edgewise.serving.decider import Asked, Decided, Decider, Visitor
+from edgewise.visitors.consent import consent_of
 
 
 class Decide(Door):
@@ -28,9 +29,10 @@ class Decide(Door):
         caller = self.gate.admit(call.headers, body.write_key)
         # A server's own User-Agent says nothing of the visitor's device.
         user_agent = None if caller.trusted else call.headers.get(b"user-agent")
+        consent = consent_of(caller.site.consent, "denied" if call.opted_out else body.consent)
         decided = await self._decider.decide(
             caller.site,
-            Visitor(body.anonymous_id or None, body.user_id or None, body.consent),
+            Visitor(body.anonymous_id or None, body.user_id or None, consent),
             [
                 Asked(placement)
                 if isinstance(placement, str)
@@ -40,7 +42,7 @@ class Decide(Door):
             attributes_of(body.context, user_agent),
             started,
         )
-        answer = DecideAnswer(body.anonymous_id, [_answer(one) for one in decided])
+        answer = DecideAnswer(body.anonymous_id if consent == "granted" else None, [_answer(one) for one in decided])
         await call.answer(answer, caller.cors)
         metrics.decided(caller.site, decided, self._clock() - started)
 

@@ -27,6 +27,11 @@ class Call:
         self.send = send
         self._receive = receive
 
+    @property
+    def opted_out(self) -> bool:
+        """Whether the visitor's browser asks, for all sites, that nothing be kept of them (Global Privacy Control)."""
+        return self.headers.get(b"sec-gpc") == b"1"
+
     async def body(self, limit: int) -> tuple[bytes, Format]:
         """The body, and its format.
 

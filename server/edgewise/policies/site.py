@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from edgewise.errors import PolicyError, Problem
 from edgewise.policies.claims import repeated
@@ -16,8 +16,8 @@ from edgewise.policies.policy import Policy
 from edgewise.policies.segments import read_segments, unknown_segments
 from edgewise.policies.table import Table
 from edgewise.policies.toml_file import read_toml
-from edgewise.policies.values import found, short_name
-from edgewise.types import Condition
+from edgewise.policies.values import a_switch, found, one_of, short_name
+from edgewise.types import Condition, ConsentMode
 
 SITE_FILE = "site.toml"
 
@@ -28,13 +28,17 @@ _WRITE_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 class Site:
     """One website. Without `origins`, browsers may call from loopback addresses only; "*" allows every origin.
 
-    `policies` are in the order of their placements. `segments` are conditions, by name.
+    `policies` are in the order of their placements. `consent` is what a visitor's silence is taken for;
+    `learn_without_consent` says whether the decisions of those who did not consent are learned from, in aggregate.
+    `segments` are conditions, by name.
     """
 
     name: str
     write_key: str
     origins: tuple[str, ...]
     policies: tuple[Policy, ...]
+    consent: ConsentMode = "assumed"
+    learn_without_consent: bool = True
     segments: Mapping[str, Condition] = field(default_factory=dict)
 
 
@@ -101,6 +105,8 @@ class _Home:
             write_key=table.take("write_key", _write_key, "default"),
             origins=table.take("origins", origin_list, ()),
             policies=self._policies(segments),
+            consent=table.take("consent", one_of(get_args(ConsentMode)), "assumed"),
+            learn_without_consent=table.take("learn_without_consent", a_switch, True),
             segments=segments,
         )
         table.refuse_unknown_keys()

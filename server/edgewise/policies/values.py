@@ -63,6 +63,12 @@ def a_table(value: Any) -> dict[str, Any]:
     raise ValueError(f"found {found(value)}, expected a table")
 
 
+def a_switch(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"found {found(value)}, expected true or false")
+
+
 def label(longest: int) -> Callable[[Any], str]:
     """Printable text of 1 to `longest` characters."""
 

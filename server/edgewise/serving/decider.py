@@ -22,12 +22,12 @@ from edgewise.serving.decision_id import DecisionIds, new_key
 from edgewise.serving.follower import ServedPlacement, ServedSite
 from edgewise.serving.visitor_id import anonymous_digest, visitor_digests
 from edgewise.store import Store
-from edgewise.types import Digest
+from edgewise.types import Consent, Digest
 from edgewise.visitors import profile as profiles
+from edgewise.visitors.consent import page_context
 
 log = logging.getLogger(__name__)
 
-Consent: TypeAlias = Literal["granted", "pending", "denied"]
 Group: TypeAlias = Literal["policy", "control", "fallback", "preview", "none"]
 
 
@@ -56,7 +56,10 @@ class Shown(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """The answer for one placement. `row` says whether the policy has several slots."""
+    """The answer for one placement. `row` says whether the policy has several slots.
+
+    Without a `decision_id`, nothing of it was kept, and nothing that follows can be learned from it.
+    """
 
     placement: str
     decision_id: str | None
@@ -70,7 +73,7 @@ class Decided(NamedTuple):
 class _Drawn(NamedTuple):
     placement: ServedPlacement
     entry: Decision
-    appended: Future[Any]
+    appended: Future[Any] | None
 
 
 class Decider:
@@ -91,6 +94,9 @@ class Decider:
         """
         deadline = started + self._budget
         known = visitor.consent == "granted"
+        if not known:
+            attributes = page_context(attributes)
+        kept = known or site.learn_without_consent
         if known and visitor.anonymous_id is not None:
             try:
                 command = self._store.profiles.read_command(site.name, anonymous_digest(visitor.anonymous_id))
@@ -101,7 +107,9 @@ class Decider:
         digests = visitor_digests(visitor.anonymous_id, visitor.user_id) if known else ()
         controlled = _control_point(site.name, visitor.anonymous_id) if known else None
         drawn = [
-            self._draw(site.placements.get(one.placement), one, attributes, digests, controlled, started, deadline)
+            self._draw(
+                site.placements.get(one.placement), one, attributes, digests, controlled, started, deadline, kept
+            )
             for one in asked
         ]
         return [await self._answer(one, result) for one, result in zip(asked, drawn, strict=True)]
@@ -115,8 +123,9 @@ class Decider:
         control_point: float | None,
         started: float,
         deadline: float,
+        kept: bool,
     ) -> _Drawn | Decided:
-        """Draw for one placement and hand its entry to the log; nothing is waited for here."""
+        """Draw for one placement and hand its entry, if it is kept, to the log; nothing is waited for here."""
         if placement is None:
             return _nothing(asked.placement, None)
         placement.asked_at = started
@@ -147,6 +156,8 @@ class Decider:
                 key=key,
             )
         entry = Decision(key, compiled.version, placement.model_version, group, digests, line, eligible, choices)
+        if not kept:
+            return _Drawn(placement, entry, None)
         command = self._store.log.append_command(placement.ref, encode(entry))
         try:
             return _Drawn(placement, entry, self._store.lane.submit(command, deadline))
@@ -157,12 +168,14 @@ class Decider:
         """The answer, once the store has acknowledged the entry."""
         if isinstance(drawn, Decided):
             return drawn
-        placement, entry = drawn.placement, drawn.entry
-        try:
-            await drawn.appended
-            decision_id = self._ids.issue(placement.policy_id, len(entry.slots), entry.key)
-        except StoreError:
-            return _fallback(placement, asked)
+        placement, entry, decision_id = drawn.placement, drawn.entry, None
+        if drawn.appended is not None:
+            try:
+                await drawn.appended
+                slots, tied = len(entry.slots), bool(entry.visitor)
+                decision_id = self._ids.issue(placement.policy_id, slots, entry.key, tied=tied)
+            except StoreError:
+                return _fallback(placement, asked)
         policy = placement.compiled.policy
         return Decided(
             asked.placement,

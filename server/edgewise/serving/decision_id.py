@@ -1,7 +1,7 @@
 """Decision ids: opaque, unguessable, tamper-evident, and leading to their policy without a look-up.
 
-Bytes: 6 that name the policy, 1 for the number of slots, the 12 random bytes of the decision's key, 8 of signature;
-36 characters in base64url.
+Bytes: 6 that name the policy, 1 for the number of slots (its highest bit says that no visitor is in the decision's
+entry), the 12 random bytes of the decision's key, 8 of signature; 36 characters in base64url.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from edgewise.types import DecisionKey, PolicyRef
 
 KEY_BYTES = 32
 _LENGTH = 36
+_NOBODY = 0x80
 _SIGNATURE = 8
 
 
@@ -27,11 +28,12 @@ class UnknownDecision(EdgewiseError):
 
 
 class DecisionName(NamedTuple):
-    """What a decision id says."""
+    """What a decision id says. `tied` is whether the decision's entry names a visitor."""
 
     policy_id: bytes
     slots: int
     key: DecisionKey
+    tied: bool = True
 
 
 def policy_id(ref: PolicyRef) -> bytes:
@@ -62,14 +64,14 @@ class DecisionIds:
     def ring(self, stored: bytes) -> None:
         self._ring = tuple(stored[start : start + KEY_BYTES] for start in range(0, len(stored), KEY_BYTES))
 
-    def issue(self, policy: bytes, slots: int, key: DecisionKey) -> str:
+    def issue(self, policy: bytes, slots: int, key: DecisionKey, *, tied: bool = True) -> str:
         """The id of a decision.
 
         Raises:
             StoreUnavailable: the ring could not be read yet.
         """
         self._require_ring()
-        name = policy + bytes((slots,)) + key
+        name = policy + bytes((slots if tied else slots | _NOBODY,)) + key
         return urlsafe_b64encode(name + _signature(self._ring[0], name)).decode()
 
     def read(self, text: str) -> DecisionName:
@@ -87,7 +89,7 @@ class DecisionIds:
         name, signature = signed[:-_SIGNATURE], signed[-_SIGNATURE:]
         if not name or not any(compare_digest(signature, _signature(key, name)) for key in self._ring):
             raise UnknownDecision(f"not a decision id of this service (expected {_LENGTH} characters that it gave out)")
-        return DecisionName(name[:6], name[6], name[7:])
+        return DecisionName(name[:6], name[6] & ~_NOBODY, name[7:], not name[6] & _NOBODY)
 
     def _require_ring(self) -> None:
         if not self._ring:

@@ -109,7 +109,7 @@ class ServedPlacement:
 class ServedSite:
     """One site as it is served now."""
 
-    __slots__ = ("name", "origins", "placements", "segments", "write_key")
+    __slots__ = ("consent", "learn_without_consent", "name", "origins", "placements", "segments", "write_key")
 
     def __init__(
         self, entry: SiteEntry, placements: dict[str, ServedPlacement], segments: Segments = NO_SEGMENTS
@@ -117,6 +117,8 @@ class ServedSite:
         self.name = entry.name
         self.write_key = entry.write_key
         self.origins = entry.origins
+        self.consent = entry.consent
+        self.learn_without_consent = entry.learn_without_consent
         self.placements = placements
         self.segments = segments
 
@@ -164,6 +166,8 @@ class Follower:
                 site.write_key,
                 site.origins,
                 tuple(policy.placement for policy in site.policies),
+                site.consent,
+                site.learn_without_consent,
                 segments=site.segments,
             )
             for site in sites

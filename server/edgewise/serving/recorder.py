@@ -20,7 +20,7 @@ from edgewise.serving.follower import ServedPlacement, ServedSite
 from edgewise.serving.telling import Listener, Rejected, Telling
 from edgewise.serving.visit import Visit
 from edgewise.store import Command, Store
-from edgewise.types import Digest, Milliseconds
+from edgewise.types import Consent, Digest, Milliseconds
 from edgewise.visitors.message import Message
 
 PATIENCE = 5.0
@@ -51,23 +51,31 @@ class Recorder:
         self._find = find
 
     async def record(
-        self, site: ServedSite, messages: Iterable[tuple[int, Message]], sent_at: Milliseconds | None
+        self,
+        site: ServedSite,
+        messages: Iterable[tuple[int, Message]],
+        sent_at: Milliseconds | None,
+        consent: Consent | None = None,
     ) -> list[Rejection]:
         """Record these messages (each with its place in the batch), and return those that were refused.
 
-        `sent_at` is when the batch was sent, on the sender's clock. All others are stored when this returns.
+        `sent_at` is when the batch was sent, on the sender's clock; `consent` is what it says of all its messages. All
+        others are stored when this returns, as far as their visitors consent.
 
         Raises:
             StoreError: the store did not acknowledge all of it. Some may be stored; sending all again is harmless.
         """
-        listener = Listener(site, self._ids, self._find, time.time_ns() // 1_000_000, sent_at)
+        listener = Listener(site, self._ids, self._find, time.time_ns() // 1_000_000, sent_at, consent)
         tellings: list[Telling] = []
         rejections: list[Rejection] = []
         for index, message in messages:
             try:
-                tellings.append(listener.understand(message))
+                telling = listener.understand(message)
             except Rejected as rejected:
                 rejections.append(Rejection(index, rejected.code, str(rejected)))
+            else:
+                if telling is not None:
+                    tellings.append(telling)
         deadline = asyncio.get_running_loop().time() + PATIENCE
         visits = _visits(tellings)
         await self._read(site, visits.values(), deadline)

@@ -6,14 +6,21 @@ import math
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from edgewise.entries import Outcome
 from edgewise.errors import EdgewiseError
 from edgewise.serving.decision_id import DecisionIds, UnknownDecision
 from edgewise.serving.follower import ServedPlacement, ServedSite
-from edgewise.serving.visitor_id import anonymous_digest, message_digest, user_digest, visitor_digests
-from edgewise.types import Digest, Milliseconds, PolicyRef
+from edgewise.serving.visitor_id import (
+    anonymous_digest,
+    message_digest,
+    untied_digest,
+    user_digest,
+    visitor_digests,
+)
+from edgewise.types import Consent, Digest, Milliseconds, PolicyRef
+from edgewise.visitors.consent import consent_of
 from edgewise.visitors.message import Message, Properties
 from edgewise.visitors.profile import Act
 
@@ -24,6 +31,7 @@ MAX_AGE: Milliseconds = 7 * 24 * 3600 * 1000
 """An older message counts as this old: no window is longer."""
 
 _NO_PROPERTIES = Properties()
+_CONSENTS: tuple[Consent, ...] = get_args(Consent)
 
 
 class Rejected(EdgewiseError):
@@ -50,7 +58,7 @@ class Telling(NamedTuple):
 class Listener(NamedTuple):
     """Understands the messages of one batch. `find` gives the placement that a decision id leads to.
 
-    `now` is the server's clock, `sent_at` the sender's when the batch was sent.
+    `now` is the server's clock, `sent_at` the sender's when the batch was sent. `consent` is what the batch says of it.
     """
 
     site: ServedSite
@@ -58,9 +66,10 @@ class Listener(NamedTuple):
     find: Callable[[bytes], ServedPlacement | None]
     now: Milliseconds
     sent_at: Milliseconds | None
+    consent: Consent | None = None
 
-    def understand(self, message: Message) -> Telling:
-        """What a message says.
+    def understand(self, message: Message) -> Telling | None:
+        """What a message says; None when nothing of it may be kept, for want of consent.
 
         Raises:
             Rejected: it lacks something, or its decision is none of this site's.
@@ -69,6 +78,8 @@ class Listener(NamedTuple):
         if message.type == "track" and not name:
             raise Rejected("invalid_message", "event: found none, expected the name of what happened")
         properties = message.properties or _NO_PROPERTIES
+        if consent_of(self.site.consent, self.consent, _consent(message)) != "granted":
+            return self._of_nobody(message, name, properties)
         visitors = visitor_digests(message.anonymous_id or None, message.user_id or None)
         age = self._age(message.timestamp)
         digest = message_digest(message.message_id) if message.message_id else os.urandom(8)
@@ -81,9 +92,28 @@ class Listener(NamedTuple):
             raise Rejected("invalid_message", "anonymousId, userId: found neither, expected one of them")
         return Telling(act, age, visitors, None)
 
+    def _of_nobody(self, message: Message, name: str | None, properties: Properties) -> Telling | None:
+        """What is left without consent: the outcome of a decision in whose entry there is no visitor either."""
+        if name is None or (name not in RESERVED and properties.decision_id is None):
+            return None
+        age = self._age(message.timestamp)
+        ref, outcome, tied = self._read_outcome(name, properties, age, b"")
+        if tied:
+            return None
+        digest = untied_digest(message.message_id, outcome.key) if message.message_id else os.urandom(8)
+        act = Act(message.type, name, self.now - age, digest)
+        return Telling(act, age, (), (ref, outcome._replace(message=digest)))
+
     def _outcome(
         self, name: str, properties: Properties, age: Milliseconds, digest: Digest
     ) -> tuple[PolicyRef, Outcome]:
+        ref, outcome, _ = self._read_outcome(name, properties, age, digest)
+        return ref, outcome
+
+    def _read_outcome(
+        self, name: str, properties: Properties, age: Milliseconds, digest: Digest
+    ) -> tuple[PolicyRef, Outcome, bool]:
+        """The outcome, the log it belongs to, and whether there is a visitor in its decision's entry."""
         where = "properties.decisionId"
         if not isinstance(properties.decision_id, str):
             found = _kind(properties.decision_id)
@@ -97,7 +127,7 @@ class Listener(NamedTuple):
             raise Rejected("unknown_decision", f"{where}: found one that leads to no placement of this site")
         slot = None if properties.slot is None else _slot(properties.slot, decision.slots)
         value = _value(properties.value) if name == "$reward" else None
-        return placement.ref, Outcome(decision.key, slot, name, value, age, digest)
+        return placement.ref, Outcome(decision.key, slot, name, value, age, digest), decision.tied
 
     def _age(self, happened: datetime | None) -> Milliseconds:
         """How long ago it happened. Both times of the sender's are of one clock, so its error cancels out."""
@@ -110,6 +140,18 @@ class Listener(NamedTuple):
 def milliseconds(time: datetime) -> Milliseconds:
     """Since the epoch; a time without a zone is UTC."""
     return int((time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _consent(message: Message) -> Consent | None:
+    """What a message says of consent. Segment's object of categories says nothing that we could map."""
+    said = None if message.context is None else message.context.consent
+    if said is None or isinstance(said, dict):
+        return None
+    for known in _CONSENTS:
+        if said == known:
+            return known
+    found = repr(said[:20]) if isinstance(said, str) else _kind(said)
+    raise Rejected("invalid_message", f"context.consent: found {found}, expected one of {', '.join(_CONSENTS)}")
 
 
 def _slot(slot: Any, slots: int) -> int:

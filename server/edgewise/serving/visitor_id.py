@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from edgewise.types import Digest
+from edgewise.types import DecisionKey, Digest
 
 
 def anonymous_digest(anonymous_id: str) -> Digest:
@@ -20,6 +20,11 @@ def user_digest(user_id: str) -> Digest:
 def message_digest(message_id: str) -> Digest:
     """Stands for a message id."""
     return blake2b(message_id.encode(), digest_size=8, person=b"message").digest()
+
+
+def untied_digest(message_id: str, key: DecisionKey) -> Digest:
+    """Stands for a message id beside one decision only: nothing else that this sender said has the same."""
+    return blake2b(message_id.encode(), key=key, digest_size=8, person=b"untied").digest()
 
 
 def visitor_digests(anonymous_id: str | None, user_id: str | None) -> tuple[Digest, ...]:

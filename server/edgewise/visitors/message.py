@@ -26,6 +26,12 @@ class Properties(Struct, frozen=True, rename="camel", gc=False):
     total: Any = None
 
 
+class MessageContext(Struct, frozen=True, rename="camel", gc=False):
+    """The context that Edgewise reads. `consent` is a word of ours; Segment puts an object there."""
+
+    consent: Any = None
+
+
 class Message(Struct, frozen=True, rename="camel"):
     """One message. `event` names what a `track` message tells; the other kinds have none.
 
@@ -40,5 +46,5 @@ class Message(Struct, frozen=True, rename="camel"):
     event: EventName | None = None
     properties: Properties | None = None
     traits: dict[str, Raw] | None = None
-    context: dict[str, Raw] | None = None
+    context: MessageContext | None = None
     timestamp: datetime | None = None

@@ -1,0 +1,47 @@
+"""What a store holds, all of it, for tests that say what must not be there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import redis
+
+
+def holdings(url: str) -> bytes:
+    """Every key and every value, one after the other."""
+    with redis.Redis.from_url(url) as connection:
+        return b"\n".join(_parts(connection))
+
+
+def _parts(connection: redis.Redis) -> Iterator[bytes]:
+    for key in connection.scan_iter(count=1000):
+        yield key
+        match connection.type(key):
+            case b"string":
+                yield from _flat(connection.get(key))
+            case b"hash":
+                yield from _flat(connection.hgetall(key))
+            case b"stream":
+                yield from _flat(connection.xrange(key))
+            case b"set":
+                yield from _flat(list(connection.sscan_iter(key)))
+            case b"list":
+                yield from _flat(connection.lrange(key, 0, -1))
+            case b"zset":
+                yield from _flat(connection.zrange(key, 0, -1))
+            case other:
+                raise AssertionError(f"{key!r}: found type {other!r}, which this scan does not know")
+
+
+def _flat(value: Any) -> Iterator[bytes]:
+    match value:
+        case bytes():
+            yield value
+        case dict():
+            yield from _flat(list(value.items()))
+        case list() | tuple():
+            for item in value:
+                yield from _flat(item)
+        case other:
+            yield repr(other).encode()

@@ -1,0 +1,178 @@
+"""Consent, through the real doors: what is denied or not asked for leaves nothing of a person in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from edgewise.entries import Decision, Entry, Outcome, decode
+from edgewise.serving.visitor_id import anonymous_digest, message_digest, user_digest
+from edgewise.store import Store
+from edgewise.types import BEGINNING, PolicyRef
+from tests.holdings import holdings
+from tests.servers import BEARER, HERO, Server, serve
+
+ANONYMOUS, USER, OLD = "visitor-4711", "customer-0815", "visitor-before"
+MESSAGES = ("of-4711-page", "of-4711-order", "of-4711-click", "of-4711-alias", "of-4711-reward")
+CONTEXT = {
+    "page": {"url": f"https://shop.example/cart?customer={USER}#{ANONYMOUS}", "type": "cart"},
+    "device": {"type": "mobile"},
+    "data": {"member": USER},
+}
+REF = PolicyRef("default", "hero")
+
+
+def site(text: str) -> dict[str, str]:
+    return {"hero.toml": HERO, "site.toml": text}
+
+
+async def decide(server: Server, *, headers: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+    body = {"placements": ["hero"], "anonymousId": ANONYMOUS, "userId": USER, "context": CONTEXT} | more
+    answer = await server.client.post("/v1/decide", json={"writeKey": "default"} | body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def tell(server: Server, id: str | None, *, headers: dict[str, str] | None = None, **more: Any) -> None:
+    """All that a page could tell of this visitor, by every door."""
+    who = {"anonymousId": ANONYMOUS, "userId": USER}
+    page, order, click, alias, reward = MESSAGES
+    linked = {"decisionId": id}
+    batch: list[dict[str, Any]] = [
+        {"type": "page", "messageId": page, "properties": {"url": CONTEXT["page"]}} | who,
+        {"type": "track", "event": "Order Completed", "messageId": order, "properties": {"total": 5}} | who,
+        {"type": "identify", "traits": {"email": f"{USER}@example.com"}} | who,
+        {"type": "alias", "previousId": OLD, "userId": USER, "messageId": alias},
+    ]
+    if id is not None:
+        batch.append({"type": "track", "event": "$click", "messageId": click, "properties": linked} | who)
+        for _ in range(2):
+            event = {"type": "track", "event": "$reward", "messageId": reward}
+            batch.append(event | {"properties": linked | {"value": 0.5}} | who)
+    consent = {key: value for key, value in more.items() if key == "consent"}
+    for message in batch:
+        message |= {key: value for key, value in more.items() if key != "consent"}
+    keyed = {"writeKey": "default"} | consent
+    answer = await server.client.post("/v1/batch", json=keyed | {"batch": batch}, headers=headers)
+    assert answer.json() == {"success": True, "accepted": len(batch), "rejected": []}
+    for message in batch:
+        answer = await server.client.post(f"/v1/{message['type']}", json=keyed | message, headers=headers)
+        assert (answer.status_code, answer.json()["accepted"]) == (200, 1), answer.text
+
+
+async def logged(url: str) -> list[Entry]:
+    store = await Store.connect(url)
+    page = (await store.log.read({REF: BEGINNING}, 1000))[REF]
+    await store.close()
+    return [entry for _, raw in page.entries if isinstance(entry := decode(raw), Decision | Outcome)]
+
+
+def traces(held: bytes) -> Iterable[str]:
+    """Whatever of this visitor is among these bytes: an id, its digest, or that of a message."""
+    for id in (ANONYMOUS, USER, OLD):
+        for shown in (id.encode(), anonymous_digest(id), user_digest(id)):
+            if shown in held or shown.hex().encode() in held:
+                yield f"{id} as {shown!r}"
+    for message in MESSAGES:
+        digest = message_digest(message)
+        if message.encode() in held or digest in held or digest.hex().encode() in held:
+            yield message
+
+
+DENIED: list[tuple[str, dict[str, Any], dict[str, str]]] = [
+    ("", {"consent": "denied"}, {}),
+    ("", {"consent": "pending"}, {}),
+    ("", {}, {"sec-gpc": "1"}),
+    ("", {"consent": "granted"}, {"sec-gpc": "1"}),
+    ("", {"consent": "granted"}, {"sec-gpc": "1"} | BEARER),
+    ('consent = "required"', {}, {}),
+    ('consent = "required"', {}, BEARER),
+    ('consent = "assumed"', {"consent": "denied"}, {}),
+]
+
+
+@pytest.mark.parametrize(("said_by_site", "said", "headers"), DENIED)
+async def test_without_consent_no_id_and_no_digest_of_one_is_anywhere_in_the_store(
+    store_url: str, said_by_site: str, said: dict[str, Any], headers: dict[str, str]
+) -> None:
+    async with serve(store_url, site(said_by_site)) as server:
+        body = await decide(server, headers=headers, **said)
+        (decision,) = body["decisions"]
+        assert (body["anonymousId"], decision["group"]) == (None, "policy")
+        await tell(server, decision["decisionId"], headers=headers, **said)
+        assert list(traces(holdings(store_url))) == []
+        entry, *outcomes = await logged(store_url)
+    assert isinstance(entry, Decision)
+    assert (entry.visitor, "type=cart" in entry.context, "mobile" in entry.context) == ((), True, True)
+    told = [one for one in outcomes if isinstance(one, Outcome)]
+    assert [one.name for one in told] == ["$click", "$reward", "$reward"] * 2
+    assert len({one.message for one in told if one.name == "$reward"}) == 1, "sent again, it still counts once"
+
+
+@pytest.mark.parametrize("said", [{"consent": "granted"}, {}])
+async def test_with_consent_the_same_leaves_its_traces(store_url: str, said: dict[str, Any]) -> None:
+    """Without this, the scan above could be blind."""
+    async with serve(store_url, site("")) as server:
+        body = await decide(server, **said)
+        assert body["anonymousId"] == ANONYMOUS
+        await tell(server, body["decisions"][0]["decisionId"], **said)
+    found = " ".join(traces(holdings(store_url)))
+    assert ANONYMOUS in found
+    assert USER in found
+    assert MESSAGES[1] in found
+
+
+async def test_a_message_says_itself_whether_its_visitor_consents(store_url: str) -> None:
+    async with serve(store_url, site("")) as server:
+        await tell(server, None, context={"consent": "denied"})
+        assert list(traces(holdings(store_url))) == []
+        await tell(server, None, consent="denied", context={"consent": "granted"})
+        assert list(traces(holdings(store_url))) == [], "the strictest of what is said holds"
+        await tell(server, None, context={"consent": {"categoryPreferences": {"Advertising": False}}})
+        assert list(traces(holdings(store_url))) != [], "Segment's object says nothing to us"
+
+
+async def test_a_message_grants_what_the_site_requires(store_url: str) -> None:
+    async with serve(store_url, site('consent = "required"')) as server:
+        await tell(server, None, context={"consent": "granted"})
+    assert list(traces(holdings(store_url))) != []
+
+
+async def test_a_word_that_is_no_state_of_consent_is_refused(store_url: str) -> None:
+    async with serve(store_url, site("")) as server:
+        for said, found in (("no", "'no'"), (False, "a value of type bool")):
+            message = {"type": "page", "anonymousId": ANONYMOUS, "context": {"consent": said}}
+            answer = await server.post("/v1/batch", {"batch": [message]})
+            (rejection,) = answer.json()["rejected"]
+            assert rejection["message"] == f"context.consent: found {found}, expected one of granted, pending, denied"
+        assert (await server.post("/v1/batch", {"batch": [], "consent": "no"})).status_code == 400
+        assert (await server.post("/v1/decide", {"placements": ["hero"], "consent": "no"})).status_code == 400
+    assert list(traces(holdings(store_url))) == []
+
+
+async def test_after_a_withdrawal_the_profile_is_neither_read_nor_written(store_url: str) -> None:
+    loyal = HERO + 'when = { "visitor.orders" = { "$gte" = 1 } }\n'
+    async with serve(store_url, {"hero.toml": loyal}) as server:
+        known = await decide(server)
+        await tell(server, known["decisions"][0]["decisionId"])
+        assert (await decide(server))["decisions"][0]["propensity"] == 0.5
+        before = holdings(store_url)
+        withdrawn = (await decide(server, consent="denied"))["decisions"][0]
+        assert withdrawn["propensity"] == 1.0, "what only loyal customers may see is not shown"
+        after = holdings(store_url)
+        await tell(server, known["decisions"][0]["decisionId"], consent="denied")
+        assert holdings(store_url) == after, "an outcome would be tied to the visitor by their earlier decision"
+    assert after.count(anonymous_digest(ANONYMOUS)) == before.count(anonymous_digest(ANONYMOUS))
+
+
+async def test_a_site_may_do_without_learning_from_those_who_do_not_consent(store_url: str) -> None:
+    async with serve(store_url, site("learn_without_consent = false")) as server:
+        before = holdings(store_url)
+        decision = (await decide(server, consent="denied"))["decisions"][0]
+        assert (decision["group"], decision["decisionId"], decision["propensity"]) == ("policy", None, 0.5)
+        await tell(server, None, consent="denied")
+        assert holdings(store_url) == before
+        assert (await decide(server))["decisions"][0]["decisionId"] is not None
