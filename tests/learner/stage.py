@@ -45,10 +45,12 @@ class Stage:
         site = SiteEntry(self.ref.site, self.ref.site, (), (self.ref.placement,), segments=segments or {})
         await self.store.registry.publish_sites(encode_sites([site]))
 
-    async def decide(self, context: str = "shared |x age=young", chosen: int = 0) -> DecisionKey:
+    async def decide(
+        self, context: str = "shared |x age=young", chosen: int = 0, visitor: tuple[Digest, ...] = (b"visitor1",)
+    ) -> DecisionKey:
         key = os.urandom(12)
         slots = (SlotChoice(chosen, [0.5, 0.5]),)
-        decision = Decision(key, self.version, 0, "policy", (b"visitor1",), context, None, slots)
+        decision = Decision(key, self.version, 0, "policy", visitor, context, None, slots)
         await self.store.log.append(self.ref, encode(decision))
         return key
 

@@ -13,6 +13,7 @@ from edgewise.serving import follower as following
 from edgewise.serving.follower import Follower, ServedPlacement
 from edgewise.store import Store, keys
 from edgewise.types import PolicyRef
+from tests.eventually import eventually
 from tests.learner.stage import POLICY, REF, Stage, learner, settle
 from tests.valkey import Valkey
 
@@ -118,6 +119,31 @@ async def test_a_model_never_goes_back_within_an_epoch(store: Store) -> None:
     assert not served(follower).knows(new)
     assert served(follower).knows(old)
     assert not served(follower).knows(replace(old, epoch=new.epoch + 1)), "a new epoch may lead back"
+
+
+async def test_the_model_of_a_log_that_became_shorter_is_loaded(store: Store) -> None:
+    """After an erasure: the last model serves on, to a worker that starts meanwhile too, and then the new one."""
+    stage, follower = Stage(store), Follower(store)
+    await stage.publish()
+    await stage.visit(2)
+    old = await settle(store, learner(store))
+    await follower.look()
+    served(follower).asked_at = 1e18
+    await store.drafts.write(REF, [(id, data) async for page in store.log.pages(REF) for id, data in page][:1])
+    await store.drafts.replace_log(REF, old.position, serve_on=True)
+    one, late = learner(store), Follower(store)
+    await one.start()
+    await follower.look()
+    await late.look()
+    assert served(late).model_version == served(follower).model_version == old.model_version
+    new = await settle(store, one)
+    assert new.position < old.position
+    await eventually(lambda: _serves_newer(follower, old.model_version))
+
+
+async def _serves_newer(follower: Follower, version: int) -> bool:
+    await follower.look()
+    return served(follower).model_version > version
 
 
 async def test_the_blobs_that_are_served_are_written_again_where_the_store_lost_them(store: Store) -> None:

@@ -110,18 +110,3 @@ async def test_dropping_bases_spares_the_one_at_the_position(store: Store, ref: 
     assert await store.checkpoints.drop_bases(ref, positions[2], checkpoint.epoch) == 2
     assert await store.checkpoints.bases(ref) == [positions[2]]
     assert await store.checkpoints.drop_bases(ref, positions[2], checkpoint.epoch) == 0
-
-
-async def test_forgetting_drops_checkpoint_and_bases_fences_the_owner_and_keeps_the_version_count(
-    store: Store, ref: PolicyRef
-) -> None:
-    checkpoint = await owned(store, ref)
-    await store.checkpoints.write(ref, checkpoint)
-    await store.checkpoints.write_base(ref, checkpoint)
-    epoch = await store.checkpoints.forget(ref)
-    assert epoch > checkpoint.epoch
-    assert await store.checkpoints.read(ref) is None
-    assert await store.checkpoints.bases(ref) == []
-    with pytest.raises(Fenced):
-        await store.checkpoints.write(ref, checkpoint)
-    assert await store.checkpoints.write(ref, replace(checkpoint, epoch=epoch)) == 2

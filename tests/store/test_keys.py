@@ -13,7 +13,7 @@ digests = st.binary(min_size=8, max_size=8)
 
 
 def all_keys(ref: PolicyRef, digest: bytes) -> list[str]:
-    plain = [make(ref) for make in (keys.log, keys.current, keys.versions, keys.checkpoint, keys.base)]
+    plain = [make(ref) for make in (keys.log, keys.current, keys.versions, keys.checkpoint, keys.base, keys.draft)]
     return [*plain, keys.message(ref, digest), keys.blob(ref, digest)]
 
 

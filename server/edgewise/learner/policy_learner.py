@@ -24,8 +24,6 @@ KEEP_EVERY = 5.0
 BASE_EVERY: Milliseconds = 24 * 3600 * 1000
 """How far apart bases are, on the store's clock."""
 
-_PAGE = 1000
-
 
 class PolicyLearner:
     """Folds one policy's log. `retention` and `log_bytes` bound the log."""
@@ -181,25 +179,21 @@ class PolicyLearner:
     async def _retained_versions(self) -> set[Digest]:
         """The versions that the log names."""
         named: set[Digest] = set()
-        start = BEGINNING
-        while True:
-            entries = (await self._store.log.read({self.ref: start}, _PAGE))[self.ref].entries
-            for _, data in entries:
+        async for page in self._store.log.pages(self.ref):
+            for _, data in page:
                 try:
                     entry = decode(data)
                 except EntryError:
                     continue
                 if isinstance(entry, Decision | VersionEntry):
                     named.add(entry.version)
-            if len(entries) < _PAGE:
-                return named
-            start = StreamId(entries[-1][0].ms, entries[-1][0].seq + 1)
+        return named
 
     async def _newest_checkpoint(self, shape: Digest) -> Checkpoint | None:
         """The newest checkpoint or base of this shape that the log still bears out."""
         checkpoints = self._store.checkpoints
         live = await checkpoints.read(self.ref)
-        if live is None or live.shape != shape:
+        if live is None or live.shape != shape or await checkpoints.is_forgotten(self.ref):
             return None
         self._model_version = live.model_version
         if await stands_in_log(self._store, self.ref, live):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import signal
 import time
 from contextlib import suppress
 
 from edgewise.errors import EdgewiseError, Fenced, SettingsError, StoreError
 from edgewise.garbage import tame
+from edgewise.learner.erasure import Eraser
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.registry import decode_sites
 from edgewise.settings import Settings
@@ -23,6 +25,9 @@ READ_EVERY = 0.1
 
 MAINTAIN_EVERY = 10.0
 """Seconds between two looks at the logs' bounds."""
+
+ERASE_EVERY = 0.5
+"""Seconds between two looks at what is to be erased."""
 
 STAND_BY = 30.0
 """Seconds that a learner stays away from a policy that another learner has taken over."""
@@ -38,8 +43,10 @@ class Learner:
         self._settings = settings
         self._learners: dict[PolicyRef, PolicyLearner] = {}
         self._standing_by: dict[PolicyRef, float] = {}
-        self._complaints: dict[PolicyRef | None, str] = {}
+        self._complaints: dict[PolicyRef | str | None, str] = {}
         self._maintained_at = time.monotonic()
+        self._eraser = Eraser(store, self._start_anew)
+        self._erased_at = -math.inf
 
     async def run(self, stop: asyncio.Event) -> None:
         """Learn until told to stop; what was learned by then is published."""
@@ -62,6 +69,8 @@ class Learner:
     async def _turn(self) -> bool:
         """One look at every log; whether there may be more to read at once."""
         await self._look_at_sites()
+        if time.monotonic() - self._erased_at >= ERASE_EVERY:
+            await self._erase()
         active = {ref: learner for ref, learner in self._learners.items() if self._is_ours(ref)}
         if not active:
             return False
@@ -108,13 +117,26 @@ class Learner:
         for ref in sorted(refs - self._learners.keys()):
             self._learners[ref] = self._learner(ref)
 
+    async def _erase(self) -> None:
+        self._erased_at = time.monotonic()
+        try:
+            await self._eraser.look(self._learners.keys())
+        except StoreError as error:  # It is done again by the next look; learning does not wait for it.
+            self._complain("erasure", error)
+        else:
+            self._complaints.pop("erasure", None)
+
+    def _start_anew(self, ref: PolicyRef) -> None:
+        if ref in self._learners:
+            self._learners[ref] = self._learner(ref)
+
     def _learner(self, ref: PolicyRef) -> PolicyLearner:
         return PolicyLearner(self._store, ref, self._settings.retention, self._settings.log_bytes)
 
-    def _complain(self, ref: PolicyRef | None, error: EdgewiseError) -> None:
-        if self._complaints.get(ref) != str(error):
-            log.error("learning waits: %s", error)
-        self._complaints[ref] = str(error)
+    def _complain(self, about: PolicyRef | str | None, error: EdgewiseError) -> None:
+        if self._complaints.get(about) != str(error):
+            log.error("%s waits: %s", "erasure" if about == "erasure" else "learning", error)
+        self._complaints[about] = str(error)
 
 
 async def run(settings: Settings) -> None:

@@ -85,7 +85,7 @@ class ServedPlacement:
 
     def knows(self, head: Head) -> bool:
         """Whether the model at hand is this one or a later one. Within an epoch there is no way back."""
-        return self.held is not None and (self.held.epoch, self.held.position) >= (head.epoch, head.position)
+        return self.held is not None and (self.held.epoch, self.held.model_version) >= (head.epoch, head.model_version)
 
     def switch(self, blob: bytes | None, checkpoint: Checkpoint | None) -> None:
         """Serve this version (None: the one that is served) with this model (None: the one at hand) from now on."""

@@ -10,6 +10,9 @@ from redis.asyncio import RedisCluster
 from edgewise.store.checkpoints import Checkpoint, Checkpoints, Head
 from edgewise.store.cluster import ClusterLane
 from edgewise.store.connection import Client, connect
+from edgewise.store.drafts import Drafts
+from edgewise.store.erasures import Erasures, Pending
+from edgewise.store.files import Files
 from edgewise.store.lane import Lane
 from edgewise.store.log import Log, Page
 from edgewise.store.profiles import Profiles
@@ -18,7 +21,7 @@ from edgewise.store.scripts import Command
 from edgewise.store.versions import Current, Versions
 from edgewise.store.wire import NodeWire
 
-__all__ = ["Checkpoint", "Command", "Current", "Head", "Page", "Store"]
+__all__ = ["Checkpoint", "Command", "Current", "Head", "Page", "Pending", "Store"]
 
 
 class Store:
@@ -37,10 +40,13 @@ class Store:
         else:
             self.lane = Lane(client, NodeWire(library.connection_pool), patience)
         self.log = Log(client)
+        self.drafts = Drafts(client)
         self.versions = Versions(client)
         self.checkpoints = Checkpoints(client)
         self.profiles = Profiles(client)
         self.registry = Registry(client)
+        self.erasures = Erasures(client)
+        self.files = Files(client)
 
     @classmethod
     async def connect(

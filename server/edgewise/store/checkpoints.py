@@ -1,4 +1,7 @@
-"""Checkpoints: a learner's state at one position of the log, written as one record by the one learner that may."""
+"""Checkpoints: a learner's state at one position of the log, written as one record by the one learner that may.
+
+One that is marked `anew` is of a log that was written anew since: it is served, and nobody goes on from it.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +18,14 @@ from edgewise.store.scripts import Argument, Script
 from edgewise.types import Digest, Milliseconds, PolicyRef, StreamId
 
 # Lua prints large numbers in scientific notation, hence the format.
-_raise_epoch = """
+RAISE_EPOCH = """
     local time = redis.call('TIME')
     local stored = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0')
     local epoch = string.format('%.0f', math.max(stored + 1, time[1] * 1000000 + time[2]))
 """
 _take_over = Script(f"""
-    {_raise_epoch}
+    {RAISE_EPOCH}
     redis.call('HSET', KEYS[1], 'epoch', epoch)
-    return epoch
-""")
-# KEYS: checkpoint, base.
-_forget = Script(f"""
-    {_raise_epoch}
-    local model_version = redis.call('HGET', KEYS[1], 'model_version') or '0'
-    redis.call('DEL', KEYS[1], KEYS[2])
-    redis.call('HSET', KEYS[1], 'epoch', epoch, 'model_version', model_version)
     return epoch
 """)
 # KEYS: checkpoint first. ARGV: the writer's epoch first. The reply: whether it may, then the epoch or the result.
@@ -45,6 +40,7 @@ _write = Script(f"""
     local model_version = string.format('%.0f', math.max(stored + 1, tonumber(ARGV[2])))
     redis.call('HSET', KEYS[1], unpack(ARGV, 3))
     redis.call('HSET', KEYS[1], 'model_version', model_version)
+    redis.call('HDEL', KEYS[1], 'anew')
     return {{1, model_version}}
 """)
 # KEYS: checkpoint, base. ARGV: epoch, position, record.
@@ -106,9 +102,9 @@ class Checkpoints:
         """Take the policy over: a new epoch, above every earlier one; whoever held an older one writes no more."""
         return int(await self._client.execute(_take_over.command([keys.checkpoint(ref)])))
 
-    async def forget(self, ref: PolicyRef) -> int:
-        """In one step: drop the checkpoint and every base, and raise the epoch, which is returned."""
-        return int(await self._client.execute(_forget.command([keys.checkpoint(ref), keys.base(ref)])))
+    async def is_forgotten(self, ref: PolicyRef) -> bool:
+        """Whether the log is to be folded from nothing: nothing was written since a draft took its place."""
+        return bool(await self._client.execute(("HEXISTS", keys.checkpoint(ref), "anew")))
 
     async def write(self, ref: PolicyRef, checkpoint: Checkpoint) -> int:
         """Write the checkpoint, and with it publish its model; the version that the model drew.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
@@ -102,6 +102,35 @@ class Client:
             async with self._patience():
                 replies: list[Any] = await pipeline.execute(raise_on_error=False)
         return [await self._settled(command, reply) for command, reply in zip(commands, replies, strict=True)]
+
+    async def scan(self, pattern: str) -> AsyncIterator[str]:
+        """Every key that matches the pattern, on all nodes, in bounded memory; one may come twice."""
+        for execute in await self._nodes():
+            cursor = None
+            while cursor != 0:
+                cursor, found = await self._ask(execute, ("SCAN", cursor or 0, "MATCH", pattern, "COUNT", 1000))
+                for key in found:
+                    yield key.decode()
+
+    async def everywhere(self, command: Command) -> list[Any]:
+        """The replies of every node that holds keys.
+
+        Raises:
+            StoreUnavailable: one of them cannot be reached or refused the command.
+        """
+        return [await self._ask(execute, command) for execute in await self._nodes()]
+
+    async def _nodes(self) -> list[Callable[..., Awaitable[Any]]]:
+        if not isinstance(self.library, RedisCluster):
+            return [self.library.execute_command]
+        with self.errors(("CLUSTER SLOTS",)):
+            await self.library.initialize()
+        return [node.execute_command for node in self.library.get_primaries()]
+
+    async def _ask(self, execute: Callable[..., Awaitable[Any]], command: Command) -> Any:
+        with self.errors(command):
+            async with self._patience():
+                return await execute(*command)
 
     async def close(self) -> None:
         """Close every connection."""

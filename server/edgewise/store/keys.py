@@ -20,6 +20,17 @@ def log(ref: PolicyRef) -> str:
     return f"{{{ref.site}:{ref.placement}}}:log"
 
 
+def draft(ref: PolicyRef) -> str:
+    """Stream: the policy's log, being written anew for an erasure. Lapses an hour after the last entry."""
+    return f"{{{ref.site}:{ref.placement}}}:draft"
+
+
+def policy_of(key: str) -> PolicyRef:
+    """The policy that a key of its log, or another one of its keys, belongs to."""
+    site, _, placement = key[1:].partition("}")[0].partition(":")
+    return PolicyRef(site, placement)
+
+
 def message(ref: PolicyRef, digest: Digest) -> str:
     """String, empty: this un-linked event is in the log already. Lives 7 days."""
     return f"{{{ref.site}:{ref.placement}}}:m:{digest.hex()}"
@@ -50,6 +61,16 @@ def base(ref: PolicyRef) -> str:
     return f"{{{ref.site}:{ref.placement}}}:base"
 
 
+def erasures(site: str) -> str:
+    """Hash: digests of visitors that are to be erased. At most 100,000; a digest leaves once that is done."""
+    return f"{{{site}}}:erasures"
+
+
 def profile(site: str, visitor: Digest) -> str:
     """String: a visitor's profile, at most 4 KB. Every write sets its TTL."""
     return f"{{{site}:{visitor.hex()}}}:p"
+
+
+def of_visitor(site: str, visitor: Digest) -> tuple[str, ...]:
+    """Every key that there may be of a visitor: what an erasure deletes."""
+    return (profile(site, visitor),)

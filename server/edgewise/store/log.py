@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import NamedTuple
 
 from edgewise.store import keys
 from edgewise.store.connection import Client
 from edgewise.store.scripts import Command, Script
-from edgewise.types import Digest, Milliseconds, PolicyRef, StreamId
+from edgewise.types import BEGINNING, Digest, Milliseconds, PolicyRef, StreamId
 
 MESSAGE_SECONDS = 7 * 24 * 3600
 """How long an un-linked event's message id is remembered."""
 
 _FIELD = "e"
 _SAMPLED_NODES = 5
+_PAGE = 1000
 
 _append_once = Script("""
     if redis.call('SET', KEYS[1], '', 'NX', 'EX', ARGV[1]) then
@@ -75,6 +76,18 @@ class Log:
             for ref, entries, clock in zip(starts, replies[::2], replies[1::2], strict=True)
         }
 
+    async def pages(self, ref: PolicyRef) -> AsyncIterator[list[tuple[StreamId, bytes]]]:
+        """The whole log, oldest first, some entries at a time."""
+        start = BEGINNING
+        while entries := (await self.read({ref: start}, _PAGE))[ref].entries:
+            yield entries
+            start = StreamId(entries[-1][0].ms, entries[-1][0].seq + 1)
+
+    async def of_site(self, site: str) -> set[PolicyRef]:
+        """Every policy of the site that has a log: those whose files are gone, too."""
+        pattern = keys.log(PolicyRef(site, "*"))
+        return {keys.policy_of(key) async for key in self._client.scan(pattern)}
+
     async def length(self, ref: PolicyRef) -> int:
         """How many entries the log holds."""
         return int(await self._client.execute(("XLEN", keys.log(ref))))
@@ -97,7 +110,7 @@ class Log:
         return int(await self._client.execute(("XTRIM", keys.log(ref), "MINID", "=", str(first))))
 
     async def delete(self, ref: PolicyRef, ids: Iterable[StreamId]) -> int:
-        """Drop single entries, for an erasure; how many there were."""
+        """Drop single entries; how many there were. Their bytes may stay in the store: see `drafts`."""
         named = [str(id) for id in ids]
         return int(await self._client.execute(("XDEL", keys.log(ref), *named))) if named else 0
 

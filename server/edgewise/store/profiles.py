@@ -58,5 +58,5 @@ class Profiles:
         return bool(await self._client.execute(compare_and_set_command(site, visitor, old, new, ttl)))
 
     async def delete(self, site: str, visitor: Digest) -> bool:
-        """Drop a profile; whether there was one."""
-        return bool(await self._client.execute(("DEL", keys.profile(site, visitor))))
+        """Drop all that is kept under this visitor's id; whether there was anything."""
+        return bool(await self._client.execute(("DEL", *keys.of_visitor(site, visitor))))

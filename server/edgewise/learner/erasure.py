@@ -1,0 +1,111 @@
+"""Erasure: what visitors asked to be forgotten goes from the logs, and the models are folded anew without it.
+
+Killed at any instant, it is done again from the start when a learner looks next: nothing leaves the list of what is to
+be erased before it is done.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+
+from edgewise.entries import Decision, Event, Outcome, decode
+from edgewise.errors import EntryError, StoreError
+from edgewise.store import Pending, Store
+from edgewise.types import BEGINNING, DecisionKey, Digest, PolicyRef
+
+log = logging.getLogger(__name__)
+
+
+class Eraser:
+    """Erases what is due. `start_anew` is told each policy whose log was written anew: no fold of it may go on."""
+
+    def __init__(self, store: Store, start_anew: Callable[[PolicyRef], None]) -> None:
+        self._store = store
+        self._start_anew = start_anew
+        self._is_rewriting = False
+
+    async def look(self, served: Collection[PolicyRef]) -> None:
+        """Take the erasures of all sites as far as they can be taken now.
+
+        Raises:
+            StoreError: the store does not answer; what was begun is done again by the next look.
+        """
+        found = await self._store.erasures.pending(sorted({ref.site for ref in served}))
+        for site, pending in found.items():
+            await self._look_at(site, pending, [ref for ref in served if ref.site == site])
+
+    async def _look_at(self, site: str, pending: Pending, served: Collection[PolicyRef]) -> None:
+        if pending.is_due:
+            await self._erase(site, pending, served)
+        elif pending.folding:
+            forgotten = [await self._store.checkpoints.is_forgotten(ref) for ref in served]
+            if not any(forgotten):
+                await self._store.erasures.folded(site, pending.folding)
+                log.info("%s: the models know no more of %d erased ids", site, len(pending.folding))
+        elif pending.rewrite:
+            await self._rewrite(site)
+
+    async def _erase(self, site: str, pending: Pending, served: Collection[PolicyRef]) -> None:
+        visitors = frozenset(pending.waiting)
+        for visitor in visitors:
+            await self._store.profiles.delete(site, visitor)
+        entries = 0
+        for ref in sorted({*served, *await self._store.log.of_site(site)}):
+            entries += await erase_entries(self._store, ref, visitors, serve_on=ref in served)
+            self._start_anew(ref)
+        await self._store.erasures.deleted(site, pending.waiting)
+        log.info("%s: erased %d ids with %d log entries; the models are folded anew", site, len(visitors), entries)
+
+    async def _rewrite(self, site: str) -> None:
+        try:
+            if not self._is_rewriting:
+                begun = await self._store.files.rewrite()
+                self._is_rewriting = begun == "begun"
+                if begun in ("needless", "refused"):
+                    await self._store.erasures.rewritten(site)
+            elif await self._store.files.is_rewritten():
+                self._is_rewriting = False
+                await self._store.erasures.rewritten(site)
+        except StoreError:
+            self._is_rewriting = False
+            raise
+
+
+async def erase_entries(store: Store, ref: PolicyRef, visitors: frozenset[Digest], *, serve_on: bool) -> int:
+    """Write the log anew without these visitors' decisions, what followed them, and their un-linked events.
+
+    Returns how many entries that were. What comes in the very moment in which the new log takes the old one's place is
+    kept. From then on the model is to be folded anew; `serve_on` says whether the one that there is serves until then.
+
+    Raises:
+        StoreError: the store does not answer; the log is either the old one or the new one.
+    """
+    theirs: set[DecisionKey] = set()
+    erased, read_to = 0, BEGINNING
+    await store.drafts.begin(ref)
+    async for page in store.log.pages(ref):
+        kept = [(id, data) for id, data in page if not _is_theirs(data, visitors, theirs)]
+        await store.drafts.write(ref, kept)
+        erased += len(page) - len(kept)
+        read_to = page[-1][0]
+    await store.drafts.replace_log(ref, read_to, serve_on=serve_on)
+    return erased
+
+
+def _is_theirs(data: bytes, visitors: frozenset[Digest], decisions: set[DecisionKey]) -> bool:
+    """Whether an entry is of these visitors; their decisions are noted, for what follows them."""
+    try:
+        entry = decode(data)
+    except EntryError:
+        return False
+    match entry:
+        case Decision():
+            if not visitors.isdisjoint(entry.visitor):
+                decisions.add(entry.key)
+            return entry.key in decisions
+        case Event():
+            return not visitors.isdisjoint(entry.visitor)
+        case Outcome():
+            return entry.key in decisions
+    return False
