@@ -292,3 +292,24 @@ async def test_a_store_that_fails_is_answered_with_503_and_the_batch_may_be_sent
         assert store_url not in answer.text
         assert (await batch(server, order))["accepted"] == 1
     assert [entry.name for entry in await logged(store_url)] == ["Order Completed"]
+
+
+async def test_a_decide_call_sees_what_a_message_acknowledged_before_it_told(store_url: str) -> None:
+    left = HERO + 'when = { "visitor.cartValue" = { "$gte" = 40 }, "visitor.topCategory" = "shoes" }\n'
+    async with serve(store_url, {"hero.toml": left}) as server:
+        for number in range(5):
+            body = {"anonymousId": f"buyer-{number}", "placements": ["hero"]}
+            before = (await server.post("/v1/decide", body)).json()["decisions"][0]
+            product = {"product_id": "sku-7", "category": "shoes", "brand": "acme", "price": 19.99, "quantity": 2}
+            await batch(server, track("Product Added", anonymousId=f"buyer-{number}", properties=product))
+            between = (await server.post("/v1/decide", body)).json()["decisions"][0]
+            added = {"products": [{"product_id": "sku-8", "price": "5.00", "category": "shoes"}]}
+            await batch(server, track("Product Added", anonymousId=f"buyer-{number}", properties=added))
+            after = (await server.post("/v1/decide", body)).json()["decisions"][0]
+            assert [answer["propensity"] for answer in (before, between, after)] == [1.0, 1.0, 0.5]
+
+
+async def test_an_impression_with_the_visitors_id_is_remembered(server: Server, valkey: Valkey) -> None:
+    id = await decision_id(server, anonymousId="looker")
+    await batch(server, track("$impression", anonymousId="looker", properties={"decisionId": id}))
+    assert list((await profile(valkey.url, "looker")).seen) == ["hero"]

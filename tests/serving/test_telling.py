@@ -12,7 +12,7 @@ from edgewise.policies.version import encode_policy
 from edgewise.registry import SiteEntry
 from edgewise.serving.decision_id import DecisionIds, policy_id
 from edgewise.serving.follower import ServedPlacement, ServedSite
-from edgewise.serving.telling import MAX_AGE, Listener, Rejected, Telling, milliseconds
+from edgewise.serving.telling import FAR_AHEAD, FAR_BACK, MAX_AGE, Listener, Rejected, Telling, milliseconds
 from edgewise.serving.visitor_id import anonymous_digest, user_digest
 from edgewise.types import PolicyRef
 from edgewise.visitors.message import Message, Properties
@@ -64,7 +64,7 @@ def outcome(telling: Telling) -> Outcome:
         (at(NOW - 3_600_000 - 250), NOW - 3_600_000, 250),
         (at(NOW + 86_400_000 - 250), NOW + 86_400_000, 250),
         (at(NOW + 1), NOW, 0),
-        (at(NOW - 2 * MAX_AGE), None, MAX_AGE),
+        (at(NOW - MAX_AGE), None, MAX_AGE),
     ],
 )
 def test_the_age_is_told_by_the_senders_own_clock(happened: datetime | None, sent_at: int | None, age: int) -> None:
@@ -75,8 +75,25 @@ def test_the_age_is_told_by_the_senders_own_clock(happened: datetime | None, sen
 @given(times, st.none() | times)
 def test_whatever_the_clocks_say_an_age_is_up_to_seven_days(happened: datetime, sent: datetime | None) -> None:
     sent_at = None if sent is None else milliseconds(sent)
-    telling = understood(Message("page", anonymous_id="a", timestamp=happened), sent_at)
-    assert 0 <= telling.age <= MAX_AGE
+    try:
+        telling = understood(Message("page", anonymous_id="a", timestamp=happened), sent_at)
+    except Rejected:
+        far = (NOW if sent_at is None else sent_at) - milliseconds(happened)
+        assert not -FAR_AHEAD <= far <= FAR_BACK
+    else:
+        assert 0 <= telling.age <= MAX_AGE
+
+
+def test_a_profile_knows_the_true_time_of_what_the_log_takes_for_a_week_old() -> None:
+    telling = understood(Message("page", anonymous_id="a", timestamp=at(NOW - 5 * MAX_AGE)))
+    assert (telling.age, telling.act.at) == (MAX_AGE, NOW - 5 * MAX_AGE)
+
+
+@pytest.mark.parametrize("off", [FAR_AHEAD + 1000, -FAR_BACK - 1000, 20 * FAR_BACK, -40 * FAR_BACK])
+def test_a_time_far_off_is_refused(off: int) -> None:
+    with pytest.raises(Rejected, match=r"^timestamp: found \d{4}-.* expected at most 366 before and 1 after$"):
+        understood(Message("page", anonymous_id="a", timestamp=at(NOW + off)))
+    understood(Message("page", anonymous_id="a", timestamp=at(NOW + off)), sent_at=NOW + off)
 
 
 def test_a_time_without_a_zone_is_utc() -> None:
@@ -111,11 +128,13 @@ def test_any_event_may_name_its_decision_and_is_the_visitors_as_well() -> None:
         Message("track", event="Order Completed", user_id="u", properties=track("x", revenue=5).properties)
     )
     assert outcome(telling).name == "Order Completed"
-    assert (telling.visitors, telling.act.revenue) == ((user_digest("u"),), 5.0)
+    assert telling.visitors == (user_digest("u"),)
+    assert telling.act.commerce is not None
+    assert telling.act.commerce.amount == 5.0
 
 
-def test_a_reserved_event_is_nobodys_deed() -> None:
-    message = Message("track", event="$impression", anonymous_id="a", properties=track("x").properties)
+def test_a_click_is_nobodys_deed() -> None:
+    message = Message("track", event="$click", anonymous_id="a", properties=track("x").properties)
     assert understood(message).visitors == ()
 
 
@@ -161,11 +180,26 @@ def test_a_message_without_an_id_of_its_own_is_like_no_other() -> None:
     [
         (Properties(revenue=10, total=12), 10.0),
         (Properties(total=12.5), 12.5),
-        (Properties(revenue="10"), 0.0),
-        (Properties(revenue=float("inf"), total=3), 3.0),
+        (Properties(revenue="10"), 10.0),
+        (Properties(value=7), 7.0),
         (None, 0.0),
     ],
 )
-def test_revenue_is_a_finite_number_or_nothing(properties: Properties | None, revenue: float) -> None:
+def test_revenue_is_a_number_or_a_text_that_holds_one(properties: Properties | None, revenue: float) -> None:
     message = Message("track", event="Order Completed", anonymous_id="a", properties=properties)
-    assert understood(message).act.revenue == revenue
+    commerce = understood(message).act.commerce
+    assert commerce is not None
+    assert commerce.amount == revenue
+
+
+@pytest.mark.parametrize("revenue", [[], {}, "ten", float("inf"), float("nan"), True, 10**400])
+def test_revenue_of_another_type_is_refused(revenue: Any) -> None:
+    message = Message("track", event="Order Completed", anonymous_id="a", properties=Properties(revenue=revenue))
+    with pytest.raises(Rejected, match=r"^properties\.revenue: found .*, expected a finite number$"):
+        understood(message)
+
+
+def test_an_impression_is_the_visitors_by_its_placement() -> None:
+    message = Message("track", event="$impression", anonymous_id="a", properties=track("x").properties)
+    telling = understood(message)
+    assert (telling.visitors, telling.act.seen) == ((anonymous_digest("a"),), "hero")

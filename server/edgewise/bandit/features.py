@@ -9,7 +9,7 @@ different features never share a token.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -39,6 +39,37 @@ MAX_ITEMS = 64
 _MAX_TOKEN = 96
 _MAX_DEPTH = 4
 _NOT_FEATURES = frozenset({"url", "title", "id"})
+_ONLY_CONDITIONS: Mapping[str, frozenset[str]] = {
+    "visitor": frozenset(
+        {
+            "events",
+            "pages",
+            "traits",
+            "searches",
+            "productsViewed",
+            "daysSinceFirst",
+            "daysSinceLast",
+            "secondsPerPage",
+            "daysSinceOrder",
+            "cart",
+            "cartValue",
+            "minutesSinceCart",
+            "categories",
+            "brands",
+            "products",
+            "daysSinceSeen",
+            "last",
+            "first",
+            "device",
+            "locale",
+            "timezone",
+            "part",
+            "identified",
+        }
+    )
+}
+"""Attributes that the model does not see: the line is kept with every decision, so what is in it must be worth that."""
+
 _UNSAFE = {ord(c): f"%{ord(c):02X}" for c in map(chr, range(33))} | {ord(c): f"%{ord(c):02X}" for c in "|:%\x7f\u0085"}
 _UNSAFE_IN_NAME = _UNSAFE | {ord(c): f"%{ord(c):02X}" for c in "=."}
 
@@ -50,7 +81,7 @@ def context_line(attributes: Attributes, namespaces: Sequence[Namespace] = NAMES
         tree = attributes.get(namespace)
         if tree and isinstance(tree, Mapping):
             tokens: list[str] = []
-            _collect(tokens, tree, "", 1)
+            _collect(tokens, tree, "", 1, _ONLY_CONDITIONS.get(namespace, frozenset()))
             if tokens:
                 line = f"{line} |{LETTERS[namespace]} {' '.join(tokens)}"
     return line if len(line) <= MAX_LINE else line[: line.rindex(" ", 0, MAX_LINE + 1)]
@@ -68,11 +99,15 @@ def action_line(action: Action) -> str:
     return f"|{LETTERS['action']} {' '.join(tokens)}"
 
 
-def _collect(tokens: list[str], tree: Mapping[str, Any], prefix: str, depth: int) -> None:
-    """Add the tokens of what is in this mapping, up to MAX_ITEMS of a namespace."""
+def _collect(
+    tokens: list[str], tree: Mapping[str, Any], prefix: str, depth: int, omitted: Set[str] = frozenset()
+) -> None:
+    """Add the tokens of what is in this mapping, up to MAX_ITEMS of a namespace; `omitted` are left out at its top."""
     for name, value in tree.items():
         if len(tokens) >= MAX_ITEMS:
             return
+        if name in omitted:
+            continue
         if isinstance(value, str | int | float):
             token = _remembered(prefix, name, value)
             if token is not None:

@@ -9,17 +9,18 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
-from zoneinfo import ZoneInfo
 
 from edgewise.errors import Problem, RequestError
 from edgewise.http.bodies import ContextBody, PageBody
+from edgewise.visitors.clock import part_of_day
+from edgewise.visitors.clock import zone as zone_of
+from edgewise.visitors.device import device_type
 
 MAX_DEPTH = 8
 MAX_VALUES = 256
 MAX_TEXT = 1024
 
 _CAMPAIGN = {"utm_source": "source", "utm_medium": "medium", "utm_campaign": "campaign"}
-_PARTS = ("night", "morning", "afternoon", "evening")
 _EMPTY = ContextBody()
 
 
@@ -39,12 +40,12 @@ def attributes_of(
     if context.device is not None and context.device.type:
         attributes["device"] = {"type": context.device.type}
     elif user_agent:
-        attributes["device"] = {"type": _device_type(user_agent)}
+        attributes["device"] = {"type": device_type(user_agent)}
     if context.page is not None:
         attributes["page"] = _page(context.page)
     if context.locale:
         attributes["locale"] = _locale(context.locale)
-    if context.timezone and (zone := _zone(context.timezone)) is not None:
+    if context.timezone and (zone := zone_of(context.timezone)) is not None:
         attributes["time"] = _time((now or datetime.now(UTC)).astimezone(zone))
     if context.data:
         _Bounds().check(context.data, "context.data", 1)
@@ -84,17 +85,6 @@ def _host(url: str) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def _device_type(user_agent: bytes) -> str:
-    """Tablets that run Android say so without saying Mobile; those of Apple since 2019 say that they are a Mac."""
-    text = user_agent.lower()
-    if re.search(rb"bot\b|crawl|spider|slurp|headless", text):
-        return "bot"
-    if re.search(rb"ipad|tablet|kindle|silk|android(?!.*mobile)", text):
-        return "tablet"
-    return "mobile" if re.search(rb"mobi|iphone|ipod|android", text) else "desktop"
-
-
-@lru_cache(maxsize=1024)
 def _locale(tag: str) -> Mapping[str, str]:
     """Language and region of a tag such as `de-DE`, `zh-Hant-TW` or `en_US`."""
     language, *others = tag.replace("_", "-").split("-")
@@ -102,17 +92,8 @@ def _locale(tag: str) -> Mapping[str, str]:
     return {"language": language.lower()} if region is None else {"language": language.lower(), "region": region}
 
 
-@lru_cache(maxsize=1024)
-def _zone(name: str) -> ZoneInfo | None:
-    """The zone of this name; None where there is none: a visitor's odd clock is no reason to show them nothing."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        return None
-
-
 def _time(now: datetime) -> dict[str, str | int]:
-    return {"hour": now.hour, "weekday": now.isoweekday(), "part": _PARTS[now.hour // 6]}
+    return {"hour": now.hour, "weekday": now.isoweekday(), "part": part_of_day(now.hour)}
 
 
 class _Bounds:

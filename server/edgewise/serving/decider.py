@@ -10,6 +10,7 @@ import logging
 from asyncio import Future
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from time import time_ns
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from edgewise.bandit.choice import choose
@@ -24,6 +25,7 @@ from edgewise.serving.visitor_id import anonymous_digest, visitor_digests
 from edgewise.store import Store
 from edgewise.types import Consent, Digest
 from edgewise.visitors import profile as profiles
+from edgewise.visitors.attributes import attributes as attributes_of
 from edgewise.visitors.consent import page_context
 
 log = logging.getLogger(__name__)
@@ -249,11 +251,12 @@ def _add_segments(site: ServedSite, asked: Sequence[Asked], attributes: dict[str
         attributes["visitor"] = {"segments": site.segments.of(attributes), **attributes["visitor"]}
 
 
-def _visitor_attributes(stored: bytes | None) -> Mapping[str, Any]:
+def _visitor_attributes(stored: bytes | None) -> dict[str, Any]:
+    now = time_ns() // 1_000_000
     if stored is None:
-        return profiles.attributes(None)
+        return attributes_of(None, now)
     try:
-        return profiles.attributes(profiles.decode(stored))
+        return attributes_of(profiles.decode(stored), now)
     except EdgewiseError as error:
         log.error("a visitor's profile cannot be read, so the visitor is treated as new: %s", error)
-        return profiles.attributes(None)
+        return attributes_of(None, now)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, get_args
 
 from edgewise.entries import Outcome
 from edgewise.errors import EdgewiseError
+from edgewise.serving.acts import act_of
 from edgewise.serving.decision_id import DecisionIds, UnknownDecision
 from edgewise.serving.follower import ServedPlacement, ServedSite
 from edgewise.serving.visitor_id import (
@@ -20,15 +21,22 @@ from edgewise.serving.visitor_id import (
     visitor_digests,
 )
 from edgewise.types import Consent, Digest, Milliseconds, PolicyRef
+from edgewise.visitors.act import Act
 from edgewise.visitors.consent import consent_of
 from edgewise.visitors.message import Message, Properties
-from edgewise.visitors.profile import Act
+from edgewise.visitors.products import WrongProperty
 
 RESERVED = frozenset({"$impression", "$click", "$reward"})
 """Events that tell what followed a decision, and nothing else."""
 
 MAX_AGE: Milliseconds = 7 * 24 * 3600 * 1000
 """An older message counts as this old: no window is longer."""
+
+_DAY: Milliseconds = 24 * 3600 * 1000
+
+FAR_AHEAD: Milliseconds = _DAY
+FAR_BACK: Milliseconds = 366 * _DAY
+"""What is told of a time further off than this comes from a broken clock, or is too old for any profile."""
 
 _NO_PROPERTIES = Properties()
 _CONSENTS: tuple[Consent, ...] = get_args(Consent)
@@ -45,8 +53,8 @@ class Rejected(EdgewiseError):
 class Telling(NamedTuple):
     """What a message says: an act of a visitor's, and with it the outcome of a decision and the log it belongs to.
 
-    `age` is how long ago it happened. `visitors` are those whose profiles it belongs to, the best known last; a
-    reserved event belongs to none.
+    `age` is how long ago it happened, as the log has it. `visitors` are those whose profiles it belongs to, the best
+    known last; of the reserved events, only an impression belongs to any.
     """
 
     act: Act
@@ -84,19 +92,24 @@ class Listener(NamedTuple):
         age = self._age(message.timestamp)
         digest = message_digest(message.message_id) if message.message_id else os.urandom(8)
         ids = (*visitors, *_previous(message.previous_id))
-        act = Act(message.type, name, self.now - age, digest, ids, _revenue(properties))
-        if name in RESERVED or (name and properties.decision_id is not None):
-            belongs_to = () if name in RESERVED else visitors
-            return Telling(act, age, belongs_to, self._outcome(name or "", properties, age, digest))
-        if not visitors:
+        outcome, seen = None, None
+        if name and (name in RESERVED or properties.decision_id is not None):
+            outcome = self._outcome(name, properties, min(age, MAX_AGE), digest)
+            seen = outcome[0].placement if name in RESERVED else None
+        elif not visitors:
             raise Rejected("invalid_message", "anonymousId, userId: found neither, expected one of them")
-        return Telling(act, age, visitors, None)
+        try:
+            act = act_of(message, self.now - age, digest, ids, seen)
+        except WrongProperty as error:
+            raise Rejected("invalid_message", str(error)) from error
+        belongs_to = () if name in RESERVED and name != "$impression" else visitors
+        return Telling(act, min(age, MAX_AGE), belongs_to, outcome)
 
     def _of_nobody(self, message: Message, name: str | None, properties: Properties) -> Telling | None:
         """What is left without consent: the outcome of a decision in whose entry there is no visitor either."""
         if name is None or (name not in RESERVED and properties.decision_id is None):
             return None
-        age = self._age(message.timestamp)
+        age = min(self._age(message.timestamp), MAX_AGE)
         ref, outcome, tied = self._read_outcome(name, properties, age, b"")
         if tied:
             return None
@@ -134,7 +147,14 @@ class Listener(NamedTuple):
         if happened is None:
             return 0
         reference = self.now if self.sent_at is None else self.sent_at
-        return min(max(reference - milliseconds(happened), 0), MAX_AGE)
+        age = reference - milliseconds(happened)
+        if not -FAR_AHEAD <= age <= FAR_BACK:
+            found = f"{happened.isoformat()}, {abs(age) // _DAY} days {'before' if age > 0 else 'after'} it was sent"
+            raise Rejected(
+                "invalid_message",
+                f"timestamp: found {found}, expected at most {FAR_BACK // _DAY} before and {FAR_AHEAD // _DAY} after",
+            )
+        return max(age, 0)
 
 
 def milliseconds(time: datetime) -> Milliseconds:
@@ -166,10 +186,6 @@ def _value(value: Any) -> float:
     if number is None:
         raise Rejected("invalid_message", f"properties.value: found {_kind(value)}, expected a finite number")
     return number
-
-
-def _revenue(properties: Properties) -> float:
-    return _finite(properties.revenue) or _finite(properties.total) or 0.0
 
 
 def _finite(value: Any) -> float | None:

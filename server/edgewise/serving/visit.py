@@ -7,7 +7,8 @@ import logging
 from edgewise.errors import ProfileError
 from edgewise.types import Digest
 from edgewise.visitors import profile as profiles
-from edgewise.visitors.profile import Act, Profile
+from edgewise.visitors.act import Act
+from edgewise.visitors.profile import Profile
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Struct, field
 
 Kind: TypeAlias = Literal["track", "page", "identify", "alias", "screen", "group"]
 
@@ -24,12 +24,51 @@ class Properties(Struct, frozen=True, rename="camel", gc=False):
     value: Any = None
     revenue: Any = None
     total: Any = None
+    product_id: Any = field(default=None, name="product_id")
+    sku: Any = None
+    category: Any = None
+    brand: Any = None
+    price: Any = None
+    quantity: Any = None
+    products: Any = None
+    type: Any = None
+    url: Any = None
+    path: Any = None
+    referrer: Any = None
 
 
-class MessageContext(Struct, frozen=True, rename="camel", gc=False):
+class MessagePage(Struct, frozen=True, rename="camel"):
+    """The page on which something happened."""
+
+    url: str | None = None
+    path: str | None = None
+    referrer: str | None = None
+
+
+class MessageCampaign(Struct, frozen=True, rename="camel"):
+    """The campaign that brought the visitor."""
+
+    source: str | None = None
+    medium: str | None = None
+    name: str | None = None
+
+
+class MessageDevice(Struct, frozen=True, rename="camel"):
+    """The device on which something happened."""
+
+    type: str | None = None
+
+
+class MessageContext(Struct, frozen=True, rename="camel"):
     """The context that Edgewise reads. `consent` is a word of ours; Segment puts an object there."""
 
     consent: Any = None
+    page: MessagePage | None = None
+    campaign: MessageCampaign | None = None
+    device: MessageDevice | None = None
+    locale: str | None = None
+    timezone: str | None = None
+    user_agent: str | None = None
 
 
 class Message(Struct, frozen=True, rename="camel"):
@@ -44,7 +83,9 @@ class Message(Struct, frozen=True, rename="camel"):
     user_id: Id | None = None
     previous_id: Id | None = None
     event: EventName | None = None
+    name: Any = None
+    category: Any = None
     properties: Properties | None = None
-    traits: dict[str, Raw] | None = None
+    traits: dict[str, Any] | None = None
     context: MessageContext | None = None
     timestamp: datetime | None = None

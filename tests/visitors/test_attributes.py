@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgewise.bandit.features import context_line
+from edgewise.visitors import profile as profiles
+from edgewise.visitors.act import Act, Surroundings
+from edgewise.visitors.attributes import attributes
+from edgewise.visitors.sources import Source
+from tests.visitors.acts import DAY, MINUTE, NOW, act, acts, lived, page, product
+from tests.visitors.test_profile import fullest, typical
+
+
+def test_conditions_read_what_a_visitor_did() -> None:
+    profile = lived(
+        page("home", NOW - DAY, 1, source=Source(1, "google", "cpc", "spring", "www.google.com", "/")),
+        act("Products Searched", NOW - DAY + MINUTE, 2),
+        act("Product Viewed", NOW - 10 * MINUTE, 3, products=(product("sku-1"),)),
+        act("Product Added", NOW - 5 * MINUTE, 4, products=(product("sku-1", 2, 9.5),)),
+        page("cart", NOW, 5, surroundings=Surroundings("mobile", "de-DE", "Europe/Berlin", "evening")),
+        Act("identify", None, NOW, b"identify", traits={"plan": "pro"}),
+    )
+    assert attributes(profile, NOW) == {
+        "returning": True,
+        "sessions": 2,
+        "pageViews": 2,
+        "orders": 0,
+        "revenue": 0.0,
+        "searches": 1,
+        "productsViewed": 1,
+        "cartItems": 2,
+        "events": {"Products Searched": 1, "Product Viewed": 1, "Product Added": 1},
+        "pages": {"home": 1, "cart": 1},
+        "traits": {"plan": "pro"},
+        "daysSinceFirst": 1,
+        "daysSinceLast": 0,
+        "secondsPerPage": (60 + 600) // 2,
+        "cart": ["sku-1"],
+        "cartValue": 19.0,
+        "minutesSinceCart": 5,
+        "topCategory": "shoes",
+        "categories": {"shoes": pytest.approx(4.0, rel=1e-3)},
+        "topBrand": "acme",
+        "brands": {"acme": pytest.approx(4.0, rel=1e-3)},
+        "products": ["sku-1"],
+        "source": "google",
+        "first": {
+            "source": "google",
+            "medium": "cpc",
+            "campaign": "spring",
+            "referrer": "www.google.com",
+            "landing": "/",
+        },
+        "last": {
+            "source": "google",
+            "medium": "cpc",
+            "campaign": "spring",
+            "referrer": "www.google.com",
+            "landing": "/",
+        },
+        "device": "mobile",
+        "locale": "de-DE",
+        "timezone": "Europe/Berlin",
+        "part": "evening",
+    }
+
+
+def test_of_a_stranger_the_counters_are_nought() -> None:
+    stranger = attributes(None, NOW)
+    assert (stranger["sessions"], stranger["orders"], stranger["returning"]) == (0, 0, False)
+    assert stranger.keys() <= attributes(lived(page()), NOW).keys()
+
+
+@given(st.lists(acts, max_size=20), st.integers(0, 2**45))
+def test_attributes_are_what_json_can_hold_and_no_id_is_among_them(many: list[Act], now: int) -> None:
+    json.dumps(attributes(lived(*many), now), allow_nan=False)
+
+
+def test_the_context_line_of_the_fullest_profile_is_short() -> None:
+    for profile in (typical(), fullest()):
+        assert len(context_line({"visitor": attributes(profile, NOW)}).encode()) <= 400
+    assert len(context_line({"visitor": attributes(typical(), NOW)}).encode()) <= 160
+
+
+def test_reading_a_typical_profile_takes_microseconds() -> None:
+    stored = typical().encode()
+    best = float("inf")
+    for _ in range(20):
+        began = time.perf_counter()
+        for _ in range(100):
+            attributes(profiles.decode(stored), NOW)
+        best = min(best, (time.perf_counter() - began) / 100)
+    assert best < 50e-6, f"{best * 1e6:.1f} us"
