@@ -52,6 +52,7 @@ def test_a_flag_goes_before_a_variable_and_a_variable_before_the_default(
         retention=measures,
         log_bytes=measures,
         max_body=measures,
+        country_header=st.none() | st.from_regex(r"[A-Za-z0-9-]{1,64}", fullmatch=True),
         verbose=st.booleans(),
     )
 )
@@ -94,6 +95,7 @@ def test_values_are_written_with_their_units(variable: str, written: str, name: 
         ("log_bytes", "256MB", "a size in bytes"),
         ("max_body", "0", "a size in bytes"),
         ("max_body", "1.5MiB", "a size in bytes"),
+        ("country_header", "cf_country:", "the name of a header"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_was_found_expected_and_where(name: str, wrong: str, expected: str) -> None:

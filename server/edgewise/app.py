@@ -63,9 +63,9 @@ def create_app(settings: Settings) -> Starlette:
             gate = Gate(follower, secret_key)
             decider = Decider(store, follower.ids, budget)
             recorder = Recorder(store, follower.ids, follower.find)
-            app.decide = Decide(gate, decider, settings.max_body)
+            app.decide = Decide(gate, decider, settings.max_body, settings.country_header)
             app.router.routes[:] = [
-                *_browser_routes(gate, decider, recorder, settings.max_body),
+                *_browser_routes(gate, app.decide, recorder, settings.max_body),
                 Route("/v1/policies", policies := Policies(gate, store, follower), methods=["GET"]),
                 Route("/v1/policies/{placement}", policies, methods=["GET"]),
                 Route("/healthz", Health(gate), methods=["GET"]),
@@ -99,9 +99,9 @@ class _App(Starlette):
             await super().__call__(scope, receive, send)
 
 
-def _browser_routes(gate: Gate, decider: Decider, recorder: Recorder, limit: int) -> list[BaseRoute]:
+def _browser_routes(gate: Gate, decide: Decide, recorder: Recorder, limit: int) -> list[BaseRoute]:
     """What pages call. The first is asked for by far the most."""
-    doors: dict[str, Door] = {"decide": Decide(gate, decider, limit), "batch": Batch(gate, recorder, limit)}
+    doors: dict[str, Door] = {"decide": decide, "batch": Batch(gate, recorder, limit)}
     doors["b"] = doors["batch"]
     for kind in get_args(Kind):
         doors[kind] = doors[_SHORT[kind]] = Single(gate, recorder, limit, kind)

@@ -16,9 +16,9 @@ import msgpack
 from edgewise.errors import EntryError
 from edgewise.types import DecisionKey, Digest, Milliseconds
 
-Group: TypeAlias = Literal["policy", "control"]
+Group: TypeAlias = Literal["policy", "control", "pinned"]
 
-_GROUPS: tuple[Group, ...] = ("policy", "control")
+_GROUPS: tuple[Group, ...] = ("policy", "control", "pinned")
 _DECISION, _OUTCOME, _EVENT, _VERSION, _TICK, _CUT = range(6)
 
 

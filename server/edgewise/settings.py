@@ -52,6 +52,12 @@ def _text(text: str) -> str:
     return text
 
 
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", text):
+        raise ValueError(f"found {found(text)}, expected the name of a header: 1 to 64 of A-Z, a-z, 0-9 and -")
+    return text
+
+
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
@@ -97,6 +103,7 @@ COUNT = Kind("N", _whole(1, 1024))
 SWITCH = Kind("", _switch, lambda value: "true" if value else "false")
 DURATION = Kind("TIME", duration(longest=3650 * DAY), _in_largest(_SPANS))
 SIZE = Kind("SIZE", _size, _in_largest(_SIZES))
+HEADER = Kind("HEADER", _header)
 FSYNC = Kind("everysec|always", one_of(("everysec", "always")))
 
 
@@ -170,6 +177,15 @@ class Settings:
     )
     max_body: int = field(
         default=1 << 20, metadata=_about(SIZE, "How large the body of a request may be, once unpacked.")
+    )
+    country_header: str | None = field(
+        default=None,
+        metadata=_about(
+            HEADER,
+            "The header in which your CDN says the visitor's country, such as CF-IPCountry. Name it only if the CDN "
+            "sets it on every request: else anyone could.",
+            "none",
+        ),
     )
     verbose: bool = field(default=False, metadata=_about(SWITCH, "Whether to log details."))
 

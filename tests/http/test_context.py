@@ -147,3 +147,20 @@ def test_any_context_is_refused_or_can_be_scored(own: dict[str, Any], text: str,
     page = {"url": text, "path": text, "type": text, "referrer": text}
     with suppress(RequestError):
         assert context_line(attributes(user_agent, page=page, locale=text, timezone=text, data=own)).encode()
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        (b"DE", {"country": "DE"}),
+        (b" fr ", {"country": "FR"}),
+        (b"XX", None),
+        (b"T1", None),
+        (b"DEU", None),
+        (b"", None),
+        (b"\xff\xe4", None),
+        (None, None),
+    ],
+)
+def test_a_country_is_two_letters_and_anything_else_is_not_known(said: bytes | None, place: object) -> None:
+    assert attributes_of(None, country=said).get("place") == place

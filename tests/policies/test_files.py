@@ -6,7 +6,7 @@ import pytest
 
 from edgewise.errors import PolicyError, Problem
 from edgewise.policies.files import read_policy
-from edgewise.policies.policy import Action, Explore, Features, Policy, Reward
+from edgewise.policies.policy import Action, Explore, Features, Pin, Policy, Reward
 
 SMALLEST = """
 placement = "hero"
@@ -19,6 +19,7 @@ FULL = """
 placement = "hero"
 slots = 2
 baseline = ["plain", "two words, and a 'quote'"]
+enabled = false
 
 [explore]
 algorithm = "regcb"
@@ -53,6 +54,16 @@ payload = { headline = "Grüße", nested = { list = [1, 2.5, "x", [true]] } }
 [[actions]]
 id = "for students"
 when = { "visitor.segments" = { "$in" = ["student"] } }
+enabled = false
+starts = 2026-11-27T00:00:00+01:00
+ends = 2026-11-30T23:00:00Z
+
+[[pins]]
+action = "for students"
+when = { "page.type" = "campus" }
+
+[[pins]]
+action = "plain"
 """
 
 
@@ -86,7 +97,13 @@ def test_everything_that_a_file_says_is_in_the_policy(tmp_path: Path) -> None:
                 {"tone": "warm", "discount": 10, "weight": 0.5, "new": True, "tags": ("a", 1, False)},
                 {"headline": "Grüße", "nested": {"list": [1, 2.5, "x", [True]]}},
             ),
-            Action("for students", when={"visitor.segments": {"$in": ["student"]}}),
+            Action(
+                "for students",
+                when={"visitor.segments": {"$in": ["student"]}},
+                enabled=False,
+                starts=1_795_734_000_000,
+                ends=1_796_079_600_000,
+            ),
         ),
         baseline=("plain", words),
         slots=2,
@@ -94,6 +111,8 @@ def test_everything_that_a_file_says_is_in_the_policy(tmp_path: Path) -> None:
         reward=Reward(1500, 6 * 3_600_000, "max", 1.0, -1.0, 2.0, "all", {"$click": 1.0, "Order Completed": 2.5}),
         features=Features(("page", "data")),
         control_share=0.0,
+        enabled=False,
+        pins=(Pin("for students", {"page.type": "campus"}), Pin("plain")),
     )
 
 
@@ -264,7 +283,51 @@ SEVEN_DAYS_AND_A_BIT = 7 * 86_400_000 + 1
             "found an unknown operator, expected one of $eq, ",
         ),
         ('when = { "visitor', 'when = "x"\npayload = { "visitor', "actions[2].when", 'found "x", expected a table'),
+        # Switches, times, pins
+        ("]\nenabled = false", "]\nenabled = 0", "enabled", "found 0, expected true or false"),
+        ("}\nenabled = false", "}\nenabled = 'no'", "actions[2].enabled", 'found "no", expected true or false'),
+        ("}\nenabled = false", "}\nenable = false", "actions[2].enable", 'did you mean "enabled"?'),
+        (
+            "starts = 2026-11-27T00:00:00+01:00",
+            "starts = 2026-11-27T00:00:00",
+            "actions[2].starts",
+            "found a date and time without an offset, expected a date and time with its offset from UTC: 2026-",
+        ),
+        ("starts = 2026-11-27T00:00:00+01:00", "starts = 2026-11-27", "actions[2].starts", "found a date, expected a"),
+        (
+            "ends = 2026-11-30T23:00:00Z",
+            'ends = "2026-11-30"',
+            "actions[2].ends",
+            'found "2026-11-30", expected a date',
+        ),
+        (
+            "ends = 2026-11-30T23:00:00Z",
+            "ends = 2026-11-26T23:00:00Z",
+            "actions[2].ends",
+            "found a time that is not after `starts`, expected a later one",
+        ),
+        (
+            'action = "for students"',
+            'action = "for student"',
+            "pins[0].action",
+            'found "for student", expected the id of an action in this file; did you mean "for students"?',
+        ),
+        ('action = "for students"', "", "pins[0].action", "is missing, and it is required"),
+        ('"page.type" = "campus"', '"page.type" = { "$i" = 1 }', 'pins[0].when["page.type"].$i', "did you mean"),
+        ('when = { "page.type" = "campus" }', 'if = { "page.type" = 1 }', "pins[0].if", "found an unknown key, expect"),
         # Baseline
+        (
+            'id = "plain"\n',
+            'id = "plain"\nstarts = 2026-11-27T00:00:00Z\n',
+            "baseline[0]",
+            'found "plain", which is not always shown, expected an action without such limits',
+        ),
+        (
+            'id = "plain"\n',
+            'id = "plain"\nenabled = false\n',
+            "baseline[0]",
+            "which is not always shown, expected an a",
+        ),
         ("baseline = [", "base = [", "baseline", "is missing, and it is required"),
         (
             "baseline = [",

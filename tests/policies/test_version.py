@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edgewise.errors import PolicyError
 from edgewise.policies import policy as policies
 from edgewise.policies.files import read_policy
-from edgewise.policies.policy import NAMESPACES, Action, Explore, Features, Policy, Reward
+from edgewise.policies.policy import NAMESPACES, Action, Explore, Features, Pin, Policy, Reward
 from edgewise.policies.version import CompiledPolicy, decode_policy, encode_policy, version_of
 from tests.policies.strategies import CONDITIONS
 
@@ -33,6 +33,9 @@ ACTIONS = st.builds(
     ),
     payload=st.dictionaries(st.text(max_size=5), JSON, max_size=3),
     when=st.one_of(st.none(), CONDITIONS),
+    enabled=st.booleans(),
+    starts=st.none() | st.integers(0, 10**14),
+    ends=st.none() | st.integers(0, 10**14),
 )
 POLICIES = st.builds(
     Policy,
@@ -56,6 +59,8 @@ POLICIES = st.builds(
     ),
     features=st.builds(Features, st.lists(st.sampled_from(NAMESPACES), max_size=7).map(tuple)),
     control_share=NUMBERS,
+    enabled=st.booleans(),
+    pins=st.lists(st.builds(Pin, action=st.text(max_size=5), when=st.none() | CONDITIONS), max_size=2).map(tuple),
 )
 
 
@@ -216,3 +221,45 @@ def test_a_blob_keeps_its_name_even_if_it_would_be_encoded_differently_today() -
     blob = msgspec.msgpack.encode({"placement": "hero", "actions": [{"id": "plain"}], "baseline": ["plain"]})
     compiled = CompiledPolicy.from_blob(blob)
     assert compiled.version == version_of(blob) != version_of(encode_policy(compiled.policy))
+
+
+NOON = 1_800_000_000_000
+SALE = Policy(
+    "hero",
+    actions=(
+        Action("plain"),
+        Action("off", enabled=False),
+        Action("sale", starts=NOON, ends=NOON + 1000),
+        Action("from noon", starts=NOON),
+        Action("until noon", ends=NOON),
+        Action("mobile", when=FOR_MOBILES),
+    ),
+    baseline=("plain",),
+    pins=(Pin("off"), Pin("mobile", {"page.type": "app"}), Pin("sale", {"page.type": {"$in": ["app", "sale"]}})),
+)
+ON_MOBILE = {"device": {"type": "mobile"}}
+
+
+@pytest.mark.parametrize(
+    ("now", "eligible"),
+    [(NOON - 1, (0, 4, 5)), (NOON, (0, 2, 3, 5)), (NOON + 999, (0, 2, 3, 5)), (NOON + 1000, (0, 3, 5))],
+)
+def test_actions_are_eligible_while_enabled_from_their_start_until_before_their_end(
+    now: int, eligible: tuple[int, ...]
+) -> None:
+    assert CompiledPolicy(SALE).eligible(ON_MOBILE, now=now) == eligible
+
+
+@pytest.mark.parametrize(
+    ("page", "eligible", "pinned"),
+    [("home", None, None), ("app", None, 5), ("app", (0, 2, 3), 2), ("sale", (0, 2, 3, 5), 2), ("sale", (0, 5), None)],
+)
+def test_the_first_pin_that_holds_and_whose_action_may_be_shown_wins(
+    page: str, eligible: tuple[int, ...] | None, pinned: int | None
+) -> None:
+    compiled = CompiledPolicy(replace(SALE, pins=SALE.pins[1:]))
+    assert compiled.pinned({"page": {"type": page}}, eligible) == pinned
+
+
+def test_pins_count_among_the_conditions() -> None:
+    assert [path for _, path in SALE.conditions()] == ["actions[5].when", "pins[1].when", "pins[2].when"]

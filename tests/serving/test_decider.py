@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from array import array
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from edgewise.entries import Decision, decode
-from edgewise.policies.policy import Action, Explore, Features, Policy, Reward
+from edgewise.entries import Decision, SlotChoice, decode
+from edgewise.learner.statistics import Statistics, Tally
+from edgewise.policies.policy import Action, Explore, Features, Pin, Policy, Reward
 from edgewise.policies.segments import Segments
-from edgewise.serving.decider import Asked, Decided, Decider, Visitor
+from edgewise.serving.decider import Asked, Decided, Decider, Shown, Visitor
 from edgewise.serving.decision_id import DecisionIds
 from edgewise.serving.follower import Follower
 from edgewise.serving.visitor_id import visitor_digests
@@ -47,10 +49,12 @@ class Service:
         await self.stage.publish(policy, segments)
         await self.follower.look()
 
-    async def decide(self, *asked: Asked, visitor: Visitor = SOMEONE, **attributes: Any) -> list[Decided]:
+    async def decide(
+        self, *asked: Asked, visitor: Visitor = SOMEONE, now: int | None = None, **attributes: Any
+    ) -> list[Decided]:
         started = asyncio.get_running_loop().time()
         site = self.follower.sites["shop"]
-        return await self.decider.decide(site, visitor, asked or (Asked("hero"),), dict(attributes), started)
+        return await self.decider.decide(site, visitor, asked or (Asked("hero"),), dict(attributes), started, now)
 
     async def logged(self) -> list[Decision]:
         page = (await self.store.log.read({REF: BEGINNING}, 1000))[REF]
@@ -146,6 +150,62 @@ async def test_decisions_follow_the_model_that_was_learned(service: Service) -> 
     assert {answer.model_version for answer in answers} == {
         service.follower.sites["shop"].placements["hero"].model_version
     }
+
+
+async def test_a_policy_that_is_switched_off_shows_the_baseline_and_logs_nothing(service: Service) -> None:
+    await service.serve(replace(POLICY, enabled=False, pins=(Pin("second"),)))
+    (answer,) = await service.decide()
+    (shown,) = answer.slots
+    assert (answer.group, answer.decision_id, shown.action, shown.propensity) == ("none", None, "plain", None)
+    assert shown.payload == {"headline": "Welcome"}
+    assert await service.logged() == []
+
+
+async def test_an_action_that_is_off_or_over_never_appears(service: Service) -> None:
+    off, over = Action("off", enabled=False), Action("over", ends=1000)
+    await service.serve(replace(POLICY, actions=(ACTIONS[0], off, over), pins=(Pin("off"), Pin("over"))))
+    answers = await service.decide(*[Asked("hero")] * 20, now=1000)
+    assert {(answer.group, answer.slots[0].action, answer.slots[0].propensity) for answer in answers} == {
+        ("policy", "plain", 1.0)
+    }
+    answers = await service.decide(*[Asked("hero")] * 5, now=999)
+    assert {(answer.group, answer.slots[0].action) for answer in answers} == {("pinned", "over")}
+
+
+@pytest.mark.parametrize("policy", [POLICY, replace(POLICY, control_share=0.9)])
+async def test_a_pin_goes_before_the_control_group_and_is_logged_as_what_it_is(
+    service: Service, policy: Policy
+) -> None:
+    await service.serve(replace(policy, pins=(Pin("second", {"page.type": "recall"}),)))
+    answers = [(await service.decide(visitor=Visitor(f"v{n}", None), page={"type": "recall"}))[0] for n in range(20)]
+    assert all((answer.group, answer.slots) == ("pinned", (Shown("second", {}, 1.0),)) for answer in answers)
+    assert all(answer.decision_id for answer in answers)
+    for entry in await service.logged():
+        assert (entry.group, entry.eligible, entry.slots) == ("pinned", (0, 1), (SlotChoice(1, array("f")),))
+    (answer,) = await service.decide(page={"type": "home"})
+    assert answer.group in ("policy", "control")
+
+
+async def test_a_pin_takes_the_first_slot_of_a_row_and_the_others_are_drawn(service: Service) -> None:
+    await service.serve(replace(ROW, actions=(*ACTIONS[:2], Action("third")), pins=(Pin("third"),)))
+    answers = await service.decide(*[Asked("hero")] * 30)
+    assert all(answer.slots[0] == Shown("third", {}, 1.0) for answer in answers)
+    assert {(answer.slots[1].action, answer.slots[1].propensity) for answer in answers} == {
+        ("plain", 0.5),
+        ("second", 0.5),
+    }
+
+
+async def test_what_was_pinned_is_counted_and_never_learned(service: Service) -> None:
+    await service.serve(replace(POLICY, pins=(Pin("second", {"page.type": "recall"}),)))
+    for page in ("recall", "home", "recall"):
+        (answer,) = await service.decide(page={"type": page})
+        assert answer.decision_id is not None
+        await service.stage.tell(service.ids.read(answer.decision_id).key, "$click")
+    statistics = Statistics.decode((await settle(service.store, learner(service.store))).statistics)
+    assert (statistics.decisions, statistics.pinned_decisions, statistics.learned) == (3, 2, 1)
+    assert (statistics.pinned, statistics.policy.seen, statistics.unlearned) == (Tally(2, 2.0), 1, 2)
+    assert sum(tally.seen for tally in statistics.actions.values()) == 1
 
 
 SEGMENTS: Mapping[str, Condition] = {

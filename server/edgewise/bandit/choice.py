@@ -21,15 +21,17 @@ def choose(
     row: bool,
     floor: float,
     key: DecisionKey,
+    first: int = 0,
 ) -> tuple[SlotChoice, ...]:
     """Fill up to `slots` slots from the eligible actions, one after the other, without repeats.
 
     Before there is a model, every available action is equally likely. `row` says whether the policy has several slots
-    (then each slot's position is a feature). Fewer slots than asked for come back when the actions run out.
+    (then each slot's position is a feature), `first` is the position of the first slot to fill. Fewer slots than asked
+    for come back when the actions run out.
     """
     available = list(eligible)
     choices = []
-    for slot in range(min(slots, len(available))):
+    for slot in range(first, first + min(slots, len(available))):
         if model is None:
             propensities = [1.0 / len(available)] * len(available)
         else:

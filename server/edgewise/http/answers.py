@@ -12,7 +12,7 @@ from edgewise.http.formats import Format
 from edgewise.policies.policy import Mode
 from edgewise.serving.recorder import Rejection
 
-Group: TypeAlias = Literal["policy", "control", "fallback", "preview", "none"]
+Group: TypeAlias = Literal["policy", "control", "pinned", "fallback", "preview", "none"]
 HeaderList: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 

@@ -25,12 +25,15 @@ _EMPTY = ContextBody()
 
 
 def attributes_of(
-    context: ContextBody | None, user_agent: bytes | None = None, now: datetime | None = None
+    context: ContextBody | None,
+    user_agent: bytes | None = None,
+    now: datetime | None = None,
+    country: bytes | None = None,
 ) -> dict[str, Any]:
-    """The attributes, by namespace: page, device, locale, time and data; what is not known is left out.
+    """The attributes, by namespace: page, device, place, locale, time and data; what is not known is left out.
 
     `user_agent` is the visitor's: it tells the device where the context does not. `now` is when it is asked; by default
-    it is now.
+    it is now. `country` is where the visitor is, as a CDN says it in a header.
 
     Raises:
         RequestError: 400, `context.data` is too large or holds something other than JSON does.
@@ -43,6 +46,8 @@ def attributes_of(
         attributes["device"] = {"type": device_type(user_agent)}
     if context.page is not None:
         attributes["page"] = _page(context.page)
+    if country and (code := _country(country)) is not None:
+        attributes["place"] = {"country": code}
     if context.locale:
         attributes["locale"] = _locale(context.locale)
     if context.timezone and (zone := zone_of(context.timezone)) is not None:
@@ -82,6 +87,13 @@ def _host(url: str) -> str | None:
         return urlsplit(url).hostname
     except ValueError:
         return None
+
+
+@lru_cache(maxsize=1024)
+def _country(said: bytes) -> str | None:
+    """Two letters; XX is how CDNs say that they do not know."""
+    code = said.decode("latin-1").strip().upper()
+    return code if re.fullmatch(r"[A-Z]{2}", code) and code != "XX" else None
 
 
 @lru_cache(maxsize=1024)

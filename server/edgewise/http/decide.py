@@ -15,20 +15,25 @@ from edgewise.visitors.consent import consent_of
 
 
 class Decide(Door):
-    """Parses, lets the decider decide, answers. `limit` is the most bytes that a body may have."""
+    """Parses, lets the decider decide, answers. `limit` is the most bytes that a body may have.
 
-    def __init__(self, gate: Gate, decider: Decider, limit: int) -> None:
+    `country_header` names the header in which a CDN says in which country the visitor is.
+    """
+
+    def __init__(self, gate: Gate, decider: Decider, limit: int, country_header: str | None = None) -> None:
         super().__init__(gate)
         self._decider = decider
         self._limit = limit
+        self._country_header = None if country_header is None else country_header.lower().encode()
         self._clock = asyncio.get_running_loop().time
 
     async def open(self, call: Call) -> None:
         started = self._clock()
         body = _reader.read(*await call.body(self._limit))
         caller = self.gate.admit(call.headers, body.write_key)
-        # A server's own User-Agent says nothing of the visitor's device.
+        # A server's own User-Agent says nothing of the visitor's device, nor its address of their country.
         user_agent = None if caller.trusted else call.headers.get(b"user-agent")
+        country = None if caller.trusted or not self._country_header else call.headers.get(self._country_header)
         consent = consent_of(caller.site.consent, "denied" if call.opted_out else body.consent)
         decided = await self._decider.decide(
             caller.site,
@@ -39,7 +44,7 @@ class Decide(Door):
                 else Asked(placement.id, placement.slots, placement.exclude)
                 for placement in body.placements
             ],
-            attributes_of(body.context, user_agent),
+            attributes_of(body.context, user_agent, country=country),
             started,
         )
         answer = DecideAnswer(body.anonymous_id if consent == "granted" else None, [_answer(one) for one in decided])

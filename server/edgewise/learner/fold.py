@@ -136,6 +136,7 @@ class Fold:
             return
         statistics.decisions += 1
         statistics.control_decisions += entry.group == "control"
+        statistics.pinned_decisions += entry.group == "pinned"
         self._open.open(id, entry, version)
 
     def _linked(self, id: StreamId, entry: Outcome, statistics: Statistics) -> None:
@@ -203,10 +204,12 @@ class Fold:
         reward = _combined(decision.slots[index].values, policy.reward)
         if entry.group == "control":
             statistics.control.add(reward)
+        elif entry.group == "pinned":
+            statistics.pinned.add(reward)
         else:
             statistics.policy.add(reward)
             statistics.action(policy.actions[entry.slots[index].chosen].id).add(reward)
-        if entry.group == "control" or policy.explore.mode == "frozen":
+        if entry.group != "policy" or policy.explore.mode == "frozen":
             statistics.unlearned += 1
             return
         statistics.learned += 1

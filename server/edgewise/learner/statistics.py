@@ -34,12 +34,13 @@ class Statistics:
 
     `outcomes` paid a slot or marked it as seen; the others did nothing: `repeats` had been counted already, `closed`
     came for a decision that is closed or was never known, `unattributed` found no open decision of their visitor.
-    Of the slots that closed, `learned` taught the model; `unseen`, `cut` and `unlearned` (control group, or frozen) did
-    not.
+    Of the slots that closed, `learned` taught the model; `unseen`, `cut` and `unlearned` (control group, pinned, or
+    frozen) did not.
     """
 
     decisions: int = 0
     control_decisions: int = 0
+    pinned_decisions: int = 0
     outcomes: int = 0
     repeats: int = 0
     closed: int = 0
@@ -51,6 +52,7 @@ class Statistics:
     unlearned: int = 0
     policy: Tally = field(default_factory=Tally)
     control: Tally = field(default_factory=Tally)
+    pinned: Tally = field(default_factory=Tally)
     actions: dict[str, Tally] = field(default_factory=dict)
 
     def action(self, action: str) -> Tally:
@@ -68,6 +70,6 @@ class Statistics:
     def decode(cls, data: bytes) -> Statistics:
         """The statistics in a checkpoint's bytes."""
         fields: dict[str, Any] = msgpack.unpackb(data)
-        policy, control = Tally(**fields.pop("policy")), Tally(**fields.pop("control"))
+        policy, control, pinned = (Tally(**fields.pop(group, {})) for group in ("policy", "control", "pinned"))
         actions = {action: Tally(**tally) for action, tally in fields.pop("actions").items()}
-        return cls(**fields, policy=policy, control=control, actions=actions)
+        return cls(**fields, policy=policy, control=control, pinned=pinned, actions=actions)

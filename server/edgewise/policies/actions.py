@@ -11,7 +11,7 @@ from edgewise.policies.keypath import child
 from edgewise.policies.literals import feature, payload_problems
 from edgewise.policies.policy import Action
 from edgewise.policies.table import Table
-from edgewise.policies.values import a_table, label
+from edgewise.policies.values import a_switch, a_table, label, moment
 from edgewise.types import Condition
 
 MOST_ACTIONS = 2000
@@ -37,8 +37,13 @@ def _read_action(table: Table) -> Action:
         id=table.take("id", _action_id, "", required=True),
         features=table.table("features").take_all(_feature_name, feature, most=MOST_FEATURES),
         payload=_read_payload(table),
-        when=_read_condition(table),
+        when=read_condition(table),
+        enabled=table.take("enabled", a_switch, True),
+        starts=table.take("starts", moment, None),
+        ends=table.take("ends", moment, None),
     )
+    if action.starts is not None and action.ends is not None and action.ends <= action.starts:
+        table.refuse("ends", "found a time that is not after `starts`, expected a later one")
     table.refuse_unknown_keys()
     return action
 
@@ -49,7 +54,8 @@ def _read_payload(table: Table) -> Mapping[str, Any]:
     return payload.entries
 
 
-def _read_condition(table: Table) -> Condition | None:
+def read_condition(table: Table) -> Condition | None:
+    """The `when` of an action or a pin."""
     condition = table.take("when", a_table, None)
     if condition is not None:
         table.problems.extend(problems_in(condition, child(table.path, "when")))

@@ -35,11 +35,13 @@ def check_baseline(file: Table, policy: Policy) -> None:
 
 
 def _problem_with(action_id: str, index: int, policy: Policy) -> str | None:
-    actions = {action.id: action for action in policy.actions}
+    actions = {action.id: action for action in reversed(policy.actions)}
     if action_id not in actions:
         return f"found {found(action_id)}, expected the id of an action in this file{nearest(action_id, actions)}"
     if actions[action_id].when is not None:
         return f"found {found(action_id)}, which has a condition, expected an action without `when`"
+    if actions[action_id].restricted:
+        return f"found {found(action_id)}, which is not always shown, expected an action without such limits"
     if action_id in policy.baseline[:index]:
         return f"found {found(action_id)} again, expected another action for each slot"
     return None

@@ -10,6 +10,7 @@ from edgewise.errors import PolicyError, Problem
 from edgewise.policies import policy, values
 from edgewise.policies.actions import read_actions
 from edgewise.policies.baseline import a_baseline, check_baseline
+from edgewise.policies.pins import read_pins
 from edgewise.policies.policy import NAMESPACES, Explore, Features, Namespace, Policy, Reward
 from edgewise.policies.table import Table
 from edgewise.policies.toml_file import read_toml
@@ -45,7 +46,9 @@ def _read_policy(file: Table) -> Policy:
         reward=_read_reward(file.table("reward")),
         features=_read_features(file.table("features")),
         control_share=_read_control_share(file.table("control")),
-        actions=read_actions(file),
+        actions=(actions := read_actions(file)),
+        enabled=file.take("enabled", values.a_switch, True),
+        pins=read_pins(file, actions),
     )
     file.refuse_unknown_keys()
     check_baseline(file, read)

@@ -21,11 +21,30 @@ NAMESPACES: tuple[Namespace, ...] = ("page", "device", "place", "locale", "time"
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing that can be shown. `when` is None for an action that everyone may see."""
+    """One thing that can be shown. `when` is None for an action that everyone may see.
+
+    It is shown while it is `enabled`, from `starts` until before `ends` (milliseconds since the epoch).
+    """
 
     id: str
     features: Mapping[str, FeatureValue] = field(default_factory=dict)
     payload: Mapping[str, Any] = field(default_factory=dict)
+    when: Condition | None = None
+    enabled: bool = True
+    starts: Milliseconds | None = None
+    ends: Milliseconds | None = None
+
+    @property
+    def restricted(self) -> bool:
+        """Whether there may be someone, or some time, that it is not shown."""
+        return not self.enabled or any(limit is not None for limit in (self.when, self.starts, self.ends))
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A rule: those for whom `when` holds (None: all) are shown this action, if they may see it."""
+
+    action: str
     when: Condition | None = None
 
 
@@ -64,7 +83,8 @@ class Policy:
     """How one placement is decided.
 
     `baseline` holds `slots` action ids, each of an action without a condition: what the control group sees, and what
-    is shown when we fail open. `control_share` is the share of visitors that always get it.
+    is shown when we fail open, or when the policy is not `enabled`. `control_share` is the share of visitors that
+    always get it. The first of the `pins` that holds goes before everything else.
     """
 
     placement: str
@@ -75,9 +95,14 @@ class Policy:
     reward: Reward = Reward()
     features: Features = Features()
     control_share: float = 0.05
+    enabled: bool = True
+    pins: tuple[Pin, ...] = ()
 
     def conditions(self) -> Iterator[tuple[Condition, str]]:
         """Every condition in it, with its key path."""
         for index, action in enumerate(self.actions):
             if action.when is not None:
                 yield action.when, f"actions[{index}].when"
+        for index, pin in enumerate(self.pins):
+            if pin.when is not None:
+                yield pin.when, f"pins[{index}].when"

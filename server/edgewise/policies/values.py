@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from edgewise.types import Milliseconds
@@ -105,6 +106,17 @@ def duration(longest: Milliseconds) -> Callable[[Any], Milliseconds]:
         )
 
     return read
+
+
+def moment(value: Any) -> Milliseconds:
+    """A date and time with its offset from UTC, in milliseconds since the epoch."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return int(value.timestamp() * 1000)
+    what = "a date and time without an offset" if isinstance(value, datetime) else found(value)
+    raise ValueError(f"found {what}, expected a date and time with its offset from UTC: {_A_MOMENT}")
+
+
+_A_MOMENT = "2026-11-27T08:00:00+01:00, without quotes"
 
 
 def whole_number(low: int, high: int) -> Callable[[Any], int]:

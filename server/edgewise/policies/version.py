@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Collection, Mapping
+from math import inf
 from typing import Any
 
 import msgspec
@@ -13,7 +15,7 @@ from edgewise.policies.conditions import attributes_in
 from edgewise.policies.policy import Policy
 from edgewise.policies.segments import refers_to_segments
 from edgewise.policies.targeting import CompiledCondition, compile_condition
-from edgewise.types import Attributes, Digest
+from edgewise.types import Attributes, Digest, Milliseconds
 
 
 def encode_policy(policy: Policy) -> bytes:
@@ -47,7 +49,19 @@ class CompiledPolicy:
     `uses_segments` says whether it matters in which segments a visitor is.
     """
 
-    __slots__ = ("_positions", "baseline", "conditions", "index", "payloads", "policy", "uses_segments", "version")
+    __slots__ = (
+        "_off",
+        "_pins",
+        "_positions",
+        "_timed",
+        "baseline",
+        "conditions",
+        "index",
+        "payloads",
+        "policy",
+        "uses_segments",
+        "version",
+    )
 
     def __init__(self, policy: Policy, version: Digest | None = None) -> None:
         """`version` is for a policy that was read from a blob: an older Edgewise may have encoded it differently."""
@@ -59,7 +73,16 @@ class CompiledPolicy:
         self.conditions: tuple[tuple[int, CompiledCondition], ...] = tuple(
             (position, compile_condition(action.when))
             for position, action in enumerate(policy.actions)
-            if action.when is not None
+            if action.when is not None and action.enabled
+        )
+        self._off = frozenset(position for position, action in enumerate(policy.actions) if not action.enabled)
+        self._timed = tuple(
+            (position, -inf if action.starts is None else action.starts, inf if action.ends is None else action.ends)
+            for position, action in enumerate(policy.actions)
+            if action.starts is not None or action.ends is not None
+        )
+        self._pins = tuple(
+            (self.index[pin.action], None if pin.when is None else compile_condition(pin.when)) for pin in policy.pins
         )
         self.uses_segments = "visitor" in policy.features.namespaces or any(
             refers_to_segments(attribute)
@@ -77,15 +100,30 @@ class CompiledPolicy:
         """
         return cls(decode_policy(blob), version_of(blob))
 
-    def eligible(self, attributes: Attributes, exclude: Collection[str] = ()) -> tuple[int, ...] | None:
+    def eligible(
+        self, attributes: Attributes, exclude: Collection[str] = (), now: Milliseconds | None = None
+    ) -> tuple[int, ...] | None:
         """The positions of the actions that may be shown, in their order; None when all may.
 
         `exclude` holds ids of actions that the caller does not want, be they of the baseline; unknown ids are ignored.
-        Never raises, whatever the attributes are.
+        `now` is the time since the epoch, by default that of the clock. Never raises, whatever the attributes are.
         """
         refused = {position for position, holds in self.conditions if not holds(attributes)}
+        if self._off:
+            refused |= self._off
+        if self._timed:
+            if now is None:
+                now = time.time_ns() // 1_000_000
+            refused.update(position for position, starts, ends in self._timed if not starts <= now < ends)
         if exclude:
             refused.update(self.index[action_id] for action_id in exclude if action_id in self.index)
         if not refused:
             return None
         return tuple(position for position in self._positions if position not in refused)
+
+    def pinned(self, attributes: Attributes, eligible: tuple[int, ...] | None) -> int | None:
+        """The position of the action that the first pin that holds wants shown, of those that may be shown."""
+        for position, holds in self._pins:
+            if (eligible is None or position in eligible) and (holds is None or holds(attributes)):
+                return position
+        return None

@@ -23,14 +23,14 @@ from edgewise.serving.decision_id import DecisionIds, new_key
 from edgewise.serving.follower import ServedPlacement, ServedSite
 from edgewise.serving.visitor_id import anonymous_digest, visitor_digests
 from edgewise.store import Store
-from edgewise.types import Consent, Digest
+from edgewise.types import Consent, Digest, Milliseconds
 from edgewise.visitors import profile as profiles
 from edgewise.visitors.attributes import attributes as attributes_of
 from edgewise.visitors.consent import page_context
 
 log = logging.getLogger(__name__)
 
-Group: TypeAlias = Literal["policy", "control", "fallback", "preview", "none"]
+Group: TypeAlias = Literal["policy", "control", "pinned", "fallback", "preview", "none"]
 
 
 class Visitor(NamedTuple):
@@ -87,12 +87,19 @@ class Decider:
         self._budget = budget
 
     async def decide(
-        self, site: ServedSite, visitor: Visitor, asked: Sequence[Asked], attributes: dict[str, Any], started: float
+        self,
+        site: ServedSite,
+        visitor: Visitor,
+        asked: Sequence[Asked],
+        attributes: dict[str, Any],
+        started: float,
+        now: Milliseconds | None = None,
     ) -> list[Decided]:
         """One answer for each placement asked for, in their order; never raises for what the store does.
 
         `attributes` is the context; the visitor's profile is added to it. `started` is the event loop's time when
-        the request came in: the budget runs from there.
+        the request came in: the budget runs from there. `now` is the time since the epoch, by default the clock's; the
+        starts and ends of actions are held against it.
         """
         deadline = started + self._budget
         known = visitor.consent == "granted"
@@ -110,7 +117,7 @@ class Decider:
         controlled = _control_point(site.name, visitor.anonymous_id) if known else None
         drawn = [
             self._draw(
-                site.placements.get(one.placement), one, attributes, digests, controlled, started, deadline, kept
+                site.placements.get(one.placement), one, attributes, digests, controlled, started, deadline, kept, now
             )
             for one in asked
         ]
@@ -126,13 +133,16 @@ class Decider:
         started: float,
         deadline: float,
         kept: bool,
+        now: Milliseconds | None,
     ) -> _Drawn | Decided:
         """Draw for one placement and hand its entry, if it is kept, to the log; nothing is waited for here."""
         if placement is None:
             return _nothing(asked.placement, None)
         placement.asked_at = started
         compiled, policy = placement.compiled, placement.compiled.policy
-        eligible = compiled.eligible(attributes, asked.exclude)
+        if not policy.enabled:
+            return _baseline(placement, asked, "none")
+        eligible = compiled.eligible(attributes, asked.exclude, now)
         if eligible is not None and not eligible:
             return _nothing(asked.placement, placement)
         slots = policy.slots if asked.slots is None else min(asked.slots, policy.slots)
@@ -141,22 +151,29 @@ class Decider:
             control_point = uniform(key, b"control")
         group: LoggedGroup = "control" if control_point < policy.control_share else "policy"
         line = context_line(attributes, policy.features.namespaces)
+        pinned = compiled.pinned(attributes, eligible)
+        first = () if pinned is None else (pinned,)
         if group == "control" or policy.explore.mode == "apprentice":
-            shown = compiled.baseline[:slots]
+            shown = (*first, *(index for index in compiled.baseline if index != pinned))[:slots]
             choices = tuple(SlotChoice(index, ()) for index in shown)
             # What is learned from must be among the eligible, and the baseline is shown whatever was excluded.
             eligible = None if eligible is None else tuple(sorted({*eligible, *shown}))
         else:
+            others = range(len(policy.actions)) if eligible is None else eligible
             choices = choose(
                 placement.model,
                 placement.actions,
                 line,
-                range(len(policy.actions)) if eligible is None else eligible,
-                slots,
+                [index for index in others if index != pinned] if first else others,
+                slots - len(first),
                 row=policy.slots > 1,
                 floor=policy.explore.floor,
                 key=key,
+                first=len(first),
             )
+            choices = (*(SlotChoice(index, ()) for index in first), *choices) if first else choices
+        if first:
+            group = "pinned"
         entry = Decision(key, compiled.version, placement.model_version, group, digests, line, eligible, choices)
         if not kept:
             return _Drawn(placement, entry, None)
@@ -216,16 +233,19 @@ def _nothing(name: str, placement: ServedPlacement | None) -> Decided:
 
 
 def _fallback(placement: ServedPlacement | None, asked: Asked) -> Decided:
+    """What is shown when the store fails us."""
+    return _nothing(asked.placement, None) if placement is None else _baseline(placement, asked, "fallback")
+
+
+def _baseline(placement: ServedPlacement, asked: Asked, group: Group) -> Decided:
     """The baseline, without a decision id."""
-    if placement is None:
-        return _nothing(asked.placement, None)
     policy = placement.compiled.policy
     shown = placement.compiled.baseline[: policy.slots if asked.slots is None else asked.slots]
     actions = [policy.actions[index] for index in shown]
     return Decided(
         asked.placement,
         None,
-        "fallback",
+        group,
         placement.version_text,
         None,
         tuple(Shown(action.id, action.payload, None) for action in actions),
