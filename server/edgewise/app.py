@@ -27,7 +27,9 @@ from edgewise.http.health import Health, Readiness
 from edgewise.http.metrics import Metrics
 from edgewise.http.openapi import OpenApi
 from edgewise.http.policies import Policies
+from edgewise.http.profiles import Profiles
 from edgewise.policies.site import load_sites
+from edgewise.serving.customers import Customers
 from edgewise.serving.decider import Decider
 from edgewise.serving.follower import Follower
 from edgewise.serving.recorder import Recorder
@@ -68,6 +70,11 @@ def create_app(settings: Settings) -> Starlette:
                 *_browser_routes(gate, app.decide, recorder, settings.max_body),
                 Route("/v1/policies", policies := Policies(gate, store, follower), methods=["GET"]),
                 Route("/v1/policies/{placement}", policies, methods=["GET"]),
+                Route(
+                    "/v1/profiles/{id:path}",
+                    Profiles(gate, Customers(store), follower, settings.erase_within),
+                    methods=["DELETE"],
+                ),
                 Route("/healthz", Health(gate), methods=["GET"]),
                 Route("/readyz", Readiness(gate, store, follower), methods=["GET"]),
                 Route("/metrics", Metrics(gate, follower), methods=["GET"]),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,12 @@ import click
 
 from edgewise import __version__
 from edgewise.errors import EdgewiseError, PolicyError
+from edgewise.joining import joined
 from edgewise.options import with_settings
 from edgewise.registry import decode_sites
 from edgewise.settings import TABLE, Settings
 from edgewise.types import PolicyRef
+from edgewise.visitor_commands import erase
 
 if TYPE_CHECKING:
     from edgewise.store import Store
@@ -183,6 +184,9 @@ def replay(
         table.print_reports(Console(), reports)
 
 
+main.add_command(erase)
+
+
 @main.group()
 def policy() -> None:
     """Work with policy files."""
@@ -225,15 +229,8 @@ async def _learn(settings: Settings) -> None:
 
 async def _rebuild(settings: Settings, placement: str, site: str | None) -> None:
     from edgewise.learner.rebuild import rebuild
-    from edgewise.store import Store
-    from edgewise.store.embedded import join_or_start
 
-    async with AsyncExitStack() as stack:
-        url = settings.redis
-        if url is None:
-            url = await stack.enter_async_context(join_or_start(settings.data, settings.appendfsync))
-        store = await Store.connect(url)
-        stack.push_async_callback(store.close)
+    async with joined(settings) as store:
         ref = await _find(store, placement, site)
         with click.progressbar(
             length=100, label="Folding the log", file=sys.stderr, hidden=not sys.stderr.isatty()

@@ -175,6 +175,14 @@ class Settings:
         default=256 << 20,
         metadata=_about(SIZE, "How large the log of one policy may grow before its oldest part is cut."),
     )
+    erase_within: Milliseconds = field(
+        default=DAY,
+        metadata=_about(
+            DURATION,
+            "How soon an erasure is done at the latest. Up to half of it an erasure waits for others: together they "
+            "cost one fold of the logs.",
+        ),
+    )
     max_body: int = field(
         default=1 << 20, metadata=_about(SIZE, "How large the body of a request may be, once unpacked.")
     )

@@ -41,7 +41,7 @@ def missing(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> set[
 @one_server
 async def test_every_path_is_described_and_nothing_else(server: Server) -> None:
     routes = {
-        (route.path, method)
+        (route.path.replace(":path}", "}"), method)
         for route in server.app.routes
         if isinstance(route, Route)
         for method in (route.methods or ())

@@ -89,6 +89,13 @@ class PoliciesAnswer(Struct, frozen=True, rename="camel"):
     policies: Sequence[PolicyAnswer]
 
 
+class ErasureAnswer(Struct, frozen=True, rename="camel"):
+    """An erasure is under way. `due` is when it is done at the latest; None where it begins at once."""
+
+    status: Literal["accepted"]
+    due: str | None
+
+
 class StatusAnswer(Struct, frozen=True, rename="camel"):
     """How this server is."""
 

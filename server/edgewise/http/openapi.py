@@ -11,6 +11,7 @@ from edgewise import __version__
 from edgewise.http.answers import (
     BatchAnswer,
     DecideAnswer,
+    ErasureAnswer,
     ErrorAnswer,
     PoliciesAnswer,
     PolicyAnswer,
@@ -49,6 +50,24 @@ _SITE = {
     "schema": {"type": "string"},
 }
 _PLACEMENT = {"name": "placement", "in": "path", "required": True, "schema": {"type": "string"}}
+_ID = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "An anonymous id or a user id; both are tried.",
+    "schema": {"type": "string", "maxLength": 256},
+}
+_NOW = {
+    "name": "now",
+    "in": "query",
+    "description": "Whether to begin at once, instead of waiting for other erasures.",
+    "schema": {"type": "boolean", "default": False},
+}
+_NO_PROFILE = _NO_KEY | {
+    400: "The id or the query is wrong, or there are several sites, and none is named.",
+    404: "There is no such site.",
+    503: "The store does not answer.",
+}
 _SECURITY = {
     "writeKey": {
         "type": "http",
@@ -74,7 +93,7 @@ def description() -> _Json:
     """The OpenAPI 3.1 document."""
     singles = {kind: message_type(kind) for kind in get_args(Kind)}
     bodies = (DecideBody, BatchBody, SingleBody, Message, *singles.values())
-    answers = (DecideAnswer, BatchAnswer, PoliciesAnswer, PolicyAnswer, StatusAnswer, ErrorAnswer)
+    answers = (DecideAnswer, BatchAnswer, PoliciesAnswer, PolicyAnswer, ErasureAnswer, StatusAnswer, ErrorAnswer)
     _, schemas = msgspec.json.schema_components((*bodies, *answers), ref_template=_REF + "{name}")
     # Each message is read on its own, hence the body's type does not say what they are.
     schemas["BatchBody"]["properties"]["batch"] |= {"items": _ref(Message), "maxItems": MAX_MESSAGES}
@@ -101,6 +120,7 @@ def description() -> _Json:
             },
             "/v1/policies": _get("How a site's policies do.", PoliciesAnswer, _NO_REPORT, [_SITE]),
             "/v1/policies/{placement}": _get("How a policy does.", PolicyAnswer, _NO_REPORT, [_PLACEMENT, _SITE]),
+            "/v1/profiles/{id}": _profile(),
             "/healthz": _get("Whether the process is alive.", StatusAnswer),
             "/readyz": _get("Whether the store answers and all sites can be served.", StatusAnswer, {503: "Not now."}),
             "/metrics": _open_get("Metrics for Prometheus.", {"text/plain": {"schema": {"type": "string"}}}),
@@ -136,6 +156,18 @@ def _get(
     }
 
 
+def _profile() -> _Json:
+    """What servers may do with what is held of a visitor."""
+    return {
+        "delete": {
+            "summary": "Erase a visitor: profiles at once, log entries and what models know of them in time.",
+            "security": [{"secretKey": []}],
+            "parameters": [_ID, _NOW, _SITE],
+            "responses": _responses(ErasureAnswer, _NO_PROFILE, 202),
+        }
+    }
+
+
 def _open_get(summary: str, content: _Json) -> _Json:
     return {
         "get": {
@@ -146,8 +178,8 @@ def _open_get(summary: str, content: _Json) -> _Json:
     }
 
 
-def _responses(answer: type, errors: Mapping[int, str]) -> _Json:
-    said = {200: ("The answer.", answer), **{status: (meaning, ErrorAnswer) for status, meaning in errors.items()}}
+def _responses(answer: type, errors: Mapping[int, str], status: int = 200) -> _Json:
+    said = {status: ("The answer.", answer), **{status: (meaning, ErrorAnswer) for status, meaning in errors.items()}}
     return {
         str(status): {
             "description": meaning,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
-from urllib.parse import parse_qs
 
-from edgewise.errors import Problem, RequestError
+from edgewise.errors import RequestError
 from edgewise.http.answers import ActionAnswer, ModelAnswer, PoliciesAnswer, PolicyAnswer
 from edgewise.http.auth import Gate
 from edgewise.http.door import Call, Door
+from edgewise.http.named import named_site
 from edgewise.learner.statistics import Statistics, Tally
 from edgewise.policies.policy import Action
-from edgewise.serving.follower import Follower, ServedPlacement, ServedSite
+from edgewise.serving.follower import Follower, ServedPlacement
 from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING
 
@@ -31,7 +31,7 @@ class Policies(Door):
 
     async def open(self, call: Call) -> None:
         self.gate.require_secret_key(call.headers)
-        site = self._site(call.scope["query_string"])
+        site = named_site(self._follower, call.scope["query_string"])
         name = call.scope["path_params"].get("placement")
         if name is None:
             placements = sorted(site.placements.values(), key=lambda placement: placement.ref)
@@ -40,21 +40,6 @@ class Policies(Door):
             await call.answer(await self._report(site.placements[name]))
         else:
             raise RequestError(404, "not_found", f"found no placement of this name in site {site.name!r}")
-
-    def _site(self, query: bytes) -> ServedSite:
-        names = sorted(site.name for site in self._follower.sites.values())
-        asked = parse_qs(query.decode("latin-1")).get("site")
-        if asked is None and len(names) == 1:
-            asked = names
-        if asked is None:
-            message = f"found no site named, expected one of {', '.join(names)}"
-            raise RequestError(400, "invalid_request", f"?site=: {message}", [Problem("site", message)])
-        site = self._follower.site_named(asked[0])
-        if site is None:
-            raise RequestError(
-                404, "not_found", f"?site=: found one that is not served, expected one of {', '.join(names)}"
-            )
-        return site
 
     async def _report(self, placement: ServedPlacement) -> PolicyAnswer:
         checkpoint = await self._store.checkpoints.read(placement.ref)

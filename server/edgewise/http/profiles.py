@@ -1,0 +1,53 @@
+"""`/v1/profiles/{id}`: the customer file, for servers."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import msgspec
+
+from edgewise.errors import Problem, RequestError
+from edgewise.http.answers import ErasureAnswer
+from edgewise.http.auth import Gate
+from edgewise.http.door import Call, Door
+from edgewise.http.named import named_site, named_switch
+from edgewise.serving.customers import Customers
+from edgewise.serving.follower import Follower, ServedSite
+from edgewise.types import Milliseconds
+from edgewise.visitors.message import Id
+
+
+class Profiles(Door):
+    """What is held of one visitor. The id may be an anonymous one or a user's; both are tried.
+
+    `?site=` names the site; it may be left out when there is only one. `erase_within` is how soon an erasure is done.
+    """
+
+    def __init__(self, gate: Gate, customers: Customers, follower: Follower, erase_within: Milliseconds) -> None:
+        super().__init__(gate)
+        self._customers = customers
+        self._follower = follower
+        self._erase_within = erase_within
+
+    async def open(self, call: Call) -> None:
+        self.gate.require_secret_key(call.headers)
+        site = named_site(self._follower, call.scope["query_string"])
+        id = _id(call.scope["path_params"]["id"])
+        await self._erase(call, site, id)
+
+    async def _erase(self, call: Call, site: ServedSite, id: str) -> None:
+        now = named_switch(call.scope["query_string"], "now")
+        within = 0 if now else self._erase_within
+        # Half of the time to wait for others, half to fold what is left.
+        await self._customers.erase(site.name, id, within // 2)
+        due = None if now else datetime.fromtimestamp(time.time() + within // 1000, UTC).isoformat(timespec="seconds")
+        await call.answer(ErasureAnswer("accepted", due), status=202)
+
+
+def _id(text: str) -> str:
+    try:
+        return msgspec.convert(text, Id)
+    except msgspec.ValidationError as error:
+        message = f"found one that is none: {error}"
+        raise RequestError(400, "invalid_request", f"id: {message}", [Problem("id", message)]) from error

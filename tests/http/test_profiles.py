@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from edgewise.entries import Decision, decode
+from edgewise.serving.visitor_id import anonymous_digest, user_digest
+from edgewise.store import Store
+from edgewise.types import PolicyRef
+from tests.servers import BEARER, Server, serve
+
+REF = PolicyRef("default", "hero")
+
+
+async def identify(server: Server, anonymous: str, user: str) -> None:
+    message = {"type": "identify", "anonymousId": anonymous, "userId": user, "messageId": f"{anonymous} is {user}"}
+    answer = await server.post("/v1/batch", {"batch": [message]})
+    assert answer.json()["accepted"] == 1, answer.text
+
+
+async def delete(server: Server, path: str, **headers: str) -> Any:
+    return await server.client.delete(path, headers=headers or BEARER)
+
+
+async def profiles_left(store: Store, *names: str) -> list[str]:
+    digests = {name: (anonymous_digest(name), user_digest(name)) for name in names}
+    return [name for name in names for digest in digests[name] if await store.profiles.read("default", digest)]
+
+
+async def test_a_visitor_is_erased_under_every_id_that_is_known_of_them(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        await identify(server, "phone", "ann")
+        await identify(server, "laptop", "ann")
+        await identify(server, "tablet", "bob")
+        answer = await delete(server, "/v1/profiles/phone?now=true")
+    assert (answer.status_code, answer.json()) == (202, {"status": "accepted", "due": None})
+    assert await profiles_left(store, "phone", "laptop", "ann", "tablet", "bob") == ["tablet", "bob"]
+    pending = (await store.erasures.pending(["default"]))["default"]
+    assert pending.is_due
+    expected = {anonymous_digest("phone"), anonymous_digest("laptop"), user_digest("ann")}
+    assert expected <= set(pending.waiting)
+    assert user_digest("bob") not in pending.waiting
+
+
+async def test_an_erasure_waits_for_others_and_says_when_it_is_done_at_the_latest(store: Store, store_url: str) -> None:
+    async with serve(store_url, erase_within=3_600_000) as server:
+        answer = await delete(server, "/v1/profiles/ann")
+    due = datetime.fromisoformat(answer.json()["due"]) - datetime.now(UTC)
+    assert timedelta(minutes=59) < due <= timedelta(minutes=60)
+    pending = (await store.erasures.pending(["default"]))["default"]
+    assert not pending.is_due
+    assert all(1_700_000 < at - pending.now <= 1_800_000 for at in pending.waiting.values())
+
+
+async def test_an_id_of_which_nothing_is_held_is_erased_as_well_and_again(store: Store, store_url: str) -> None:
+    """The log may hold what no profile tells of any more, so there is no 404."""
+    async with serve(store_url) as server:
+        answers = [await delete(server, "/v1/profiles/nobody%2Fknown%20%C3%A9?now=true") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    pending = (await store.erasures.pending(["default"]))["default"]
+    assert set(pending.waiting) == {anonymous_digest("nobody/known é"), user_digest("nobody/known é")}
+
+
+async def test_only_servers_may_erase(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        await identify(server, "phone", "ann")
+        for headers in ({"authorization": "Basic ZGVmYXVsdDo="}, {"authorization": "Bearer wrong"}, {"x": "y"}):
+            answer = await delete(server, "/v1/profiles/phone", **headers)
+            assert answer.status_code == 401
+            assert answer.json()["error"]["code"] == "unauthorized"
+    assert await profiles_left(store, "phone", "ann") == ["phone", "ann"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "message"),
+    [
+        ("/v1/profiles/x?now=perhaps", 400, "?now=: found 'perhaps', expected true or false"),
+        ("/v1/profiles/x?site=nope", 404, "?site=: found one that is not served, expected one of default"),
+        ("/v1/profiles/" + "x" * 257, 400, "id: found one that is none: Expected `str` of length <= 256"),
+        ("/v1/profiles/x%00y", 400, "id: found one that is none"),
+    ],
+)
+async def test_what_is_wrong_in_a_call_is_said(store_url: str, path: str, status: int, message: str) -> None:
+    async with serve(store_url) as server:
+        answer = await delete(server, path)
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"].startswith(message)
+
+
+async def test_the_decisions_of_an_erased_visitor_are_found_by_their_ids(store: Store, store_url: str) -> None:
+    """The ids that are erased are those that stand in the log."""
+    async with serve(store_url) as server:
+        body = {"placements": ["hero"], "anonymousId": "phone", "userId": "ann"}
+        assert (await server.post("/v1/decide", body)).status_code == 200
+        await delete(server, "/v1/profiles/ann")
+    pending = (await store.erasures.pending(["default"]))["default"]
+    entries = [decode(data) async for page in store.log.pages(REF) for _, data in page]
+    (decision,) = [entry for entry in entries if isinstance(entry, Decision)]
+    assert set(decision.visitor) & set(pending.waiting) == {user_digest("ann")}

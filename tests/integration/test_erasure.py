@@ -1,0 +1,161 @@
+"""Erasure in the real service: asked for on the command line, while visitors come, and parts of it are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import httpx
+
+from edgewise.errors import StoreUnavailable
+from edgewise.serving.visitor_id import anonymous_digest, user_digest
+from edgewise.store import Store
+from tests.eventually import eventually
+from tests.integration.chaos import rounds
+from tests.integration.service import SECRET, Part, Service, end, serving, store_of
+from tests.integration.shop import CLICK, ORDER, REFS, SITE
+
+ANN = (anonymous_digest("ann's phone"), user_digest("ann"))
+
+
+PARTS: tuple[Part, ...] = ("edgewise learn", "valkey-server", "edgewise.worker")
+
+
+async def visit(client: httpx.AsyncClient, anonymous: str, user: str | None = None) -> list[str]:
+    """Decide both placements, click and buy; the groups of the decisions."""
+    who = {"anonymousId": anonymous, "userId": user}
+    answer = await client.post("/v1/decide", json={"writeKey": "default", "placements": ["hero", "row"], **who})
+    decisions = answer.raise_for_status().json()["decisions"]
+    told = [
+        {"type": "track", "event": event, "properties": {"decisionId": one["decisionId"]}, **who}
+        for one in decisions
+        if one["decisionId"]
+        for event in ("$impression", CLICK)
+    ]
+    order = {"type": "track", "event": ORDER, "properties": {"revenue": 10}, **who}
+    (await client.post("/v1/batch", json={"writeKey": "default", "batch": [*told, order]})).raise_for_status()
+    return [one["group"] for one in decisions]
+
+
+@asynccontextmanager
+async def visited(service: Service, groups: list[str]) -> AsyncIterator[None]:
+    """Others come until the end of the block."""
+    stop = asyncio.Event()
+
+    async def come() -> None:
+        async with httpx.AsyncClient(base_url=service.url, timeout=30) as client:
+            number = 0
+            while not stop.is_set():
+                number += 1
+                try:
+                    groups.extend(await visit(client, f"passer-by {number % 20}"))
+                except httpx.HTTPError:  # A worker was killed, or the store: they come again.
+                    groups.append("unanswered")
+                    await asyncio.sleep(0.05)
+
+    task = asyncio.create_task(come())
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def erase(service: Service, id: str) -> tuple[int, str]:
+    """What `edgewise erase --now` says beside the running service."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "edgewise", "erase", id, "--now", "--data", str(service.folder / "data")),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said, complained = await process.communicate()
+    status = process.returncode
+    assert status is not None
+    return status, (said + complained).decode()
+
+
+async def is_erased(store: Store) -> bool:
+    pending = (await store.erasures.pending([SITE]))[SITE]
+    return not (pending.waiting or pending.folding or pending.rewrite)
+
+
+async def is_ready_to_rebuild(store: Store) -> bool:
+    return not any([await store.checkpoints.is_forgotten(ref) for ref in REFS])
+
+
+async def every_key_and_value(store: Store) -> bytes:
+    client = store._client
+    keys = [key async for key in client.scan("*")]
+    return b"".join([key.encode() + (await client.execute(("DUMP", key)) or b"") for key in keys])
+
+
+def files(service: Service) -> bytes:
+    """All that Valkey has on the disk."""
+    return b"".join(file.read_bytes() for file in (service.folder / "data" / "valkey").rglob("*") if file.is_file())
+
+
+def traces(held: bytes) -> list[bytes]:
+    return [trace for one in ANN for trace in (one, one.hex().encode()) if trace in held]
+
+
+async def is_learned(store: Store) -> bool:
+    heads = await store.checkpoints.heads(REFS)
+    return len(heads) == len(REFS) and all(head.newest_close for head in heads.values())
+
+
+async def test_an_erased_visitor_is_gone_from_store_and_disk_while_serving_goes_on(tmp_path: Path) -> None:
+    groups: list[str] = []
+    async with serving(tmp_path / "service") as service, store_of(service) as store:
+        await store._client.execute(("CONFIG SET", "rdbcompression", "no"))  # So that nothing hides from the scan.
+        async with httpx.AsyncClient(base_url=service.url) as client:
+            for _ in range(5):
+                await visit(client, "ann's phone", "ann")
+        await eventually(lambda: is_learned(store))
+        assert len(traces(await every_key_and_value(store))) == 4, "or the scan looks in the wrong place"
+        assert traces(files(service))
+        async with visited(service, groups):
+            status, said = await erase(service, "ann")
+            assert status == 0, said
+            assert said == f"profiles of {SITE}: erased\nlog and models: erased\n"
+            await eventually(lambda: is_erased(store))
+        assert traces(await every_key_and_value(store)) == []
+        assert traces(files(service)) == []
+        for ref in REFS:
+            assert "equal" in await service.rebuild(ref.placement)
+    assert len(groups) > 20
+    assert set(groups) <= {"policy", "control"}, "nobody is shown less for it"
+
+
+@rounds(quick=2, many=20)
+async def test_an_erasure_is_done_whatever_is_killed_meanwhile(tmp_path: Path, chance: Random, rounds: int) -> None:
+    groups: list[str] = []
+    async with serving(tmp_path / "service", appendfsync="always") as service, store_of(service) as store:
+        async with httpx.AsyncClient(base_url=service.url, headers={"authorization": f"Bearer {SECRET}"}) as client:
+            for _ in range(rounds):
+                await service.ready()
+                await visit(client, "ann's phone", "ann")
+                async with visited(service, groups):
+                    answer = await client.delete("/v1/profiles/ann?now=true")
+                    assert answer.status_code == 202, answer.text
+                    for part in chance.choices(PARTS, k=2):
+                        await asyncio.sleep(chance.uniform(0.0, 0.7))
+                        for pid in service.pids(part):
+                            end(pid)
+                    await eventually(lambda: _answers(store), within=60)
+                await eventually(lambda: _answers(store), within=60)
+                assert traces(await every_key_and_value(store)) == []
+        for ref in REFS:
+            assert "equal" in await service.rebuild(ref.placement)
+    assert "policy" in groups
+
+
+async def _answers(store: Store) -> bool:
+    """Whether all is erased; a store that was killed is waited for."""
+    try:
+        return await is_erased(store) and await is_ready_to_rebuild(store)
+    except StoreUnavailable:
+        return False
