@@ -20,7 +20,9 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The README's commands are run as they stand there, and they ask by curl.
 test: lint
+	@command -v curl >/dev/null || { echo "Installing curl ..."; apt-get update -qq && apt-get install -y -qq curl; }
 	$(BIN)/pytest -q -n 2 -m "not quality and not chaos"
 
 # Kills at random instants, again and again; EDGEWISE_CHAOS_SEED repeats a run, EDGEWISE_CHAOS_ROUNDS lengthens it.

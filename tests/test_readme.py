@@ -69,7 +69,8 @@ def port(folder: Path) -> Iterator[int]:
 
 def test_every_make_target_that_is_named_exists() -> None:
     for target in sorted(set(re.findall(r"\bmake ([a-z]+)\b", README))):
-        done = subprocess.run(["make", "-nB", target], cwd=ROOT, capture_output=True, text=True, timeout=30)
+        make = ["make", "-nB", "--no-print-directory", target]
+        done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, timeout=30)
         assert done.returncode == 0, f"make {target}: {done.stderr}"
         assert ".venv/" in done.stdout.splitlines()[-1], f"make {target} does nothing"
 

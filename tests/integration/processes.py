@@ -6,10 +6,11 @@ import asyncio
 import os
 import re
 import signal
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+
+import psutil
 
 from tests.eventually import eventually
 
@@ -66,7 +67,8 @@ async def served(*command: str, **environ: str) -> AsyncIterator[Served]:
 
 def children_of(parent: int) -> dict[int, str]:
     """The command line of each child process, by process id."""
-    return {pid: command for pid, (ppid, _, command) in _processes().items() if ppid == parent}
+    found = psutil.process_iter(["ppid", "cmdline"])
+    return {one.pid: " ".join(one.info["cmdline"] or ()) for one in found if one.info["ppid"] == parent}
 
 
 async def gone(pids: Iterable[int]) -> None:
@@ -74,14 +76,7 @@ async def gone(pids: Iterable[int]) -> None:
     pids = set(pids)
 
     async def are_gone() -> bool:
-        return all(pid not in pids or state == "Z" for pid, (_, state, _) in _processes().items())
+        found = psutil.process_iter(["status"])
+        return all(one.pid not in pids or one.info["status"] == psutil.STATUS_ZOMBIE for one in found)
 
     await eventually(are_gone)
-
-
-def _processes() -> Mapping[int, tuple[int, str, str]]:
-    listed = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
-    )
-    rows = (line.split(maxsplit=3) for line in listed.stdout.splitlines())
-    return {int(row[0]): (int(row[1]), row[2][0], row[3] if len(row) > 3 else "") for row in rows}

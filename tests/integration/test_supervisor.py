@@ -274,7 +274,8 @@ async def learned(client: httpx.AsyncClient, key: str, decisions: int) -> None:
 
     async def has_learned() -> bool:
         answer = await client.get("/v1/policies/home-hero", headers={"Authorization": f"Bearer {key}"})
-        return bool(answer.raise_for_status().json()["model"]["learnedDecisions"] >= decisions)
+        model = answer.raise_for_status().json()["model"]
+        return model is not None and model["learnedDecisions"] >= decisions
 
     await eventually(has_learned)
 

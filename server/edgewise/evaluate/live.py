@@ -104,8 +104,11 @@ class _Run:
             async with asyncio.TaskGroup() as group:
                 for server in servers:
                     group.create_task(self._serve(server, rows))
-        except* ReplayError as several:
-            raise several.exceptions[0] from None
+        except BaseExceptionGroup as several:
+            # Not `except*`: what is raised there comes out in a group again, on some releases of Python 3.11.
+            if errors := several.subgroup(ReplayError):
+                raise _first(errors) from None
+            raise
         await self._tell(servers[0])
 
     async def _serve(self, server: _Server, rows: Iterator[tuple[int, Row]]) -> None:
@@ -141,3 +144,8 @@ class _Run:
         batch, self._outbox = self._outbox, []
         if batch:
             await server.tell(batch)
+
+
+def _first(errors: BaseExceptionGroup[ReplayError]) -> ReplayError:
+    error = errors.exceptions[0]
+    return error if isinstance(error, ReplayError) else _first(error)
