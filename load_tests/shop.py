@@ -47,7 +47,9 @@ def policy_ref(candidates: int) -> PolicyRef:
 def write_policies(folder: Path) -> None:
     """Write the shop's files: its site, and one policy for each number of candidates."""
     folder.mkdir()
-    (folder / "site.toml").write_text(f'name = "{SITE}"\nwrite_key = "{WRITE_KEY}"\norigins = ["{ORIGIN}"]\n')
+    (folder / "site.toml").write_text(
+        f'name = "{SITE}"\nwrite_key = "{WRITE_KEY}"\norigins = ["{ORIGIN}"]\nrobots = "learn"\n'
+    )
     for candidates in CANDIDATES:
         (folder / f"{policy_ref(candidates).placement}.toml").write_text(_policy(candidates))
 

@@ -19,7 +19,7 @@ from edgewise.types import DecisionKey, Digest, Milliseconds
 Group: TypeAlias = Literal["policy", "control", "pinned"]
 
 _GROUPS: tuple[Group, ...] = ("policy", "control", "pinned")
-_DECISION, _OUTCOME, _EVENT, _VERSION, _TICK, _CUT = range(6)
+_DECISION, _OUTCOME, _EVENT, _VERSION, _TICK, _CUT, _ROBOT = range(7)
 
 
 class SlotChoice(NamedTuple):
@@ -86,7 +86,11 @@ class Cut(NamedTuple):
     """Everything that is open here is closed unlearned, because the log outgrew its byte limit."""
 
 
-Entry: TypeAlias = Decision | Outcome | Event | Version | Tick | Cut
+class Robot(NamedTuple):
+    """A robot was answered: counted, and nothing is learned from it. There was a decision, but no one saw it."""
+
+
+Entry: TypeAlias = Decision | Outcome | Event | Version | Tick | Cut | Robot
 
 
 def encode(entry: Entry) -> bytes:
@@ -114,6 +118,8 @@ def encode(entry: Entry) -> bytes:
             fields = (_TICK,)
         case Cut():
             fields = (_CUT,)
+        case Robot():
+            fields = (_ROBOT,)
     packed: bytes = msgpack.packb(fields)
     return packed
 
@@ -143,12 +149,13 @@ def decode(data: bytes) -> Entry:
         raise EntryError(f"log entry of {len(data)} bytes is not a known entry: {error!r}") from error
 
 
-_PLAIN: dict[int, type[Outcome] | type[Event] | type[Version] | type[Tick] | type[Cut]] = {
+_PLAIN: dict[int, type[Outcome] | type[Event] | type[Version] | type[Tick] | type[Cut] | type[Robot]] = {
     _OUTCOME: Outcome,
     _EVENT: Event,
     _VERSION: Version,
     _TICK: Tick,
     _CUT: Cut,
+    _ROBOT: Robot,
 }
 
 

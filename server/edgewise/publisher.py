@@ -147,5 +147,6 @@ def _entry(site: Site) -> SiteEntry:
         placements,
         site.consent,
         site.learn_without_consent,
+        site.robots,
         segments=site.segments,
     )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgpack
 
 from edgewise.errors import StoreError
-from edgewise.types import Condition, ConsentMode
+from edgewise.types import Condition, ConsentMode, Robots
 
 
 class SiteEntry(NamedTuple):
@@ -20,6 +20,7 @@ class SiteEntry(NamedTuple):
     placements: tuple[str, ...]
     consent: ConsentMode = "assumed"
     learn_without_consent: bool = True
+    robots: Robots = "ignore"
     segments: Mapping[str, Condition] = {}
 
 

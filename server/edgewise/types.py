@@ -27,6 +27,9 @@ Consent: TypeAlias = Literal["granted", "pending", "denied"]
 ConsentMode: TypeAlias = Literal["assumed", "required"]
 """What a site takes silence for: consent, or none yet."""
 
+Robots: TypeAlias = Literal["ignore", "learn"]
+"""What a site does with the calls of robots: answer them and no more, or treat them as visitors."""
+
 
 class PolicyRef(NamedTuple):
     """Names one policy: a placement of a site. Each has one log, one model and one checkpoint."""

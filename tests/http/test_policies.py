@@ -55,6 +55,7 @@ async def test_before_a_model_is_learned_there_is_none(store_url: str) -> None:
         "mode": "online",
         "decisions": 0,
         "outcomes": 0,
+        "robots": 0,
         "model": None,
         "actions": [
             {"id": "plain", "share": 0.0, "meanReward": None},

@@ -13,6 +13,9 @@ WINDOW = 2.0
 """Seconds from an impression to the close of its window, in both policies."""
 
 SITE = "default"
+SITE_FILE = 'robots = "learn"'
+"""Its visitors do more than people can."""
+
 REFS = (PolicyRef(SITE, "hero"), PolicyRef(SITE, "row"))
 CLICK, ORDER = "$click", "Order Completed"
 
@@ -80,7 +83,7 @@ when = { "device.type" = "mobile" }
 def open_shop(folder: Path, hero: str = HERO, row: str = ROW) -> None:
     """Write the policy files; a file is replaced as a whole, as an editor does it."""
     folder.mkdir(exist_ok=True)
-    for name, text in (("hero.toml", hero), ("row.toml", row)):
+    for name, text in (("site.toml", SITE_FILE), ("hero.toml", hero), ("row.toml", row)):
         draft = folder / f".{name}"
         draft.write_text(text)
         draft.replace(folder / name)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from edgewise.bandit.shape import Shape, shape_of
-from edgewise.entries import Cut, Decision, Entry, Event, Outcome, SlotChoice, Tick, Version
+from edgewise.entries import Cut, Decision, Entry, Event, Outcome, Robot, SlotChoice, Tick, Version
 from edgewise.policies.policy import Action, Algorithm, Explore, Policy, Reward
 from edgewise.types import Digest, StreamId
 
@@ -78,7 +78,7 @@ def _entries(draw: st.DrawFn, number: int, keys: list[bytes], versions: dict[Dig
         visitor = draw(st.lists(st.sampled_from(VISITORS), min_size=1, max_size=2, unique=True))
         return Event(tuple(visitor), draw(st.sampled_from(("bought", "$click"))), draw(ages), draw(messages))
     if kind == "x":
-        rare: list[Entry] = [Tick(), Tick(), Cut()]
+        rare: list[Entry] = [Tick(), Tick(), Cut(), Robot()]
         return draw(st.sampled_from(rare))
     if kind == "v":
         return Version(draw(st.sampled_from(sorted(versions))), shape().digest)

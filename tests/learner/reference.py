@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgewise.entries import Cut, Decision, Entry, Event, Outcome
+from edgewise.entries import Cut, Decision, Entry, Event, Outcome, Robot
 from edgewise.policies.policy import Policy
 from edgewise.types import Digest, StreamId
 
@@ -51,6 +51,8 @@ class Reference:
                 self.linked(id, entry)
             elif isinstance(entry, Event):
                 self.unlinked(id, entry)
+            elif isinstance(entry, Robot):
+                self.count("robots")
             elif isinstance(entry, Cut):
                 for made in self.made:
                     for slot in made.slots:

@@ -119,7 +119,7 @@ def test_the_fold_obeys_the_rules_as_the_reference_tells_them(log: Log) -> None:
     fold, reference = fold_in_one_go(log), Reference(logs.policies())
     reference.fold(log)
     counted = fold.statistics
-    for name in ("decisions", "outcomes", "repeats", "closed", "unattributed", "unseen", "cut", "unlearned"):
+    for name in ("decisions", "outcomes", "repeats", "closed", "unattributed", "unseen", "cut", "unlearned", "robots"):
         assert getattr(counted, name) == reference.counts.get(name, 0), name
     assert counted.learned == len(reference.learned)
     assert counted.policy.seen == len(reference.rewards["policy"])

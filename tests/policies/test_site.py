@@ -49,6 +49,13 @@ def test_a_site_file_says_what_may_be_done_without_consent(tmp_path: Path) -> No
     assert (site.consent, site.learn_without_consent) == ("required", False)
 
 
+def test_a_site_file_says_what_is_done_with_robots(tmp_path: Path) -> None:
+    write_policy(tmp_path, "hero")
+    write_site(tmp_path, 'robots = "learn"')
+    (site,) = load_sites(tmp_path)
+    assert site.robots == "learn"
+
+
 def test_a_folder_of_folders_is_many_sites(tmp_path: Path) -> None:
     for name in ("b", "a"):
         write_policy(tmp_path / name, "hero")
@@ -110,6 +117,7 @@ def test_every_problem_in_every_file_is_told_with_its_path_from_the_folder(tmp_p
         ("origins = 'https://a.example'", 'found "https://a.example", expected a list of origins'),
         ("origin = []", "found an unknown key, expected one of segments, name, write_key, origins, "),
         ("consent = 'require'", 'found "require", expected one of assumed, required; did you mean "required"?'),
+        ("robots = false", "found false, expected one of ignore, learn"),
         ("learn_without_consent = 'no'", 'found "no", expected true or false'),
     ],
 )

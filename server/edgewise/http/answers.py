@@ -71,13 +71,17 @@ class ActionAnswer(Struct, frozen=True, rename="camel"):
 
 
 class PolicyAnswer(Struct, frozen=True, rename="camel"):
-    """How a policy does. `learner_lag_seconds` is how much of the log no published model knows yet."""
+    """How a policy does. `robots` were answered, and are counted nowhere else.
+
+    `learner_lag_seconds` is how much of the log no published model knows yet.
+    """
 
     placement: str
     policy_version: str
     mode: Mode
     decisions: int
     outcomes: int
+    robots: int
     learner_lag_seconds: float
     model: ModelAnswer | None
     actions: Sequence[ActionAnswer]

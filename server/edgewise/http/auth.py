@@ -35,6 +35,11 @@ class Caller(NamedTuple):
     trusted: bool
     cors: HeaderList
 
+    @property
+    def watched(self) -> bool:
+        """Whether the caller may turn out to be a robot."""
+        return not self.trusted and self.site.robots == "ignore"
+
 
 class Gate:
     """Lets calls in."""

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from edgewise.errors import RequestError
 from edgewise.http import metrics
 from edgewise.http.answers import BatchAnswer
-from edgewise.http.auth import Gate
+from edgewise.http.auth import Caller, Gate
 from edgewise.http.bodies import MAX_MESSAGES, BatchBody, Reader, SingleBody, read_message, read_messages
 from edgewise.http.door import Call, Door
-from edgewise.serving.recorder import Recorder
+from edgewise.serving.recorder import Recorder, Rejection
 from edgewise.serving.telling import milliseconds
-from edgewise.types import Milliseconds
-from edgewise.visitors.message import Kind
+from edgewise.visitors.message import Kind, Message
+from edgewise.visitors.robots import is_crawler
 
 
-class Batch(Door):
-    """Many messages. One that is wrong is refused by its place in the batch; the others are recorded."""
+class _Messages(Door):
+    """A door for messages."""
 
     def __init__(self, gate: Gate, recorder: Recorder, limit: int) -> None:
         super().__init__(gate)
         self._recorder = recorder
         self._limit = limit
+
+    async def _record(
+        self, call: Call, caller: Caller, messages: list[tuple[int, Message]], body: BatchBody | SingleBody
+    ) -> list[Rejection]:
+        """Record messages, unless a crawler sends them, and return those that were refused."""
+        if caller.watched and is_crawler(call.headers.get(b"user-agent")):
+            return []
+        sent_at = None if body.sent_at is None else milliseconds(body.sent_at)
+        consent = "denied" if call.opted_out else body.consent
+        return await self._recorder.record(caller.site, messages, sent_at, consent, caller.watched)
+
+
+class Batch(_Messages):
+    """Many messages. One that is wrong is refused by its place in the batch; the others are recorded."""
 
     async def open(self, call: Call) -> None:
         raw, format = await call.body(self._limit)
@@ -32,21 +44,18 @@ class Batch(Door):
             message = f"batch: found {len(body.batch)} messages, expected at most {MAX_MESSAGES}"
             raise RequestError(413, "batch_too_large", message)
         messages, unreadable = read_messages(body.batch, format)
-        consent = "denied" if call.opted_out else body.consent
-        refused = await self._recorder.record(caller.site, messages, _milliseconds(body.sent_at), consent)
+        refused = await self._record(call, caller, messages, body)
         rejected = sorted((*unreadable, *refused), key=lambda rejection: rejection.index)
         accepted = len(body.batch) - len(rejected)
         metrics.recorded(accepted, rejected)
         await call.answer(BatchAnswer(True, accepted, rejected), caller.cors)
 
 
-class Single(Door):
+class Single(_Messages):
     """One message, whose kind the path says. When it is wrong, the answer is an error."""
 
     def __init__(self, gate: Gate, recorder: Recorder, limit: int, kind: Kind) -> None:
-        super().__init__(gate)
-        self._recorder = recorder
-        self._limit = limit
+        super().__init__(gate, recorder, limit)
         self._kind = kind
 
     async def open(self, call: Call) -> None:
@@ -54,16 +63,11 @@ class Single(Door):
         body = _single.read(raw, format)
         caller = self.gate.admit(call.headers, body.write_key)
         message = read_message(raw, format, self._kind)
-        consent = "denied" if call.opted_out else body.consent
-        rejected = await self._recorder.record(caller.site, [(0, message)], _milliseconds(body.sent_at), consent)
+        rejected = await self._record(call, caller, [(0, message)], body)
         metrics.recorded(1 - len(rejected), rejected)
         for rejection in rejected:
             raise RequestError(400, rejection.code, rejection.message)
         await call.answer(BatchAnswer(True, 1, ()), caller.cors)
-
-
-def _milliseconds(time: datetime | None) -> Milliseconds | None:
-    return None if time is None else milliseconds(time)
 
 
 _batch = Reader(BatchBody)

@@ -12,6 +12,7 @@ from edgewise.http.context import attributes_of
 from edgewise.http.door import Call, Door
 from edgewise.serving.decider import Asked, Decided, Decider, Visitor
 from edgewise.visitors.consent import consent_of
+from edgewise.visitors.robots import DECIDES_A_SECOND, DECIDES_AT_ONCE, Rate, is_crawler
 
 
 class Decide(Door):
@@ -26,6 +27,7 @@ class Decide(Door):
         self._limit = limit
         self._country_header = None if country_header is None else country_header.lower().encode()
         self._clock = asyncio.get_running_loop().time
+        self._rate = Rate(DECIDES_A_SECOND, DECIDES_AT_ONCE)
 
     async def open(self, call: Call) -> None:
         started = self._clock()
@@ -35,9 +37,11 @@ class Decide(Door):
         user_agent = None if caller.trusted else call.headers.get(b"user-agent")
         country = None if caller.trusted or not self._country_header else call.headers.get(self._country_header)
         consent = consent_of(caller.site.consent, "denied" if call.opted_out else body.consent)
+        visitor = Visitor(body.anonymous_id or None, body.user_id or None, consent)
+        visitor = visitor._replace(robot=caller.watched and self._is_robot(caller.site.name, visitor, user_agent))
         decided = await self._decider.decide(
             caller.site,
-            Visitor(body.anonymous_id or None, body.user_id or None, consent),
+            visitor,
             [
                 Asked(placement)
                 if isinstance(placement, str)
@@ -49,7 +53,12 @@ class Decide(Door):
         )
         answer = DecideAnswer(body.anonymous_id if consent == "granted" else None, [_answer(one) for one in decided])
         await call.answer(answer, caller.cors)
-        metrics.decided(caller.site, decided, self._clock() - started)
+        metrics.decided(caller.site, decided, self._clock() - started, visitor.robot)
+
+    def _is_robot(self, site: str, visitor: Visitor, user_agent: bytes | None) -> bool:
+        id = visitor.anonymous_id or visitor.user_id
+        too_much = id is not None and visitor.consent == "granted" and self._rate.exceeded(site, id)
+        return too_much or is_crawler(user_agent)
 
 
 def _answer(decided: Decided) -> DecisionAnswer:

@@ -26,7 +26,7 @@ from edgewise.types import Milliseconds, PolicyRef
 
 DECISIONS = Counter(
     "edgewise_decisions",
-    "Placements answered; a placement that is not the site's counts as ''.",
+    "Placements answered; a placement that is not the site's counts as '', what a robot asks for as group robot.",
     ("site", "placement", "group"),
 )
 DECIDE_SECONDS = Histogram(
@@ -34,7 +34,10 @@ DECIDE_SECONDS = Histogram(
     "Time from the arrival of a decide call to its answer.",
     buckets=(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.075, 0.1, 0.25, 1.0),
 )
-ACCEPTED = Counter("edgewise_messages_accepted", "Messages recorded.")
+ACCEPTED = Counter(
+    "edgewise_messages_accepted",
+    "Messages taken; of these, what robots send and what visitors do not consent to is not kept.",
+)
 REJECTED = Counter("edgewise_messages_rejected", "Messages refused.", ("code",))
 LEARNING_DELAY_SECONDS = Histogram(
     "edgewise_learning_delay_seconds",
@@ -44,13 +47,13 @@ LEARNING_DELAY_SECONDS = Histogram(
 )
 
 
-def decided(site: ServedSite, decisions: Sequence[Decided], seconds: float) -> None:
+def decided(site: ServedSite, decisions: Sequence[Decided], seconds: float, robot: bool) -> None:
     """A decide call was answered."""
     DECIDE_SECONDS.observe(seconds)
     for decision in decisions:
         # Anyone may ask for any name: only those that there are become labels.
         placement = decision.placement if decision.placement in site.placements else ""
-        _decisions(site.name, placement, decision.group).inc()
+        _decisions(site.name, placement, "robot" if robot else decision.group).inc()
 
 
 def recorded(accepted: int, rejected: Sequence[Rejection]) -> None:

@@ -50,6 +50,7 @@ class Policies(Door):
             placement.policy.explore.mode,
             statistics.decisions,
             statistics.outcomes,
+            statistics.robots,
             await self._lag(placement, checkpoint),
             None if checkpoint is None else _model(checkpoint, statistics),
             _actions(placement.policy.actions, statistics),

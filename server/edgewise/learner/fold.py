@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from edgewise.bandit.features import slot_line
 from edgewise.bandit.model import ActionExamples, LearningModel
 from edgewise.bandit.shape import Shape
-from edgewise.entries import Cut, Decision, Entry, Event, Outcome, Tick, decode
+from edgewise.entries import Cut, Decision, Entry, Event, Outcome, Robot, Tick, decode
 from edgewise.entries import Version as VersionEntry
 from edgewise.errors import EntryError
 from edgewise.learner.opened import MAX_REWARDS, OpenDecision, OpenDecisions, Slot, Version
@@ -124,6 +124,8 @@ class Fold:
                 self._unlinked(id, entry, statistics)
             case Cut():
                 self._cut(statistics)
+            case Robot():
+                statistics.robots += 1
             case None:
                 statistics.unreadable += 1
             case Tick() | VersionEntry():

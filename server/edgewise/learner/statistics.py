@@ -34,8 +34,8 @@ class Statistics:
 
     `outcomes` paid a slot or marked it as seen; the others did nothing: `repeats` had been counted already, `closed`
     came for a decision that is closed or was never known, `unattributed` found no open decision of their visitor.
-    Of the slots that closed, `learned` taught the model; `unseen`, `cut` and `unlearned` (control group, pinned, or
-    frozen) did not.
+    `robots` were answered, and are in no other count. Of the slots that closed, `learned` taught the model; `unseen`,
+    `cut` and `unlearned` (control group, pinned, or frozen) did not.
     """
 
     decisions: int = 0
@@ -46,6 +46,7 @@ class Statistics:
     closed: int = 0
     unattributed: int = 0
     unreadable: int = 0
+    robots: int = 0
     learned: int = 0
     unseen: int = 0
     cut: int = 0

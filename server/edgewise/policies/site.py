@@ -17,7 +17,7 @@ from edgewise.policies.segments import read_segments, unknown_segments
 from edgewise.policies.table import Table
 from edgewise.policies.toml_file import read_toml
 from edgewise.policies.values import a_switch, found, one_of, short_name
-from edgewise.types import Condition, ConsentMode
+from edgewise.types import Condition, ConsentMode, Robots
 
 SITE_FILE = "site.toml"
 
@@ -30,6 +30,7 @@ class Site:
 
     `policies` are in the order of their placements. `consent` is what a visitor's silence is taken for;
     `learn_without_consent` says whether the decisions of those who did not consent are learned from, in aggregate.
+    `robots` is what is done with their calls beyond answering them.
     `segments` are conditions, by name.
     """
 
@@ -39,6 +40,7 @@ class Site:
     policies: tuple[Policy, ...]
     consent: ConsentMode = "assumed"
     learn_without_consent: bool = True
+    robots: Robots = "ignore"
     segments: Mapping[str, Condition] = field(default_factory=dict)
 
 
@@ -107,6 +109,7 @@ class _Home:
             policies=self._policies(segments),
             consent=table.take("consent", one_of(get_args(ConsentMode)), "assumed"),
             learn_without_consent=table.take("learn_without_consent", a_switch, True),
+            robots=table.take("robots", one_of(get_args(Robots)), "ignore"),
             segments=segments,
         )
         table.refuse_unknown_keys()

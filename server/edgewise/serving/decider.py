@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from edgewise.bandit.choice import choose
 from edgewise.bandit.exploration import uniform
 from edgewise.bandit.features import context_line
-from edgewise.entries import Decision, SlotChoice, encode
+from edgewise.entries import Decision, Robot, SlotChoice, encode
 from edgewise.entries import Group as LoggedGroup
 from edgewise.errors import EdgewiseError, StoreError
 from edgewise.serving.decision_id import DecisionIds, new_key
@@ -31,14 +31,20 @@ from edgewise.visitors.consent import page_context
 log = logging.getLogger(__name__)
 
 Group: TypeAlias = Literal["policy", "control", "pinned", "fallback", "preview", "none"]
+Trace: TypeAlias = Literal["decision", "robot", "none"]
+"""What a call leaves in the logs: its decisions, only that a robot was answered, or nothing."""
 
 
 class Visitor(NamedTuple):
-    """Who asks. Without consent nothing is read or written that is tied to a person."""
+    """Who asks. Without consent nothing is read or written that is tied to a person.
+
+    A robot is answered like anyone else, and the log gets to know that there was one, and no more.
+    """
 
     anonymous_id: str | None
     user_id: str | None
     consent: Consent = "granted"
+    robot: bool = False
 
 
 class Asked(NamedTuple):
@@ -76,6 +82,7 @@ class _Drawn(NamedTuple):
     placement: ServedPlacement
     entry: Decision
     appended: Future[Any] | None
+    trace: Trace
 
 
 class Decider:
@@ -105,7 +112,7 @@ class Decider:
         known = visitor.consent == "granted"
         if not known:
             attributes = page_context(attributes)
-        kept = known or site.learn_without_consent
+        trace = _trace(site, visitor)
         if known and visitor.anonymous_id is not None:
             try:
                 command = self._store.profiles.read_command(site.name, anonymous_digest(visitor.anonymous_id))
@@ -117,7 +124,7 @@ class Decider:
         controlled = _control_point(site.name, visitor.anonymous_id) if known else None
         drawn = [
             self._draw(
-                site.placements.get(one.placement), one, attributes, digests, controlled, started, deadline, kept, now
+                site.placements.get(one.placement), one, attributes, digests, controlled, started, deadline, trace, now
             )
             for one in asked
         ]
@@ -132,10 +139,10 @@ class Decider:
         control_point: float | None,
         started: float,
         deadline: float,
-        kept: bool,
+        trace: Trace,
         now: Milliseconds | None,
     ) -> _Drawn | Decided:
-        """Draw for one placement and hand its entry, if it is kept, to the log; nothing is waited for here."""
+        """Draw for one placement and hand what is left of it to the log; nothing is waited for here."""
         if placement is None:
             return _nothing(asked.placement, None)
         placement.asked_at = started
@@ -175,11 +182,12 @@ class Decider:
         if first:
             group = "pinned"
         entry = Decision(key, compiled.version, placement.model_version, group, digests, line, eligible, choices)
-        if not kept:
-            return _Drawn(placement, entry, None)
-        command = self._store.log.append_command(placement.ref, encode(entry))
+        if trace == "none":
+            return _Drawn(placement, entry, None, trace)
+        left = encode(entry) if trace == "decision" else _A_ROBOT
+        command = self._store.log.append_command(placement.ref, left)
         try:
-            return _Drawn(placement, entry, self._store.lane.submit(command, deadline))
+            return _Drawn(placement, entry, self._store.lane.submit(command, deadline), trace)
         except StoreError:  # While a commit is overdue, there is nothing to wait for.
             return _fallback(placement, asked)
 
@@ -191,8 +199,9 @@ class Decider:
         if drawn.appended is not None:
             try:
                 await drawn.appended
-                slots, tied = len(entry.slots), bool(entry.visitor)
-                decision_id = self._ids.issue(placement.policy_id, slots, entry.key, tied=tied)
+                if drawn.trace == "decision":
+                    slots, tied = len(entry.slots), bool(entry.visitor)
+                    decision_id = self._ids.issue(placement.policy_id, slots, entry.key, tied=tied)
             except StoreError:
                 return _fallback(placement, asked)
         policy = placement.compiled.policy
@@ -208,6 +217,12 @@ class Decider:
             ),
             policy.slots > 1,
         )
+
+
+def _trace(site: ServedSite, visitor: Visitor) -> Trace:
+    if visitor.consent != "granted" and not site.learn_without_consent:
+        return "none"
+    return "robot" if visitor.robot else "decision"
 
 
 def _chosen(
@@ -280,3 +295,6 @@ def _visitor_attributes(stored: bytes | None) -> dict[str, Any]:
     except EdgewiseError as error:
         log.error("a visitor's profile cannot be read, so the visitor is treated as new: %s", error)
         return attributes_of(None, now)
+
+
+_A_ROBOT = encode(Robot())

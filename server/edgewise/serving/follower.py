@@ -109,7 +109,7 @@ class ServedPlacement:
 class ServedSite:
     """One site as it is served now."""
 
-    __slots__ = ("consent", "learn_without_consent", "name", "origins", "placements", "segments", "write_key")
+    __slots__ = ("consent", "learn_without_consent", "name", "origins", "placements", "robots", "segments", "write_key")
 
     def __init__(
         self, entry: SiteEntry, placements: dict[str, ServedPlacement], segments: Segments = NO_SEGMENTS
@@ -119,6 +119,7 @@ class ServedSite:
         self.origins = entry.origins
         self.consent = entry.consent
         self.learn_without_consent = entry.learn_without_consent
+        self.robots = entry.robots
         self.placements = placements
         self.segments = segments
 
@@ -168,6 +169,7 @@ class Follower:
                 tuple(policy.placement for policy in site.policies),
                 site.consent,
                 site.learn_without_consent,
+                site.robots,
                 segments=site.segments,
             )
             for site in sites

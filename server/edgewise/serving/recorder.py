@@ -22,6 +22,7 @@ from edgewise.serving.visit import Visit
 from edgewise.store import Command, Store
 from edgewise.types import Consent, Digest, Milliseconds
 from edgewise.visitors.message import Message
+from edgewise.visitors.robots import MESSAGES_A_SECOND, MESSAGES_AT_ONCE, Rate
 
 PATIENCE = 5.0
 """Seconds that a batch may take."""
@@ -49,6 +50,7 @@ class Recorder:
         self._store = store
         self._ids = ids
         self._find = find
+        self._rate = Rate(MESSAGES_A_SECOND, MESSAGES_AT_ONCE)
 
     async def record(
         self,
@@ -56,11 +58,13 @@ class Recorder:
         messages: Iterable[tuple[int, Message]],
         sent_at: Milliseconds | None,
         consent: Consent | None = None,
+        watched: bool = False,
     ) -> list[Rejection]:
         """Record these messages (each with its place in the batch), and return those that were refused.
 
         `sent_at` is when the batch was sent, on the sender's clock; `consent` is what it says of all its messages. All
-        others are stored when this returns, as far as their visitors consent.
+        others are stored when this returns, as far as their visitors consent and, when they are `watched`, do no more
+        than a visitor can.
 
         Raises:
             StoreError: the store did not acknowledge all of it. Some may be stored; sending all again is harmless.
@@ -74,7 +78,7 @@ class Recorder:
             except Rejected as rejected:
                 rejections.append(Rejection(index, rejected.code, str(rejected)))
             else:
-                if telling is not None:
+                if telling is not None and not (watched and self._is_robot(site, telling)):
                     tellings.append(telling)
         deadline = asyncio.get_running_loop().time() + PATIENCE
         visits = _visits(tellings)
@@ -82,6 +86,10 @@ class Recorder:
         appends = [command for telling in tellings for command in self._appends(site, telling, visits)]
         await self._write(site, list(visits.values()), appends, deadline)
         return rejections
+
+    def _is_robot(self, site: ServedSite, telling: Telling) -> bool:
+        """Whether whoever did this does more than a visitor can. Of one who is not named nobody knows."""
+        return bool(telling.act.ids) and self._rate.exceeded(site.name, telling.act.ids[0])
 
     def _appends(self, site: ServedSite, telling: Telling, visits: dict[Digest, Visit]) -> list[Command]:
         """What a message adds to the logs: one outcome, or one event for each policy that its name pays."""

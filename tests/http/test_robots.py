@@ -1,0 +1,115 @@
+"""Robots, through the real doors: answered like anyone, and nothing else comes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgewise.entries import Entry, Robot, Version, decode
+from edgewise.learner.policy_learner import PolicyLearner
+from edgewise.learner.statistics import Statistics
+from edgewise.store import Store
+from edgewise.types import BEGINNING, PolicyRef
+from tests.holdings import holdings
+from tests.learner.stage import DAY, read
+from tests.servers import BEARER, HERO, Server, serve
+
+GOOGLE = {"user-agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"}
+REF = PolicyRef("default", "hero")
+LEARN = {"hero.toml": HERO, "site.toml": 'robots = "learn"'}
+DECIDE = {"anonymousId": "robot", "placements": ["hero"]}
+
+
+async def decide(server: Server, **headers: str) -> dict[str, Any]:
+    answer = await server.post("/v1/decide", DECIDE, **headers)
+    assert answer.status_code == 200, answer.text
+    (decision,) = answer.json()["decisions"]
+    found: dict[str, Any] = decision
+    return found
+
+
+async def logged(url: str) -> list[Entry]:
+    store = await Store.connect(url)
+    page = (await store.log.read({REF: BEGINNING}, 10_000))[REF]
+    await store.close()
+    entries = [decode(raw) for _, raw in page.entries]
+    return [entry for entry in entries if not isinstance(entry, Version)]
+
+
+async def test_a_crawler_is_answered_and_only_that_is_logged(store_url: str) -> None:
+    async with serve(store_url) as server:
+        decision = await decide(server, **GOOGLE)
+        assert (decision["group"], decision["propensity"]) == ("policy", 0.5)
+        assert decision["decisionId"] is None
+    assert await logged(store_url) == [Robot()]
+
+
+async def test_what_a_crawler_tells_is_accepted_and_dropped(store_url: str) -> None:
+    async with serve(store_url) as server:
+        id = (await decide(server))["decisionId"]
+        before = holdings(store_url)
+        batch: list[Any] = [
+            {"type": "track", "event": "$click", "properties": {"decisionId": id}},
+            {"type": "track", "event": "Order Completed", "anonymousId": "robot"},
+            {"type": "page", "anonymousId": "robot"},
+            5,
+        ]
+        answer = await server.post("/v1/batch", {"batch": batch}, **GOOGLE)
+        assert (answer.json()["accepted"], answer.json()["rejected"][0]["index"]) == (3, 3)
+        answer = await server.post("/v1/track", batch[1], **GOOGLE)
+        assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+    assert holdings(store_url) == before
+
+
+async def test_the_secret_key_speaks_for_visitors_even_through_a_crawler(store_url: str) -> None:
+    async with serve(store_url) as server:
+        assert (await decide(server, **GOOGLE, **BEARER))["decisionId"] is not None
+
+
+async def test_a_site_may_learn_from_robots(store_url: str) -> None:
+    async with serve(store_url, LEARN) as server:
+        assert (await decide(server, **GOOGLE))["decisionId"] is not None
+        assert all([(await decide(server))["decisionId"] for _ in range(70)])
+
+
+async def test_more_decides_than_a_visitor_can_ask_for_teach_nothing(store_url: str) -> None:
+    async with serve(store_url) as server:
+        answers = [await decide(server) for _ in range(150)]
+        assert answers[59]["decisionId"] is not None
+        assert answers[-1]["decisionId"] is None
+        assert {answer["group"] for answer in answers} == {"policy"}
+        other = await server.post("/v1/decide", DECIDE | {"anonymousId": "someone else"})
+        assert other.json()["decisions"][0]["decisionId"] is not None
+        trusted = [await decide(server, **BEARER) for _ in range(70)]
+        assert all(answer["decisionId"] for answer in trusted)
+    assert Robot() in await logged(store_url)
+
+
+async def test_more_messages_than_a_visitor_can_send_are_dropped(store_url: str) -> None:
+    order = {"type": "track", "event": "Order Completed", "anonymousId": "robot"}
+    async with serve(store_url) as server:
+        for _ in range(4):
+            answer = await server.post("/v1/batch", {"batch": [order] * 500})
+            assert answer.json() == {"success": True, "accepted": 500, "rejected": []}
+        assert 1000 <= len(await logged(store_url)) < 1500
+        await server.post("/v1/batch", {"batch": [order | {"anonymousId": "someone else"}]})
+        before = len(await logged(store_url))
+        await server.post("/v1/batch", {"batch": [order] * 10}, **BEARER)
+        assert len(await logged(store_url)) == before + 10
+
+
+async def test_the_learner_counts_robots_and_nothing_else_of_them(store_url: str) -> None:
+    async with serve(store_url) as server:
+        for _ in range(3):
+            await decide(server, **GOOGLE)
+        await decide(server)
+        store = await Store.connect(store_url)
+        learner = PolicyLearner(store, REF, DAY, 1 << 28)
+        while await read(store, learner):
+            pass
+        checkpoint = await learner.publish()
+        await store.close()
+        assert checkpoint is not None
+        statistics = Statistics.decode(checkpoint.statistics)
+        assert (statistics.robots, statistics.decisions, statistics.unlearned) == (3, 1, 0)
+        report = (await server.get("/v1/policies/hero", **BEARER)).json()
+    assert (report["robots"], report["decisions"]) == (3, 1)
