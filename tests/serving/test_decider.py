@@ -18,9 +18,12 @@ from edgewise.policies.segments import Segments
 from edgewise.serving.decider import Asked, Decided, Decider, Shown, Visitor
 from edgewise.serving.decision_id import DecisionIds
 from edgewise.serving.follower import Follower
+from edgewise.serving.recorder import Recorder
 from edgewise.serving.visitor_id import visitor_digests
 from edgewise.store import Store
 from edgewise.types import BEGINNING, Condition
+from edgewise.visitors.identity import Moved
+from edgewise.visitors.message import Message
 from tests.learner.stage import REF, Stage, learner, settle
 from tests.valkey import Valkey
 
@@ -307,3 +310,49 @@ async def _decides_again(service: Service) -> None:
     async with asyncio.timeout(10):
         while (await service.decide(visitor=Visitor(None, None)))[0].group == "fallback":
             await service.store.ping()
+
+
+async def told(service: Service, *messages: Message) -> None:
+    recorder = Recorder(service.store, service.ids, service.follower.find)
+    assert await recorder.record(service.follower.sites["shop"], list(enumerate(messages)), None) == []
+
+
+async def test_who_is_identified_is_known_by_either_id_and_on_every_device(service: Service) -> None:
+    await service.serve(replace(POLICY, features=Features(("visitor",))))
+    await told(
+        service,
+        Message("track", "m1", "phone", event="Order Completed"),
+        Message("track", "m2", "laptop", event="Order Completed"),
+        Message("identify", "m3", "phone", "ann"),
+        Message("identify", "m4", "laptop", "ann"),
+    )
+    for visitor in (Visitor("phone", None), Visitor("laptop", None), Visitor(None, "ann"), Visitor("new", "ann")):
+        await service.decide(visitor=visitor)
+    lines = [entry.context for entry in await service.logged()]
+    assert len(lines) == 4
+    assert all(" orders=%n2" in line for line in lines)
+
+
+async def test_an_identified_visitor_keeps_the_group_of_the_first_device_on_all_of_them(service: Service) -> None:
+    await service.serve(replace(POLICY, control_share=0.5))
+    for number in range(12):
+        first, later, user = f"first-{number}", f"later-{number}", f"user-{number}"
+        (before,) = await service.decide(visitor=Visitor(first, None))
+        await told(service, Message("page", None, first), Message("identify", None, first, user))
+        await told(service, Message("identify", None, later, user))
+        for visitor in (Visitor(first, user), Visitor(later, user), Visitor(later, None), Visitor(None, user)):
+            (after,) = await service.decide(visitor=visitor)
+            assert after.group == before.group
+
+
+async def test_a_history_that_is_half_moved_is_seen_whole(service: Service) -> None:
+    await service.serve(replace(POLICY, features=Features(("visitor",))))
+    await told(service, Message("track", "m1", "phone", event="Order Completed"))
+    phone, user = visitor_digests("phone", "ann")
+    frozen = await service.store.profiles.read("shop", phone)
+    assert frozen is not None
+    await service.store.profiles.compare_and_set("shop", phone, frozen, Moved(user, frozen).encode(), 60_000)
+    await service.decide(visitor=Visitor("phone", None))
+    await told(service, Message("page", "m2", "phone"))
+    await service.decide(visitor=Visitor(None, "ann"))
+    assert [" orders=%n1" in entry.context for entry in await service.logged()] == [True, True]

@@ -104,11 +104,82 @@ async def test_who_is_known_by_a_user_id_is_known_by_it_alone(recording: Recordi
     assert set(event.visitor) == {anonymous_digest("shared"), user_digest("two")}
 
 
-async def test_each_id_of_a_message_has_its_profile(recording: Recording) -> None:
+async def test_what_is_told_by_both_ids_and_by_the_first_alone_is_one_history(recording: Recording) -> None:
     await recording.record(order("m1", anonymous_id="a", user_id="u"), Message("page", anonymous_id="a"))
-    by_browser = await recording.profile(anonymous_digest("a"))
-    by_user = await recording.profile(user_digest("u"))
-    assert (by_browser.orders, by_browser.page_views, by_user.orders, by_user.page_views) == (1, 1, 1, 0)
+    await recording.record(Message("page", anonymous_id="a"))
+    profile = await recording.profile(user_digest("u"))
+    assert (profile.orders, profile.page_views) == (1, 2)
+    assert profile.origin is not None
+    assert profile.origin[1] == anonymous_digest("a")
+
+
+async def test_histories_of_several_devices_are_one_in_any_order(recording: Recording) -> None:
+    orders = [order(f"m{number}", anonymous_id=f"device-{number}") for number in range(4)]
+    for number, one in enumerate(orders):
+        await recording.record(one)
+        if number == 1:
+            await recording.record(Message("identify", anonymous_id="device-0", user_id="u"))
+    links = [Message("identify", anonymous_id=f"device-{number}", user_id="u") for number in range(4)]
+    for _ in range(2):
+        await recording.record(*orders, *links)
+    profile = await recording.profile(user_digest("u"))
+    assert profile.orders == 4
+    assert set(profile.ids) == {user_digest("u"), *(anonymous_digest(f"device-{number}") for number in range(4))}
+
+
+async def test_an_alias_makes_one_of_two_users_whoever_is_told_first(recording: Recording) -> None:
+    for one, other in (("a", "b"), ("d", "c")):
+        await recording.record(order(f"{one}1", user_id=one), order(f"{other}1", user_id=other))
+        await recording.record(Message("alias", previous_id=one, user_id=other))
+        await recording.record(Message("alias", previous_id=other, user_id=one))
+        await recording.record(order(f"{one}2", user_id=one), order(f"{other}2", user_id=other))
+        kept = max(user_digest(one), user_digest(other))
+        assert (await recording.profile(kept)).orders == 4
+
+
+async def test_an_alias_of_an_anonymous_id_is_the_same_as_telling_both(recording: Recording) -> None:
+    await recording.record(order("m1", anonymous_id="a"))
+    await recording.record(Message("alias", previous_id="a", user_id="u"))
+    assert (await recording.profile(user_digest("u"))).orders == 1
+
+
+async def test_on_a_shared_device_histories_stay_apart_and_the_last_user_goes_on(recording: Recording) -> None:
+    await recording.record(order("m1", anonymous_id="shared", user_id="one"))
+    await recording.record(order("m2", anonymous_id="shared", user_id="two"))
+    await recording.record(order("m3", anonymous_id="shared"))
+    by_one, by_two = await recording.profile(user_digest("one")), await recording.profile(user_digest("two"))
+    assert (by_one.orders, by_two.orders) == (1, 2)
+
+
+async def test_many_workers_at_once_lose_nothing_of_one_visitor(recording: Recording, store_url: str) -> None:
+    """Each over a connection of its own; some know the visitor by the browser, some by the user."""
+    stores = [await Store.connect(store_url) for _ in range(8)]
+    try:
+        workers = [Recorder(store, IDS, recording.recorder._find) for store in stores]
+        told = [
+            [order(f"a{n}", anonymous_id=f"d{n % 3}"), order(f"u{n}", user_id="u")]
+            + [order(f"b{n}", anonymous_id=f"d{n % 3}", user_id="u")] * (n % 2)
+            for n in range(24)
+        ]
+
+        async def work(worker: Recorder, mine: list[list[Message]]) -> None:
+            for messages in mine:
+                await worker.record(recording.site, list(enumerate(messages)), None)
+
+        await asyncio.gather(*(work(worker, told[number::8]) for number, worker in enumerate(workers)))
+    finally:
+        for store in stores:
+            await store.close()
+    await recording.record(*(Message("identify", anonymous_id=f"d{n}", user_id="u") for n in range(3)))
+    assert (await recording.profile(user_digest("u"))).orders == 24 + 24 + 12
+
+
+async def test_the_note_that_leads_to_a_profile_lives_as_long_as_it(recording: Recording, valkey: Valkey) -> None:
+    key = profile_key("shop", anonymous_digest("a"))
+    await recording.record(Message("identify", anonymous_id="a", user_id="u"))
+    valkey.tell(f"EXPIRE {key} 60")
+    await recording.record(Message("page", anonymous_id="a"))
+    assert int(valkey.tell(f"TTL {key}")[1:]) > 364 * 86_400
 
 
 async def test_reserved_events_leave_no_profile(recording: Recording, valkey: Valkey) -> None:
@@ -138,7 +209,7 @@ async def test_a_profile_that_others_always_write_first_is_given_up(
         return write(site, visitor, b"what it was long ago", new, ttl)
 
     monkeypatch.setattr(recording.store.profiles, "compare_and_set_command", too_late)
-    with pytest.raises(StoreUnavailable, match="lost 16 races"):
+    with pytest.raises(StoreUnavailable, match="found it changed 16 times"):
         await recording.record(order("m1", anonymous_id="v"))
     monkeypatch.undo()
     await recording.record(order("m1", anonymous_id="v"))

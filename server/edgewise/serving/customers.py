@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-
-from edgewise.errors import ProfileError
 from edgewise.serving.visitor_id import anonymous_digest, user_digest
 from edgewise.store import Store
 from edgewise.types import Digest, Milliseconds
-from edgewise.visitors import profile as profiles
-from edgewise.visitors.profile import Profile
-
-log = logging.getLogger(__name__)
+from edgewise.visitors.identity import ids_in
 
 MOST_IDS = 256
 """Ids of one visitor that an erasure follows; a profile names fewer, but they lead to others."""
@@ -31,8 +25,7 @@ class Customers:
             visitor = found.pop(0)
             if visitor not in known:
                 known[visitor] = None
-                profile = await self._profile(site, visitor)
-                found += () if profile is None else profile.ids
+                found += ids_in(await self._store.profiles.read(site, visitor))
         return frozenset(known)
 
     async def erase(self, site: str, id: str, wait: Milliseconds) -> frozenset[Digest]:
@@ -46,14 +39,6 @@ class Customers:
         for visitor in visitors:
             await self._store.profiles.delete(site, visitor)
         return visitors
-
-    async def _profile(self, site: str, visitor: Digest) -> Profile | None:
-        stored = await self._store.profiles.read(site, visitor)
-        try:
-            return None if stored is None else profiles.decode(stored)
-        except ProfileError as error:
-            log.error("a visitor's profile cannot be read, so the ids in it are not known: %s", error)
-            return None
 
 
 def digests_of(id: str) -> tuple[Digest, Digest]:

@@ -18,15 +18,16 @@ from edgewise.bandit.exploration import uniform
 from edgewise.bandit.features import context_line
 from edgewise.entries import Decision, Robot, SlotChoice, encode
 from edgewise.entries import Group as LoggedGroup
-from edgewise.errors import EdgewiseError, StoreError
+from edgewise.errors import StoreError
 from edgewise.serving.decision_id import DecisionIds, new_key
 from edgewise.serving.follower import ServedPlacement, ServedSite
-from edgewise.serving.visitor_id import anonymous_digest, visitor_digests
+from edgewise.serving.visitor_id import visitor_digests
 from edgewise.store import Store
 from edgewise.types import Consent, Digest, Milliseconds
-from edgewise.visitors import profile as profiles
 from edgewise.visitors.attributes import attributes as attributes_of
 from edgewise.visitors.consent import page_context
+from edgewise.visitors.identity import moved, readable, resolved
+from edgewise.visitors.profile import Profile
 
 log = logging.getLogger(__name__)
 
@@ -113,15 +114,16 @@ class Decider:
         if not known:
             attributes = page_context(attributes)
         trace = _trace(site, visitor)
-        if known and visitor.anonymous_id is not None:
+        digests = visitor_digests(visitor.anonymous_id, visitor.user_id) if known else ()
+        controlled = None
+        if digests:
             try:
-                command = self._store.profiles.read_command(site.name, anonymous_digest(visitor.anonymous_id))
-                attributes["visitor"] = _visitor_attributes(await self._store.lane.submit(command, deadline))
+                profile = await self._profile(site, digests[-1], deadline)
+                attributes["visitor"] = attributes_of(profile, time_ns() // 1_000_000)
+                controlled = _control_point(site.name, _first_id(profile, digests))
                 _add_segments(site, asked, attributes)
             except StoreError:
                 return [_fallback(site.placements.get(one.placement), one) for one in asked]
-        digests = visitor_digests(visitor.anonymous_id, visitor.user_id) if known else ()
-        controlled = _control_point(site.name, visitor.anonymous_id) if known else None
         drawn = [
             self._draw(
                 site.placements.get(one.placement), one, attributes, digests, controlled, started, deadline, trace, now
@@ -129,6 +131,20 @@ class Decider:
             for one in asked
         ]
         return [await self._answer(one, result) for one, result in zip(asked, drawn, strict=True)]
+
+    async def _profile(self, site: ServedSite, visitor: Digest, deadline: float) -> Profile | None:
+        """The visitor's profile: one read, and another one for each id that it moved on to."""
+        records: dict[Digest, bytes | None] = {}
+        while True:
+            command = self._store.profiles.read_command(site.name, visitor)
+            records[visitor] = stored = await self._store.lane.submit(command, deadline)
+            note = moved(stored)
+            if note is None:
+                break
+            visitor = note.to
+        if len(records) > 1:
+            return resolved(next(iter(records)), records)
+        return None if stored is None else readable(stored)
 
     def _draw(
         self,
@@ -268,11 +284,14 @@ def _baseline(placement: ServedPlacement, asked: Asked, group: Group) -> Decided
     )
 
 
-def _control_point(site: str, anonymous_id: str | None) -> float | None:
+def _first_id(profile: Profile | None, digests: tuple[Digest, ...]) -> Digest:
+    """The id under which the visitor was first known, on whatever device that was."""
+    return digests[0] if profile is None or profile.origin is None else profile.origin[1]
+
+
+def _control_point(site: str, first_id: Digest) -> float:
     """Where in [0, 1) a visitor stands, always: below a policy's control share, they are in its control group."""
-    if anonymous_id is None:
-        return None
-    digest = blake2b(f"{site}\0{anonymous_id}".encode(), digest_size=8, person=b"control").digest()
+    digest = blake2b(site.encode(), key=first_id, digest_size=8, person=b"control").digest()
     return (int.from_bytes(digest, "big") >> 11) * 2.0**-53
 
 
@@ -284,17 +303,6 @@ def _add_segments(site: ServedSite, asked: Sequence[Asked], attributes: dict[str
     ):
         # First, so that however much else is known, they are among the features.
         attributes["visitor"] = {"segments": site.segments.of(attributes), **attributes["visitor"]}
-
-
-def _visitor_attributes(stored: bytes | None) -> dict[str, Any]:
-    now = time_ns() // 1_000_000
-    if stored is None:
-        return attributes_of(None, now)
-    try:
-        return attributes_of(profiles.decode(stored), now)
-    except EdgewiseError as error:
-        log.error("a visitor's profile cannot be read, so the visitor is treated as new: %s", error)
-        return attributes_of(None, now)
 
 
 _A_ROBOT = encode(Robot())

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -17,20 +18,19 @@ from edgewise.entries import Event, encode
 from edgewise.errors import StoreUnavailable
 from edgewise.serving.decision_id import DecisionIds
 from edgewise.serving.follower import ServedPlacement, ServedSite
+from edgewise.serving.people import ATTEMPTS, People
 from edgewise.serving.telling import Listener, Rejected, Telling
 from edgewise.serving.visit import Visit
 from edgewise.store import Command, Store
 from edgewise.types import Consent, Digest, Milliseconds
+from edgewise.visitors.act import Act
+from edgewise.visitors.identity import Write
 from edgewise.visitors.message import Message
 from edgewise.visitors.robots import MESSAGES_A_SECOND, MESSAGES_AT_ONCE, Rate
 
 PATIENCE = 5.0
 """Seconds that a batch may take."""
 
-PROFILE_TTL: Milliseconds = 365 * 24 * 3600 * 1000
-"""A profile is forgotten when its visitor was away for so long."""
-
-_ATTEMPTS = 16
 _TOGETHER = 64
 """Commands that leave together: decisions share the lane, and must not wait for the whole of a large batch."""
 
@@ -81,17 +81,21 @@ class Recorder:
                 if telling is not None and not (watched and self._is_robot(site, telling)):
                     tellings.append(telling)
         deadline = asyncio.get_running_loop().time() + PATIENCE
-        visits = _visits(tellings)
-        await self._read(site, visits.values(), deadline)
-        appends = [command for telling in tellings for command in self._appends(site, telling, visits)]
-        await self._write(site, list(visits.values()), appends, deadline)
+        people = People(self._store, site.name, partial(self._acknowledged, deadline=deadline))
+        await _meet(people, tellings)
+        visits = _visits(people, ((telling.visitors[-1], telling.act) for telling in tellings if telling.visitors))
+        appends = [command for telling in tellings for command in self._appends(site, telling, people, visits)]
+        appends += people.kept_alive(visitor for telling in tellings for visitor in telling.visitors)
+        await self._write(people, list(visits.values()), appends, deadline)
         return rejections
 
     def _is_robot(self, site: ServedSite, telling: Telling) -> bool:
         """Whether whoever did this does more than a visitor can. Of one who is not named nobody knows."""
         return bool(telling.act.ids) and self._rate.exceeded(site.name, telling.act.ids[0])
 
-    def _appends(self, site: ServedSite, telling: Telling, visits: dict[Digest, Visit]) -> list[Command]:
+    def _appends(
+        self, site: ServedSite, telling: Telling, people: People, visits: Mapping[Digest, Visit]
+    ) -> list[Command]:
         """What a message adds to the logs: one outcome, or one event for each policy that its name pays."""
         if telling.outcome is not None:
             ref, outcome = telling.outcome
@@ -105,36 +109,29 @@ class Recorder:
         if not paying:
             return []
         assert act.name is not None
-        known = tuple(dict.fromkeys((*act.ids, *visits[telling.visitors[-1]].profile.ids)))
+        known = tuple(dict.fromkeys((*act.ids, *visits[people.root(telling.visitors[-1])].profile.ids)))
         entry = encode(Event(known, act.name, telling.age, act.message))
         return [self._store.log.append_event_command(ref, act.message, entry) for ref in paying]
 
-    async def _read(self, site: ServedSite, visits: Iterable[Visit], deadline: float) -> None:
-        """Read the visitors' profiles, and let what they did happen to them."""
-        visits = list(visits)
-        commands = [self._store.profiles.read_command(site.name, visit.visitor) for visit in visits]
-        for visit, stored in zip(visits, await self._acknowledged(commands, deadline), strict=True):
-            visit.happens_to(stored)
-
     async def _write(
-        self, site: ServedSite, visits: Sequence[Visit], appends: Sequence[Command], deadline: float
+        self, people: People, visits: Sequence[Visit], appends: Sequence[Command], deadline: float
     ) -> None:
         """Append to the logs and write the profiles; those that someone else wrote meanwhile are read again."""
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             visits = [visit for visit in visits if visit.changed]
             writes = [
-                self._store.profiles.compare_and_set_command(
-                    site.name, visit.visitor, visit.stored, visit.profile.encode(), PROFILE_TTL
-                )
-                for visit in visits
+                people.write_command(Write(visit.visitor, visit.stored, visit.profile.encode())) for visit in visits
             ]
             replies = await self._acknowledged([*appends, *writes], deadline)
             written = replies[len(appends) :]
             visits, appends = [visit for visit, done in zip(visits, written, strict=True) if not done], ()
             if not visits:
                 return
-            await self._read(site, visits, deadline)
-        raise StoreUnavailable(f"profile of a visitor of {site.name}: lost {_ATTEMPTS} races to write it")
+            await people.read(visit.visitor for visit in visits)
+            for visit in visits:  # Meanwhile it may have become someone else's.
+                await people.settle(visit.visitor)
+            visits = list(_visits(people, ((visit.visitor, act) for visit in visits for act in visit.acts)).values())
+        raise StoreUnavailable(f"profile of a visitor: found it changed {ATTEMPTS} times, expected to write it between")
 
     async def _acknowledged(self, commands: Sequence[Command], deadline: float) -> list[Any]:
         """The store's replies, in order. The commands are executed in order too, except scripts that are new to it."""
@@ -153,12 +150,26 @@ class Recorder:
         return replies
 
 
-def _visits(tellings: Iterable[Telling]) -> dict[Digest, Visit]:
-    """What each visitor did, in order. One who is told of by two ids has a profile under each."""
+async def _meet(people: People, tellings: Iterable[Telling]) -> None:
+    """Read who the batch is of, and make one of those who turn out to be one."""
+    tellings = list(tellings)
+    links = dict.fromkeys(link for telling in tellings for link in telling.links)
+    visitors = dict.fromkeys(visitor for telling in tellings for visitor in telling.visitors)
+    await people.read((*visitors, *(known_as for known_as, _ in links)))
+    for known_as, user in links:
+        await people.link(known_as, user)
+    for visitor in visitors:
+        await people.settle(visitor)
+
+
+def _visits(people: People, acts: Iterable[tuple[Digest, Act]]) -> dict[Digest, Visit]:
+    """What each visitor did, in order, by the id under which their history is kept."""
     visits: dict[Digest, Visit] = {}
-    for telling in tellings:
-        for visitor in telling.visitors:
-            if visitor not in visits:
-                visits[visitor] = Visit(visitor)
-            visits[visitor].acts.append(telling.act)
+    for visitor, act in acts:
+        root = people.root(visitor)
+        if root not in visits:
+            visits[root] = Visit(root)
+        visits[root].acts.append(act)
+    for root, visit in visits.items():
+        visit.happens_to(people.stored(root))
     return visits

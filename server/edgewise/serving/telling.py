@@ -53,14 +53,16 @@ class Rejected(EdgewiseError):
 class Telling(NamedTuple):
     """What a message says: an act of a visitor's, and with it the outcome of a decision and the log it belongs to.
 
-    `age` is how long ago it happened, as the log has it. `visitors` are those whose profiles it belongs to, the best
-    known last; of the reserved events, only an impression belongs to any.
+    `age` is how long ago it happened, as the log has it. `visitors` are the ids of the one whose profile it belongs to,
+    the best known last; of the reserved events, only an impression belongs to anyone. `links` are ids that turn out to
+    be a user's, each with that user's.
     """
 
     act: Act
     age: Milliseconds
     visitors: tuple[Digest, ...]
     outcome: tuple[PolicyRef, Outcome] | None
+    links: tuple[tuple[Digest, Digest], ...] = ()
 
 
 class Listener(NamedTuple):
@@ -103,7 +105,8 @@ class Listener(NamedTuple):
         except WrongProperty as error:
             raise Rejected("invalid_message", str(error)) from error
         belongs_to = () if name in RESERVED and name != "$impression" else visitors
-        return Telling(act, min(age, MAX_AGE), belongs_to, outcome)
+        links = tuple((id, visitors[-1]) for id in ids if id != visitors[-1]) if message.user_id and belongs_to else ()
+        return Telling(act, min(age, MAX_AGE), belongs_to, outcome, links)
 
     def _of_nobody(self, message: Message, name: str | None, properties: Properties) -> Telling | None:
         """What is left without consent: the outcome of a decision in whose entry there is no visitor either."""

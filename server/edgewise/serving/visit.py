@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-
-from edgewise.errors import ProfileError
 from edgewise.types import Digest
-from edgewise.visitors import profile as profiles
 from edgewise.visitors.act import Act
+from edgewise.visitors.identity import readable
 from edgewise.visitors.profile import Profile
-
-log = logging.getLogger(__name__)
 
 
 class Visit:
@@ -32,16 +27,6 @@ class Visit:
     def happens_to(self, stored: bytes | None) -> None:
         """Apply the acts to this stored profile."""
         self.stored = stored
-        self.profile = _readable(stored)
+        self.profile = readable(stored)
         for act in self.acts:
             self.profile = self.profile.apply(act)
-
-
-def _readable(stored: bytes | None) -> Profile:
-    if stored is None:
-        return Profile()
-    try:
-        return profiles.decode(stored)
-    except ProfileError as error:
-        log.error("a visitor's profile cannot be read, so it begins anew: %s", error)
-        return Profile()

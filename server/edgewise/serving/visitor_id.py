@@ -5,16 +5,17 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from edgewise.types import DecisionKey, Digest
+from edgewise.visitors.identity import as_anonymous, as_user
 
 
 def anonymous_digest(anonymous_id: str) -> Digest:
     """Stands for an anonymous id."""
-    return blake2b(anonymous_id.encode(), digest_size=8, person=b"anonymous").digest()
+    return as_anonymous(blake2b(anonymous_id.encode(), digest_size=8, person=b"anonymous").digest())
 
 
 def user_digest(user_id: str) -> Digest:
     """Stands for a user id."""
-    return blake2b(user_id.encode(), digest_size=8, person=b"user").digest()
+    return as_user(blake2b(user_id.encode(), digest_size=8, person=b"user").digest())
 
 
 def message_digest(message_id: str) -> Digest:

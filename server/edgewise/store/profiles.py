@@ -33,11 +33,17 @@ def compare_and_set_command(site: str, visitor: Digest, old: bytes | None, new: 
     return _compare_and_set.command([keys.profile(site, visitor)], old or b"", new, ttl)
 
 
+def keep_command(site: str, visitor: Digest, ttl: Milliseconds) -> Command:
+    """Let what is there lapse in `ttl`, not before. The reply is 1, or 0 when nothing is there."""
+    return ("PEXPIRE", keys.profile(site, visitor), ttl)
+
+
 class Profiles:
     """The profiles of all visitors. Every method raises `StoreUnavailable` when the store does not do it."""
 
     read_command = staticmethod(read_command)
     compare_and_set_command = staticmethod(compare_and_set_command)
+    keep_command = staticmethod(keep_command)
 
     def __init__(self, client: Client) -> None:
         self._client = client

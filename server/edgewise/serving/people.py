@@ -1,0 +1,79 @@
+"""People: the visitors of one batch, what the store has under their ids, and whose history each id leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+from edgewise.errors import StoreUnavailable
+from edgewise.store import Command, Store
+from edgewise.types import Digest, Milliseconds
+from edgewise.visitors import identity
+from edgewise.visitors.identity import Unread, Write
+
+PROFILE_TTL: Milliseconds = 365 * 24 * 3600 * 1000
+"""A profile is forgotten when its visitor was away for so long."""
+
+ATTEMPTS = 16
+_STEPS = 64
+
+
+class People:
+    """What was read. `acknowledged` sends commands, and gives the store's replies in order."""
+
+    def __init__(
+        self, store: Store, site: str, acknowledged: Callable[[Sequence[Command]], Awaitable[list[Any]]]
+    ) -> None:
+        self._store = store
+        self._site = site
+        self._acknowledged = acknowledged
+        self._records: dict[Digest, bytes | None] = {}
+
+    def root(self, visitor: Digest) -> Digest:
+        """The id under which this visitor's history is kept; they were settled."""
+        return identity.root(visitor, self._records)
+
+    def stored(self, visitor: Digest) -> bytes | None:
+        """The bytes that are kept under this id."""
+        return self._records[visitor]
+
+    async def read(self, visitors: Iterable[Digest]) -> None:
+        """Read what is kept under these ids, again if need be."""
+        visitors = list(dict.fromkeys(visitors))
+        commands = [self._store.profiles.read_command(self._site, visitor) for visitor in visitors]
+        for visitor, stored in zip(visitors, await self._acknowledged(commands), strict=True):
+            self._records[visitor] = stored
+
+    async def settle(self, visitor: Digest) -> None:
+        """Read on to where this visitor's history is, and finish what is half-moved on the way."""
+        await self._write_all(lambda: identity.finishing(visitor, self._records))
+
+    async def link(self, known_as: Digest, user: Digest) -> None:
+        """This id turns out to be this user's: move its history there."""
+        await self._write_all(lambda: identity.linking(known_as, user, self._records))
+
+    def kept_alive(self, visitors: Iterable[Digest]) -> list[Command]:
+        """What keeps the notes that lead from these ids to their histories as long as those."""
+        notes = [visitor for visitor in dict.fromkeys(visitors) if identity.moved(self._records[visitor]) is not None]
+        return [self._store.profiles.keep_command(self._site, visitor, PROFILE_TTL) for visitor in notes]
+
+    def write_command(self, write: Write) -> Command:
+        """Write this, if what is there still is what was read."""
+        visitor, old, new = write
+        return self._store.profiles.compare_and_set_command(self._site, visitor, old, new, PROFILE_TTL)
+
+    async def _write_all(self, next_write: Callable[[], Write | None]) -> None:
+        for _ in range(_STEPS):
+            try:
+                write = next_write()
+            except Unread as unread:
+                await self.read((unread.visitor,))
+                continue
+            if write is None:
+                return
+            (done,) = await self._acknowledged((self.write_command(write),))
+            if done:
+                self._records[write.visitor] = write.new
+            else:
+                await self.read((write.visitor,))
+        raise StoreUnavailable(f"profile of a visitor of {self._site}: lost the race to merge it {_STEPS} times")
