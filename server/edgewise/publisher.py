@@ -149,4 +149,5 @@ def _entry(site: Site) -> SiteEntry:
         site.learn_without_consent,
         site.robots,
         segments=site.segments,
+        sensitive=site.sensitive,
     )

@@ -12,7 +12,7 @@ from edgewise.types import Condition, ConsentMode, Robots
 
 
 class SiteEntry(NamedTuple):
-    """One site: who may call for it, from where, which placements have a policy, what may be done unasked, segments."""
+    """One site: who may call, from where, which placements have a policy, what may be done unasked, its segments."""
 
     name: str
     write_key: str
@@ -22,6 +22,7 @@ class SiteEntry(NamedTuple):
     learn_without_consent: bool = True
     robots: Robots = "ignore"
     segments: Mapping[str, Condition] = {}
+    sensitive: tuple[str, ...] = ()
 
 
 def encode_sites(sites: Iterable[SiteEntry]) -> bytes:

@@ -115,7 +115,7 @@ def test_every_problem_in_every_file_is_told_with_its_path_from_the_folder(tmp_p
         ("write_key = ''", 'found "", expected 1 to 128 of A-Z, a-z, 0-9, _ and -'),
         ("write_key = 1", "found 1, expected 1 to 128 of A-Z, a-z, 0-9, _ and -"),
         ("origins = 'https://a.example'", 'found "https://a.example", expected a list of origins'),
-        ("origin = []", "found an unknown key, expected one of segments, name, write_key, origins, "),
+        ("origin = []", "found an unknown key, expected one of segments, sensitive, name, write_key, "),
         ("consent = 'require'", 'found "require", expected one of assumed, required; did you mean "required"?'),
         ("robots = false", "found false, expected one of ignore, learn"),
         ("learn_without_consent = 'no'", 'found "no", expected true or false'),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -11,9 +11,11 @@ from typing import Any, get_args
 from edgewise.errors import PolicyError, Problem
 from edgewise.policies.claims import repeated
 from edgewise.policies.files import read_policy
+from edgewise.policies.keypath import child
 from edgewise.policies.origins import origin_list
 from edgewise.policies.policy import Policy
 from edgewise.policies.segments import read_segments, unknown_segments
+from edgewise.policies.sensitive import targeted, trait_names
 from edgewise.policies.table import Table
 from edgewise.policies.toml_file import read_toml
 from edgewise.policies.values import a_switch, found, one_of, short_name
@@ -31,7 +33,7 @@ class Site:
     `policies` are in the order of their placements. `consent` is what a visitor's silence is taken for;
     `learn_without_consent` says whether the decisions of those who did not consent are learned from, in aggregate.
     `robots` is what is done with their calls beyond answering them.
-    `segments` are conditions, by name.
+    `segments` are conditions, by name. `sensitive` are names of traits that are neither features nor targeted.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Site:
     learn_without_consent: bool = True
     robots: Robots = "ignore"
     segments: Mapping[str, Condition] = field(default_factory=dict)
+    sensitive: tuple[str, ...] = ()
 
 
 def load_sites(folder: Path) -> tuple[Site, ...]:
@@ -102,15 +105,21 @@ class _Home:
     def read(self) -> Site:
         table = self._site_table()
         segments = read_segments(table)
+        none: tuple[str, ...] = ()
+        sensitive = table.take("sensitive", trait_names, none)
+        table.problems += targeted(
+            ((condition, child("segments", name)) for name, condition in segments.items()), sensitive
+        )
         site = Site(
             name=table.take("name", short_name, "default"),
             write_key=table.take("write_key", _write_key, "default"),
             origins=table.take("origins", origin_list, ()),
-            policies=self._policies(segments),
+            policies=self._policies(segments, sensitive),
             consent=table.take("consent", one_of(get_args(ConsentMode)), "assumed"),
             learn_without_consent=table.take("learn_without_consent", a_switch, True),
             robots=table.take("robots", one_of(get_args(Robots)), "ignore"),
             segments=segments,
+            sensitive=sensitive,
         )
         table.refuse_unknown_keys()
         self.is_sound &= not table.problems
@@ -128,11 +137,11 @@ class _Home:
                 self._problems += error.problems
         return Table(entries, "", [])
 
-    def _policies(self, segments: Mapping[str, Condition]) -> tuple[Policy, ...]:
+    def _policies(self, segments: Mapping[str, Condition], sensitive: Collection[str]) -> tuple[Policy, ...]:
         read = list(self._read_policies())
         for file, policy in read:
-            unknown = unknown_segments(policy, segments)
-            self._problems += (Problem(f"{file}: {problem.path}", problem.message) for problem in unknown)
+            wrong = unknown_segments(policy, segments) + targeted(policy.conditions(), sensitive)
+            self._problems += (Problem(f"{file}: {problem.path}", problem.message) for problem in wrong)
         self._problems += repeated((policy.placement, f"{file}: placement") for file, policy in read)
         if not _policy_files(self._path):
             message = "found no policy file beside site.toml, expected at least one (*.toml)"

@@ -119,7 +119,7 @@ class Decider:
         if digests:
             try:
                 profile = await self._profile(site, digests[-1], deadline)
-                attributes["visitor"] = attributes_of(profile, time_ns() // 1_000_000)
+                attributes["visitor"] = attributes_of(profile, time_ns() // 1_000_000, site.sensitive)
                 controlled = _control_point(site.name, _first_id(profile, digests))
                 _add_segments(site, asked, attributes)
             except StoreError:

@@ -24,6 +24,7 @@ from edgewise.registry import SiteEntry, decode_sites
 from edgewise.serving.decision_id import KEY_BYTES, DecisionIds, policy_id
 from edgewise.store import Checkpoint, Current, Head, Store
 from edgewise.types import BEGINNING, Digest, Milliseconds, PolicyRef, StreamId
+from edgewise.visitors.names import bounded
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,17 @@ class ServedPlacement:
 class ServedSite:
     """One site as it is served now."""
 
-    __slots__ = ("consent", "learn_without_consent", "name", "origins", "placements", "robots", "segments", "write_key")
+    __slots__ = (
+        "consent",
+        "learn_without_consent",
+        "name",
+        "origins",
+        "placements",
+        "robots",
+        "segments",
+        "sensitive",
+        "write_key",
+    )
 
     def __init__(
         self, entry: SiteEntry, placements: dict[str, ServedPlacement], segments: Segments = NO_SEGMENTS
@@ -122,6 +133,7 @@ class ServedSite:
         self.robots = entry.robots
         self.placements = placements
         self.segments = segments
+        self.sensitive = frozenset(map(bounded, entry.sensitive))
 
 
 Loaded = Callable[[PolicyRef, Milliseconds], None]
@@ -171,6 +183,7 @@ class Follower:
                 site.learn_without_consent,
                 site.robots,
                 segments=site.segments,
+                sensitive=site.sensitive,
             )
             for site in sites
         )

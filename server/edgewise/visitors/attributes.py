@@ -14,8 +14,11 @@ _DAY = 24 * 3600
 _STRANGER = Profile()
 
 
-def attributes(profile: Profile | None, now: Milliseconds) -> dict[str, Any]:
-    """What is known of this visitor now; None is one of whom nothing is known. What never happened is left out."""
+def attributes(profile: Profile | None, now: Milliseconds, sensitive: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """What is known of this visitor now; None is one of whom nothing is known. What never happened is left out.
+
+    Traits that are `sensitive` are left out too.
+    """
     if profile is None:
         return dict(_OF_A_STRANGER)
     orders, cart = profile.purchases, profile.cart
@@ -30,7 +33,9 @@ def attributes(profile: Profile | None, now: Milliseconds) -> dict[str, Any]:
         "cartItems": cart.quantity if cart.items else 0,
         "events": profile.events,
         "pages": profile.pages,
-        "traits": {name: value for name, (_, value) in profile.traits.items()} if profile.traits else _NONE,
+        "traits": {name: value for name, (_, value) in profile.traits.items() if name not in sensitive}
+        if profile.traits
+        else _NONE,
     }
     second = seconds(now)
     if profile.sessions:
