@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -133,6 +134,26 @@ async def test_an_edit_of_the_algorithm_folds_the_whole_log_anew(store: Store) -
     assert after.epoch > before.epoch
     assert one.fold is not None
     assert one.fold.statistics.learned == 8
+    assert (await rebuild(store, REF)).equal
+
+
+async def test_an_algorithm_that_was_edited_and_edited_back_while_nobody_learned_is_folded_anew_once(
+    store: Store,
+) -> None:
+    stage, one = Stage(store), learner(store)
+    await stage.publish()
+    await stage.visit(6)
+    before = await settle(store, one)
+    await stage.publish(replace(POLICY, explore=Explore("epsilon")))
+    await stage.visit(2)
+    await stage.publish(replace(POLICY, control_share=0.5))
+    await stage.visit(2)
+    async with asyncio.timeout(10):
+        after = await settle(store, one)
+    assert after.shape == before.shape
+    assert after.policy_version == stage.version
+    assert one.fold is not None
+    assert one.fold.statistics.learned == 10
     assert (await rebuild(store, REF)).equal
 
 

@@ -49,8 +49,11 @@ class PolicyLearner:
         """The fold, None before `start`."""
         return self._fold
 
-    async def start(self) -> bool:
+    async def start(self, anew: bool = False) -> bool:
         """Take the policy over under a new epoch, and stand where its checkpoint says. False: no version yet.
+
+        With `anew` the checkpoint is passed over: it leads to a model of another shape, even where it has the current
+        one, since the policy may have been edited and edited back.
 
         Raises:
             StoreError: the store does not answer, or lacks what is needed.
@@ -61,7 +64,7 @@ class PolicyLearner:
             return False
         self._epoch = await self._store.checkpoints.raise_epoch(self.ref)
         last = await self._store.log.last_id(self.ref)
-        checkpoint = await self._newest_checkpoint(current.shape)
+        checkpoint = None if anew else await self._newest_checkpoint(current.shape)
         if checkpoint is None:
             self._fold = await self._folding.begin(current.version, current.shape, current.id)
             # Until the whole log is folded, the model that is published serves better than half a new one.
@@ -94,7 +97,7 @@ class PolicyLearner:
             await self._folding.advance(self._fold, entries)
         except ShapeChanged as change:
             log.info("%s/%s: %s, so the log is folded anew", *self.ref, change)
-            return await self.start()
+            return await self.start(anew=True)
         finally:
             if self._fold is not None and self._fold.position != BEGINNING:
                 self.read_from = self._last_read = self._fold.position
