@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
 
@@ -13,7 +12,7 @@ from edgewise.policies.version import encode_policy, version_of
 from edgewise.store import Checkpoint, Store
 from tests.eventually import eventually
 from tests.integration.audit import audit
-from tests.integration.chaos import rounds
+from tests.integration.chaos import episodes, rounds
 from tests.integration.service import Service, serving, store_of
 from tests.integration.shop import HERO, REFS, open_shop
 from tests.integration.traffic import Traffic, visiting
@@ -109,20 +108,25 @@ def _learned(checkpoint: Checkpoint) -> int:
 
 @rounds(quick=1, many=12)
 async def test_edits_under_traffic_fail_no_request(tmp_path: Path, chance: Random, rounds: int) -> None:
-    async with serving(tmp_path / "shop") as service, store_of(service) as store:
-        async with visiting(service.url, chance) as traffic:
-            await traffic.more(BETWEEN)
-            await eventually(lambda: is_learned(store))
-            editor = Editor(service, traffic, store, chance)
-            edits: list[Callable[[], Awaitable[None]]] = [editor.edit_rewards, editor.edit_algorithm, editor.break_it]
-            for edit in chance.sample(edits * rounds, len(edits) * rounds):
-                await edit()
-            editor.mend()
-            await traffic.more(BETWEEN)
-        await audit(service, traffic.ledger)
-        assert (traffic.ledger.fallbacks, traffic.ledger.unanswered, traffic.ledger.repeated) == (0, 0, 0)
+    for number, times in enumerate(episodes(rounds, 2)):
+        async with serving(tmp_path / str(number)) as service, store_of(service) as store:
+            async with visiting(service.url, chance) as traffic:
+                await models_are_published(store)
+                editor = Editor(service, traffic, store, chance)
+                edits = [editor.edit_rewards, editor.edit_algorithm, editor.break_it]
+                for edit in chance.sample(edits * times, len(edits) * times):
+                    await traffic.more(BETWEEN)
+                    await edit()
+                editor.mend()
+                await traffic.more(BETWEEN)
+            await audit(service, traffic.ledger)
+            assert (traffic.ledger.fallbacks, traffic.ledger.unanswered, traffic.ledger.repeated) == (0, 0, 0)
 
 
-async def is_learned(store: Store) -> bool:
-    """Whether there is a model for both policies."""
-    return len(await store.checkpoints.heads(REFS)) == len(REFS)
+async def models_are_published(store: Store) -> None:
+    """Wait until there is a model for each policy."""
+
+    async def has_models() -> bool:
+        return len(await store.checkpoints.heads(REFS)) == len(REFS)
+
+    await eventually(has_models)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 import httpx
-import pytest
 
 from edgewise.types import PolicyRef, StreamId
 from tests.eventually import eventually
@@ -32,12 +31,15 @@ GENEROUS = 0.4
 """Seconds: a decide call's own budget, and what it may take as seen by a client on a machine that is busy."""
 
 
-@pytest.fixture
-def lasting_valkey() -> Iterator[Valkey]:
-    """A Valkey outside of the service, that keeps what it holds in an append-only file."""
+@asynccontextmanager
+async def serving_apart(folder: Path, **settings: str) -> AsyncIterator[tuple[Service, Valkey]]:
+    """A service, and the Valkey outside of it that is its store, which keeps what it holds in an append-only file."""
     valkey = Valkey("--appendonly", "yes", "--appendfsync", "everysec")
-    yield valkey
-    valkey.close()
+    try:
+        async with serving(folder, redis=valkey.url, **settings) as service:
+            yield service, valkey
+    finally:
+        valkey.close()
 
 
 class Tail:
@@ -74,23 +76,24 @@ async def test_a_machine_that_dies_loses_its_last_second_at_most(tmp_path: Path,
 
 @rounds(quick=2, many=40)
 async def test_a_store_that_lost_its_tail_is_noticed_by_those_who_live_on(
-    tmp_path: Path, chance: Random, rounds: int, lasting_valkey: Valkey
+    tmp_path: Path, chance: Random, rounds: int
 ) -> None:
-    async with serving(tmp_path / "shop", redis=lasting_valkey.url) as service:
-        async with visiting(service.url, chance) as traffic:
-            for _ in range(rounds):
+    for number, deaths in enumerate(episodes(rounds)):
+        async with serving_apart(tmp_path / str(number)) as (service, valkey):
+            async with visiting(service.url, chance) as traffic:
+                for _ in range(deaths):
+                    await traffic.more(BETWEEN)
+                    tail = Tail(valkey.path.parent)
+                    open_shop(service.policies, hero=edited(chance))
+                    before = await learned_since_now(service)
+                    valkey.kill()
+                    traffic.ledger.losses.append(tail.lose(chance))
+                    await asyncio.sleep(chance.uniform(0.0, 0.5))
+                    valkey.restart()
+                    await noticed(service, before)
                 await traffic.more(BETWEEN)
-                tail = Tail(lasting_valkey.path.parent)
-                open_shop(service.policies, hero=edited(chance))
-                before = await learned_since_now(service)
-                lasting_valkey.kill()
-                traffic.ledger.losses.append(tail.lose(chance))
-                await asyncio.sleep(chance.uniform(0.0, 0.5))
-                lasting_valkey.restart()
-                await noticed(service, before)
-            await traffic.more(BETWEEN)
-        accounts = await audit(service, traffic.ledger)
-    assert_something_was_lost(traffic.ledger, accounts)
+            accounts = await audit(service, traffic.ledger)
+        assert_something_was_lost(traffic.ledger, accounts)
 
 
 def edited(chance: Random) -> str:
@@ -211,17 +214,15 @@ async def stutter(valkey: Valkey, seconds: float, chance: Random) -> None:
 
 
 @rounds(quick=1, many=12)
-async def test_decide_answers_in_time_while_the_store_does_not(
-    tmp_path: Path, chance: Random, rounds: int, lasting_valkey: Valkey
-) -> None:
+async def test_decide_answers_in_time_while_the_store_does_not(tmp_path: Path, chance: Random, rounds: int) -> None:
     longest = 1.0 if rounds == 1 else 8.0
-    async with serving(tmp_path / "shop", redis=lasting_valkey.url, decide_budget="50ms") as service:
+    async with serving_apart(tmp_path / "shop", decide_budget="50ms") as (service, valkey):
         workers = service.pids("edgewise.worker")
         async with visiting(service.url, chance, visitors=2) as traffic:
             for trouble in (freeze, stop, stutter) * rounds:
                 await traffic.more(BETWEEN)
                 async with asking(service.url) as asked:
-                    silence = await trouble(lasting_valkey, chance.uniform(0.5, longest), chance)
+                    silence = await trouble(valkey, chance.uniform(0.5, longest), chance)
                     await asked.recovered()
                 assert_in_time(asked.answers)
                 if silence is not None:
