@@ -27,6 +27,7 @@ from edgewise.http.health import Health, Readiness
 from edgewise.http.metrics import Metrics
 from edgewise.http.openapi import OpenApi
 from edgewise.http.policies import Policies
+from edgewise.http.previews import Previews
 from edgewise.http.profiles import Profiles
 from edgewise.policies.site import load_sites
 from edgewise.serving.customers import Customers
@@ -75,6 +76,7 @@ def create_app(settings: Settings) -> Starlette:
                     Profiles(gate, Customers(store), follower, settings.erase_within),
                     methods=["DELETE"],
                 ),
+                Route("/v1/previews", Previews(gate, follower.ids), methods=["POST"]),
                 Route("/healthz", Health(gate), methods=["GET"]),
                 Route("/readyz", Readiness(gate, store, follower), methods=["GET"]),
                 Route("/metrics", Metrics(gate, follower), methods=["GET"]),

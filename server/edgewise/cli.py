@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgewise import __version__
-from edgewise.errors import EdgewiseError, PolicyError
+from edgewise.errors import EdgewiseError, PolicyError, StoreError
 from edgewise.joining import joined
 from edgewise.options import with_settings
+from edgewise.policies.values import DAY, duration
 from edgewise.registry import decode_sites
 from edgewise.settings import TABLE, Settings
-from edgewise.types import PolicyRef
+from edgewise.types import Milliseconds, PolicyRef
 from edgewise.visitor_commands import erase
 
 if TYPE_CHECKING:
@@ -32,6 +35,14 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except EdgewiseError as error:
             raise click.ClickException(str(error)) from error
+
+
+def _span(ctx: click.Context, param: click.Parameter, value: str) -> Milliseconds:
+    """A time such as 1h."""
+    try:
+        return duration(longest=30 * DAY)(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -136,6 +147,27 @@ def rebuild(settings: Settings, placement: str, site: str | None) -> None:
       edgewise rebuild home-hero --site shop --redis redis://cache.internal:6379/0
     """
     asyncio.run(_rebuild(settings, placement, site))
+
+
+@main.command()
+@click.argument("placement")
+@click.argument("action")
+@click.option(
+    "--valid", metavar="TIME", callback=_span, default="1h", show_default=True, help="How long it is good; at most 30d."
+)
+@click.option("--site", metavar="NAME", help="The placement's site; needed only when several sites have it.")
+@with_settings("data", "redis")
+def preview(settings: Settings, placement: str, action: str, valid: int, site: str | None) -> None:
+    """Print a token that has ACTION shown in PLACEMENT, whatever its conditions, times and switches say.
+
+    A decide call with it as `preview` leaves nothing in any log, and teaches nothing.
+
+    \b
+    Examples:
+      edgewise preview home-hero student-deal
+      edgewise preview home-hero student-deal --valid 7d --site shop
+    """
+    click.echo(asyncio.run(_preview(settings, placement, action, valid, site)))
 
 
 @main.command()
@@ -248,6 +280,25 @@ async def _rebuild(settings: Settings, placement: str, site: str | None) -> None
     )
     if rebuilt.published is not None and not rebuilt.equal:
         raise click.exceptions.Exit(1)
+
+
+async def _preview(settings: Settings, placement: str, action: str, valid: Milliseconds, site: str | None) -> str:
+    from edgewise.policies.version import CompiledPolicy
+    from edgewise.serving.decision_id import KEY_BYTES, DecisionIds
+    from edgewise.serving.preview import preview_token
+
+    async with joined(settings) as store:
+        ref = await _find(store, placement, site)
+        version = (await store.versions.current([ref]))[ref].version
+        blob = await store.versions.blob(ref, version)
+        if blob is None:
+            raise StoreError(f"policy {ref.site}/{ref.placement}: the store has no blob of version {version.hex()}")
+        actions = CompiledPolicy.from_blob(blob).index
+        if action not in actions:
+            raise EdgewiseError(f"ACTION: found {action!r}, expected one of: {', '.join(actions)}")
+        ids = DecisionIds()
+        ids.ring = await store.registry.decision_keys(os.urandom(KEY_BYTES))
+        return preview_token(ids, ref, action, (time.time_ns() // 1_000_000 + valid) // 1000)
 
 
 async def _find(store: Store, placement: str, site: str | None) -> PolicyRef:

@@ -115,7 +115,7 @@ async def test_an_error_has_the_format_that_is_accepted(server: Server) -> None:
 async def test_what_nobody_foresaw_is_an_error_too_and_is_logged_without_what_was_sent(
     server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise KeyError("jane@example.com")
 
     monkeypatch.setattr(Decider, "decide", fail)

@@ -45,6 +45,13 @@ class DecideAnswer(Struct, frozen=True, rename="camel"):
     decisions: Sequence[DecisionAnswer]
 
 
+class PreviewAnswer(Struct, frozen=True, rename="camel"):
+    """The answer to `POST /v1/previews`: what `preview` in a decide call must be, and until when it is good."""
+
+    preview: str
+    expires_at: str
+
+
 class BatchAnswer(Struct, frozen=True, rename="camel"):
     """The answer to `POST /v1/batch`, and to a message that came alone."""
 

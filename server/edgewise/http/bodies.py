@@ -11,6 +11,7 @@ from msgspec import Meta, Raw, Struct
 
 from edgewise.errors import Problem, RequestError
 from edgewise.http.formats import Format
+from edgewise.serving.preview import LONGEST
 from edgewise.serving.recorder import Rejection
 from edgewise.types import Consent
 from edgewise.visitors.message import NO_NUL, Id, Kind, Message
@@ -68,6 +69,16 @@ class DecideBody(Struct, frozen=True, rename="camel"):
     user_id: Id | None = None
     context: ContextBody | None = None
     consent: Consent | None = None
+    preview: Annotated[str, Meta(max_length=LONGEST)] | None = None
+
+
+class PreviewBody(Struct, frozen=True, rename="camel"):
+    """The body of `POST /v1/previews`: which action to show in which placement, and for how long, at most 30 days."""
+
+    placement: Name
+    action: Name
+    valid_seconds: Annotated[int, Meta(ge=1, le=30 * 86400)] = 3600
+    write_key: Word | None = None
 
 
 class BatchBody(Struct, frozen=True, rename="camel"):

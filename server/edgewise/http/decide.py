@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from edgewise.errors import Problem, RequestError
 from edgewise.http import metrics
 from edgewise.http.answers import DecideAnswer, DecisionAnswer, SlotAnswer
 from edgewise.http.auth import Gate
@@ -11,6 +12,8 @@ from edgewise.http.bodies import DecideBody, Reader
 from edgewise.http.context import attributes_of
 from edgewise.http.door import Call, Door
 from edgewise.serving.decider import Asked, Decided, Decider, Visitor
+from edgewise.serving.follower import ServedSite
+from edgewise.serving.preview import Preview, WrongPreview
 from edgewise.visitors.consent import consent_of
 from edgewise.visitors.robots import DECIDES_A_SECOND, DECIDES_AT_ONCE, Rate, is_crawler
 
@@ -38,6 +41,7 @@ class Decide(Door):
         country = None if caller.trusted or not self._country_header else call.headers.get(self._country_header)
         consent = consent_of(caller.site.consent, "denied" if call.opted_out else body.consent)
         visitor = Visitor(body.anonymous_id or None, body.user_id or None, consent)
+        preview = None if body.preview is None else self._preview(caller.site, body.preview)
         visitor = visitor._replace(robot=caller.watched and self._is_robot(caller.site.name, visitor, user_agent))
         decided = await self._decider.decide(
             caller.site,
@@ -50,10 +54,18 @@ class Decide(Door):
             ],
             attributes_of(body.context, user_agent, country=country),
             started,
+            preview=preview,
         )
         answer = DecideAnswer(body.anonymous_id if consent == "granted" else None, [_answer(one) for one in decided])
         await call.answer(answer, caller.cors)
         metrics.decided(caller.site, decided, self._clock() - started, visitor.robot)
+
+    def _preview(self, site: ServedSite, token: str) -> Preview:
+        try:
+            return self._decider.preview(site, token)
+        except WrongPreview as error:
+            problem = Problem("preview", str(error).removeprefix("preview: "))
+            raise RequestError(_PREVIEWS[error.code], error.code, str(error), [problem]) from error
 
     def _is_robot(self, site: str, visitor: Visitor, user_agent: bytes | None) -> bool:
         id = visitor.anonymous_id or visitor.user_id
@@ -75,4 +87,5 @@ def _answer(decided: Decided) -> DecisionAnswer:
     return DecisionAnswer(*said, slots=[SlotAnswer(*shown) for shown in decided.slots])
 
 
+_PREVIEWS = {"invalid_preview": 400, "foreign_preview": 403, "preview_gone": 404, "preview_expired": 410}
 _reader = Reader(DecideBody)

@@ -15,11 +15,12 @@ from edgewise.http.answers import (
     ErrorAnswer,
     PoliciesAnswer,
     PolicyAnswer,
+    PreviewAnswer,
     StatusAnswer,
     send_bytes,
 )
 from edgewise.http.auth import Gate
-from edgewise.http.bodies import MAX_MESSAGES, BatchBody, DecideBody, SingleBody, message_type
+from edgewise.http.bodies import MAX_MESSAGES, BatchBody, DecideBody, PreviewBody, SingleBody, message_type
 from edgewise.http.door import Call, Door
 from edgewise.http.formats import JSON
 from edgewise.visitors.message import Kind, Message
@@ -34,6 +35,12 @@ _WRONG_BODY = _NO_KEY | {
     408: "The body takes too long to arrive.",
     413: "The body, or the batch, is too large.",
     415: "The body is of an unknown format.",
+}
+_NOT_DECIDED = _WRONG_BODY | {
+    403: "The page's origin is none of the site's, or the preview is for another site.",
+    404: "What the preview shows is no longer there.",
+    410: "The preview has expired.",
+    503: "A preview cannot be checked, because the store has not been reached yet.",
 }
 _NOT_RECORDED = _WRONG_BODY | {
     503: "The store did not acknowledge in time. Sending the same again is harmless; Retry-After says when."
@@ -92,8 +99,17 @@ class OpenApi(Door):
 def description() -> _Json:
     """The OpenAPI 3.1 document."""
     singles = {kind: message_type(kind) for kind in get_args(Kind)}
-    bodies = (DecideBody, BatchBody, SingleBody, Message, *singles.values())
-    answers = (DecideAnswer, BatchAnswer, PoliciesAnswer, PolicyAnswer, ErasureAnswer, StatusAnswer, ErrorAnswer)
+    bodies = (DecideBody, BatchBody, SingleBody, PreviewBody, Message, *singles.values())
+    answers = (
+        DecideAnswer,
+        BatchAnswer,
+        PoliciesAnswer,
+        PolicyAnswer,
+        ErasureAnswer,
+        PreviewAnswer,
+        StatusAnswer,
+        ErrorAnswer,
+    )
     _, schemas = msgspec.json.schema_components((*bodies, *answers), ref_template=_REF + "{name}")
     # Each message is read on its own, hence the body's type does not say what they are.
     schemas["BatchBody"]["properties"]["batch"] |= {"items": _ref(Message), "maxItems": MAX_MESSAGES}
@@ -105,7 +121,7 @@ def description() -> _Json:
             "description": "What to show to whom, and what came of it.",
         },
         "paths": {
-            "/v1/decide": _post("What to show in each placement.", _ref(DecideBody), DecideAnswer, _WRONG_BODY),
+            "/v1/decide": _post("What to show in each placement.", _ref(DecideBody), DecideAnswer, _NOT_DECIDED),
             "/v1/batch": _post(
                 "What visitors did. A message that is wrong is refused by its place in the batch, others are recorded.",
                 _ref(BatchBody),
@@ -121,6 +137,7 @@ def description() -> _Json:
             "/v1/policies": _get("How a site's policies do.", PoliciesAnswer, _NO_REPORT, [_SITE]),
             "/v1/policies/{placement}": _get("How a policy does.", PolicyAnswer, _NO_REPORT, [_PLACEMENT, _SITE]),
             "/v1/profiles/{id}": _profile(),
+            "/v1/previews": _preview(),
             "/healthz": _get("Whether the process is alive.", StatusAnswer),
             "/readyz": _get("Whether the store answers and all sites can be served.", StatusAnswer, {503: "Not now."}),
             "/metrics": _open_get("Metrics for Prometheus.", {"text/plain": {"schema": {"type": "string"}}}),
@@ -166,6 +183,14 @@ def _profile() -> _Json:
             "responses": _responses(ErasureAnswer, _NO_PROFILE, 202),
         }
     }
+
+
+def _preview() -> _Json:
+    """What servers may have shown on purpose."""
+    errors = _WRONG_BODY | {404: "There is no such placement or action.", 503: "The store has not been reached yet."}
+    operation = _post("A token that has an action shown.", _ref(PreviewBody), PreviewAnswer, errors)
+    operation["post"]["security"] = [{"secretKey": []}]
+    return operation
 
 
 def _open_get(summary: str, content: _Json) -> _Json:

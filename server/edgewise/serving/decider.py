@@ -21,6 +21,7 @@ from edgewise.entries import Group as LoggedGroup
 from edgewise.errors import StoreError
 from edgewise.serving.decision_id import DecisionIds, new_key
 from edgewise.serving.follower import ServedPlacement, ServedSite
+from edgewise.serving.preview import Preview, read_preview
 from edgewise.serving.visitor_id import visitor_digests
 from edgewise.store import Store
 from edgewise.types import Consent, Digest, Milliseconds
@@ -94,6 +95,15 @@ class Decider:
         self._ids = ids
         self._budget = budget
 
+    def preview(self, site: ServedSite, token: str) -> Preview:
+        """What this token has shown on this site.
+
+        Raises:
+            WrongPreview: nothing; the error says why.
+            StoreUnavailable: the keys could not be read yet.
+        """
+        return read_preview(self._ids, site, token, time_ns() // 1_000_000_000)
+
     async def decide(
         self,
         site: ServedSite,
@@ -102,18 +112,19 @@ class Decider:
         attributes: dict[str, Any],
         started: float,
         now: Milliseconds | None = None,
+        preview: Preview | None = None,
     ) -> list[Decided]:
         """One answer for each placement asked for, in their order; never raises for what the store does.
 
         `attributes` is the context; the visitor's profile is added to it. `started` is the event loop's time when
         the request came in: the budget runs from there. `now` is the time since the epoch, by default the clock's; the
-        starts and ends of actions are held against it.
+        starts and ends of actions are held against it. A call with a `preview` leaves nothing in any log.
         """
         deadline = started + self._budget
         known = visitor.consent == "granted"
         if not known:
             attributes = page_context(attributes)
-        trace = _trace(site, visitor)
+        trace = "none" if preview is not None else _trace(site, visitor)
         digests = visitor_digests(visitor.anonymous_id, visitor.user_id) if known else ()
         controlled = None
         if digests:
@@ -125,7 +136,9 @@ class Decider:
             except StoreError:
                 return [_fallback(site.placements.get(one.placement), one) for one in asked]
         drawn = [
-            self._draw(
+            _previewed(site.placements[preview.placement], one, preview.action)
+            if preview is not None and one.placement == preview.placement
+            else self._draw(
                 site.placements.get(one.placement), one, attributes, digests, controlled, started, deadline, trace, now
             )
             for one in asked
@@ -270,9 +283,19 @@ def _fallback(placement: ServedPlacement | None, asked: Asked) -> Decided:
 
 def _baseline(placement: ServedPlacement, asked: Asked, group: Group) -> Decided:
     """The baseline, without a decision id."""
+    return _shown(placement, asked, group, placement.compiled.baseline)
+
+
+def _previewed(placement: ServedPlacement, asked: Asked, action: int) -> Decided:
+    """An action, whatever its condition, its times and switches say; in a row the baseline follows it."""
+    others = (index for index in placement.compiled.baseline if index != action)
+    return _shown(placement, asked, "preview", (action, *others))
+
+
+def _shown(placement: ServedPlacement, asked: Asked, group: Group, shown: Sequence[int]) -> Decided:
     policy = placement.compiled.policy
-    shown = placement.compiled.baseline[: policy.slots if asked.slots is None else asked.slots]
-    actions = [policy.actions[index] for index in shown]
+    slots = policy.slots if asked.slots is None else min(asked.slots, policy.slots)
+    actions = [policy.actions[index] for index in shown[:slots]]
     return Decided(
         asked.placement,
         None,

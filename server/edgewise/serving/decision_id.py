@@ -64,6 +64,16 @@ class DecisionIds:
     def ring(self, stored: bytes) -> None:
         self._ring = tuple(stored[start : start + KEY_BYTES] for start in range(0, len(stored), KEY_BYTES))
 
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """The keys, the one to sign with first.
+
+        Raises:
+            StoreUnavailable: the ring could not be read yet.
+        """
+        self._require_ring()
+        return self._ring
+
     def issue(self, policy: bytes, slots: int, key: DecisionKey, *, tied: bool = True) -> str:
         """The id of a decision.
 

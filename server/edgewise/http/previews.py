@@ -1,0 +1,44 @@
+"""`POST /v1/previews`: a token that has an action shown, for servers."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from edgewise.errors import Problem, RequestError
+from edgewise.http.answers import PreviewAnswer
+from edgewise.http.auth import Gate
+from edgewise.http.bodies import PreviewBody, Reader
+from edgewise.http.door import Call, Door
+from edgewise.serving.decision_id import DecisionIds
+from edgewise.serving.preview import preview_token
+
+_LIMIT = 65536
+
+
+class Previews(Door):
+    """Makes tokens for what is served now."""
+
+    def __init__(self, gate: Gate, ids: DecisionIds) -> None:
+        super().__init__(gate)
+        self._ids = ids
+
+    async def open(self, call: Call) -> None:
+        self.gate.require_secret_key(call.headers)
+        body = _reader.read(*await call.body(_LIMIT))
+        site = self.gate.admit(call.headers, body.write_key).site
+        placement = site.placements.get(body.placement)
+        if placement is None:
+            raise _not_found("placement", f"found none of this name in site {site.name!r}")
+        if body.action not in placement.compiled.index:
+            raise _not_found("action", f"found none of this id in placement {body.placement!r}")
+        expires = int(time.time()) + body.valid_seconds
+        token = preview_token(self._ids, placement.ref, body.action, expires)
+        await call.answer(PreviewAnswer(token, datetime.fromtimestamp(expires, UTC).isoformat()))
+
+
+def _not_found(where: str, message: str) -> RequestError:
+    return RequestError(404, "not_found", f"{where}: {message}", [Problem(where, message)])
+
+
+_reader = Reader(PreviewBody)

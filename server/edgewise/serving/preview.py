@@ -1,0 +1,88 @@
+"""Previews: signed tokens that have one action shown in one placement, for a while.
+
+The bytes: site, placement, action and the second of expiry, packed, then 16 of signature; in base64url. The keys are
+those of decision ids: a token outlives a secret key that is changed, and no one can make one without the store.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from hashlib import blake2b
+from hmac import compare_digest
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from edgewise.errors import EdgewiseError
+from edgewise.serving.decision_id import DecisionIds
+from edgewise.serving.follower import ServedSite
+from edgewise.types import PolicyRef
+
+LONGEST = 1024
+"""Characters of a token."""
+
+_SIGNATURE = 16
+
+Seconds: TypeAlias = int
+"""A time since the epoch."""
+
+
+class Preview(NamedTuple):
+    """What is to be shown, and where; `action` is its position in the policy that is served."""
+
+    placement: str
+    action: int
+
+
+class WrongPreview(EdgewiseError):
+    """A token that nothing can be shown for; `code` says why in a word."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(f"preview: {message}")
+
+
+def preview_token(ids: DecisionIds, ref: PolicyRef, action: str, expires: Seconds) -> str:
+    """The token that has this action shown.
+
+    Raises:
+        StoreUnavailable: the keys could not be read yet.
+    """
+    said = _encoder.encode((ref.site, ref.placement, action, expires))
+    return urlsafe_b64encode(said + _signature(ids.keys[0], said)).decode()
+
+
+def read_preview(ids: DecisionIds, site: ServedSite, token: str, now: Seconds) -> Preview:
+    """What the token has shown on this site.
+
+    Raises:
+        WrongPreview: it was not made here (`invalid_preview`), or for another site (`foreign_preview`), or is no longer
+            good (`preview_expired`), or what it shows is gone (`preview_gone`).
+        StoreUnavailable: the keys could not be read yet.
+    """
+    try:
+        signed = urlsafe_b64decode(token.encode("ascii"))
+    except (Base64Error, ValueError):
+        signed = b""
+    said, signature = signed[:-_SIGNATURE], signed[-_SIGNATURE:]
+    if not any(compare_digest(signature, _signature(key, said)) for key in ids.keys):
+        raise WrongPreview("invalid_preview", "found a token that this service did not make")
+    name, placement, action, expires = _decoder.decode(said)
+    if name != site.name:
+        raise WrongPreview("foreign_preview", f"found one for another site, expected one for {site.name!r}")
+    if now >= expires:
+        raise WrongPreview("preview_expired", f"found one that expired {now - expires} s ago, expected a newer one")
+    served = site.placements.get(placement)
+    index = None if served is None else served.compiled.index.get(action)
+    if index is None:
+        raise WrongPreview("preview_gone", "found one of an action or a placement that is no longer there")
+    return Preview(placement, index)
+
+
+def _signature(key: bytes, said: bytes) -> bytes:
+    return blake2b(said, key=key, digest_size=_SIGNATURE, person=b"preview").digest()
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(tuple[str, str, str, int])

@@ -1,0 +1,95 @@
+"""Previews, through the real doors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.holdings import holdings
+from tests.servers import BEARER, HERO, ROW, Server, serve
+
+SITE = {"hero.toml": HERO + 'when = { "device.type" = "no such device" }\n', "row.toml": ROW}
+TWO_SITES = {
+    "shop/hero.toml": HERO,
+    "shop/site.toml": 'name = "shop"\nwrite_key = "shop"',
+    "books/hero.toml": HERO,
+    "books/site.toml": 'name = "books"\nwrite_key = "books"',
+}
+
+
+async def token(server: Server, action: str = "deal", placement: str = "hero", **more: Any) -> str:
+    body = {"placement": placement, "action": action, **more}
+    answer = await server.post("/v1/previews", body, **BEARER)
+    assert answer.status_code == 200, answer.text
+    found: str = answer.json()["preview"]
+    return found
+
+
+async def decide(server: Server, preview: str, *placements: Any, **more: Any) -> httpx.Response:
+    body = {"anonymousId": "staff", "placements": list(placements) or ["hero"], "preview": preview}
+    return await server.post("/v1/decide", body | more)
+
+
+async def test_a_preview_shows_an_action_whatever_its_condition_says_and_leaves_nothing(store_url: str) -> None:
+    async with serve(store_url, SITE) as server:
+        preview = await token(server)
+        before = holdings(store_url)
+        for _ in range(20):
+            answer = (await decide(server, preview, "hero", "row")).json()
+            hero, row = answer["decisions"]
+            assert (hero["action"], hero["payload"]) == ("deal", {"headline": "Save 10%"})
+            assert (hero["group"], hero["decisionId"], hero["propensity"]) == ("preview", None, None)
+            assert (row["group"], row["decisionId"]) == ("policy", None), "the whole call is staff's, no visitor's"
+        assert holdings(store_url) == before
+        plain = (await server.post("/v1/decide", {"placements": ["hero"]})).json()["decisions"][0]
+        assert (plain["group"], plain["action"]) == ("policy", "plain")
+
+
+async def test_in_a_row_the_baseline_follows_what_is_previewed(store_url: str) -> None:
+    async with serve(store_url, SITE) as server:
+        for action, shown in (("sku-3", ["sku-3", "sku-1"]), ("sku-2", ["sku-2", "sku-1"])):
+            answer = await decide(server, await token(server, action, "row"), "row")
+            (row,) = answer.json()["decisions"]
+            assert ([slot["action"] for slot in row["slots"]], row["group"]) == (shown, "preview")
+
+
+async def test_an_action_that_is_switched_off_can_be_previewed(store_url: str) -> None:
+    off = {"hero.toml": "enabled = false\n" + HERO + "enabled = false\n"}
+    async with serve(store_url, off) as server:
+        answer = await decide(server, await token(server))
+    assert answer.json()["decisions"][0]["action"] == "deal"
+
+
+@pytest.mark.parametrize("forged", ["", "made-up", "é", "A" * 200])
+async def test_a_forged_token_is_refused(store_url: str, forged: str) -> None:
+    async with serve(store_url, SITE) as server:
+        answer = await decide(server, forged)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["details"][0]["path"]) == (400, "invalid_preview", "preview")
+    assert error["message"] == "preview: found a token that this service did not make"
+
+
+async def test_a_token_for_another_site_is_refused(store_url: str) -> None:
+    async with serve(store_url, TWO_SITES) as server:
+        preview = await token(server, writeKey="shop")
+        assert (await decide(server, preview, writeKey="shop")).status_code == 200
+        answer = await decide(server, preview, writeKey="books")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_preview")
+
+
+async def test_only_servers_may_make_a_token_and_only_of_what_there_is(store_url: str) -> None:
+    async with serve(store_url, SITE) as server:
+        body = {"placement": "hero", "action": "deal"}
+        assert (await server.post("/v1/previews", body)).status_code == 401
+        for wrong, status, path in (
+            ({"placement": "nowhere"}, 404, "placement"),
+            ({"action": "nothing"}, 404, "action"),
+            ({"validSeconds": 0}, 400, "validSeconds"),
+            ({"validSeconds": 31 * 86400}, 400, "validSeconds"),
+        ):
+            answer = await server.post("/v1/previews", body | wrong, **BEARER)
+            assert (answer.status_code, answer.json()["error"]["details"][0]["path"]) == (status, path)
+        answer = await server.post("/v1/previews", body | {"validSeconds": 60}, **BEARER)
+        assert answer.json()["expiresAt"].endswith("+00:00")

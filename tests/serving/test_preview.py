@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgewise.errors import StoreUnavailable
+from edgewise.policies.version import encode_policy
+from edgewise.registry import SiteEntry
+from edgewise.serving.decision_id import DecisionIds
+from edgewise.serving.follower import ServedPlacement, ServedSite
+from edgewise.serving.preview import LONGEST, Preview, WrongPreview, preview_token, read_preview
+from edgewise.types import PolicyRef
+from tests.learner.stage import POLICY, REF
+
+NOW = 1_760_000_000
+IDS = DecisionIds((b"new key" * 4, b"old key" * 4))
+SITE = ServedSite(SiteEntry("shop", "key", (), ("hero",)), {"hero": ServedPlacement(REF, encode_policy(POLICY))})
+TOKEN = preview_token(IDS, REF, "deal", NOW + 60)
+
+
+def refusal(token: str, site: ServedSite = SITE, now: int = NOW) -> str:
+    with pytest.raises(WrongPreview) as caught:
+        read_preview(IDS, site, token, now)
+    return caught.value.code
+
+
+def test_a_token_says_what_is_to_be_shown_where() -> None:
+    assert read_preview(IDS, SITE, TOKEN, NOW + 59) == Preview("hero", 1)
+
+
+def test_a_token_made_with_an_older_key_of_the_ring_is_good() -> None:
+    old = preview_token(DecisionIds(IDS.keys[1:]), REF, "plain", NOW + 60)
+    assert read_preview(IDS, SITE, old, NOW) == Preview("hero", 0)
+
+
+def test_a_token_expires() -> None:
+    assert refusal(TOKEN, now=NOW + 60) == "preview_expired"
+
+
+def test_a_token_is_for_one_site() -> None:
+    other = ServedSite(SiteEntry("books", "key", (), ("hero",)), SITE.placements)
+    assert refusal(TOKEN, other) == "foreign_preview"
+
+
+@pytest.mark.parametrize(("ref", "action"), [(REF, "gone"), (PolicyRef("shop", "gone"), "deal")])
+def test_what_is_gone_cannot_be_shown(ref: PolicyRef, action: str) -> None:
+    assert refusal(preview_token(IDS, ref, action, NOW + 60)) == "preview_gone"
+
+
+@given(st.integers(0, len(TOKEN) - 1), st.sampled_from("AbZ09-_"))
+def test_a_token_that_was_tampered_with_is_refused(place: int, character: str) -> None:
+    forged = TOKEN[:place] + character + TOKEN[place + 1 :]
+    if forged != TOKEN:
+        assert refusal(forged) == "invalid_preview"
+
+
+@given(st.text(max_size=80))
+def test_whatever_is_not_a_token_is_refused(text: str) -> None:
+    assert refusal(text) == "invalid_preview"
+
+
+def test_a_decision_id_is_no_token_though_the_same_keys_sign_it() -> None:
+    assert refusal(IDS.issue(b"policy", 1, b"0123456789ab")) == "invalid_preview"
+
+
+def test_the_longest_names_fit_into_a_token() -> None:
+    assert len(preview_token(IDS, PolicyRef("s" * 64, "p" * 64), "ä" * 256, NOW)) <= LONGEST
+
+
+def test_without_keys_nothing_can_be_told() -> None:
+    with pytest.raises(StoreUnavailable):
+        read_preview(DecisionIds(), SITE, TOKEN, NOW)
