@@ -139,7 +139,6 @@ def _past(visitor: str, index: int, now: datetime) -> bytes:
             at += timedelta(seconds=chance.randrange(5, 90))
             what = {"type": "page"} if chance.random() < 0.5 else {"type": "track", "event": chance.choice(_EVENTS)}
             messages.append({**what, "timestamp": at})
-    messages.append({"type": "identify", "userId": f"customer-{index}", "timestamp": at})
     order = {"type": "track", "event": "Order Completed", "properties": {"revenue": 59.9}, "timestamp": at}
     messages.append(order)
     known = [{**message, "anonymousId": visitor, "messageId": f"{index}-{n}"} for n, message in enumerate(messages)]
