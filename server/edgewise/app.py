@@ -73,8 +73,8 @@ def create_app(settings: Settings) -> Starlette:
                 Route("/v1/policies/{placement}", policies, methods=["GET"]),
                 Route(
                     "/v1/profiles/{id:path}",
-                    Profiles(gate, Customers(store), follower, settings.erase_within),
-                    methods=["DELETE"],
+                    Profiles(gate, Customers(store), follower, settings.erase_within, settings.max_body),
+                    methods=["GET", "PUT", "DELETE"],
                 ),
                 Route("/v1/previews", Previews(gate, follower.ids), methods=["POST"]),
                 Route("/healthz", Health(gate), methods=["GET"]),

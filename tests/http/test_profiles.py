@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -99,3 +100,85 @@ async def test_the_decisions_of_an_erased_visitor_are_found_by_their_ids(store: 
     entries = [decode(data) async for page in store.log.pages(REF) for _, data in page]
     (decision,) = [entry for entry in entries if isinstance(entry, Decision)]
     assert set(decision.visitor) & set(pending.waiting) == {user_digest("ann")}
+
+
+async def put(server: Server, path: str, body: Any) -> Any:
+    return await server.client.put(path, json=body, headers=BEARER)
+
+
+async def test_what_is_held_of_a_visitor_is_told_under_every_id(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        await identify(server, "phone", "ann")
+        by_user = await server.get("/v1/profiles/ann", **BEARER)
+        by_device = await server.get("/v1/profiles/phone", **BEARER)
+        nobody = await server.get("/v1/profiles/nobody", **BEARER)
+    assert by_user.status_code == 200
+    held = {one["id"]: one for one in by_user.json()["held"]}
+    assert held.keys() == {anonymous_digest("phone").hex(), user_digest("ann").hex()}
+    assert held[anonymous_digest("phone").hex()]["movedTo"] == user_digest("ann").hex()
+    assert held[user_digest("ann").hex()]["profile"]["sessions"] == 1
+    assert by_device.json()["held"] == by_user.json()["held"]
+    assert nobody.status_code == 404
+
+
+async def test_told_traits_are_kept_beside_what_is_known_and_null_forgets_one(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        await identify(server, "phone", "ann")
+        first = await put(server, "/v1/profiles/phone", {"traits": {"plan": "pro", "age": 41, "vip": True}})
+        assert first.status_code == 200, first.text
+        second = await put(server, "/v1/profiles/ann", {"traits": {"plan": None, "score": 0.5}})
+    (profile,) = [one["profile"] for one in second.json()["held"] if one["profile"]]
+    assert {name: value for name, (_, value) in profile["traits"].items()} == {"age": 41, "vip": True, "score": 0.5}
+    assert profile["sessions"] == 1, "to be told of is no visit"
+
+
+async def test_a_new_id_is_a_users_unless_it_is_said_to_be_anonymous(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        await put(server, "/v1/profiles/ann", {"traits": {"plan": "pro"}})
+        await put(server, "/v1/profiles/phone?anonymous=true", {"traits": {"plan": "pro"}})
+        await put(server, "/v1/profiles/phone", {"traits": {"plan": "free"}})
+    stored = [user_digest("ann"), anonymous_digest("phone"), anonymous_digest("ann"), user_digest("phone")]
+    assert [bool(await store.profiles.read("default", one)) for one in stored] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("traits", "path", "message"),
+    [
+        ({"name": "x" * 41}, "traits.name", "found 41 bytes, expected 0 to 40"),
+        ({"name": "a\0b"}, "traits.name", "found text with a NUL in it"),
+        ({"x" * 41: 1}, "traits", "found a name of 41 bytes, expected 1 to 40"),
+        ({"": 1}, "traits", "found a name of 0 bytes"),
+        ({"n": 2**64}, "traits.n", "found 18446744073709551616, expected a number from -2^53 to 2^53"),
+        ({"n": [1]}, "traits.n", "found a value of type list, expected a text, a number"),
+        ({str(n): n for n in range(7)}, "traits", "found 7 traits, expected at most 6"),
+    ],
+)
+async def test_a_trait_that_cannot_be_kept_as_it_is_is_refused(
+    store: Store, store_url: str, traits: dict[str, Any], path: str, message: str
+) -> None:
+    async with serve(store_url) as server:
+        answer = await put(server, "/v1/profiles/ann", {"traits": traits | {"ok": 1} if len(traits) == 1 else traits})
+    assert answer.status_code == 400
+    details = answer.json()["error"]["details"]
+    assert [detail["path"] for detail in details] == [path]
+    assert details[0]["message"].startswith(message)
+    assert await store.profiles.read("default", user_digest("ann")) is None
+
+
+async def test_a_shared_device_does_not_lead_from_one_user_to_another(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        await identify(server, "kiosk", "ann")
+        await identify(server, "kiosk", "bob")
+        await delete(server, "/v1/profiles/ann?now=true")
+    assert await profiles_left(store, "ann", "bob") == ["bob"]
+    assert user_digest("bob") not in (await store.erasures.pending(["default"]))["default"].waiting
+
+
+async def test_traits_told_by_many_at_once_are_all_kept(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        answers = await asyncio.gather(
+            *(put(server, "/v1/profiles/ann", {"traits": {f"trait {n}": n}}) for n in range(6))
+        )
+        assert {answer.status_code for answer in answers} == {200}
+        last = await server.get("/v1/profiles/ann", **BEARER)
+    assert len(last.json()["held"][0]["profile"]["traits"]) == 6

@@ -100,6 +100,13 @@ class PoliciesAnswer(Struct, frozen=True, rename="camel"):
     policies: Sequence[PolicyAnswer]
 
 
+class ProfileAnswer(Struct, frozen=True, rename="camel"):
+    """What is held of a visitor: under each of the ids that are known of them, a profile, or where it moved to."""
+
+    id: str
+    held: Sequence[Mapping[str, Any]]
+
+
 class ErasureAnswer(Struct, frozen=True, rename="camel"):
     """An erasure is under way. `due` is when it is done at the latest; None where it begins at once."""
 

@@ -98,6 +98,12 @@ class SingleBody(Struct, frozen=True, rename="camel"):
     consent: Consent | None = None
 
 
+class ProfileBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """The body of `PUT /v1/profiles/{id}`: traits that are texts, numbers, true or false; null forgets one."""
+
+    traits: dict[str, Any]
+
+
 class Reader(Generic[T]):
     """Reads bodies of one type, in either format."""
 

@@ -16,11 +16,20 @@ from edgewise.http.answers import (
     PoliciesAnswer,
     PolicyAnswer,
     PreviewAnswer,
+    ProfileAnswer,
     StatusAnswer,
     send_bytes,
 )
 from edgewise.http.auth import Gate
-from edgewise.http.bodies import MAX_MESSAGES, BatchBody, DecideBody, PreviewBody, SingleBody, message_type
+from edgewise.http.bodies import (
+    MAX_MESSAGES,
+    BatchBody,
+    DecideBody,
+    PreviewBody,
+    ProfileBody,
+    SingleBody,
+    message_type,
+)
 from edgewise.http.door import Call, Door
 from edgewise.http.formats import JSON
 from edgewise.visitors.message import Kind, Message
@@ -70,6 +79,12 @@ _NOW = {
     "description": "Whether to begin at once, instead of waiting for other erasures.",
     "schema": {"type": "boolean", "default": False},
 }
+_ANONYMOUS = {
+    "name": "anonymous",
+    "in": "query",
+    "description": "Whether the id is an anonymous one. Where it is not said, a new id is taken for a user's.",
+    "schema": {"type": "boolean", "default": False},
+}
 _NO_PROFILE = _NO_KEY | {
     400: "The id or the query is wrong, or there are several sites, and none is named.",
     404: "There is no such site.",
@@ -99,12 +114,13 @@ class OpenApi(Door):
 def description() -> _Json:
     """The OpenAPI 3.1 document."""
     singles = {kind: message_type(kind) for kind in get_args(Kind)}
-    bodies = (DecideBody, BatchBody, SingleBody, PreviewBody, Message, *singles.values())
+    bodies = (DecideBody, BatchBody, SingleBody, PreviewBody, ProfileBody, Message, *singles.values())
     answers = (
         DecideAnswer,
         BatchAnswer,
         PoliciesAnswer,
         PolicyAnswer,
+        ProfileAnswer,
         ErasureAnswer,
         PreviewAnswer,
         StatusAnswer,
@@ -175,13 +191,28 @@ def _get(
 
 def _profile() -> _Json:
     """What servers may do with what is held of a visitor."""
+    secret: _Json = {"security": [{"secretKey": []}]}
+    content = {"application/json": {"schema": _ref(ProfileBody)}, "application/msgpack": {"schema": _ref(ProfileBody)}}
     return {
+        "get": secret
+        | {
+            "summary": "All that is held of a visitor, but for the log.",
+            "parameters": [_ID, _SITE],
+            "responses": _responses(ProfileAnswer, _NO_PROFILE | {404: "There is no such site, or nothing is held."}),
+        },
+        "put": secret
+        | {
+            "summary": "Tell traits of a visitor; what was known beside them stays.",
+            "parameters": [_ID, _ANONYMOUS, _SITE],
+            "requestBody": {"required": True, "content": content},
+            "responses": _responses(ProfileAnswer, _NO_PROFILE | {413: "The body is too large."}),
+        },
         "delete": {
             "summary": "Erase a visitor: profiles at once, log entries and what models know of them in time.",
             "security": [{"secretKey": []}],
             "parameters": [_ID, _NOW, _SITE],
             "responses": _responses(ErasureAnswer, _NO_PROFILE, 202),
-        }
+        },
     }
 
 

@@ -8,14 +8,17 @@ from datetime import UTC, datetime
 import msgspec
 
 from edgewise.errors import Problem, RequestError
-from edgewise.http.answers import ErasureAnswer
+from edgewise.http.answers import ErasureAnswer, ProfileAnswer
 from edgewise.http.auth import Gate
+from edgewise.http.bodies import ProfileBody, Reader
 from edgewise.http.door import Call, Door
 from edgewise.http.named import named_site, named_switch
-from edgewise.serving.customers import Customers
+from edgewise.serving.customers import Customers, digests_of
 from edgewise.serving.follower import Follower, ServedSite
 from edgewise.types import Milliseconds
+from edgewise.visitors.held import held
 from edgewise.visitors.message import Id
+from edgewise.visitors.told import problems_of
 
 
 class Profiles(Door):
@@ -24,8 +27,11 @@ class Profiles(Door):
     `?site=` names the site; it may be left out when there is only one. `erase_within` is how soon an erasure is done.
     """
 
-    def __init__(self, gate: Gate, customers: Customers, follower: Follower, erase_within: Milliseconds) -> None:
+    def __init__(
+        self, gate: Gate, customers: Customers, follower: Follower, erase_within: Milliseconds, limit: int
+    ) -> None:
         super().__init__(gate)
+        self._limit = limit
         self._customers = customers
         self._follower = follower
         self._erase_within = erase_within
@@ -34,7 +40,32 @@ class Profiles(Door):
         self.gate.require_secret_key(call.headers)
         site = named_site(self._follower, call.scope["query_string"])
         id = _id(call.scope["path_params"]["id"])
-        await self._erase(call, site, id)
+        match call.scope["method"]:
+            case "DELETE":
+                await self._erase(call, site, id)
+            case "PUT":
+                await self._tell(call, site, id)
+            case _:
+                await self._report(call, site, id)
+
+    async def _report(self, call: Call, site: ServedSite, id: str) -> None:
+        records = await self._customers.records(site.name, id)
+        if not records:
+            raise RequestError(404, "not_found", f"id: found none of which anything is held in site {site.name!r}")
+        await call.answer(ProfileAnswer(id, [held(visitor, stored) for visitor, stored in records.items()]))
+
+    async def _tell(self, call: Call, site: ServedSite, id: str) -> None:
+        """Traits go to the visitor that the id leads to; a new one is a user, unless `?anonymous=true`."""
+        body = _body.read(*await call.body(self._limit))
+        if problems := problems_of(body.traits):
+            said = "; ".join(f"{problem.path}: {problem.message}" for problem in problems)
+            raise RequestError(400, "invalid_request", said, problems)
+        user, anonymous = digests_of(id)
+        records = await self._customers.records(site.name, id)
+        is_anonymous = named_switch(call.scope["query_string"], "anonymous")
+        is_anonymous |= user not in records and anonymous in records
+        await self._customers.tell(site.name, anonymous if is_anonymous else user, body.traits)
+        await self._report(call, site, id)
 
     async def _erase(self, call: Call, site: ServedSite, id: str) -> None:
         now = named_switch(call.scope["query_string"], "now")
@@ -43,6 +74,9 @@ class Profiles(Door):
         await self._customers.erase(site.name, id, within // 2)
         due = None if now else datetime.fromtimestamp(time.time() + within // 1000, UTC).isoformat(timespec="seconds")
         await call.answer(ErasureAnswer("accepted", due), status=202)
+
+
+_body = Reader(ProfileBody)
 
 
 def _id(text: str) -> str:

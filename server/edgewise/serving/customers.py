@@ -2,31 +2,75 @@
 
 from __future__ import annotations
 
-from edgewise.serving.visitor_id import anonymous_digest, user_digest
-from edgewise.store import Store
-from edgewise.types import Digest, Milliseconds
-from edgewise.visitors.identity import ids_in
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-MOST_IDS = 256
-"""Ids of one visitor that an erasure follows; a profile names fewer, but they lead to others."""
+from msgspec.structs import replace
+
+from edgewise.errors import StoreUnavailable
+from edgewise.serving.people import ATTEMPTS, People
+from edgewise.serving.visitor_id import anonymous_digest, user_digest
+from edgewise.store import Command, Store
+from edgewise.types import Digest, Milliseconds
+from edgewise.visitors.identity import Write, ids_in, moved, readable
+from edgewise.visitors.names import seconds
+from edgewise.visitors.traits import with_traits
+
+PATIENCE = 5.0
+"""Seconds that a change may take."""
 
 
 class Customers:
-    """Reads and erases what is held of one visitor. Every method raises `StoreError` when the store does not do it."""
+    """Reads, changes and erases what is held of a visitor. All methods raise `StoreError` when the store fails them."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    async def records(self, site: str, id: str) -> dict[Digest, bytes]:
+        """What is stored under every id that is known of this visitor; empty when nothing is."""
+        found: dict[Digest, bytes] = {}
+        for visitor in sorted(await self.known_ids(site, id)):
+            if (stored := await self._store.profiles.read(site, visitor)) is not None:
+                found[visitor] = stored
+        return found
+
     async def known_ids(self, site: str, id: str) -> frozenset[Digest]:
-        """All that this id stands for: itself, every id that its profiles name, those that theirs name, and so on."""
+        """All that this id stands for: itself, where its history moved to, and every id that the profile there names.
+
+        The ids of those ids are not followed: a shared device would lead from one visitor to another.
+        """
         known: dict[Digest, None] = {}
-        found = list(digests_of(id))
-        while found and len(known) < MOST_IDS:
-            visitor = found.pop(0)
-            if visitor not in known:
+        for visitor in digests_of(id):
+            while visitor not in known:
                 known[visitor] = None
-                found += ids_in(await self._store.profiles.read(site, visitor))
+                stored = await self._store.profiles.read(site, visitor)
+                if (note := moved(stored)) is None:
+                    known |= dict.fromkeys(ids_in(stored))
+                    break
+                known |= dict.fromkeys(one for one in ids_in(stored) if one != note.to)
+                visitor = note.to
         return frozenset(known)
+
+    async def tell(self, site: str, visitor: Digest, traits: Mapping[str, Any], at: Milliseconds | None = None) -> None:
+        """Keep these traits of a visitor, as of a time, by default now; what was told later than that stays.
+
+        They must be without problems. A trait that is none is forgotten.
+        """
+        told_at = seconds(time.time_ns() // 1_000_000 if at is None else at)
+        people = People(self._store, site, self._acknowledged)
+        await people.settle(visitor)
+        root = people.root(visitor)
+        for _ in range(ATTEMPTS):
+            stored = people.stored(root)
+            profile = readable(stored)
+            write = Write(root, stored, replace(profile, traits=with_traits(profile.traits, traits, told_at)).encode())
+            if write.new == stored or (await self._acknowledged((people.write_command(write),)))[0]:
+                return
+            await people.settle(visitor)
+            await people.read((root := people.root(visitor),))
+        raise StoreUnavailable(f"profile of a visitor of {site}: lost {ATTEMPTS} races to write it")
 
     async def erase(self, site: str, id: str, wait: Milliseconds) -> frozenset[Digest]:
         """Forget a visitor: profiles at once, log entries and what models know of them in `wait` at the latest.
@@ -39,6 +83,10 @@ class Customers:
         for visitor in visitors:
             await self._store.profiles.delete(site, visitor)
         return visitors
+
+    async def _acknowledged(self, commands: Sequence[Command]) -> list[Any]:
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        return await asyncio.gather(*(self._store.lane.submit(command, deadline) for command in commands))
 
 
 def digests_of(id: str) -> tuple[Digest, Digest]:
