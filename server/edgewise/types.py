@@ -31,6 +31,12 @@ Robots: TypeAlias = Literal["ignore", "learn"]
 """What a site does with the calls of robots: answer them and no more, or treat them as visitors."""
 
 
+Span: TypeAlias = Literal["session", "day", "visitor"]
+"""For how long it is remembered what a visitor was shown."""
+
+SPANS: tuple[Span, ...] = ("session", "day", "visitor")
+
+
 class PolicyRef(NamedTuple):
     """Names one policy: a placement of a site. Each has one log, one model and one checkpoint."""
 

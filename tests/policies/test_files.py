@@ -6,7 +6,7 @@ import pytest
 
 from edgewise.errors import PolicyError, Problem
 from edgewise.policies.files import read_policy
-from edgewise.policies.policy import Action, Explore, Features, Pin, Policy, Reward
+from edgewise.policies.policy import Action, Cap, Explore, Features, Pin, Policy, Reward
 
 SMALLEST = """
 placement = "hero"
@@ -20,6 +20,7 @@ placement = "hero"
 slots = 2
 baseline = ["plain", "two words, and a 'quote'"]
 enabled = false
+sticky = "visitor"
 
 [explore]
 algorithm = "regcb"
@@ -57,6 +58,8 @@ when = { "visitor.segments" = { "$in" = ["student"] } }
 enabled = false
 starts = 2026-11-27T00:00:00+01:00
 ends = 2026-11-30T23:00:00Z
+cap = { count = 3, per = "day" }
+not_after = ["Dismissed", "$click", "Dismissed"]
 
 [[pins]]
 action = "for students"
@@ -103,6 +106,8 @@ def test_everything_that_a_file_says_is_in_the_policy(tmp_path: Path) -> None:
                 enabled=False,
                 starts=1_795_734_000_000,
                 ends=1_796_079_600_000,
+                cap=Cap(3, "day"),
+                not_after=("Dismissed", "$click"),
             ),
         ),
         baseline=("plain", words),
@@ -113,6 +118,7 @@ def test_everything_that_a_file_says_is_in_the_policy(tmp_path: Path) -> None:
         control_share=0.0,
         enabled=False,
         pins=(Pin("for students", {"page.type": "campus"}), Pin("plain")),
+        sticky="visitor",
     )
 
 
@@ -315,6 +321,31 @@ SEVEN_DAYS_AND_A_BIT = 7 * 86_400_000 + 1
         ('action = "for students"', "", "pins[0].action", "is missing, and it is required"),
         ('"page.type" = "campus"', '"page.type" = { "$i" = 1 }', 'pins[0].when["page.type"].$i', "did you mean"),
         ('when = { "page.type" = "campus" }', 'if = { "page.type" = 1 }', "pins[0].if", "found an unknown key, expect"),
+        # What a visitor was shown
+        ('"visitor"\n', '"always"\n', "sticky", 'found "always", expected one of request, session, visitor'),
+        ("count = 3", "count = 0", "actions[2].cap.count", "found 0, expected a whole number from 1 to 1000"),
+        ("count = 3, ", "", "actions[2].cap.count", "is missing, and it is required"),
+        (', per = "day"', "", "actions[2].cap.per", "is missing, and it is required"),
+        ('"day"', '"daily"', "actions[2].cap.per", 'expected one of session, day, visitor; did you mean "day"?'),
+        (
+            "count = 3",
+            "count = 3, limit = 4",
+            "actions[2].cap.limit",
+            "found an unknown key, expected one of count, per",
+        ),
+        (
+            '"Dismissed", "$click"',
+            '"$impression"',
+            "actions[2].not_after",
+            'found "$impression", expected $click or an',
+        ),
+        (
+            '["Dismissed", "$click", "Dismissed"]',
+            '"Dismissed"',
+            "actions[2].not_after",
+            'found "Dismissed", expected a list of 1 to 20 event names',
+        ),
+        ('"Dismissed", "$click"', '""', "actions[2].not_after", "expected text of 1 to 128 printable characters"),
         # Baseline
         (
             'id = "plain"\n',

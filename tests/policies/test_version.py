@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from edgewise.errors import PolicyError
 from edgewise.policies import policy as policies
 from edgewise.policies.files import read_policy
-from edgewise.policies.policy import NAMESPACES, Action, Explore, Features, Pin, Policy, Reward
+from edgewise.policies.policy import NAMESPACES, Action, Cap, Explore, Features, Pin, Policy, Reward
 from edgewise.policies.version import CompiledPolicy, decode_policy, encode_policy, version_of
+from edgewise.types import SPANS, Span
 from tests.policies.strategies import CONDITIONS
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -36,6 +37,8 @@ ACTIONS = st.builds(
     enabled=st.booleans(),
     starts=st.none() | st.integers(0, 10**14),
     ends=st.none() | st.integers(0, 10**14),
+    cap=st.none() | st.builds(Cap, st.integers(1, 1000), st.sampled_from(SPANS)),
+    not_after=st.lists(st.text(max_size=5), max_size=2).map(tuple),
 )
 POLICIES = st.builds(
     Policy,
@@ -61,6 +64,7 @@ POLICIES = st.builds(
     control_share=NUMBERS,
     enabled=st.booleans(),
     pins=st.lists(st.builds(Pin, action=st.text(max_size=5), when=st.none() | CONDITIONS), max_size=2).map(tuple),
+    sticky=st.sampled_from(get_args(policies.Sticky)),
 )
 
 
@@ -263,3 +267,25 @@ def test_the_first_pin_that_holds_and_whose_action_may_be_shown_wins(
 
 def test_pins_count_among_the_conditions() -> None:
     assert [path for _, path in SALE.conditions()] == ["actions[5].when", "pins[1].when", "pins[2].when"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "spans", "held", "not_after"),
+    [
+        (POLICY, (), set(), set()),
+        (replace(POLICY, sticky="visitor"), ("visitor",), set(), set()),
+        (replace(SALE, sticky="session"), ("session",), set(), set()),
+        (
+            replace(SALE, actions=(Action("plain"), Action("x", cap=Cap(1, "day")), Action("y", not_after=("Bye",)))),
+            ("day", "visitor"),
+            {1, 2},
+            {"Bye"},
+        ),
+    ],
+)
+def test_a_version_knows_what_must_be_remembered_of_its_visitors(
+    policy: Policy, spans: tuple[Span, ...], held: set[int], not_after: set[str]
+) -> None:
+    compiled = CompiledPolicy(replace(policy, pins=()))
+    assert compiled.spans == spans
+    assert (set(compiled.held), set(compiled.not_after)) == (held, not_after)

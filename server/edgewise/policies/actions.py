@@ -9,16 +9,18 @@ from edgewise.policies.claims import repeated
 from edgewise.policies.conditions import problems_in
 from edgewise.policies.keypath import child
 from edgewise.policies.literals import feature, payload_problems
-from edgewise.policies.policy import Action
+from edgewise.policies.policy import Action, Cap
 from edgewise.policies.table import Table
-from edgewise.policies.values import a_switch, a_table, label, moment
-from edgewise.types import Condition
+from edgewise.policies.values import a_switch, a_table, found, label, moment, one_of, whole_number
+from edgewise.types import SPANS, Condition
 
 MOST_ACTIONS = 2000
 MOST_FEATURES = 100
+MOST_EVENTS = 20
 
 _action_id = label(128)
 _feature_name = label(64)
+_event_name = label(128)
 
 
 def read_actions(file: Table) -> tuple[Action, ...]:
@@ -41,6 +43,8 @@ def _read_action(table: Table) -> Action:
         enabled=table.take("enabled", a_switch, True),
         starts=table.take("starts", moment, None),
         ends=table.take("ends", moment, None),
+        cap=_read_cap(table),
+        not_after=table.take("not_after", _event_names, ()),
     )
     if action.starts is not None and action.ends is not None and action.ends <= action.starts:
         table.refuse("ends", "found a time that is not after `starts`, expected a later one")
@@ -52,6 +56,27 @@ def _read_payload(table: Table) -> Mapping[str, Any]:
     payload = table.table("payload")
     table.problems.extend(payload_problems(payload.entries, payload.path))
     return payload.entries
+
+
+def _read_cap(action: Table) -> Cap | None:
+    table = action.table("cap")
+    count = table.take("count", whole_number(1, 1000), 1, required="cap" in action.entries)
+    per = table.take("per", one_of(SPANS), SPANS[0], required="cap" in action.entries)
+    table.refuse_unknown_keys()
+    return Cap(count, per) if "cap" in action.entries else None
+
+
+def _event_names(value: Any) -> tuple[str, ...]:
+    if isinstance(value, list) and 1 <= len(value) <= MOST_EVENTS:
+        return tuple(dict.fromkeys(event_name(name) for name in value))
+    raise ValueError(f"found {found(value)}, expected a list of 1 to {MOST_EVENTS} event names")
+
+
+def event_name(name: Any) -> str:
+    """Of the reserved events only the click: an impression pays nothing and bars nothing, a `$reward` is a number."""
+    if isinstance(name, str) and name.startswith("$") and name != "$click":
+        raise ValueError(f"found {found(name)}, expected $click or an event name of your own")
+    return _event_name(name)
 
 
 def read_condition(table: Table) -> Condition | None:

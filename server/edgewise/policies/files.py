@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from edgewise.errors import PolicyError, Problem
 from edgewise.policies import policy, values
-from edgewise.policies.actions import read_actions
+from edgewise.policies.actions import event_name, read_actions
 from edgewise.policies.baseline import a_baseline, check_baseline
 from edgewise.policies.pins import read_pins
 from edgewise.policies.policy import NAMESPACES, Explore, Features, Namespace, Policy, Reward
@@ -18,8 +18,6 @@ from edgewise.policies.toml_file import read_toml
 MOST_SLOTS = 20
 MOST_EVENTS = 100
 LONGEST_WAIT = 7 * values.DAY
-
-_some_text = values.label(128)
 
 
 def read_policy(path: Path, name: str | None = None) -> Policy:
@@ -48,6 +46,7 @@ def _read_policy(file: Table) -> Policy:
         control_share=_read_control_share(file.table("control")),
         actions=(actions := read_actions(file)),
         enabled=file.take("enabled", values.a_switch, True),
+        sticky=file.take("sticky", values.one_of(get_args(policy.Sticky)), "request"),
         pins=read_pins(file, actions),
     )
     file.refuse_unknown_keys()
@@ -86,15 +85,8 @@ def _read_reward(table: Table) -> Reward:
 
 
 def _read_events(table: Table, default: Mapping[str, float]) -> Mapping[str, float]:
-    events = table.table("events").take_all(_event_name, values.number, most=MOST_EVENTS)
+    events = table.table("events").take_all(event_name, values.number, most=MOST_EVENTS)
     return events if "events" in table.entries else default
-
-
-def _event_name(name: str) -> str:
-    """An impression pays nothing, for nothing is learned without one; a `$reward` brings its own value."""
-    if name.startswith("$") and name != "$click":
-        raise ValueError(f"found {values.found(name)}, expected $click or an event name of your own")
-    return _some_text(name)
 
 
 def _read_features(table: Table) -> Features:

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from edgewise.types import Condition, Milliseconds
+from edgewise.types import Condition, Milliseconds, Span
 
 Algorithm: TypeAlias = Literal["squarecb", "epsilon", "softmax", "regcb"]
 Mode: TypeAlias = Literal["online", "apprentice", "frozen"]
 Combine: TypeAlias = Literal["first", "sum", "max"]
 Attribute: TypeAlias = Literal["last", "all"]
+Sticky: TypeAlias = Literal["request", "session", "visitor"]
 Namespace: TypeAlias = Literal["page", "device", "place", "locale", "time", "visitor", "data"]
 FeatureValue: TypeAlias = str | bool | int | float | tuple[str | bool | int | float, ...]
 
@@ -20,10 +21,19 @@ NAMESPACES: tuple[Namespace, ...] = ("page", "device", "place", "locale", "time"
 
 
 @dataclass(frozen=True, slots=True)
+class Cap:
+    """How often a visitor is shown an action at most, in a span of time."""
+
+    count: int
+    per: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """One thing that can be shown. `when` is None for an action that everyone may see.
 
-    It is shown while it is `enabled`, from `starts` until before `ends` (milliseconds since the epoch).
+    It is shown while it is `enabled`, from `starts` until before `ends` (milliseconds since the epoch), as often as its
+    `cap` allows, and never again after one of the events in `not_after`.
     """
 
     id: str
@@ -33,11 +43,14 @@ class Action:
     enabled: bool = True
     starts: Milliseconds | None = None
     ends: Milliseconds | None = None
+    cap: Cap | None = None
+    not_after: tuple[str, ...] = ()
 
     @property
     def restricted(self) -> bool:
         """Whether there may be someone, or some time, that it is not shown."""
-        return not self.enabled or any(limit is not None for limit in (self.when, self.starts, self.ends))
+        limits = (self.when, self.starts, self.ends, self.cap)
+        return not self.enabled or bool(self.not_after) or any(limit is not None for limit in limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +97,8 @@ class Policy:
 
     `baseline` holds `slots` action ids, each of an action without a condition: what the control group sees, and what
     is shown when we fail open, or when the policy is not `enabled`. `control_share` is the share of visitors that
-    always get it. The first of the `pins` that holds goes before everything else.
+    always get it. The first of the `pins` that holds goes before everything else. `sticky` says
+    for how long a choice, once drawn, stays.
     """
 
     placement: str
@@ -97,6 +111,7 @@ class Policy:
     control_share: float = 0.05
     enabled: bool = True
     pins: tuple[Pin, ...] = ()
+    sticky: Sticky = "request"
 
     def conditions(self) -> Iterator[tuple[Condition, str]]:
         """Every condition in it, with its key path."""

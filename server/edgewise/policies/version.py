@@ -15,7 +15,7 @@ from edgewise.policies.conditions import attributes_in
 from edgewise.policies.policy import Policy
 from edgewise.policies.segments import refers_to_segments
 from edgewise.policies.targeting import CompiledCondition, compile_condition
-from edgewise.types import Attributes, Digest, Milliseconds
+from edgewise.types import SPANS, Attributes, Digest, Milliseconds, Span
 
 
 def encode_policy(policy: Policy) -> bytes:
@@ -46,7 +46,9 @@ class CompiledPolicy:
 
     Actions are named by their position in the policy, here as in the log: `index` leads from an action's id to it,
     `payloads` are in its order, `baseline` holds such positions. `conditions` has only the actions that have one.
-    `uses_segments` says whether it matters in which segments a visitor is.
+    `uses_segments` says whether it matters in which segments a visitor is, `spans` for which spans of time it must be
+    known what a visitor was shown, `held` which actions cannot be shown where that is not known, `not_after` which
+    events bar an action.
     """
 
     __slots__ = (
@@ -56,9 +58,12 @@ class CompiledPolicy:
         "_timed",
         "baseline",
         "conditions",
+        "held",
         "index",
+        "not_after",
         "payloads",
         "policy",
+        "spans",
         "uses_segments",
         "version",
     )
@@ -89,6 +94,11 @@ class CompiledPolicy:
             for condition, path in policy.conditions()
             for attribute, _, _ in attributes_in(condition, path)
         )
+        self.held = frozenset(
+            position for position, action in enumerate(policy.actions) if action.cap is not None or action.not_after
+        )
+        self.not_after = frozenset(event for action in policy.actions for event in action.not_after)
+        self.spans = _spans_of(policy)
         self._positions = range(len(policy.actions))
 
     @classmethod
@@ -101,14 +111,21 @@ class CompiledPolicy:
         return cls(decode_policy(blob), version_of(blob))
 
     def eligible(
-        self, attributes: Attributes, exclude: Collection[str] = (), now: Milliseconds | None = None
+        self,
+        attributes: Attributes,
+        exclude: Collection[str] = (),
+        now: Milliseconds | None = None,
+        barred: Collection[int] = (),
     ) -> tuple[int, ...] | None:
         """The positions of the actions that may be shown, in their order; None when all may.
 
         `exclude` holds ids of actions that the caller does not want, be they of the baseline; unknown ids are ignored.
-        `now` is the time since the epoch, by default that of the clock. Never raises, whatever the attributes are.
+        `now` is the time since the epoch, by default that of the clock. `barred` are positions of actions that this
+        visitor is not to see (again). Never raises, whatever the attributes are.
         """
         refused = {position for position, holds in self.conditions if not holds(attributes)}
+        if barred:
+            refused.update(barred)
         if self._off:
             refused |= self._off
         if self._timed:
@@ -127,3 +144,9 @@ class CompiledPolicy:
             if (eligible is None or position in eligible) and (holds is None or holds(attributes)):
                 return position
         return None
+
+
+def _spans_of(policy: Policy) -> tuple[Span, ...]:
+    spans: set[str] = {action.cap.per for action in policy.actions if action.cap is not None}
+    spans |= {policy.sticky} | {"visitor" for action in policy.actions if action.not_after}
+    return tuple(span for span in SPANS if span in spans)

@@ -22,6 +22,7 @@ from edgewise.serving.people import ATTEMPTS, People
 from edgewise.serving.telling import Listener, Rejected, Telling
 from edgewise.serving.visit import Visit
 from edgewise.store import Command, Store
+from edgewise.store.showings import Showings
 from edgewise.types import Consent, Digest, Milliseconds
 from edgewise.visitors.act import Act
 from edgewise.visitors.identity import Write
@@ -96,22 +97,23 @@ class Recorder:
     def _appends(
         self, site: ServedSite, telling: Telling, people: People, visits: Mapping[Digest, Visit]
     ) -> list[Command]:
-        """What a message adds to the logs: one outcome, or one event for each policy that its name pays."""
+        """What a message adds to the logs: one outcome, or one event for each policy that its name pays; and
+        what it bars its visitor from seeing again."""
+        act = telling.act
+        bars = _bars(site, telling, people, visits)
         if telling.outcome is not None:
             ref, outcome = telling.outcome
-            return [self._store.log.append_command(ref, encode(outcome))]
-        act = telling.act
+            return [self._store.log.append_command(ref, encode(outcome)), *bars]
         paying = [
             placement.ref
             for placement in (site.placements.values() if act.kind == "track" else ())
             if act.name in placement.compiled.policy.reward.events
         ]
         if not paying:
-            return []
+            return bars
         assert act.name is not None
-        known = tuple(dict.fromkeys((*act.ids, *visits[people.root(telling.visitors[-1])].profile.ids)))
-        entry = encode(Event(known, act.name, telling.age, act.message))
-        return [self._store.log.append_event_command(ref, act.message, entry) for ref in paying]
+        entry = encode(Event(_known(telling, people, visits), act.name, telling.age, act.message))
+        return [*(self._store.log.append_event_command(ref, act.message, entry) for ref in paying), *bars]
 
     async def _write(
         self, people: People, visits: Sequence[Visit], appends: Sequence[Command], deadline: float
@@ -160,6 +162,29 @@ async def _meet(people: People, tellings: Iterable[Telling]) -> None:
         await people.link(known_as, user)
     for visitor in visitors:
         await people.settle(visitor)
+
+
+def _known(telling: Telling, people: People, visits: Mapping[Digest, Visit]) -> tuple[Digest, ...]:
+    """Every id that is known of who did it."""
+    before = visits[people.root(telling.visitors[-1])].profile.ids if telling.visitors else ()
+    return tuple(dict.fromkeys((*telling.act.ids, *before)))
+
+
+def _bars(site: ServedSite, telling: Telling, people: People, visits: Mapping[Digest, Visit]) -> list[Command]:
+    """What is not to be shown again after this: what the decision showed that it speaks of, or all that heeds it."""
+    event = telling.act.name if telling.act.kind == "track" else None
+    if event is None:
+        return []
+    decision, slot, ref = b"", None, None
+    if telling.outcome is not None:
+        ref, outcome = telling.outcome
+        decision, slot = outcome.key, outcome.slot
+    return [
+        Showings(site.name, visitor).bar_command(placement.ref.placement, event, decision, slot)
+        for placement in site.placements.values()
+        if event in placement.compiled.not_after and ref in (None, placement.ref)
+        for visitor in _known(telling, people, visits)
+    ]
 
 
 def _visits(people: People, acts: Iterable[tuple[Digest, Act]]) -> dict[Digest, Visit]:

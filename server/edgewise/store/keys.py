@@ -6,7 +6,7 @@ visitor of a site. Names of sites and placements hold neither braces nor colons.
 
 from __future__ import annotations
 
-from edgewise.types import Digest, PolicyRef
+from edgewise.types import SPANS, Digest, PolicyRef, Span
 
 SITES = "edgewise:sites"
 """Hash: what web workers know of the sites. One key, replaced as a whole."""
@@ -71,6 +71,11 @@ def profile(site: str, visitor: Digest) -> str:
     return f"{{{site}:{visitor.hex()}}}:p"
 
 
+def showings(site: str, visitor: Digest, span: Span) -> str:
+    """Hash: what a visitor was shown in this span of time. Every write sees to its TTL; a few fields an action."""
+    return f"{{{site}:{visitor.hex()}}}:c:{span[0]}"
+
+
 def of_visitor(site: str, visitor: Digest) -> tuple[str, ...]:
     """Every key that there may be of a visitor: what an erasure deletes."""
-    return (profile(site, visitor),)
+    return (profile(site, visitor), *(showings(site, visitor, span) for span in SPANS))

@@ -1,0 +1,184 @@
+"""Showings: what a visitor was shown how often, which choices stick, and what is not to be shown again.
+
+For each visitor there is one hash for each span of time for which something is to be remembered: the session, the day
+and the visitor's whole time with us. They are written only for policies that ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from edgewise.store import keys
+from edgewise.store.scripts import Argument, Command, Script
+from edgewise.types import Digest, Milliseconds, Span
+
+TTL: Mapping[Span, Milliseconds] = {
+    "session": 30 * 60 * 1000,
+    "day": 24 * 3600 * 1000,
+    "visitor": 365 * 24 * 3600 * 1000,
+}
+"""A session ends when nothing was asked for so long, a day so long after it began, a visitor's time like a profile."""
+
+Fields = Mapping[bytes, bytes]
+"""What is held for one span."""
+
+# KEYS: one for each span in use. ARGV: for each its TTL (0: it keeps the one it has), the name of the counter of
+# exhausted caps, for each key what it is expected to be; the index of the key of the choice that sticks (0: none), its
+# field, what it is expected to be, what it becomes; the index of the key of the latest decisions (0: none), its prefix,
+# what is added; then for each action that is counted the index of its key, its field, its cap.
+# The answer is 1, or all that is held where something is not as expected: then nothing was written.
+_reserve = Script("""
+    local n = #KEYS
+    local exhausted, sticky, latest, first = ARGV[n + 1], 2 * n + 2, 2 * n + 6, 2 * n + 9
+    local function refused()
+        local held = {}
+        for i = 1, n do held[i] = redis.call('HGETALL', KEYS[i]) end
+        return held
+    end
+    for i = 1, n do
+        if (redis.call('HGET', KEYS[i], exhausted) or '') ~= ARGV[n + 1 + i] then return refused() end
+    end
+    local stuck, recent = tonumber(ARGV[sticky]), tonumber(ARGV[latest])
+    if stuck > 0 and (redis.call('HGET', KEYS[stuck], ARGV[sticky + 1]) or '') ~= ARGV[sticky + 2] then
+        return refused()
+    end
+    for i = first, #ARGV, 3 do
+        local count = tonumber(redis.call('HGET', KEYS[tonumber(ARGV[i])], ARGV[i + 1]) or '0')
+        if count >= tonumber(ARGV[i + 2]) then return refused() end
+    end
+    if stuck > 0 then redis.call('HSET', KEYS[stuck], ARGV[sticky + 1], ARGV[sticky + 3]) end
+    if recent > 0 then
+        local place = redis.call('HINCRBY', KEYS[recent], ARGV[latest + 1], 1) % 8
+        redis.call('HSET', KEYS[recent], ARGV[latest + 1] .. ':' .. place, ARGV[latest + 2])
+    end
+    for i = first, #ARGV, 3 do
+        local key = KEYS[tonumber(ARGV[i])]
+        if redis.call('HINCRBY', key, ARGV[i + 1], 1) == tonumber(ARGV[i + 2]) then
+            redis.call('HINCRBY', key, exhausted, 1)
+        end
+    end
+    for i = 1, n do
+        if ARGV[i] ~= '0' or redis.call('PTTL', KEYS[i]) == -1 then
+            redis.call('PEXPIRE', KEYS[i], ARGV[i] ~= '0' and ARGV[i] or 86400000)
+        end
+    end
+    return 1
+""")
+# KEYS: the visitor's. ARGV: TTL, the field of the bar, the prefix of the latest decisions, a decision's key (or ''),
+# its slot (or -1 for all). With a decision the bar is for what it showed, without one for every action.
+_bar = Script("""
+    local function bar(field)
+        redis.call('HSET', KEYS[1], field, 1)
+        redis.call('PEXPIRE', KEYS[1], ARGV[1])
+    end
+    if ARGV[4] == '' then return bar(ARGV[2]) end
+    for place = 0, 7 do
+        local shown = redis.call('HGET', KEYS[1], ARGV[3] .. ':' .. place)
+        if shown and string.sub(shown, 1, #ARGV[4]) == ARGV[4] then
+            local slot = 0
+            for action in string.gmatch(string.sub(shown, #ARGV[4] + 1), '%z([^%z]+)') do
+                if ARGV[5] == '-1' or tonumber(ARGV[5]) == slot then bar(ARGV[2] .. '\\0' .. action) end
+                slot = slot + 1
+            end
+        end
+    end
+""")
+
+
+class Sticking(NamedTuple):
+    """A choice that sticks for a span: what is held is expected to be `old` (None: none), and becomes `new`."""
+
+    span: Span
+    old: bytes | None
+    new: bytes
+
+
+class Counted(NamedTuple):
+    """One more showing of an action, of at most `cap` in the span."""
+
+    span: Span
+    action: str
+    cap: int
+
+
+class Showings:
+    """The commands for what one visitor was shown."""
+
+    def __init__(self, site: str, visitor: Digest) -> None:
+        self._site = site
+        self._visitor = visitor
+
+    def read_commands(self, spans: Sequence[Span]) -> list[Command]:
+        """Read what is held, a reply for `fields_of` each. A session that is read goes on."""
+        return [("HGETALL", self._key(span)) for span in spans]
+
+    def touch_commands(self, spans: Sequence[Span]) -> list[Command]:
+        """Let a session go on."""
+        return [("PEXPIRE", self._key(span), TTL[span]) for span in spans if span == "session"]
+
+    def reserve_command(
+        self,
+        placement: str,
+        spans: Sequence[Span],
+        held: Mapping[Span, Fields],
+        sticking: Sticking | None,
+        counted: Sequence[Counted],
+        shown: bytes | None,
+    ) -> Command:
+        """Count these showings, and hold on to this choice, if the caps and the choice are what they were in `held`.
+
+        `shown` is a decision's key, and the actions it showed, each after a NUL: it is remembered among the latest.
+        The reply is 1, or what is held now, for each of the spans.
+        """
+        exhausted = exhausted_field(placement)
+        arguments: list[Argument] = [0 if span == "day" else TTL[span] for span in spans]
+        arguments += [exhausted, *(held[span].get(exhausted, b"") for span in spans)]
+        if sticking is None:
+            arguments += [0, b"", b"", b""]
+        else:
+            arguments += [spans.index(sticking.span) + 1, choice_field(placement), sticking.old or b"", sticking.new]
+        arguments += [0, b"", b""] if shown is None else [spans.index("visitor") + 1, _latest(placement), shown]
+        for one in counted:
+            arguments += [spans.index(one.span) + 1, count_field(placement, one.action), one.cap]
+        return _reserve.command([self._key(span) for span in spans], *arguments)
+
+    def bar_command(self, placement: str, event: str, decision: bytes, slot: int | None) -> Command:
+        """Bar what this decision showed (b"": every action of the placement) for those that heed this event."""
+        place = -1 if slot is None else slot
+        arguments = (TTL["visitor"], bar_field(placement, event), _latest(placement), decision, place)
+        return _bar.command([self._key("visitor")], *arguments)
+
+    def _key(self, span: Span) -> str:
+        return keys.showings(self._site, self._visitor, span)
+
+
+def fields_of(reply: Any) -> Fields:
+    """What is held for a span, of a reply in either version of the store's protocol."""
+    if isinstance(reply, dict):
+        return reply
+    return dict(zip(reply[::2], reply[1::2], strict=True))
+
+
+def exhausted_field(placement: str) -> bytes:
+    """How many caps were reached: as long as it stays the same, so does the set of actions that may be shown."""
+    return f"x:{placement}".encode()
+
+
+def choice_field(placement: str) -> bytes:
+    """The choice that sticks."""
+    return f"s:{placement}".encode()
+
+
+def count_field(placement: str, action: str) -> bytes:
+    """How often an action was shown."""
+    return f"n:{placement}:{action}".encode()
+
+
+def bar_field(placement: str, event: str, action: str | None = None) -> bytes:
+    """That an event bars an action, or every action that heeds it."""
+    return f"b:{placement}:{event}".encode() + (b"" if action is None else b"\0" + action.encode())
+
+
+def _latest(placement: str) -> bytes:
+    return f"d:{placement}".encode()
