@@ -86,12 +86,12 @@ async def serve(
         # Unless a test is about the budget, it must not depend on how busy the machine is.
         chosen: dict[str, Any] = {"policies": policies, "decide_budget": 5000} | settings
         app = create_app(Settings(redis=store_url, secret_key=SECRET, **chosen))
-        async with _running(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with running(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
             yield Server(app, client, port)
 
 
 @asynccontextmanager
-async def _running(app: Starlette) -> AsyncIterator[int]:
+async def running(app: Starlette) -> AsyncIterator[int]:
     """A server's port. Its main loop, which looks only every 0.1 s whether it shall end, is not needed."""
     config = uvicorn.Config(app, port=0, lifespan="on", ws="none", log_config=None, access_log=False)
     config.load()

@@ -184,7 +184,7 @@ class Settings:
         ),
     )
     max_body: int = field(
-        default=1 << 20, metadata=_about(SIZE, "How large the body of a request may be, once unpacked.")
+        default=4 << 20, metadata=_about(SIZE, "How large the body of a request may be, once unpacked.")
     )
     country_header: str | None = field(
         default=None,

@@ -104,7 +104,7 @@ async def test_one_bad_message_never_sinks_a_batch(server: Server) -> None:
         (
             track("$click", properties={"decisionId": id, "slot": 10**90}),
             "invalid_message",
-            "properties.slot: found 1000",
+            "properties.slot: found an integer beyond 64 bits",
         ),
         (track("$reward", properties={"decisionId": id}), "invalid_message", "properties.value: found none"),
         (track("$reward", properties={"decisionId": id, "value": "3"}), "invalid_message", "properties.value: found a"),
@@ -313,3 +313,52 @@ async def test_an_impression_with_the_visitors_id_is_remembered(server: Server, 
     id = await decision_id(server, anonymousId="looker")
     await batch(server, track("$impression", anonymousId="looker", properties={"decisionId": id}))
     assert list((await profile(valkey.url, "looker")).seen) == ["hero"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (
+            '"traits": {"x": 5, "y": [1, {"z": 123456789012345678901234567890}]}',
+            "traits.y.1.z: found an integer",
+        ),
+        ('"traits": {"big": "' + "x" * (1 << 20) + '"}', "message: found 10486"),
+        ('"properties": {' + ", ".join(f'"p{n}": {n}' for n in range(10_000)) + "}", "message: found "),
+        ('"properties": {' + ", ".join(f'"{n}":1' for n in range(2_000)) + "}", "message: found more than 1000 values"),
+        ('"properties": {"x": ' + "[" * 40 + "]" * 40 + "}", "properties.x.0.0.0.0"),
+        ('"properties": {"x": ' + "[" * 9_000 + "]" * 9_000 + "}", "message: found it nested too deeply"),
+        ('"properties": {"x": ' + '{"x":' * 5_000 + "1" + "}" * 5_000 + "}", "message: found it nested too deeply"),
+        ('"properties": {"x": "\\ud800"}', "message: expected json: "),
+        ('"properties": {"x": "\\udc00 and more that follows"}', "message: expected json: "),
+        ('"properties": {"x": "a\\u0000b"}', "properties.x: found a NUL in a text"),
+        ('"traits": {"a\\u0000b": 1}', "traits: found a NUL in a text"),
+        ('"properties": {"x": 1e999}', "Number out of range"),
+        ('"properties": {"x": NaN}', "message: expected json: "),
+        ('"timestamp": "2226-01-01T00:00:00Z"', "timestamp: found 2226"),
+        ('"timestamp": "1970-01-01T00:00:00Z"', "timestamp: found 1970"),
+        ('"timestamp": 5', "timestamp: Expected `"),
+        ('"context": {"page": {"url": 5}}', "context.page.url: Expected `str"),
+        ('"properties": {"products": 5}', "properties.products: found a value of type int"),
+    ],
+)
+async def test_a_hostile_message_is_refused_and_its_neighbours_are_not(
+    server: Server, valkey: Valkey, broken: str, said: str
+) -> None:
+    good = json.dumps(track("Order Completed", anonymousId='good, [neighbour] {"}'))
+    bad = '{"type": "track", "event": "Order Completed", "anonymousId": "bad", ' + broken + "}"
+    before = len(await logged(valkey.url))
+    content = f'{{"sentAt": null, "batch": [{good}, {bad}, {good}], "writeKey": "default"}}'
+    answer = await server.client.post("/v1/batch", content=content)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["accepted"] == 2
+    (rejection,) = answer.json()["rejected"]
+    assert (rejection["index"], rejection["code"]) == (1, "invalid_message")
+    assert said in rejection["message"]
+    assert len(rejection["message"]) < 400
+    assert len(await logged(valkey.url)) == before + 2
+
+
+async def test_what_is_no_batch_at_all_is_an_error(server: Server) -> None:
+    for content in ("{", '{"batch": [', '{"batch": [}', '{"writeKey": "\\ud800"}', '["batch", [1]]', '{"batch": []'):
+        answer = await server.client.post("/v1/batch", content=content)
+        assert answer.status_code == 400, content

@@ -54,7 +54,7 @@ def assert_one_shape(answer: httpx.Response, status: int, code: str) -> None:
             "origin_not_allowed",
             {"json": ACCEPTABLE | {"writeKey": "default"}, "headers": {"origin": "https://evil.example"}},
         ),
-        (413, "body_too_large", {"content": b" " * ((1 << 20) + 1)}),
+        (413, "body_too_large", {"content": b" " * ((4 << 20) + 1)}),
         (415, "unsupported_media_type", {"content": b"<x/>", "headers": {"content-type": "application/xml"}}),
         (415, "unsupported_encoding", {"content": b"x", "headers": {"content-encoding": "br"}}),
     ],

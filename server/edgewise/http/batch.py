@@ -6,7 +6,7 @@ from edgewise.errors import RequestError
 from edgewise.http import metrics
 from edgewise.http.answers import BatchAnswer
 from edgewise.http.auth import Caller, Gate
-from edgewise.http.bodies import MAX_MESSAGES, BatchBody, Reader, SingleBody, read_message, read_messages
+from edgewise.http.bodies import MAX_MESSAGES, BatchBody, Reader, SingleBody, read_batch, read_message, read_messages
 from edgewise.http.door import Call, Door
 from edgewise.serving.recorder import Recorder, Rejection
 from edgewise.serving.telling import milliseconds
@@ -38,7 +38,7 @@ class Batch(_Messages):
 
     async def open(self, call: Call) -> None:
         raw, format = await call.body(self._limit)
-        body = _batch.read(raw, format)
+        body = read_batch(raw, format)
         caller = self.gate.admit(call.headers, body.write_key)
         if len(body.batch) > MAX_MESSAGES:
             message = f"batch: found {len(body.batch)} messages, expected at most {MAX_MESSAGES}"
@@ -70,5 +70,4 @@ class Single(_Messages):
         await call.answer(BatchAnswer(True, 1, ()), caller.cors)
 
 
-_batch = Reader(BatchBody)
 _single = Reader(SingleBody)

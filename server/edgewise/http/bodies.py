@@ -10,7 +10,9 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from edgewise.errors import Problem, RequestError
-from edgewise.http.formats import Format
+from edgewise.http.bounds import Bounds
+from edgewise.http.formats import JSON, Format
+from edgewise.http.salvage import messages_apart
 from edgewise.serving.preview import LONGEST
 from edgewise.serving.recorder import Rejection
 from edgewise.types import Consent
@@ -19,6 +21,9 @@ from edgewise.visitors.message import NO_NUL, Id, Kind, Message
 MAX_PLACEMENTS = 50
 MAX_MESSAGES = 500
 MAX_MESSAGE_BYTES = 32 * 1024
+
+_BOUNDS = Bounds("", values=1000, depth=16, text=MAX_MESSAGE_BYTES)
+"""Of a message as a whole, so of what nobody here looks at, too."""
 
 T = TypeVar("T")
 
@@ -105,9 +110,10 @@ class ProfileBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=Tru
 
 
 class Reader(Generic[T]):
-    """Reads bodies of one type, in either format."""
+    """Reads what is of one type, in either format; errors call it `what`."""
 
-    def __init__(self, type: type[T]) -> None:
+    def __init__(self, type: type[T], what: str = "body") -> None:
+        self._what = what
         self._decode = {
             "json": msgspec.json.Decoder(type).decode,
             "msgpack": msgspec.msgpack.Decoder(type).decode,
@@ -126,9 +132,25 @@ class Reader(Generic[T]):
             said = f"{problem.path}: {problem.message}" if problem.path else problem.message
             raise RequestError(400, "invalid_request", said, [problem]) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise RequestError(400, "malformed_body", f"body: expected {format.name}: {error}") from error
+            raise RequestError(400, "malformed_body", f"{self._what}: expected {format.name}: {error}") from error
         except RecursionError as error:
-            raise RequestError(400, "malformed_body", "body: found it nested too deeply") from error
+            raise RequestError(400, "malformed_body", f"{self._what}: found it nested too deeply") from error
+
+
+def read_batch(body: bytes, format: Format) -> BatchBody:
+    """A batch. In JSON, a message that is broken or nested too deeply does not spoil the others: they are told apart.
+
+    Raises:
+        RequestError: 400, the bytes are not of this format or no batch.
+    """
+    try:
+        return _batch.read(body, format)
+    except RequestError as error:
+        apart = messages_apart(body) if format is JSON and error.code == "malformed_body" else None
+        if apart is None:
+            raise
+        envelope, messages = apart
+        return msgspec.structs.replace(_batch.read(envelope, format), batch=[Raw(message) for message in messages])
 
 
 def read_messages(batch: Sequence[bytes | Raw], format: Format) -> tuple[list[tuple[int, Message]], list[Rejection]]:
@@ -152,7 +174,9 @@ def read_message(raw: bytes | Raw, format: Format, kind: Kind | None = None) -> 
     if size > MAX_MESSAGE_BYTES:
         message = f"message: found {size} bytes, expected at most {MAX_MESSAGE_BYTES}"
         raise RequestError(400, "invalid_request", message)
-    return (_any_message if kind is None else _messages[kind]).read(raw, format)
+    found = (_any_message if kind is None else _messages[kind]).read(raw, format)
+    _BOUNDS.check(_anything.read(raw, format))
+    return found
 
 
 def message_type(kind: Kind) -> type[Message]:
@@ -171,5 +195,7 @@ def _problem(error: msgspec.ValidationError) -> Problem:
     return Problem(where.replace("`", "").replace("$.", "").replace("$", ""), message)
 
 
-_any_message = Reader(Message)
-_messages = {kind: Reader(message_type(kind)) for kind in get_args(Kind)}
+_batch = Reader(BatchBody)
+_anything: Reader[Any] = Reader(Any, "message")
+_any_message = Reader(Message, "message")
+_messages = {kind: Reader(message_type(kind), "message") for kind in get_args(Kind)}

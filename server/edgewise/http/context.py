@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,8 +9,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from edgewise.errors import Problem, RequestError
 from edgewise.http.bodies import ContextBody, PageBody
+from edgewise.http.bounds import Bounds
 from edgewise.visitors.clock import part_of_day
 from edgewise.visitors.clock import zone as zone_of
 from edgewise.visitors.device import device_type
@@ -21,6 +20,7 @@ MAX_VALUES = 256
 MAX_TEXT = 1024
 
 _CAMPAIGN = {"utm_source": "source", "utm_medium": "medium", "utm_campaign": "campaign"}
+_BOUNDS = Bounds("context.data", MAX_VALUES, MAX_DEPTH, MAX_TEXT)
 _EMPTY = ContextBody()
 
 
@@ -53,7 +53,7 @@ def attributes_of(
     if context.timezone and (zone := zone_of(context.timezone)) is not None:
         attributes["time"] = _time((now or datetime.now(UTC)).astimezone(zone))
     if context.data:
-        _Bounds().check(context.data, "context.data", 1)
+        _BOUNDS.check(context.data)
         attributes["data"] = context.data
     return attributes
 
@@ -106,42 +106,3 @@ def _locale(tag: str) -> Mapping[str, str]:
 
 def _time(now: datetime) -> dict[str, str | int]:
     return {"hour": now.hour, "weekday": now.isoweekday(), "part": part_of_day(now.hour)}
-
-
-class _Bounds:
-    """Refuses what is larger or odder than a context needs: it is scored and kept in the log."""
-
-    def __init__(self) -> None:
-        self._values = 0
-
-    def check(self, value: Any, path: str, depth: int) -> None:
-        self._values += 1
-        if self._values > MAX_VALUES:
-            raise _refused("context.data", f"found more than {MAX_VALUES} values")
-        if isinstance(value, str):
-            self._text(value, path)
-        elif isinstance(value, dict | list):
-            if depth > MAX_DEPTH:
-                raise _refused(path, f"found it nested deeper than {MAX_DEPTH}")
-            for name, item in value.items() if isinstance(value, dict) else enumerate(value):
-                if isinstance(name, str):
-                    self._text(name, path)
-                self.check(item, f"{path}.{name}", depth + 1)
-        elif isinstance(value, int):
-            if not -(1 << 63) <= value < 1 << 64:
-                raise _refused(path, "found an integer beyond 64 bits")
-        elif isinstance(value, float):
-            if not math.isfinite(value):
-                raise _refused(path, f"found {value}, expected a finite number")
-        elif value is not None:
-            raise _refused(path, f"found {type(value).__name__}, expected what JSON can hold")
-
-    def _text(self, text: str, path: str) -> None:
-        if len(text) > MAX_TEXT:
-            raise _refused(path, f"found a text of {len(text)} characters, expected at most {MAX_TEXT}")
-        if "\0" in text:
-            raise _refused(path, "found a NUL in a text")
-
-
-def _refused(path: str, message: str) -> RequestError:
-    return RequestError(400, "invalid_request", f"{path}: {message}", [Problem(path, message)])

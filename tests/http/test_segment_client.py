@@ -1,0 +1,189 @@
+"""Segment's own Python client, unchanged but for its `host`, against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from segment.analytics.client import Client
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from edgewise.entries import Event, decode
+from edgewise.serving.visitor_id import anonymous_digest, user_digest
+from edgewise.store import Store
+from edgewise.types import BEGINNING, Digest, PolicyRef
+from edgewise.visitors.identity import moved, readable
+from edgewise.visitors.profile import Profile
+from tests.servers import Server, running, serve
+
+LATELY = datetime.now(UTC)
+CONTEXT = {
+    "active": True,
+    "app": {"name": "Shop", "version": "5.4", "build": "3.0", "namespace": "com.example"},
+    "campaign": {"name": "spring", "source": "newsletter", "medium": "email", "term": "shoes", "content": "a"},
+    "device": {"id": "B5372DB0", "manufacturer": "Apple", "model": "iPhone7,2", "name": "maguro", "type": "ios"},
+    "ip": "8.8.8.8",
+    "library": {"name": "analytics-python", "version": "2"},
+    "locale": "en-US",
+    "location": {"city": "San Francisco", "country": "United States", "latitude": 40.2, "longitude": 7.0, "speed": 0},
+    "network": {"bluetooth": False, "carrier": "T-Mobile", "cellular": True, "wifi": False},
+    "os": {"name": "iPhone OS", "version": "8.1.3"},
+    "page": {"path": "/a/", "referrer": "https://mail.example/", "search": "", "title": "A", "url": "https://s.ex/a/"},
+    "referrer": {"id": "ABCD", "type": "dataxu"},
+    "screen": {"width": 320, "height": 568, "density": 2},
+    "groupId": "12345",
+    "timezone": "Europe/Amsterdam",
+    "traits": {"address": {"city": "Delft"}},
+    "userAgent": "Mozilla/5.0 (iPhone; CPU iPhone OS 9_1 like Mac OS X)",
+}
+COMMON: dict[str, Any] = {"context": CONTEXT, "timestamp": LATELY, "integrations": {"All": True, "Mixpanel": False}}
+
+
+class Hurdle:
+    """A proxy that answers its first requests itself, and hands on the others."""
+
+    def __init__(self, port: int, *answers: Callable[[], Response]) -> None:
+        self.answers = list(answers)
+        self.requests: list[httpx.Headers] = []
+        self._client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}")
+        self.app = Starlette(routes=[Route("/{path:path}", self.answer, methods=["POST"])])
+
+    async def answer(self, request: Request) -> Response:
+        self.requests.append(httpx.Headers(request.headers.raw))
+        if self.answers:
+            return self.answers.pop(0)()
+        answer = await self._client.post(request.url.path, content=await request.body(), headers=request.headers.raw)
+        return Response(answer.content, answer.status_code, {"content-type": answer.headers["content-type"]})
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+class Told:
+    """A client, and what it was told of batches that failed for good."""
+
+    def __init__(self, port: int, **options: Any) -> None:
+        self.errors: list[Exception] = []
+        self.client = Client(
+            "default",
+            host=f"http://127.0.0.1:{port}",
+            on_error=lambda error, _: self.errors.append(error),
+            upload_interval=0.05,
+            **options,
+        )
+
+    async def done(self) -> None:
+        """Wait until all of it is sent, beside the server in this loop."""
+        await asyncio.to_thread(self.client.flush)
+        await asyncio.to_thread(self.client.join)
+
+
+@asynccontextmanager
+async def behind(server: Server, *answers: Callable[[], Response]) -> AsyncIterator[tuple[Hurdle, int]]:
+    hurdle = Hurdle(server.port, *answers)
+    try:
+        async with running(hurdle.app) as port:
+            yield hurdle, port
+    finally:
+        await hurdle.close()
+
+
+async def events(store: Store) -> list[Event]:
+    ref = PolicyRef("default", "hero")
+    page = (await store.log.read({ref: BEGINNING}, 1000))[ref]
+    return [entry for _, raw in page.entries if isinstance(entry := decode(raw), Event)]
+
+
+async def profile(store: Store, visitor: Digest) -> Profile:
+    while (note := moved(stored := await store.profiles.read("default", visitor))) is not None:
+        visitor = note.to
+    assert stored is not None
+    return readable(stored)
+
+
+@pytest.mark.parametrize("gzip", [True, False])
+async def test_all_its_messages_with_all_their_fields_are_taken(store: Store, store_url: str, gzip: bool) -> None:
+    async with serve(store_url) as server:
+        told = Told(server.port, gzip=gzip, upload_size=4)
+        client = told.client
+        client.page(
+            None, "Shoes", "Red shoes", {"url": "https://s.ex/shoes", "path": "/shoes"}, anonymous_id="a", **COMMON
+        )
+        client.identify("u", {"email": "u@example.com", "plan": "pro", "age": 33}, anonymous_id="a", **COMMON)
+        client.screen("u", "Store", "Front", {"feed": "private"}, **COMMON)
+        client.group("u", "g", {"employees": 20}, **COMMON)
+        client.alias("before", "u", context=CONTEXT, timestamp=LATELY, integrations={"All": True})
+        products = [
+            {"product_id": "1", "sku": "s-1", "name": "Shoe", "price": 19.0, "quantity": 2, "category": "Shoes"}
+        ]
+        order = {"order_id": "o", "total": 45.5, "revenue": 38.0, "currency": "USD", "products": products}
+        client.track("u", "Order Completed", order, anonymous_id="a", message_id="order-1", **COMMON)
+        client.track("u", "Order Completed", order, anonymous_id="a", message_id="order-1", **COMMON)
+        await told.done()
+    assert told.errors == []
+    known = await profile(store, user_digest("u"))
+    assert (known.orders, known.revenue, known.page_views) == (1, 38.0, 2)
+    assert known.pages == {"Shoes": 1, "Store": 1}
+    assert {name: value for name, (_, value) in known.traits.items()} == {
+        "email": "u@example.com",
+        "plan": "pro",
+        "age": 33,
+    }
+    assert known.last_source is not None
+    assert (known.last_source.source, known.last_source.campaign) == ("newsletter", "spring")
+    assert (known.surroundings.device, known.surroundings.timezone) == ("ios", "Europe/Amsterdam")
+    (event,) = await events(store)
+    assert {user_digest("u"), anonymous_digest("a"), anonymous_digest("before")} <= set(event.visitor)
+
+
+async def test_it_sends_again_what_was_refused_for_a_moment_and_all_counts_once(store: Store, store_url: str) -> None:
+    async with (
+        serve(store_url) as server,
+        behind(server, lambda: Response(status_code=503), lambda: Response(None, 429, {"Retry-After": "1"})) as (
+            hurdle,
+            port,
+        ),
+    ):
+        told = Told(port, gzip=True)
+        for number in range(20):
+            told.client.track("u", "Order Completed", {"revenue": 1}, message_id=f"m{number}")
+        await told.done()
+    assert told.errors == []
+    assert len(hurdle.requests) >= 3
+    assert all(headers["authorization"].startswith("Basic ") for headers in hurdle.requests)
+    assert len(await events(store)) == 20
+    assert (await profile(store, user_digest("u"))).orders == 20
+
+
+async def test_an_answer_that_got_lost_is_made_up_for(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        lost = await server.post(
+            "/v1/batch",
+            {"batch": [{"type": "track", "event": "Order Completed", "userId": "u", "messageId": "m1"}]},
+        )
+        assert lost.status_code == 200
+        told = Told(server.port)
+        told.client.track("u", "Order Completed", message_id="m1")
+        await told.done()
+    assert told.errors == []
+    assert len(await events(store)) == 1
+    assert (await profile(store, user_digest("u"))).orders == 1
+
+
+async def test_a_wrong_key_is_an_error_that_it_understands(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        told = Told(server.port)
+        for consumer in told.client.consumers:
+            consumer.write_key = "wrong"
+        told.client.track("u", "Order Completed")
+        await told.done()
+    (error,) = told.errors
+    assert getattr(error, "status", None) == 401
