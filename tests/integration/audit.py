@@ -22,6 +22,7 @@ from edgewise.serving.visitor_id import anonymous_digest, message_digest
 from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING, DecisionKey, Digest, PolicyRef, StreamId
 from edgewise.visitors import profile as profiles
+from edgewise.visitors.identity import moved
 from tests.eventually import eventually
 from tests.integration.ledger import Ledger, Payment, Shown
 from tests.integration.service import SECRET, Service, store_of
@@ -198,7 +199,9 @@ def _rewarded(made: Made) -> float:
 async def _audit_profiles(store: Store, ledger: Ledger) -> None:
     """Each order is in its visitor's profile once."""
     for visitor, spans in ledger.orders.items():
-        stored = await store.profiles.read(SITE, anonymous_digest(visitor))
+        known_as = anonymous_digest(visitor)
+        while (note := moved(stored := await store.profiles.read(SITE, known_as))) is not None:
+            known_as = note.to
         orders = profiles.decode(stored).orders if stored else 0
         kept = sum(map(ledger.is_kept, spans))
         assert kept <= orders <= len(spans), f"{visitor}: {orders} orders, expected {kept} to {len(spans)}"
