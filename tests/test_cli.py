@@ -31,6 +31,9 @@ id = "student-deal"
 """
 
 
+COMMANDS = ("serve", "learn", "rebuild", "replay", "policy check", "import", "export", "erase")
+
+
 def edgewise(*arguments: str | Path, **environ: str) -> Result:
     """Run the command line in this process."""
     return CliRunner(env=environ).invoke(main, [str(argument) for argument in arguments])
@@ -60,7 +63,7 @@ def test_help_of_serve_names_every_setting_with_its_variable_and_default() -> No
         assert f"[default: {row.default}; {row.variable}]" in shown
 
 
-@pytest.mark.parametrize("command", [["serve"], ["learn"], ["rebuild"], ["replay"], ["policy", "check"]])
+@pytest.mark.parametrize("command", [*map(str.split, COMMANDS)])
 def test_help_of_every_command_has_examples(command: list[str]) -> None:
     assert f"  edgewise {' '.join(command)}" in edgewise(*command, "--help").output.partition("Example")[2]
 

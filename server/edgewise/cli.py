@@ -21,7 +21,7 @@ from edgewise.policies.values import DAY, duration
 from edgewise.registry import decode_sites
 from edgewise.settings import TABLE, Settings
 from edgewise.types import Milliseconds, PolicyRef
-from edgewise.visitor_commands import erase
+from edgewise.visitor_commands import erase, export, import_
 
 if TYPE_CHECKING:
     from edgewise.store import Store
@@ -216,7 +216,8 @@ def replay(
         table.print_reports(Console(), reports)
 
 
-main.add_command(erase)
+for command in (import_, export, erase):
+    main.add_command(command)
 
 
 @main.group()

@@ -1,18 +1,25 @@
-"""The commands about visitors: what is held of them, and how it is erased."""
+"""The commands about visitors: traits told of them, what is held of them, and how it is erased."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgewise.customer_file import Row, WrongRow, read_rows
 from edgewise.errors import EdgewiseError
 from edgewise.joining import joined
 from edgewise.options import with_settings
 from edgewise.registry import decode_sites
 from edgewise.settings import Settings
-from edgewise.types import Digest
+from edgewise.types import DecisionKey, Digest, Milliseconds, PolicyRef
 
 if TYPE_CHECKING:
     from edgewise.store import Store
@@ -21,6 +28,7 @@ BEGIN_WITHIN = 20.0
 """Seconds in which a learner that runs begins an erasure that is to be done now."""
 
 _LOOK_EVERY = 0.1
+_ROWS_TOGETHER = 200
 
 _site_option = click.option("--site", metavar="NAME", help="The visitor's site; needed only when there are several.")
 
@@ -42,6 +50,137 @@ def erase(settings: Settings, id: str, site: str | None, now: bool) -> None:
       edgewise erase customer-4711 --site shop --now
     """
     asyncio.run(_erase(settings, id, site, now))
+
+
+@click.command("import")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--id", "column", metavar="COLUMN", default="id", show_default=True, help="The column that has the ids.")
+@click.option("--anonymous", is_flag=True, help="The ids are anonymous ones, not users'.")
+@_site_option
+@with_settings("data", "redis")
+def import_(settings: Settings, file: Path, column: str, anonymous: bool, site: str | None) -> None:
+    """Tell traits of many visitors: one a row of FILE, CSV (.csv, with a header) or NDJSON.
+
+    What is wrong with a row is told with its line, and the row left out; then the exit status is 1. An import that was
+    interrupted is run again: what is there already is not written twice, and what a visitor said after the file was
+    written stays.
+
+    \b
+    Examples:
+      edgewise import customers.csv --id email
+      edgewise import traits.ndjson --site shop
+    """
+    rows = read_rows(file, column)
+    first = list(islice(rows, 1))  # What is wrong with the file as a whole is said before the store is asked.
+    written_at = int(file.stat().st_mtime * 1000)
+    with _progress(file) as advance:
+        imported, wrong = asyncio.run(_import(settings, site, chain(first, rows), anonymous, written_at, advance, file))
+    click.echo(f"{imported} rows imported, {wrong} left out")
+    if wrong:
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.option("--visitor", metavar="ID", help="All that is held of the visitor with this anonymous or user ID.")
+@click.option("--visitors", is_flag=True, help="What is held under every id, one a line.")
+@_site_option
+@with_settings("data", "redis")
+def export(settings: Settings, visitor: str | None, visitors: bool, site: str | None) -> None:
+    """Write what is held of visitors to the standard output, as JSON, one thing a line.
+
+    Of one visitor: what is stored under each of their ids, and their entries in the logs.
+
+    \b
+    Examples:
+      edgewise export --visitor customer-4711
+      edgewise export --visitors > customers.ndjson
+    """
+    if (visitor is None) != visitors:
+        raise click.UsageError("--visitor, --visitors: expected one of them")
+    asyncio.run(_export(settings, visitor, site))
+
+
+async def _import(
+    settings: Settings,
+    site: str | None,
+    rows: Iterator[Row | WrongRow],
+    anonymous: bool,
+    written_at: Milliseconds,
+    advance: Callable[[int], None],
+    file: Path,
+) -> tuple[int, int]:
+    """How many rows were imported, and how many left out."""
+    from edgewise.serving.customers import Customers
+    from edgewise.serving.visitor_id import anonymous_digest, user_digest
+
+    digest_of = anonymous_digest if anonymous else user_digest
+    imported = wrong = 0
+    async with joined(settings) as store:
+        name = await site_named(store, site)
+        customers = Customers(store)
+        while batch := list(islice(rows, _ROWS_TOGETHER)):
+            told: dict[str, dict[str, Any]] = {}  # Several rows of one visitor count in their order.
+            for row in batch:
+                if isinstance(row, WrongRow):
+                    wrong += 1
+                    click.echo(f"{file}:{row.line}: {row.problem}", err=True)
+                else:
+                    imported += 1
+                    told.setdefault(row.id, {}).update(row.traits)
+            await asyncio.gather(
+                *(customers.tell(name, digest_of(id), traits, written_at) for id, traits in told.items())
+            )
+            advance(batch[-1].read)
+    return imported, wrong
+
+
+@contextmanager
+def _progress(file: Path) -> Iterator[Callable[[int], None]]:
+    """A bar of the bytes that were read, on a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    if not console.is_terminal or not file.is_file():
+        yield lambda read: None
+        return
+    with Progress(console=console) as bar:
+        task = bar.add_task(f"Importing {file.name}", total=file.stat().st_size)
+        yield lambda read: bar.update(task, completed=read)
+
+
+async def _export(settings: Settings, visitor: str | None, site: str | None) -> None:
+    from edgewise.serving.customers import Customers
+    from edgewise.visitors.held import held
+
+    async with joined(settings) as store:
+        name = await site_named(store, site)
+        if visitor is None:
+            async for digest, stored in store.profiles.all(name):
+                click.echo(json.dumps(held(digest, stored), ensure_ascii=False))
+            return
+        customers = Customers(store)
+        ids = await customers.known_ids(name, visitor)
+        for digest, stored in (await customers.records(name, visitor)).items():
+            click.echo(json.dumps(held(digest, stored), ensure_ascii=False))
+        for ref in sorted(await store.log.of_site(name)):
+            async for line in _log_of(store, ref, ids):
+                click.echo(json.dumps(line, ensure_ascii=False))
+
+
+async def _log_of(store: Store, ref: PolicyRef, ids: frozenset[Digest]) -> AsyncIterator[dict[str, Any]]:
+    """The visitor's entries in the log of a policy: exactly those that an erasure would remove."""
+    from edgewise.entries import decode
+    from edgewise.learner.erasure import is_theirs
+    from edgewise.visitors.held import plain
+
+    decisions: set[DecisionKey] = set()
+    async for page in store.log.pages(ref):
+        for id, data in page:
+            if is_theirs(data, ids, decisions):
+                entry = decode(data)
+                at = datetime.fromtimestamp(id.ms / 1000, UTC).isoformat(timespec="milliseconds")
+                yield {"placement": ref.placement, "at": at, "entry": type(entry).__name__.lower(), **plain(entry)}
 
 
 async def _erase(settings: Settings, id: str, site: str | None, now: bool) -> None:

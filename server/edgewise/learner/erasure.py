@@ -85,7 +85,7 @@ async def erase_entries(store: Store, ref: PolicyRef, visitors: frozenset[Digest
     erased, read_to = 0, BEGINNING
     await store.drafts.begin(ref)
     async for page in store.log.pages(ref):
-        kept = [(id, data) for id, data in page if not _is_theirs(data, visitors, theirs)]
+        kept = [(id, data) for id, data in page if not is_theirs(data, visitors, theirs)]
         await store.drafts.write(ref, kept)
         erased += len(page) - len(kept)
         read_to = page[-1][0]
@@ -93,8 +93,8 @@ async def erase_entries(store: Store, ref: PolicyRef, visitors: frozenset[Digest
     return erased
 
 
-def _is_theirs(data: bytes, visitors: frozenset[Digest], decisions: set[DecisionKey]) -> bool:
-    """Whether an entry is of these visitors; their decisions are noted, for what follows them."""
+def is_theirs(data: bytes, visitors: frozenset[Digest], decisions: set[DecisionKey]) -> bool:
+    """Whether an entry is of these visitors. A log is read in order: `decisions` notes theirs, for what follows."""
     try:
         entry = decode(data)
     except EntryError:

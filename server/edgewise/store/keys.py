@@ -76,6 +76,16 @@ def showings(site: str, visitor: Digest, span: Span) -> str:
     return f"{{{site}:{visitor.hex()}}}:c:{span[0]}"
 
 
+def profiles(site: str) -> str:
+    """A pattern that matches the profiles of all visitors of a site."""
+    return f"{{{site}:*}}:p"
+
+
+def visitor_of(key: str) -> Digest:
+    """The visitor whose profile is under this key."""
+    return bytes.fromhex(key.partition("}")[0].rpartition(":")[2])
+
+
 def of_visitor(site: str, visitor: Digest) -> tuple[str, ...]:
     """Every key that there may be of a visitor: what an erasure deletes."""
     return (profile(site, visitor), *(showings(site, visitor, span) for span in SPANS))

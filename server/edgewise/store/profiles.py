@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+
 from edgewise.store import keys
 from edgewise.store.connection import Client
 from edgewise.store.scripts import Command, Script
 from edgewise.types import Digest, Milliseconds
 
 LIMIT_BYTES = 4096
+_TOGETHER = 200
 
 # A profile is never empty, so '' stands for none.
 _compare_and_set = Script("""
@@ -62,6 +65,24 @@ class Profiles:
             ValueError: `new` is empty or over 4 KB.
         """
         return bool(await self._client.execute(compare_and_set_command(site, visitor, old, new, ttl)))
+
+    async def all(self, site: str) -> AsyncIterator[tuple[Digest, bytes]]:
+        """What is kept under every visitor's id of a site, in bounded memory; one may come twice."""
+        batch: list[str] = []
+        async for key in self._client.scan(keys.profiles(site)):
+            batch.append(key)
+            if len(batch) >= _TOGETHER:
+                for found in await self._stored(batch):
+                    yield found
+                batch.clear()
+        for found in await self._stored(batch):
+            yield found
+
+    async def _stored(self, batch: Sequence[str]) -> list[tuple[Digest, bytes]]:
+        replies = await self._client.execute_all([("GET", key) for key in batch])
+        return [
+            (keys.visitor_of(key), stored) for key, stored in zip(batch, replies, strict=True) if stored is not None
+        ]
 
     async def delete(self, site: str, visitor: Digest) -> bool:
         """Drop all that is kept under this visitor's id; whether there was anything."""

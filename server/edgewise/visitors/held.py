@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,7 @@ def plain(value: Any) -> Any:
         return value.hex()
     if isinstance(value, Mapping):
         return {name: plain(inner) for name, inner in value.items()}
-    return list(map(plain, value)) if isinstance(value, tuple | list) else value
+    return list(map(plain, value)) if isinstance(value, tuple | list | array) else value
 
 
 def _camel(name: str) -> str:
