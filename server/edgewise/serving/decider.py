@@ -456,7 +456,7 @@ def _first_id(profile: Profile | None, digests: tuple[Digest, ...]) -> Digest:
 
 def _control_point(site: str, first_id: Digest) -> float:
     """Where in [0, 1) a visitor stands, always: below a policy's control share, they are in its control group."""
-    digest = blake2b(site.encode(), key=first_id, digest_size=8, person=b"control").digest()
+    digest = blake2b(first_id + site.encode(), digest_size=8, person=b"control").digest()
     return (int.from_bytes(digest, "big") >> 11) * 2.0**-53
 
 
