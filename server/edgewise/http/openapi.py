@@ -65,6 +65,12 @@ _SITE = {
     "description": "May be left out when there is only one.",
     "schema": {"type": "string"},
 }
+_OPTED_OUT = {
+    "name": "Sec-GPC",
+    "in": "header",
+    "description": "1 (Global Privacy Control) counts as consent denied, whatever the body says.",
+    "schema": {"type": "string"},
+}
 _PLACEMENT = {"name": "placement", "in": "path", "required": True, "schema": {"type": "string"}}
 _ID = {
     "name": "id",
@@ -169,6 +175,7 @@ def _post(summary: str, body: _Json, answer: type, errors: Mapping[int, str]) ->
         "post": {
             "summary": summary,
             "security": [{"writeKey": []}, {"secretKey": []}, {}],
+            "parameters": [_OPTED_OUT],
             "requestBody": {"required": True, "content": content},
             "responses": _responses(answer, errors),
         }
@@ -220,7 +227,7 @@ def _preview() -> _Json:
     """What servers may have shown on purpose."""
     errors = _WRONG_BODY | {404: "There is no such placement or action.", 503: "The store has not been reached yet."}
     operation = _post("A token that has an action shown.", _ref(PreviewBody), PreviewAnswer, errors)
-    operation["post"]["security"] = [{"secretKey": []}]
+    operation["post"] |= {"security": [{"secretKey": []}], "parameters": []}
     return operation
 
 

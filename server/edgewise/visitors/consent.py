@@ -10,14 +10,14 @@ from edgewise.types import Attributes, Consent, ConsentMode
 IMPERSONAL = ("page", "device", "place", "locale", "time")
 """The parts of a context that tell of the page and of what every request shows, and of nobody in particular."""
 
-_STRICTER: tuple[Consent, ...] = ("granted", "pending", "denied")
+_STRICTEST_FIRST: tuple[Consent, ...] = ("denied", "pending", "granted")
 
 
 def consent_of(mode: ConsentMode, *said: Consent | None) -> Consent:
     """The strictest of what was said; where nothing was, what the site takes silence for."""
-    stated = [one for one in said if one is not None]
-    if stated:
-        return max(stated, key=_STRICTER.index)
+    for strict in _STRICTEST_FIRST:
+        if strict in said:
+            return strict
     return "granted" if mode == "assumed" else "pending"
 
 

@@ -24,6 +24,7 @@ LONGEST_USER_AGENT = 512
 """Bytes looked at: browsers send fewer."""
 
 _PROGRAMS = "http-library"
+_EMPTY = (0.0, 0.0)
 
 
 def is_crawler(user_agent: bytes | None) -> bool:
@@ -47,12 +48,14 @@ class Rate:
     def exceeded(self, *visitor: Hashable) -> bool:
         """Whether this visitor, who does one thing more now, does too much."""
         now, who = self._clock(), hash(visitor)
-        level, since = self._buckets.pop(who, (0.0, now))
-        level = max(0.0, level - (now - since) * self._a_second) + 1
-        self._buckets[who] = min(level, 2 * self._at_once), now
-        if len(self._buckets) > VISITORS_WATCHED:
-            self._buckets.popitem(last=False)
-        return level > self._at_once
+        buckets = self._buckets
+        level, since = buckets.pop(who, _EMPTY)
+        level = max(0.0, level - (now - since) * self._a_second) + 1.0
+        too_much = level > self._at_once
+        buckets[who] = (min(level, 2 * self._at_once) if too_much else level), now
+        if len(buckets) > VISITORS_WATCHED:
+            buckets.popitem(last=False)
+        return too_much
 
 
 @lru_cache(maxsize=4096)
