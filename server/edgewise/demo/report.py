@@ -77,7 +77,7 @@ To try in another terminal:
 # Ask what to show to a visitor, and keep the decision's id:
 decision=$(curl -sw '\\n' {url}/v1/decide \\
   {post} \\
-  -d '{{"writeKey": "{key}", "anonymousId": "you", "placements": ["{PLACEMENT}"],
+  -d '{{"writeKey": "{key}", "anonymousId": "myself", "placements": ["{PLACEMENT}"],
        "context": {{
          "page": {{"url": "https://shop.example/?utm_source=pricewatch"}},
          "device": {{"type": "desktop"}}}}}}' \\
@@ -86,7 +86,7 @@ decision=$(curl -sw '\\n' {url}/v1/decide \\
 # Reward it: {example.policy.reward.window / 1000:g} s later, the model knows.
 curl -sw '\\n' {url}/v1/track \\
   {post} \\
-  -d '{{"writeKey": "{key}", "anonymousId": "you", "event": "$reward",
+  -d '{{"writeKey": "{key}", "anonymousId": "myself", "event": "$reward",
        "properties": {{"decisionId": "'$decision'", "value": 1}}}}'
 
 # See how the policy does; this takes the secret key:
