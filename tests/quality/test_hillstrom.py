@@ -1,0 +1,88 @@
+"""What the defaults earn on the e-mail experiment, in this process and over HTTP.
+
+Nearly every customer is best sent the men's e-mail, so what is lost against sending it to all of them is the cost of
+finding that out, and of the floor. Settings that seem as good lose many times as much: docs/learning.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import get_args
+
+import pytest
+from rich.console import Console
+
+from edgewise.evaluate.reading import read_traffic
+from edgewise.evaluate.replay import rehearse, replay
+from edgewise.evaluate.report import Report, report_on
+from edgewise.policies.policy import Algorithm, Explore
+from tests.integration.service import serving
+from tests.quality.hillstrom import LOG, MAP, needs_log
+
+pytestmark = needs_log
+
+POLICY = """
+placement = "email"
+baseline = "No E-Mail"
+reward = { window = "1s" }
+control = { share = 0.0 }
+actions = [{ id = "Mens E-Mail" }, { id = "No E-Mail" }, { id = "Womens E-Mail" }]
+"""
+
+
+def reports(algorithm: Algorithm, shuffles: int) -> list[Report]:
+    """What this algorithm earns, all else by default."""
+    traffic = read_traffic(LOG, MAP)
+    traffic = traffic._replace(policy=replace(traffic.policy, explore=Explore(algorithm)))
+    shuffled = [(seed, traffic.shuffled(seed)) for seed in range(shuffles)]
+    return [report_on(one, rehearse(one, seed, lambda: None), seed) for seed, one in shuffled]
+
+
+def second_halves(reports: list[Report]) -> list[float]:
+    """How much more than the best single action was earned, once half of the rows had gone by."""
+    return [report.difference.second.mean for report in reports]
+
+
+def test_after_some_thousand_rows_it_earns_most_of_what_the_best_e_mail_does() -> None:
+    traffic = read_traffic(LOG, MAP).shuffled(0)
+    start = traffic._replace(rows=traffic.rows[:20_000])
+    report = report_on(start, rehearse(start, 0, lambda: None))
+    assert report.best_action == "Mens E-Mail"
+    lead = report.best.second.mean - report.logged.second.mean
+    assert lead > 0.02
+    assert report.policy.second.mean > report.logged.second.mean + 0.6 * lead
+
+
+@pytest.mark.quality
+def test_on_five_shuffles_it_earns_what_the_best_e_mail_does() -> None:
+    differences = second_halves(replay(LOG, MAP, range(5), console=Console(quiet=True)))
+    assert fmean(differences) >= -0.003
+    assert min(differences) >= -0.006
+
+
+@pytest.mark.quality
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
+def test_every_algorithm_holds_up(algorithm: Algorithm) -> None:
+    differences = second_halves(reports(algorithm, 5))
+    assert fmean(differences) >= -0.004
+    assert min(differences) >= -0.008
+
+
+@pytest.mark.quality
+async def test_over_http_it_earns_what_it_does_in_this_process(tmp_path: Path) -> None:
+    """At the same pace, as that says how many rows go by before a window closes. Chance alone is worth some 0.001."""
+    policies = tmp_path / "policies"
+    policies.mkdir()
+    (policies / "email.toml").write_text(POLICY)
+    map = tmp_path / "map.toml"
+    map.write_text(f'policy = "policies/email.toml"\n{MAP.read_text()}')
+    async with serving(tmp_path / "service", policies=str(policies), workers="1") as service:
+        (live,) = await asyncio.to_thread(replay, LOG, map, [0], url=service.url, console=Console(quiet=True))
+    assert not live.left_out
+    map.write_text(f"seconds_per_row = {1 / live.decisions_per_second:.4f}\n{map.read_text()}")
+    ordered = read_traffic(LOG, map).shuffled(0)
+    draws = [report_on(ordered, rehearse(ordered, seed, lambda: None)).policy.all.mean for seed in range(4)]
+    assert abs(live.policy.all.mean - fmean(draws)) < 0.004

@@ -1,0 +1,114 @@
+"""Measures variants of learning on a log, some of which the product has no setting for.
+
+    python -m tests.quality.variants LOG MAP [--shuffles 16] [--algorithm squarecb] [--floor 0.02] [--label 1]
+        [--set -l 0.5]...
+
+`--label` is the least that a propensity is taken for in a label: 1, as in the product, makes each a plain regression; 0
+leaves the true propensity. `--set` gives an option of Vowpal Wabbit's command line another value. Prints the mean and
+the smallest difference from the best single action.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple, get_args
+
+from vowpal_wabbit_next import CBLabel
+
+from edgewise.bandit.model import ActionExamples, LearningModel
+from edgewise.bandit.shape import Shape, shape_of
+from edgewise.evaluate.reading import read_traffic
+from edgewise.evaluate.rehearsal import Rehearsal
+from edgewise.evaluate.report import Halves, Replayed, report_on
+from edgewise.evaluate.traffic import Traffic
+from edgewise.learner.fold import Fold
+from edgewise.learner.opened import OpenDecision
+from edgewise.policies.policy import Algorithm, Explore, Policy
+
+
+class Variant(NamedTuple):
+    """A way to learn: `least` is the least that a propensity is taken for in a label, `options` are Vowpal Wabbit's."""
+
+    explore: Explore = Explore()
+    least: float = 1.0
+    options: Sequence[tuple[str, str]] = ()
+
+
+class WeighingModel(LearningModel):
+    """A model whose labels carry `probability`, so that an example weighs one over it."""
+
+    probability = 1.0
+
+    def learn(self, context: str, actions: ActionExamples, available: Sequence[int], chosen: int, cost: float) -> None:
+        example = actions.examples[chosen]
+        example.set_label(CBLabel(label=(cost, self.probability)))
+        try:
+            self._learn([self._parser.parse_line(context)._example, *[actions.bare[index] for index in available]])
+        finally:
+            example.set_label(CBLabel())
+
+
+class WeighingFold(Fold):
+    """The learner, with labels that carry the propensity, or `least` where it is below that."""
+
+    def __init__(self, policy: Policy, shape: Shape, least: float) -> None:
+        super().__init__(shape, lambda _: policy)
+        self._model = self._weighing = WeighingModel(shape)
+        self._least = least
+
+    def _learn(self, decision: OpenDecision, index: int, reward: float) -> None:
+        slot = decision.entry.slots[index]
+        # Every action is eligible here, and propensities are in the order of the actions.
+        assert decision.entry.eligible is None
+        self._weighing.probability = max(self._least, slot.propensities[slot.chosen])
+        super()._learn(decision, index, reward)
+
+
+def measure(traffic: Traffic, variant: Variant, seed: int) -> Halves:
+    """What the variant earns beyond the best single action, on a shuffle of this seed's."""
+    policy = replace(traffic.policy, explore=variant.explore)
+    ordered = traffic._replace(policy=policy).shuffled(seed)
+    shape = _with_options(shape_of(policy), variant.options)
+    rehearsal = Rehearsal(policy, seed, WeighingFold(policy, shape, variant.least))
+    choices = [rehearsal.serve(row) for row in ordered.rows]
+    return report_on(ordered, Replayed(choices, 1.0, {}), seed).difference
+
+
+def _with_options(shape: Shape, options: Sequence[tuple[str, str]]) -> Shape:
+    command = list(shape.command)
+    for option, value in options:
+        command[command.index(option) + 1] = value
+    return replace(shape, command=tuple(command))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("log", type=Path)
+    parser.add_argument("map", type=Path)
+    parser.add_argument("--shuffles", type=int, default=16)
+    parser.add_argument("--algorithm", choices=get_args(Algorithm), default=Explore().algorithm)
+    parser.add_argument("--floor", type=float, default=Explore().floor)
+    parser.add_argument("--label", type=float, default=1.0)
+    parser.add_argument("--set", nargs=2, action="append", default=[], metavar=("OPTION", "VALUE"))
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = _arguments()
+    traffic = read_traffic(given.log, given.map)
+    variant = Variant(Explore(given.algorithm, given.floor), given.label, given.set)
+    with ProcessPoolExecutor() as pool:
+        differences = list(pool.map(partial(measure, traffic, variant), range(given.shuffles)))
+    for part in ("first", "second"):
+        means = [getattr(halves, part).mean for halves in differences]
+        print(f"{part} half: mean {fmean(means):+.4f}, min {min(means):+.4f}")
+
+
+if __name__ == "__main__":
+    main()
