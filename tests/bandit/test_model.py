@@ -5,6 +5,7 @@ from typing import get_args
 
 import pytest
 
+from edgewise.bandit.features import context_line
 from edgewise.bandit.model import ActionExamples, LearningModel, ScoringModel
 from edgewise.bandit.shape import shape_of
 from edgewise.policies.policy import Action, Algorithm, Explore, Features, Policy, Reward
@@ -49,6 +50,17 @@ def test_what_paid_becomes_likely_where_it_paid() -> None:
     model = ScoringModel(shape, learned.serialize())
     assert model.probabilities("shared |d type=mobile", actions, range(2))[1] > 0.9
     assert model.probabilities("shared |d type=desktop", actions, range(2))[0] > 0.9
+
+
+def test_a_context_of_which_nothing_is_known_is_no_action() -> None:
+    shape = shape_of(POLICY)
+    actions, learned = ActionExamples(shape, POLICY.actions), LearningModel(shape)
+    nothing = context_line({})
+    for n in range(200):
+        learned.learn(nothing, actions, range(2), n % 2, cost=-float(n % 2))
+    probabilities = ScoringModel(shape, learned.serialize()).probabilities(nothing, actions, range(2))
+    assert len(probabilities) == 2
+    assert probabilities[1] > 0.9
 
 
 def test_edits_that_keep_the_model() -> None:

@@ -75,7 +75,10 @@ _UNSAFE_IN_NAME = _UNSAFE | {ord(c): f"%{ord(c):02X}" for c in "=."}
 
 
 def context_line(attributes: Attributes, namespaces: Sequence[Namespace] = NAMESPACES) -> str:
-    """The context as one line: `shared |p type=home |d type=mobile`, at most MAX_LINE characters."""
+    """The context as one line: `shared |p type=home |d type=mobile`, at most MAX_LINE characters.
+
+    Where nothing is known it is `shared |`: without the bar, Vowpal Wabbit would take it for one more action.
+    """
     line = "shared"
     for namespace in namespaces:
         tree = attributes.get(namespace)
@@ -84,6 +87,8 @@ def context_line(attributes: Attributes, namespaces: Sequence[Namespace] = NAMES
             _collect(tokens, tree, "", 1, _ONLY_CONDITIONS.get(namespace, frozenset()))
             if tokens:
                 line = f"{line} |{LETTERS[namespace]} {' '.join(tokens)}"
+    if line == "shared":
+        return "shared |"
     return line if len(line) <= MAX_LINE else line[: line.rindex(" ", 0, MAX_LINE + 1)]
 
 
