@@ -44,10 +44,9 @@ def combined(one: Mapping[str, float], other: Mapping[str, float], limit: int) -
     return dict(sorted(kept))
 
 
-def strengths(scores: Mapping[str, float], now: Milliseconds) -> dict[str, float]:
-    """How strong each is now: 1 for a product viewed this moment, half of that in 14 days."""
-    worth = 1.0 / _grown(now)
-    return {name: score * worth for name, score in scores.items()}
+def worth(now: Milliseconds) -> float:
+    """What a stored score of 1 is worth now. A product viewed this moment is worth 1, half of that in 14 days."""
+    return 1.0 / _grown(now)
 
 
 def top(scores: Mapping[str, float]) -> str | None:
