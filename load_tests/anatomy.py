@@ -108,9 +108,9 @@ class Clock:
 class Browser:
     """Calls the door as a server would, and takes the answer."""
 
-    def __init__(self, door: Decide) -> None:
+    def __init__(self, door: Decide, requests: Sequence[bytes]) -> None:
         self._door = door
-        self._calls = [_parsed(request) for request in shop.decide_requests(CANDIDATES)]
+        self._calls = [_parsed(request) for request in requests]
 
     async def call(self, number: int) -> None:
         scope, body = self._calls[number % len(self._calls)]
@@ -138,7 +138,7 @@ async def dissect(store: Store, settings: Settings, calls: int, repetitions: int
     await follower.look()
     ids = DecisionIds([await store.registry.decision_keys(os.urandom(KEY_BYTES))])
     door = Decide(Gate(follower, settings.secret_key), Decider(store, ids, settings.decide_budget / 1000), 1 << 20)
-    browser = Browser(door)
+    browser = Browser(door, shop.decide_requests(CANDIDATES))
     whole = await _best(browser.call, calls, repetitions)
     steps = await _timed_steps(browser, calls, repetitions)
     steps.append(Step("store: read, append", await _best(_Commands(store).send, calls, repetitions)))
@@ -154,7 +154,7 @@ async def _timed_steps(browser: Browser, calls: int, repetitions: int) -> list[S
             for step, names in STEPS.items():
                 for name in names:
                     stack.enter_context(patch(name, clock.around(step, resolve_name(name))))
-            await _together(browser.call, calls)
+            await together(browser.call, calls)
         best = {step: min(seconds, clock.seconds[step]) for step, seconds in best.items()}
     return [Step(step, seconds / calls * 1e6) for step, seconds in best.items()]
 
@@ -179,12 +179,13 @@ async def _best(call: Callable[[int], Awaitable[None]], calls: int, repetitions:
     best = inf
     for _ in range(repetitions):
         began = process_time()
-        await _together(call, calls)
+        await together(call, calls)
         best = min(best, process_time() - began)
     return best / calls * 1e6
 
 
-async def _together(call: Callable[[int], Awaitable[None]], calls: int) -> None:
+async def together(call: Callable[[int], Awaitable[None]], calls: int) -> None:
+    """So many calls, a few at a time."""
     left = iter(range(calls))
 
     async def some() -> None:

@@ -29,6 +29,7 @@ from load_tests.cores import Cores, on
 from load_tests.learning import Learning
 from load_tests.report import Results
 from load_tests.stage import ECHO, stage
+from load_tests.targeting import Targeting
 
 
 class Plan(NamedTuple):
@@ -67,6 +68,8 @@ async def measure(plan: Plan, tell: Callable[[str], None]) -> Results:
                 paced = await serving.pace(decide, plan.paced_rounds, plan.paced_seconds, tell)
             tell("taking a decide call apart")
             anatomy = await scene.measured("load_tests.anatomy", plan.calls, _REPETITIONS)
+            tell("deciding with and without targeting")
+            targeting = await scene.measured("load_tests.targeting", plan.calls, _REPETITIONS)
             tell(f"learning {plan.events:,} events both ways, {plan.learning_rounds} rounds")
             learning = await scene.measured("load_tests.learning", plan.events, plan.learning_rounds)
     return Results(
@@ -75,6 +78,7 @@ async def measure(plan: Plan, tell: Callable[[str], None]) -> Results:
         comparison,
         paced,
         msgspec.json.decode(anatomy, type=Anatomy),
+        msgspec.json.decode(targeting, type=Targeting),
         msgspec.json.decode(learning, type=Learning),
         profile,
     )

@@ -14,6 +14,7 @@ from load_tests.anatomy import Anatomy
 from load_tests.learning import Learning
 from load_tests.serving import Comparison, Load, Paced
 from load_tests.stored import Size
+from load_tests.targeting import Targeting
 
 
 class Results(Struct, frozen=True):
@@ -24,6 +25,7 @@ class Results(Struct, frozen=True):
     comparison: Comparison
     paced: Sequence[Paced]
     anatomy: Anatomy
+    targeting: Targeting
     learning: Learning
     profile: Size
 
@@ -51,7 +53,8 @@ class Hold(Struct, frozen=True):
 def holds(results: Results) -> list[Hold]:
     """The numbers to hold.
 
-    Latencies are not strict: at half of saturation they tell as much of what else runs on a machine as of us.
+    Latencies are not strict: at half of saturation they tell as much of what else runs on a machine as of us. Nor is
+    what targeting costs, as long as it is not held.
     """
     p99 = {paced.candidates: paced.p99 for paced in results.paced}
     return [
@@ -59,6 +62,13 @@ def holds(results: Results) -> list[Hold]:
             "decide / echo, requests a second of a core", results.comparison.ratios, 0.25, (0.30, 0.50), at_least=True
         ),
         Hold("fold / bare loop, events a second of a core", results.learning.ratios, 0.5, (0.6,), at_least=True),
+        Hold(
+            "20 conditions, 10 segments / without",
+            results.targeting.ratios,
+            1.25,
+            strict=False,
+        ),
+        Hold("these, full profile / without", results.targeting.all_in, 1.25, strict=False),
         Hold("a decision in the log, 20 actions", [results.comparison.entry.stored], 500, unit=" bytes"),
         Hold("a visitor's profile in the store", [results.profile.stored], 1024, unit=" bytes"),
         Hold("p99 at half of saturation, 100 actions", p99[100], 10, strict=False, unit=" ms"),

@@ -28,6 +28,8 @@ async def test_everything_is_measured_and_reported() -> None:
     microseconds = {step.name: step.microseconds for step in results.anatomy.steps}
     assert all(microseconds[step] > 0 for step in STEPS)
     assert results.learning.events == 100
+    assert results.targeting.targeted > results.targeting.bare > 0
+    assert len(results.targeting.ratios) == len(results.targeting.all_in)
     assert 80 < results.comparison.entry.encoded < results.comparison.entry.stored
     shown = io.StringIO()
     report.show(results, Console(width=120, file=shown))

@@ -41,7 +41,8 @@ def _ordered(compare: Comparison) -> Callable[[Any], Test]:
         threshold = coercion.number(operand)
 
         def test_number(value: Any) -> bool:
-            return compare(coercion.number(value), threshold)
+            kind = type(value)  # What is a number already, as nearly always, need not be made one.
+            return compare(value if kind is int or kind is float else coercion.number(value), threshold)
 
         def test_text(value: Any) -> bool:
             value = coercion.primitive(value)
@@ -87,7 +88,10 @@ def _among(fold: Callable[[Any], Any], *, wanted: bool) -> Callable[[Any], Test]
                 return any(map(is_one, value)) is wanted
             return is_one(value) is wanted
 
-        return test
+        def test_as_it_is(value: Any) -> bool:
+            return (value in texts) is wanted if type(value) is str else test(value)
+
+        return test_as_it_is if fold is _as_it_is else test
 
     return make
 

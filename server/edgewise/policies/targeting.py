@@ -61,7 +61,14 @@ def _some(operand: Any) -> Test:
     if not _is_list(operand):
         return never
     tests = [_condition(condition) for condition in operand]
-    return lambda attributes: not tests or any(holds(attributes) for holds in tests)
+
+    def test(attributes: Any) -> bool:
+        for holds in tests:
+            if holds(attributes):
+                return True
+        return not tests
+
+    return test
 
 
 _LOGIC: Mapping[str, Callable[[Any], Test]] = {
@@ -74,6 +81,8 @@ _LOGIC: Mapping[str, Callable[[Any], Test]] = {
 
 def _at_path(path: str, test: Test) -> Test:
     keys = path.split(".")
+    if len(keys) == 2:
+        return _at_second_level(keys[0], keys[1], test)
 
     def holds(attributes: Any) -> bool:
         value = attributes
@@ -86,13 +95,27 @@ def _at_path(path: str, test: Test) -> Test:
     return holds
 
 
+def _at_second_level(outer: str, inner: str, test: Test) -> Test:
+    """What nearly all paths are, such as `device.type`: twice as quick without a loop."""
+
+    def holds(attributes: Any) -> bool:
+        if type(attributes) is not dict and not isinstance(attributes, Mapping):
+            return test(None)
+        value = attributes.get(outer)
+        if type(value) is not dict and not isinstance(value, Mapping):
+            return test(None)
+        return test(value.get(inner))
+
+    return holds
+
+
 def _value_test(operand: Any, *, ignore_case: bool = False) -> Test:
     """The test for one value: by operators, or for being equal to what is written."""
     match coercion.kind(operand):
         case "string" if ignore_case:
             return lambda value: coercion.text(value).lower() == operand.lower()
         case "string":
-            return lambda value: coercion.text(value) == operand
+            return lambda value: bool((value if type(value) is str else coercion.text(value)) == operand)
         case "number":
             return lambda value: coercion.number(value) == operand
         case "boolean":
