@@ -16,6 +16,7 @@ from tests.servers import HERO, Server, serve
 from tests.valkey import free_port
 
 FILES = {"hero.toml": HERO}
+A_ROW = HERO.replace('baseline = "plain"', 'slots = 2\nbaseline = ["plain", "deal"]')
 TRAFFIC = planted(200)
 
 
@@ -81,11 +82,25 @@ async def test_the_control_group_is_left_out(store_url: str) -> None:
     assert replayed.choices.count(None) == replayed.left_out["control"]
 
 
+async def test_a_site_that_asks_for_consent_learns_from_a_log_all_the_same(store_url: str, store: Store) -> None:
+    async with serve(store_url, FILES | {"site.toml": 'consent = "required"'}) as server:
+        replayed = await replay(TRAFFIC, url_of(server))
+    assert replayed.left_out == {}
+    assert len([entry for entry in await log(store) if isinstance(entry, Decision)]) == 200
+
+
+async def test_a_choice_by_a_rule_is_one(store_url: str) -> None:
+    async with serve(store_url, {"hero.toml": HERO + '[[pins]]\naction = "deal"\n'}) as server:
+        replayed = await replay(TRAFFIC, url_of(server))
+    assert replayed.choices == [1] * 200
+
+
 @pytest.mark.parametrize(
     ("files", "write_key", "message"),
     [
         ({"home.toml": HERO.replace('"hero"', '"home"')}, "default", "found no placement 'hero' there, expected one"),
         ({"hero.toml": HERO.replace('"deal"', '"offer"')}, "default", "found action 'offer' chosen, expected one of"),
+        ({"hero.toml": A_ROW}, "default", "found a row of slots at 'hero', expected one action"),
         (FILES, "another", "POST /v1/decide: found status 401, expected 200; it said: "),
     ],
 )

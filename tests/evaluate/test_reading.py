@@ -86,6 +86,16 @@ def test_a_policy_beside_the_map_decides_and_clamps(tmp_path: Path) -> None:
             "map.toml: policy: found one in mode frozen, expected online",
         ),
         (
+            'baseline = "plain"',
+            'baseline = "plain"\nenabled = false',
+            "map.toml: policy: found one with enabled = false",
+        ),
+        (
+            'id = "deal"',
+            'id = "deal", ends = 2030-01-01T00:00:00Z',
+            "map.toml: policy: found actions with starts or ends",
+        ),
+        (
             'id = "deal"',
             'id = "offer"',
             'log.csv:3: shown: found "deal", expected an action of the policy, one of offer, plain',

@@ -12,7 +12,7 @@ from edgewise.entries import Decision, Entry, Outcome, Version, decode
 from edgewise.evaluate.rehearsal import Rehearsal
 from edgewise.evaluate.traffic import Traffic
 from edgewise.learner.fold import Fold
-from edgewise.policies.policy import Action, Reward
+from edgewise.policies.policy import Action, Cap, Pin, Reward
 from edgewise.types import StreamId
 from tests.evaluate.logs import HERO, planted
 
@@ -130,3 +130,25 @@ def test_only_who_may_see_an_action_is_shown_it() -> None:
     assert [choice is None for choice in choices(none_for_some)] == [
         row.context["age"] == "young" for row in none_for_some.rows
     ]
+
+
+def test_rules_go_before_what_was_learned() -> None:
+    pinned = replace(HERO, pins=(Pin("deal", {"data.age": "old"}),))
+    traffic = planted(500, policy=pinned)
+    found = choices(traffic)
+    old = [row.context["age"] == "old" for row in traffic.rows]
+    assert all(choice == 1 for choice, is_old in zip(found, old, strict=True) if is_old)
+    assert choices(rewarded_otherwise(traffic, old)) == found
+
+
+def test_an_action_is_shown_at_its_times_on_the_log_s_clock() -> None:
+    traffic = planted(200)
+    half, (plain, deal) = traffic.rows[100].ms, HERO.actions
+    timed = replace(HERO, actions=(replace(plain, ends=half), replace(deal, starts=half)))
+    assert choices(traffic._replace(policy=timed)) == [0] * 100 + [1] * 100
+
+
+def test_what_may_be_shown_only_so_often_is_not_shown_to_nobody_in_particular() -> None:
+    plain, deal = HERO.actions
+    capped = replace(HERO, actions=(plain, replace(deal, cap=Cap(1, "visitor"))))
+    assert set(choices(planted(100, policy=capped))) == {0}

@@ -70,12 +70,17 @@ class WeighingFold(Fold):
         super()._learn(decision, index, reward)
 
 
+def rehearsal_of(policy: Policy, variant: Variant, seed: int) -> Rehearsal:
+    """A rehearsal that learns this policy in the variant's way."""
+    policy = replace(policy, explore=variant.explore)
+    shape = _with_options(shape_of(policy), variant.options)
+    return Rehearsal(policy, seed, WeighingFold(policy, shape, variant.least))
+
+
 def measure(traffic: Traffic, variant: Variant, seed: int) -> Halves:
     """What the variant earns beyond the best single action, on a shuffle of this seed's."""
-    policy = replace(traffic.policy, explore=variant.explore)
-    ordered = traffic._replace(policy=policy).shuffled(seed)
-    shape = _with_options(shape_of(policy), variant.options)
-    rehearsal = Rehearsal(policy, seed, WeighingFold(policy, shape, variant.least))
+    ordered = traffic.shuffled(seed)
+    rehearsal = rehearsal_of(traffic.policy, variant, seed)
     choices = [rehearsal.serve(row) for row in ordered.rows]
     return report_on(ordered, Replayed(choices, 1.0, {}), seed).difference
 

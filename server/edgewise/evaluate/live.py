@@ -75,7 +75,7 @@ class _Server:
             raise ReplayError(f"{self._url}: refused a message: {answer['rejected'][0]['message']}")
 
     async def _post(self, path: str, body: dict[str, Any]) -> Any:
-        content = msgspec.json.encode({"writeKey": self._write_key, **body})
+        content = msgspec.json.encode({"writeKey": self._write_key, "consent": "granted", **body})
         try:
             response = await self.client.post(path, content=content, headers={"content-type": "application/json"})
         except httpx.HTTPError as error:
@@ -125,11 +125,13 @@ class _Run:
 
     def _choice(self, decision: dict[str, Any]) -> int | None:
         """What the policy chose; None where it was not the policy that chose."""
-        group, action = decision["group"], decision["action"]
+        group, action = decision["group"], decision.get("action")
+        placement = self._traffic.policy.placement
         if decision["policyVersion"] is None:
-            placement = self._traffic.policy.placement
             raise ReplayError(f"{self._url}: found no placement {placement!r} there, expected one")
-        if group != "policy":
+        if "slots" in decision:
+            raise ReplayError(f"{self._url}: found a row of slots at {placement!r}, expected one action")
+        if group not in ("policy", "pinned"):
             self.left_out[group] += 1
             return None
         if action not in self._index:

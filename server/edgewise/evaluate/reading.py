@@ -35,14 +35,14 @@ def read_traffic(log: Path, map: Path) -> Traffic:
     columns = read_map(map)
     texts = [columns.action] if columns.time is None else [columns.action, columns.time]
     reading = _Reading(log.name, columns, read_records(log, texts))
-    policy = reading.derived_policy() if columns.policy is None else _policy_of(columns, columns.policy)
+    policy = reading.derived_policy() if columns.policy is None else _policy_in(columns, columns.policy)
     rows = reading.rows(policy)
     within = [row._replace(reward=min(max(row.reward, policy.reward.low), policy.reward.high)) for row in rows]
     clamped = sum(row.reward != before.reward for row, before in zip(within, rows, strict=True))
     return Traffic(policy, within, clamped)
 
 
-def _policy_of(columns: RowMap, path: Path) -> Policy:
+def _policy_in(columns: RowMap, path: Path) -> Policy:
     policy = read_policy(path)
     where = f"{columns.name}: policy"
     if policy.placement != columns.placement:
@@ -51,6 +51,10 @@ def _policy_of(columns: RowMap, path: Path) -> Policy:
         raise ReplayError(f"{where}: found one of {policy.slots} slots, expected 1: a row of a log names one action")
     if policy.explore.mode != "online":
         raise ReplayError(f"{where}: found one in mode {policy.explore.mode}, expected online: a replay learns")
+    if not policy.enabled:
+        raise ReplayError(f"{where}: found one with enabled = false, expected one that decides")
+    if columns.time is None and any(action.starts or action.ends for action in policy.actions):
+        raise ReplayError(f"{where}: found actions with starts or ends, expected none, or a column of times")
     return policy
 
 

@@ -13,12 +13,12 @@ from edgewise.bandit.choice import choose
 from edgewise.bandit.features import context_line
 from edgewise.bandit.model import ActionExamples, ScoringModel
 from edgewise.bandit.shape import shape_of
-from edgewise.entries import Decision, Entry, Outcome, Tick, Version, encode
+from edgewise.entries import Decision, Entry, Group, Outcome, SlotChoice, Tick, Version, encode
 from edgewise.evaluate.traffic import Row
 from edgewise.learner.fold import Fold
 from edgewise.policies.policy import Policy
 from edgewise.policies.version import CompiledPolicy
-from edgewise.types import BEGINNING, Milliseconds, StreamId
+from edgewise.types import BEGINNING, DecisionKey, Milliseconds, StreamId
 
 PUBLISH_EVERY: Milliseconds = 1000
 """How far apart models are published, on the log's clock."""
@@ -46,32 +46,29 @@ class Rehearsal:
         """The action chosen for this row; None where its context makes none eligible.
 
         What followed is told only when the log shows this same action: nobody knows what another would have earned.
+        A row has no visitor: what may be shown so often, or not after some event, is not shown at all.
         """
         self._publish_if_due(row.ms)
-        attributes = {"data": row.context}
-        eligible = self._compiled.eligible(attributes)
+        compiled, attributes = self._compiled, {"data": row.context}
+        eligible = compiled.eligible(attributes, now=row.ms, barred=compiled.held)
         if eligible is not None and not eligible:
             return None
-        policy = self._compiled.policy
         key = self._next_key()
-        line = context_line(attributes, policy.features.namespaces)
-        slots = choose(
-            self._model,
-            self._actions,
-            line,
-            self._all if eligible is None else eligible,
-            1,
-            row=False,
-            floor=policy.explore.floor,
-            key=key,
-        )
-        decision = Decision(key, self._compiled.version, self._model_version, "policy", (), line, eligible, slots)
+        pinned = compiled.pinned(attributes, eligible)
+        line = context_line(attributes, compiled.policy.features.namespaces)
+        slot = self._draw(line, eligible, key) if pinned is None else SlotChoice(pinned, ())
+        group: Group = "policy" if pinned is None else "pinned"
+        decision = Decision(key, compiled.version, self._model_version, group, (), line, eligible, (slot,))
         self._append(row.ms, decision)
-        chosen = slots[0].chosen
-        if chosen == row.action:
+        if slot.chosen == row.action:
             self._append(row.ms, Outcome(key, 0, "$impression", None, 0, key[:8]))
             self._append(row.ms, Outcome(key, 0, "$reward", row.reward, 0, key[:8]))
-        return chosen
+        return slot.chosen
+
+    def _draw(self, line: str, eligible: Sequence[int] | None, key: DecisionKey) -> SlotChoice:
+        available = self._all if eligible is None else eligible
+        floor = self._compiled.policy.explore.floor
+        return choose(self._model, self._actions, line, available, 1, row=False, floor=floor, key=key)[0]
 
     def _publish_if_due(self, now: Milliseconds) -> None:
         """Between two rows only the latest model is ever asked for, so only that one is made."""
@@ -91,6 +88,6 @@ class Rehearsal:
         self._last = StreamId(ms, self._last.seq + 1 if ms == self._last.ms else 0)
         self.fold.advance(self._last, encode(entry))
 
-    def _next_key(self) -> bytes:
+    def _next_key(self) -> DecisionKey:
         self._rows += 1
         return blake2b(b"%d %d" % (self._seed, self._rows), digest_size=12).digest()
