@@ -10,12 +10,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from redis.asyncio import Redis
 
 from edgewise.errors import DataFolderLocked, StoreUnavailable
 from edgewise.store.embedded import EmbeddedValkey, join_or_start
 from edgewise.store.folder import DataFolder, announced_url
+from tests.eventually import eventually
 from tests.integration.processes import gone, served
 
 HOLDER = """
@@ -138,6 +140,15 @@ async def test_a_valkey_whose_supervisor_was_killed_ends_in_order_and_frees_the_
         await gone([valkey])
 
 
+async def reaped(pid: int) -> None:
+    """Wait until there is not even a zombie of this child: the lock's holder counts as alive for as long."""
+
+    async def is_reaped() -> bool:
+        return not psutil.pid_exists(pid)
+
+    await eventually(is_reaped)
+
+
 async def test_no_second_server_starts_while_a_valkey_lives_whose_supervisor_was_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,7 +157,7 @@ async def test_no_second_server_starts_while_a_valkey_lives_whose_supervisor_was
         valkey = int(await holder.until(r"valkey is (\d+)"))
         os.kill(valkey, signal.SIGSTOP)
         holder.tell(signal.SIGKILL)
-        await gone([holder.process.pid])
+        await reaped(holder.process.pid)
         try:
             with pytest.raises(DataFolderLocked, match=f"still held by what process {holder.process.pid} left behind"):
                 async with DataFolder.held(tmp_path):
