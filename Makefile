@@ -29,6 +29,10 @@ test: lint
 chaos: setup
 	$(BIN)/pytest -q -m chaos
 
+# Minutes of learning on real data, which lies in ../shared/data (docs/learning.md says where it is from).
+quality: setup
+	$(BIN)/pytest -q -m quality
+
 demo: setup
 	$(BIN)/edgewise demo $(ARGS)
 
