@@ -102,7 +102,7 @@ async def compare(store: Store, settings: Settings, calls: int, rounds: int) -> 
     if checkpoint is None:
         raise Mismeasured("targeting: found no model of the shop's, expected one to score with")
     for site in follower.sites.values():
-        site.placements["hero"].switch(None, checkpoint)
+        site.placements["hero"].load(checkpoint)
     ids = DecisionIds([await store.registry.decision_keys(os.urandom(KEY_BYTES))])
     await _fill_profiles(Recorder(store, ids, follower.find), follower)
     door = Decide(Gate(follower, settings.secret_key), Decider(store, ids, settings.decide_budget / 1000), 1 << 20)

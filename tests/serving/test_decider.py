@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from array import array
 from collections.abc import AsyncIterator, Mapping
@@ -15,12 +16,13 @@ from edgewise.entries import Decision, SlotChoice, decode
 from edgewise.learner.statistics import Statistics, Tally
 from edgewise.policies.policy import Action, Explore, Features, Pin, Policy, Reward
 from edgewise.policies.segments import Segments
+from edgewise.policies.version import encode_policy, version_of
 from edgewise.serving.decider import Asked, Decided, Decider, Shown, Visitor
 from edgewise.serving.decision_id import DecisionIds
 from edgewise.serving.follower import Follower
 from edgewise.serving.recorder import Recorder
 from edgewise.serving.visitor_id import visitor_digests
-from edgewise.store import Store
+from edgewise.store import Command, Store
 from edgewise.types import BEGINNING, Condition
 from edgewise.visitors.identity import Moved
 from edgewise.visitors.message import Message
@@ -356,3 +358,30 @@ async def test_a_history_that_is_half_moved_is_seen_whole(service: Service) -> N
     await told(service, Message("page", "m2", "phone"))
     await service.decide(visitor=Visitor(None, "ann"))
     assert [" orders=%n1" in entry.context for entry in await service.logged()] == [True, True]
+
+
+async def test_an_edit_that_comes_while_a_call_waits_for_the_store_does_not_touch_its_decision(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = {
+        version_of(encode_policy(policy)): policy for policy in (POLICY, replace(POLICY, actions=ACTIONS[::-1]))
+    }
+    submit = service.store.lane.submit
+    edits = itertools.cycle(reversed(versions.values()))
+
+    async def edited_meanwhile(reply: asyncio.Future[Any]) -> Any:
+        answer = await reply
+        await service.serve(next(edits))
+        return answer
+
+    def submit_and_edit(command: Command, deadline: float) -> asyncio.Future[Any]:
+        return asyncio.ensure_future(edited_meanwhile(submit(command, deadline)))
+
+    monkeypatch.setattr(service.store.lane, "submit", submit_and_edit)
+    shown = [(answer.policy_version, answer.slots[0].action) for _ in range(9) for answer in await service.decide()]
+    monkeypatch.undo()
+    logged = [
+        (entry.version.hex(), versions[entry.version].actions[entry.slots[0].chosen].id)
+        for entry in await service.logged()
+    ]
+    assert shown == logged

@@ -42,7 +42,9 @@ ASSURE_EVERY = 20
 
 
 class ServedPlacement:
-    """One placement as it is served now.
+    """One placement with one version of its policy, as it is served now; another version makes another object.
+
+    So a call may wait for the store and still finds the version that it decided with.
 
     `model` is None until there is one: then the draw is uniform. `asked_at` is the event loop's time of the last
     decide; `idle` says that a newer model was left where it is, because nobody asked.
@@ -65,11 +67,15 @@ class ServedPlacement:
     def __init__(self, ref: PolicyRef, blob: bytes) -> None:
         self.ref = ref
         self.policy_id = policy_id(ref)
+        self.blob = blob
+        self.compiled = CompiledPolicy.from_blob(blob)
+        self.version_text = self.compiled.version.hex()
+        self.shape = shape_of(self.compiled.policy)
+        self.actions = ActionExamples(self.shape, self.compiled.policy.actions)
         self.asked_at = 0.0
         self.idle = False
         self.model: ScoringModel | None = None
         self.held: Head | None = None
-        self._serve(blob)
 
     @property
     def policy(self) -> Policy:
@@ -88,23 +94,18 @@ class ServedPlacement:
         """Whether the model at hand is this one or a later one. Within an epoch there is no way back."""
         return self.held is not None and (self.held.epoch, self.held.model_version) >= (head.epoch, head.model_version)
 
-    def switch(self, blob: bytes | None, checkpoint: Checkpoint | None) -> None:
-        """Serve this version (None: the one that is served) with this model (None: the one at hand) from now on."""
-        if blob is not None:
-            shape = self.shape
-            self._serve(blob)
-            if self.shape != shape:
-                self.model, self.held = None, None
-        if checkpoint is not None:
-            self.model = ScoringModel(self.shape, checkpoint.model)
-            self.held = checkpoint
+    def edited(self, blob: bytes) -> ServedPlacement:
+        """The same placement with this version; it keeps the model where that fits."""
+        edited = ServedPlacement(self.ref, blob)
+        edited.asked_at, edited.idle = self.asked_at, self.idle
+        if edited.shape == self.shape:
+            edited.model, edited.held = self.model, self.held
+        return edited
 
-    def _serve(self, blob: bytes) -> None:
-        self.blob = blob
-        self.compiled = CompiledPolicy.from_blob(blob)
-        self.version_text = self.compiled.version.hex()
-        self.shape = shape_of(self.compiled.policy)
-        self.actions = ActionExamples(self.shape, self.compiled.policy.actions)
+    def load(self, checkpoint: Checkpoint) -> None:
+        """Score with this model from now on."""
+        self.model = ScoringModel(self.shape, checkpoint.model)
+        self.held = checkpoint
 
 
 class ServedSite:
@@ -211,12 +212,14 @@ class Follower:
         await self._look_at_sites()
         refs = [PolicyRef(site.name, placement) for site in self._entries for placement in site.placements]
         currents, heads = await self._store.versions.current(refs), await self._store.checkpoints.heads(refs)
-        for ref in sorted(currents, key=self._staleness):
-            await self._look_at(ref, currents[ref], heads.get(ref))
+        try:
+            for ref in sorted(currents, key=self._staleness):
+                await self._look_at(ref, currents[ref], heads.get(ref))
+        finally:
+            self._arrange(refs)
         if self._polls % ASSURE_EVERY == 0:
             await self._assure()
         self._polls += 1
-        self._arrange(refs)
         self.ready = bool(self.sites) and all(ref in self._served for ref in refs)
 
     async def _follow(self) -> None:
@@ -265,27 +268,29 @@ class Follower:
                 # Where the store went back because it lost its tail, decisions since then name what we leave now.
                 await self._store.versions.ensure_blob(ref, served.version, served.blob)
         if served is None and blob is not None:
-            served = self._served[ref] = ServedPlacement(ref, blob)
-            await self._load(served, None, head)
+            await self._load(ServedPlacement(ref, blob), head)
         elif served is not None and blob is not None and head is not None and served.shape.digest != head.shape:
-            await self._load(served, blob, head)
+            await self._load(served.edited(blob), head)
         elif served is not None:
             if blob is not None:
-                served.switch(blob, None)
+                served = self._served[ref] = served.edited(blob)
             if head is not None and not served.knows(head) and self._may_load(served):
-                await self._load(served, None, head)
+                await self._load(served, head)
 
-    async def _load(self, served: ServedPlacement, blob: bytes | None, head: Head | None) -> None:
-        """Load the newest model, and serve a version together with it."""
+    async def _load(self, served: ServedPlacement, head: Head | None) -> None:
+        """Load the newest model, and serve this placement with it."""
         checkpoint = None if head is None else await self._store.checkpoints.read(served.ref)
-        held = served.held
-        began = time.perf_counter()
-        served.switch(blob, checkpoint)
-        took = time.perf_counter() - began
-        self._may_load_at = asyncio.get_running_loop().time() + took * (1 / LOADING_SHARE - 1)
-        if checkpoint is not None and held is not None and not served.idle:
-            self._tell(served.ref, checkpoint, held)
+        before = self._served.get(served.ref)
+        held = None if before is None else before.held
+        if checkpoint is not None:
+            began = time.perf_counter()
+            served.load(checkpoint)
+            took = time.perf_counter() - began
+            self._may_load_at = asyncio.get_running_loop().time() + took * (1 / LOADING_SHARE - 1)
+            if held is not None and not served.idle:
+                self._tell(served.ref, checkpoint, held)
         served.idle = False
+        self._served[served.ref] = served
 
     def _tell(self, ref: PolicyRef, checkpoint: Checkpoint, held: Head) -> None:
         if self._loaded is None or checkpoint.newest_close <= held.newest_close:
