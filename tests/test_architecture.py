@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What the learner has counted is plain data too.
     "http": {"serving", "policies", "visitors", "bandit", "store", "learner.statistics"},
     "learner": {"bandit", "policies", "store"},
+    "courier": {"serving", "policies", "visitors", "store"},
     "evaluate": {"learner", "bandit", "policies", "store"},
     "demo": {"policies"},
 }

@@ -9,11 +9,21 @@ from hypothesis import strategies as st
 
 from edgewise.errors import StoreError
 from edgewise.registry import SiteEntry, decode_sites, encode_sites
+from edgewise.types import Webhook
 
 names = st.lists(st.text(), max_size=3).map(tuple)
 segments = st.dictionaries(st.text(), st.just({"page.type": "home"}), max_size=2)
+webhooks = st.builds(Webhook, when=st.just({"visitor.orders": {"$gte": 1}}), after=st.integers(0, 2**40))
 sites = st.lists(
-    st.builds(SiteEntry, name=st.text(), write_key=st.text(), origins=names, placements=names, segments=segments),
+    st.builds(
+        SiteEntry,
+        name=st.text(),
+        write_key=st.text(),
+        origins=names,
+        placements=names,
+        segments=segments,
+        webhooks=st.lists(webhooks, max_size=2).map(tuple),
+    ),
     max_size=3,
 )
 

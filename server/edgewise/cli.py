@@ -22,6 +22,7 @@ from edgewise.registry import decode_sites
 from edgewise.settings import TABLE, Settings
 from edgewise.types import Milliseconds, PolicyRef
 from edgewise.visitor_commands import erase, export, import_
+from edgewise.webhook_commands import courier, webhooks
 
 if TYPE_CHECKING:
     from edgewise.store import Store
@@ -216,7 +217,7 @@ def replay(
         table.print_reports(Console(), reports)
 
 
-for command in (import_, export, erase):
+for command in (import_, export, erase, courier, webhooks):
     main.add_command(command)
 
 

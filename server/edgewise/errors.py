@@ -10,6 +10,7 @@ EdgewiseError
 ├── DataFolderLocked       another supervisor runs on this data folder
 ├── EntryError             a log entry's bytes are not an entry
 ├── ProfileError           a profile's bytes are not a profile
+├── DeliveryFailed         a webhook's receiver did not take a message
 ├── ReplayError            a log or its map is wrong, or the server that it is replayed against is
 ├── DemoFailed             the demo's server failed, or did not do what it is to show
 └── RequestError           an HTTP request is wrong; carries code, status and details
@@ -78,6 +79,10 @@ class ProfileError(EdgewiseError):
 
 class DemoFailed(EdgewiseError):
     """The demo's server failed, or did not do what the demo is to show."""
+
+
+class DeliveryFailed(EdgewiseError):
+    """A webhook's receiver did not take a message, or may not be called."""
 
 
 class ReplayError(EdgewiseError):

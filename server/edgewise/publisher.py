@@ -47,6 +47,8 @@ class Publisher:
         self._compiled: tuple[Compiled, ...] = ()
         self._sites: bytes = b""
         self._complaint = ""
+        self.has_webhooks = asyncio.Event()
+        """Set once some site has, or had, a webhook."""
 
     async def load(self) -> None:
         """Read the files.
@@ -55,7 +57,9 @@ class Publisher:
             PolicyError: they are wrong; what was read before stays.
         """
         self._stamp = await asyncio.to_thread(_stamp_of, self._folder)  # First: a change while we read is seen later.
-        self._compiled, self._sites = await asyncio.to_thread(_read, self._folder)
+        self._compiled, self._sites, has_webhooks = await asyncio.to_thread(_read, self._folder)
+        if has_webhooks:
+            self.has_webhooks.set()
 
     async def publish(self, store: Store) -> None:
         """See to it that this store holds what was read.
@@ -126,9 +130,10 @@ def _stamp_of(folder: Path) -> Stamp:
     return tuple(stamps)
 
 
-def _read(folder: Path) -> tuple[tuple[Compiled, ...], bytes]:
+def _read(folder: Path) -> tuple[tuple[Compiled, ...], bytes, bool]:
     sites = load_sites(folder)
-    return tuple(_compiled(sites)), encode_sites(_entry(site) for site in sites)
+    has_webhooks = any(site.webhooks for site in sites)
+    return tuple(_compiled(sites)), encode_sites(_entry(site) for site in sites), has_webhooks
 
 
 def _compiled(sites: Sequence[Site]) -> Iterable[Compiled]:
@@ -150,4 +155,5 @@ def _entry(site: Site) -> SiteEntry:
         site.robots,
         segments=site.segments,
         sensitive=site.sensitive,
+        webhooks=site.webhooks,
     )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgpack
 
 from edgewise.errors import StoreError
-from edgewise.types import Condition, ConsentMode, Robots
+from edgewise.types import Condition, ConsentMode, Robots, Webhook
 
 
 class SiteEntry(NamedTuple):
@@ -23,6 +23,7 @@ class SiteEntry(NamedTuple):
     robots: Robots = "ignore"
     segments: Mapping[str, Condition] = {}
     sensitive: tuple[str, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
 
 
 def encode_sites(sites: Iterable[SiteEntry]) -> bytes:
@@ -39,9 +40,12 @@ def decode_sites(packed: bytes) -> tuple[SiteEntry, ...]:
     """
     try:
         sites = msgpack.unpackb(packed, use_list=False)
-        return tuple(
+        entries = [
             SiteEntry(**{name: site[name] for name in SiteEntry._fields if name in site or name in _REQUIRED})
             for site in sites
+        ]
+        return tuple(
+            entry._replace(webhooks=tuple(Webhook(*webhook) for webhook in entry.webhooks)) for entry in entries
         )
     except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
         raise StoreError(f"registry of {len(packed)} bytes: expected the sites, found {error!r}") from error

@@ -195,6 +195,12 @@ class Settings:
             "none",
         ),
     )
+    webhook_allow_private: bool = field(
+        default=False,
+        metadata=_about(
+            SWITCH, "Whether webhooks may go to private, loopback and other addresses off the open internet."
+        ),
+    )
     verbose: bool = field(default=False, metadata=_about(SWITCH, "Whether to log details."))
 
     @classmethod

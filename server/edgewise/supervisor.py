@@ -96,6 +96,7 @@ class Supervisor:
             await listener.answers()
             log.info("listening on %s; the store is %s", listener.url, store.url)
             self._is_serving = True
+            await stack.enter_async_context(self._courier(resolved, publisher))
             await publisher.watch(store, self._told_to_stop)
 
     @asynccontextmanager
@@ -109,6 +110,24 @@ class Supervisor:
         self._services.extend(services)
         async with running(services):
             yield
+
+    @asynccontextmanager
+    async def _courier(self, settings: Settings, publisher: Publisher) -> AsyncIterator[None]:
+        """Run a courier from when some site has a webhook."""
+        command = [sys.executable, "-m", "edgewise", "courier"]
+        child = Child("courier", command, environ={**os.environ, **settings.environ()}, stop_within=15.0)
+
+        async def run() -> None:
+            await publisher.has_webhooks.wait()
+            async with self._kept([child]):
+                await asyncio.get_running_loop().create_future()
+
+        task = asyncio.create_task(run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     def _processes(self, settings: Settings, listener: Listener, runtime: Path) -> list[Service]:
         metrics = runtime / "metrics"

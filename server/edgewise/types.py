@@ -37,6 +37,19 @@ Span: TypeAlias = Literal["session", "day", "visitor"]
 SPANS: tuple[Span, ...] = ("session", "day", "visitor")
 
 
+class Webhook(NamedTuple):
+    """Who is told when a visitor newly meets a condition, and after how long without an act of theirs.
+
+    `secret` signs the messages; `$NAME` stands for that environment variable. Never log it.
+    """
+
+    name: str
+    url: str
+    when: Condition
+    secret: str
+    after: Milliseconds = 0
+
+
 class PolicyRef(NamedTuple):
     """Names one policy: a placement of a site. Each has one log, one model and one checkpoint."""
 

@@ -296,3 +296,19 @@ async def rebuilt(environ: dict[str, str], status: int = 0) -> dict[str, str]:
     assert process.returncode == status
     rows = (line.partition("  ") for line in printed.decode().splitlines())
     return {name: found.strip() for name, _, found in rows}
+
+
+async def test_a_courier_runs_once_a_site_has_a_webhook_and_ends_with_the_server(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        assert server.children("edgewise courier") == []
+        webhook = 'name = "n"\nurl = "https://tool.example/"\nsecret = "$NAME"\nwhen = { "visitor.orders" = 1 }\n'
+        (tmp_path / "policies" / "site.toml").write_text(f"[[webhooks]]\n{webhook}")
+
+        async def it_runs() -> bool:
+            return len(server.children("edgewise courier")) == 1
+
+        await eventually(it_runs)
+        children = server.children()
+        server.process.tell(signal.SIGTERM)
+        assert await server.process.ends() == 0
+        await gone(children)

@@ -31,3 +31,12 @@ def test_no_two_things_share_a_key(one: PolicyRef, other: PolicyRef, digest: byt
         assert not set(ours) & set(theirs)
     elif one != other:
         assert set(ours) & set(theirs) == {keys.profile(one.site, digest)}
+
+
+@given(names, digests)
+def test_all_keys_of_a_visitor_live_in_one_slot_and_an_erasure_has_those_that_last(site: str, visitor: bytes) -> None:
+    webhooks = [make(site, visitor) for make in (keys.hooks, keys.hook_queue, keys.dead_letters)]
+    erased = keys.of_visitor(site, visitor)
+    assert {*webhooks, keys.profile(site, visitor)} <= {*erased}
+    assert len({*erased, keys.hook_lease(site, visitor)}) == len(erased) + 1
+    assert len({key_slot(key.encode()) for key in (*erased, keys.hook_lease(site, visitor))}) == 1

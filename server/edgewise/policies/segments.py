@@ -61,9 +61,14 @@ def refers_to_segments(attribute: str) -> bool:
 
 def unknown_segments(policy: Policy, segments: Iterable[str]) -> list[Problem]:
     """A problem for each segment that a policy's conditions name and its site does not have."""
+    return unknown_in(policy.conditions(), segments)
+
+
+def unknown_in(conditions: Iterable[tuple[Condition, str]], segments: Iterable[str]) -> list[Problem]:
+    """A problem for each segment that these conditions name, each with its key path, and that is none of these."""
     return [
         Problem(where, f"found {found(name)}, expected a segment of {_SITE_FILE}{nearest(name, segments)}")
-        for name, where in _named(policy)
+        for name, where in _named(conditions)
         if name not in segments
     ]
 
@@ -72,8 +77,8 @@ _SITE_FILE = "site.toml ([segments])"
 _LISTS = ("$in", "$nin", "$all")
 
 
-def _named(policy: Policy) -> Iterator[tuple[str, str]]:
-    for condition, path in policy.conditions():
+def _named(conditions: Iterable[tuple[Condition, str]]) -> Iterator[tuple[str, str]]:
+    for condition, path in conditions:
         for attribute, operand, where in attributes_in(condition, path):
             if attribute == ATTRIBUTE and isinstance(operand, Mapping):
                 yield from _listed(operand, where)

@@ -19,7 +19,8 @@ from edgewise.policies.sensitive import targeted, trait_names
 from edgewise.policies.table import Table
 from edgewise.policies.toml_file import read_toml
 from edgewise.policies.values import a_switch, found, one_of, short_name
-from edgewise.types import Condition, ConsentMode, Robots
+from edgewise.policies.webhooks import read_webhooks
+from edgewise.types import Condition, ConsentMode, Robots, Webhook
 
 SITE_FILE = "site.toml"
 
@@ -45,6 +46,7 @@ class Site:
     robots: Robots = "ignore"
     segments: Mapping[str, Condition] = field(default_factory=dict)
     sensitive: tuple[str, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
 
 
 def load_sites(folder: Path) -> tuple[Site, ...]:
@@ -120,6 +122,7 @@ class _Home:
             robots=table.take("robots", one_of(get_args(Robots)), "ignore"),
             segments=segments,
             sensitive=sensitive,
+            webhooks=read_webhooks(table, segments, sensitive),
         )
         table.refuse_unknown_keys()
         self.is_sound &= not table.problems

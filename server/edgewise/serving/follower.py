@@ -22,6 +22,7 @@ from edgewise.policies.site import Site
 from edgewise.policies.version import CompiledPolicy, encode_policy
 from edgewise.registry import SiteEntry, decode_sites
 from edgewise.serving.decision_id import KEY_BYTES, DecisionIds, policy_id
+from edgewise.serving.triggers import NO_TRIGGERS, Triggers
 from edgewise.store import Checkpoint, Current, Head, Store
 from edgewise.types import BEGINNING, Digest, Milliseconds, PolicyRef, StreamId
 from edgewise.visitors.names import bounded
@@ -120,11 +121,16 @@ class ServedSite:
         "robots",
         "segments",
         "sensitive",
+        "triggers",
         "write_key",
     )
 
     def __init__(
-        self, entry: SiteEntry, placements: dict[str, ServedPlacement], segments: Segments = NO_SEGMENTS
+        self,
+        entry: SiteEntry,
+        placements: dict[str, ServedPlacement],
+        segments: Segments = NO_SEGMENTS,
+        triggers: Triggers = NO_TRIGGERS,
     ) -> None:
         self.name = entry.name
         self.write_key = entry.write_key
@@ -134,6 +140,7 @@ class ServedSite:
         self.robots = entry.robots
         self.placements = placements
         self.segments = segments
+        self.triggers = triggers
         self.sensitive = frozenset(map(bounded, entry.sensitive))
 
 
@@ -152,6 +159,7 @@ class Follower:
         self._loaded = loaded
         self._entries: tuple[SiteEntry, ...] = ()
         self._segments: dict[str, Segments] = {}
+        self._triggers: dict[str, Triggers] = {}
         self._served: dict[PolicyRef, ServedPlacement] = {}
         self._by_id: dict[bytes, ServedPlacement] = {}
         self._registry = b""
@@ -185,6 +193,7 @@ class Follower:
                 site.robots,
                 segments=site.segments,
                 sensitive=site.sensitive,
+                webhooks=site.webhooks,
             )
             for site in sites
         )
@@ -253,6 +262,12 @@ class Follower:
 
     def _compile_segments(self) -> None:
         self._segments = {entry.name: Segments(entry.segments) for entry in self._entries}
+        self._triggers = {
+            entry.name: Triggers(
+                entry.name, entry.webhooks, self._segments[entry.name], frozenset(map(bounded, entry.sensitive))
+            )
+            for entry in self._entries
+        }
 
     async def _look_at(self, ref: PolicyRef, current: Current, head: Head | None) -> None:
         served = self._served.get(ref)
@@ -324,6 +339,7 @@ class Follower:
                     if PolicyRef(entry.name, placement) in self._served
                 },
                 self._segments[entry.name],
+                self._triggers[entry.name],
             )
             for entry in self._entries
         }

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from edgewise.errors import StoreUnavailable
+from edgewise.serving.triggers import NOTHING, Notice
 from edgewise.store import Command, Store
 from edgewise.types import Digest, Milliseconds
 from edgewise.visitors import identity
@@ -57,9 +58,11 @@ class People:
         notes = [visitor for visitor in dict.fromkeys(visitors) if identity.moved(self._records[visitor]) is not None]
         return [self._store.profiles.keep_command(self._site, visitor, PROFILE_TTL) for visitor in notes]
 
-    def write_command(self, write: Write) -> Command:
-        """Write this, if what is there still is what was read."""
+    def write_command(self, write: Write, notice: Notice = NOTHING) -> Command:
+        """Write this, and in the same step what follows for webhooks, if what is there still is what was read."""
         visitor, old, new = write
+        if notice:
+            return self._store.queues.write_command(self._site, visitor, old, new, PROFILE_TTL, *notice)
         return self._store.profiles.compare_and_set_command(self._site, visitor, old, new, PROFILE_TTL)
 
     async def _write_all(self, next_write: Callable[[], Write | None]) -> None:

@@ -7,6 +7,7 @@ id, and a profile drops repeats. So when the store fails anywhere, the whole bat
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -20,14 +21,16 @@ from edgewise.serving.decision_id import DecisionIds
 from edgewise.serving.follower import ServedPlacement, ServedSite
 from edgewise.serving.people import ATTEMPTS, People
 from edgewise.serving.telling import Listener, Rejected, Telling
+from edgewise.serving.triggers import NOTHING, Notice, is_met_field
 from edgewise.serving.visit import Visit
 from edgewise.store import Command, Store
-from edgewise.store.showings import Showings
+from edgewise.store.showings import Showings, fields_of
 from edgewise.types import Consent, Digest, Milliseconds
-from edgewise.visitors.act import Act
 from edgewise.visitors.identity import Write
 from edgewise.visitors.message import Message
 from edgewise.visitors.robots import MESSAGES_A_SECOND, MESSAGES_AT_ONCE, Rate
+
+log = logging.getLogger(__name__)
 
 PATIENCE = 5.0
 """Seconds that a batch may take."""
@@ -84,10 +87,10 @@ class Recorder:
         deadline = asyncio.get_running_loop().time() + PATIENCE
         people = People(self._store, site.name, partial(self._acknowledged, deadline=deadline))
         await _meet(people, tellings)
-        visits = _visits(people, ((telling.visitors[-1], telling.act) for telling in tellings if telling.visitors))
+        visits = _visits(people, tellings)
         appends = [command for telling in tellings for command in self._appends(site, telling, people, visits)]
         appends += people.kept_alive(visitor for telling in tellings for visitor in telling.visitors)
-        await self._write(people, list(visits.values()), appends, deadline)
+        await self._write(site, people, tellings, list(visits.values()), appends, deadline)
         return rejections
 
     def _is_robot(self, site: ServedSite, telling: Telling) -> bool:
@@ -116,24 +119,68 @@ class Recorder:
         return [*(self._store.log.append_event_command(ref, act.message, entry) for ref in paying), *bars]
 
     async def _write(
-        self, people: People, visits: Sequence[Visit], appends: Sequence[Command], deadline: float
+        self,
+        site: ServedSite,
+        people: People,
+        tellings: Sequence[Telling],
+        visits: Sequence[Visit],
+        appends: Sequence[Command],
+        deadline: float,
     ) -> None:
         """Append to the logs and write the profiles; those that someone else wrote meanwhile are read again."""
         for _ in range(ATTEMPTS):
             visits = [visit for visit in visits if visit.changed]
+            notices = await self._notices(site, visits, deadline)
             writes = [
-                people.write_command(Write(visit.visitor, visit.stored, visit.profile.encode())) for visit in visits
+                people.write_command(Write(visit.visitor, visit.stored, visit.profile.encode()), notice)
+                for visit, notice in zip(visits, notices, strict=True)
             ]
             replies = await self._acknowledged([*appends, *writes], deadline)
             written = replies[len(appends) :]
+            fired = [
+                visit.visitor
+                for visit, notice, done in zip(visits, notices, written, strict=True)
+                if done and notice.jobs
+            ]
+            await self._acknowledged(
+                [self._store.queues.ring_command(site.name, one, _now()) for one in fired], deadline
+            )
             visits, appends = [visit for visit, done in zip(visits, written, strict=True) if not done], ()
             if not visits:
                 return
             await people.read(visit.visitor for visit in visits)
             for visit in visits:  # Meanwhile it may have become someone else's.
                 await people.settle(visit.visitor)
-            visits = list(_visits(people, ((visit.visitor, act) for visit in visits for act in visit.acts)).values())
+            again = {id(act) for visit in visits for act in visit.acts}
+            visits = list(_visits(people, (telling for telling in tellings if id(telling.act) in again)).values())
         raise StoreUnavailable(f"profile of a visitor: found it changed {ATTEMPTS} times, expected to write it between")
+
+    async def _notices(self, site: ServedSite, visits: Sequence[Visit], deadline: float) -> Sequence[Notice]:
+        """What each visit means for the site's webhooks. Read after the profiles: both change in one step.
+
+        Who has something to be sent is announced first, so that the courier comes even if this process dies; who cannot
+        be, because too many wait, fires later.
+        """
+        if not site.triggers:
+            return [NOTHING] * len(visits)
+        queues = self._store.queues
+        known_as = [(*sorted(visit.known_as - {visit.visitor}), visit.visitor) for visit in visits]
+        reads = [queues.read_command(site.name, one) for ids in known_as for one in ids]
+        replies = iter(await self._acknowledged(reads, deadline))
+        notices = []
+        for visit, ids in zip(visits, known_as, strict=True):
+            *others, own = (fields_of(next(replies)) for _ in ids)
+            state = {field: value for other in others for field, value in other.items() if is_met_field(field)}
+            notices.append(site.triggers.notice(visit.profile, {**state, **own}, visit.named, _now()))
+        soon = [place for place, notice in enumerate(notices) if notice.is_to_be_looked_at]
+        commands = [queues.announce_command(site.name, visits[place].visitor, _now()) for place in soon]
+        for place, announced in zip(soon, await self._acknowledged(commands, deadline), strict=True):
+            if not announced:
+                log.error(
+                    "%s: too many visitors wait for webhooks to be sent; expected a courier that does it", site.name
+                )
+                notices[place] = NOTHING
+        return notices
 
     async def _acknowledged(self, commands: Sequence[Command], deadline: float) -> list[Any]:
         """The store's replies, in order. The commands are executed in order too, except scripts that are new to it."""
@@ -187,14 +234,21 @@ def _bars(site: ServedSite, telling: Telling, people: People, visits: Mapping[Di
     ]
 
 
-def _visits(people: People, acts: Iterable[tuple[Digest, Act]]) -> dict[Digest, Visit]:
+def _visits(people: People, tellings: Iterable[Telling]) -> dict[Digest, Visit]:
     """What each visitor did, in order, by the id under which their history is kept."""
     visits: dict[Digest, Visit] = {}
-    for visitor, act in acts:
-        root = people.root(visitor)
-        if root not in visits:
-            visits[root] = Visit(root)
-        visits[root].acts.append(act)
+    for telling in tellings:
+        if not telling.visitors:
+            continue
+        root = people.root(telling.visitors[-1])
+        visit = visits.setdefault(root, Visit(root))
+        visit.acts.append(telling.act)
+        visit.known_as.update(telling.visitors)
+        visit.named = visit.named.then(telling.named)
     for root, visit in visits.items():
         visit.happens_to(people.stored(root))
     return visits
+
+
+def _now() -> Milliseconds:
+    return time.time_ns() // 1_000_000

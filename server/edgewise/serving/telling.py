@@ -13,6 +13,7 @@ from edgewise.errors import EdgewiseError
 from edgewise.serving.acts import act_of
 from edgewise.serving.decision_id import DecisionIds, UnknownDecision
 from edgewise.serving.follower import ServedPlacement, ServedSite
+from edgewise.serving.triggers import Named
 from edgewise.serving.visitor_id import (
     anonymous_digest,
     message_digest,
@@ -55,7 +56,7 @@ class Telling(NamedTuple):
 
     `age` is how long ago it happened, as the log has it. `visitors` are the ids of the one whose profile it belongs to,
     the best known last; of the reserved events, only an impression belongs to anyone. `links` are ids that turn out to
-    be a user's, each with that user's.
+    be a user's, each with that user's. `named` has the ids themselves, for those who are to be told of them.
     """
 
     act: Act
@@ -63,6 +64,7 @@ class Telling(NamedTuple):
     visitors: tuple[Digest, ...]
     outcome: tuple[PolicyRef, Outcome] | None
     links: tuple[tuple[Digest, Digest], ...] = ()
+    named: Named = Named()
 
 
 class Listener(NamedTuple):
@@ -106,7 +108,8 @@ class Listener(NamedTuple):
             raise Rejected("invalid_message", str(error)) from error
         belongs_to = () if name in RESERVED and name != "$impression" else visitors
         links = tuple((id, visitors[-1]) for id in ids if id != visitors[-1]) if message.user_id and belongs_to else ()
-        return Telling(act, min(age, MAX_AGE), belongs_to, outcome, links)
+        named = Named(message.anonymous_id or None, message.user_id or None)
+        return Telling(act, min(age, MAX_AGE), belongs_to, outcome, links, named)
 
     def _of_nobody(self, message: Message, name: str | None, properties: Properties) -> Telling | None:
         """What is left without consent: the outcome of a decision in whose entry there is no visitor either."""

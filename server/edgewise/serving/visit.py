@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgewise.serving.triggers import Named
 from edgewise.types import Digest
 from edgewise.visitors.act import Act
 from edgewise.visitors.identity import readable
@@ -9,13 +10,18 @@ from edgewise.visitors.profile import Profile
 
 
 class Visit:
-    """One visitor's acts, oldest first. `stored` are the bytes that the store has, `profile` is what they become."""
+    """One visitor's acts, oldest first. `stored` are the bytes that the store has, `profile` is what they become.
 
-    __slots__ = ("acts", "profile", "stored", "visitor")
+    `known_as` are all ids that the acts came with, `named` the latest of them as they are.
+    """
+
+    __slots__ = ("acts", "known_as", "named", "profile", "stored", "visitor")
 
     def __init__(self, visitor: Digest) -> None:
         self.visitor = visitor
         self.acts: list[Act] = []
+        self.known_as: set[Digest] = {visitor}
+        self.named = Named()
         self.stored: bytes | None = None
         self.profile = Profile()
 

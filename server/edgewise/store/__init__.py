@@ -16,12 +16,13 @@ from edgewise.store.files import Files
 from edgewise.store.lane import Lane
 from edgewise.store.log import Log, Page
 from edgewise.store.profiles import Profiles
+from edgewise.store.queues import Due, Queues
 from edgewise.store.registry import Registry
 from edgewise.store.scripts import Command
 from edgewise.store.versions import Current, Versions
 from edgewise.store.wire import NodeWire
 
-__all__ = ["Checkpoint", "Command", "Current", "Head", "Page", "Pending", "Store"]
+__all__ = ["Checkpoint", "Command", "Current", "Due", "Head", "Page", "Pending", "Store"]
 
 
 class Store:
@@ -44,6 +45,7 @@ class Store:
         self.versions = Versions(client)
         self.checkpoints = Checkpoints(client)
         self.profiles = Profiles(client)
+        self.queues = Queues(client)
         self.registry = Registry(client)
         self.erasures = Erasures(client)
         self.files = Files(client)

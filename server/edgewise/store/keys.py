@@ -76,6 +76,36 @@ def showings(site: str, visitor: Digest, span: Span) -> str:
     return f"{{{site}:{visitor.hex()}}}:c:{span[0]}"
 
 
+def hooks(site: str, visitor: Digest) -> str:
+    """Hash: the webhooks whose conditions a visitor meets, or may soon. At most 40 fields; TTL as a profile."""
+    return f"{{{site}:{visitor.hex()}}}:w"
+
+
+def hook_queue(site: str, visitor: Digest) -> str:
+    """List: a visitor's messages that wait to be sent. At most 100; lapses 7 days after the last change."""
+    return f"{{{site}:{visitor.hex()}}}:wq"
+
+
+def hook_lease(site: str, visitor: Digest) -> str:
+    """String: who sends a visitor's messages now. Lives a minute."""
+    return f"{{{site}:{visitor.hex()}}}:wl"
+
+
+def dead_letters(site: str, visitor: Digest) -> str:
+    """List: a visitor's messages that were given up. At most 100; lapses 30 days after the last."""
+    return f"{{{site}:{visitor.hex()}}}:wx"
+
+
+def hooked(site: str) -> str:
+    """Sorted set: visitors to be looked at for webhooks, by time. At most 100,000; one leaves once that is done."""
+    return f"{{{site}}}:webhooks"
+
+
+def hook_deaths(site: str) -> str:
+    """Sorted set: the latest 1,000 visitors with dead letters. Lapses 30 days after the last."""
+    return f"{{{site}}}:webhooks:dead"
+
+
 def profiles(site: str) -> str:
     """A pattern that matches the profiles of all visitors of a site."""
     return f"{{{site}:*}}:p"
@@ -88,4 +118,5 @@ def visitor_of(key: str) -> Digest:
 
 def of_visitor(site: str, visitor: Digest) -> tuple[str, ...]:
     """Every key that there may be of a visitor: what an erasure deletes."""
-    return (profile(site, visitor), *(showings(site, visitor, span) for span in SPANS))
+    messages = (hooks(site, visitor), hook_queue(site, visitor), dead_letters(site, visitor))
+    return (profile(site, visitor), *messages, *(showings(site, visitor, span) for span in SPANS))

@@ -1,0 +1,89 @@
+"""A receiver of webhooks for tests: a real server on a port of 127.0.0.1 that misbehaves when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from tests.eventually import eventually
+
+
+class Received(NamedTuple):
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def message(self) -> dict[str, Any]:
+        message: dict[str, Any] = json.loads(self.body)
+        return message
+
+
+class Receiver:
+    """`behaviour` is a status to answer with, or "hang", or "die" (end the connection without a word)."""
+
+    def __init__(self) -> None:
+        self.behaviour: int | str = 200
+        self.requests: list[Received] = []
+        self.taken: list[Received] = []
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook?tool=mail"
+
+    def ids(self) -> list[str]:
+        """Of the messages that were taken, each once, in the order in which they came first."""
+        return list(dict.fromkeys(one.message["id"] for one in self.taken))
+
+    async def tries(self, count: int) -> None:
+        """Wait until it was called so often from now on."""
+        enough = len(self.requests) + count
+
+        async def came() -> bool:
+            return len(self.requests) >= enough
+
+        await eventually(came)
+
+    async def takes(self, count: int) -> list[Received]:
+        """Wait until so many messages were taken, each once; those, in the order in which they came first."""
+
+        async def came() -> bool:
+            return len(self.ids()) >= count
+
+        await eventually(came)
+        first = {one.message["id"]: one for one in reversed(self.taken)}
+        return [first[id] for id in self.ids()]
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:-2]
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head)}
+            received = Received(headers, await reader.readexactly(int(headers["content-length"])))
+            behaviour = self.behaviour
+            self.requests.append(received)
+            if behaviour == "hang":
+                await reader.read()
+            elif isinstance(behaviour, int):
+                if 200 <= behaviour <= 299:
+                    self.taken.append(received)
+                more = f"location: {self.url}\r\n" if 300 <= behaviour <= 399 else ""
+                writer.write(f"HTTP/1.1 {behaviour} x\r\n{more}content-length: 0\r\n\r\n".encode())
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def receiving() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    server = await asyncio.start_server(receiver.answer, "127.0.0.1", 0)
+    receiver.port = server.sockets[0].getsockname()[1]
+    try:
+        yield receiver
+    finally:
+        server.close()
