@@ -18,6 +18,9 @@ EXPLORATION: Mapping[Algorithm, str] = {
 }
 """Each algorithm's options. Chosen by measurement: see docs/learning.md."""
 
+LEARNING = "-l 0.05 --power_t 0.4"
+"""How fast is learned, at first and later on. Chosen by measurement, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -36,7 +39,7 @@ def shape_of(policy: Policy) -> Shape:
     command = (
         "--cb_explore_adf",
         *EXPLORATION[policy.explore.algorithm].split(),
-        *("--cb_type", "mtr", "-b", "18", "-l", "0.1"),
+        *("--cb_type", "mtr", "-b", "18", *LEARNING.split()),
         *(option for letter in crossed for option in ("-q", f"{letter}{action}")),
     )
     return Shape(command, blake2b(" ".join(command).encode(), digest_size=8).digest())
