@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from edgewise.courier.address import is_public, resolve
@@ -52,11 +55,28 @@ async def test_a_private_receiver_is_never_connected_to_unless_it_is_allowed() -
 
 
 async def test_one_private_address_among_several_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
-
     async def both(*_: object, **__: object) -> list[object]:
         return [(0, 0, 0, "", ("8.8.8.8", 443)), (0, 0, 0, "", ("10.0.0.1", 443))]
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
     with pytest.raises(DeliveryFailed, match=r"found 10\.0\.0\.1"):
         await resolve("hooks.example", 443, allow_private=False)
+
+
+async def test_a_name_is_resolved_once_and_its_checked_address_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    resolve_really = loop.getaddrinfo
+    asked: list[object] = []
+
+    async def rebinding(host: Any, port: Any, **options: Any) -> Any:
+        asked.append(host)
+        address = "127.0.0.1" if asked.count("hooks.example") <= 1 else "192.0.2.1"
+        return await resolve_really(address if host == "hooks.example" else host, port, **options)
+
+    monkeypatch.setattr(loop, "getaddrinfo", rebinding)
+    async with receiving() as receiver:
+        delivery = Delivery(allow_private=True)
+        await delivery.post(f"http://hooks.example:{receiver.port}/x", "m1", b"{}", "secret")
+        await delivery.close()
+    assert receiver.requests[0].headers["host"] == f"hooks.example:{receiver.port}"
+    assert asked.count("hooks.example") == 1

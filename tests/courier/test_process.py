@@ -229,3 +229,32 @@ async def test_nobody_who_did_not_consent_is_told_of(store: Store) -> None:
         await tell(server, "ann", "Order Completed", context={"consent": "denied"})
         await tell(server, "ben", "Order Completed")
         assert [one.message["anonymousId"] for one in await receiver.takes(1)] == ["ben"]
+
+
+async def test_of_many_at_once_only_one_fires(store: Store) -> None:
+    async with receiving() as receiver, shop(store, receiver) as server, shop(store, receiver) as other:
+        orders = [tell(one, "ann", "Order Completed") for one in (server, other) for _ in range(6)]
+        await asyncio.gather(*orders)
+        async with courier(store):
+            await tell(server, "ben", "Order Completed", "Order Completed")
+            taken = [one.message for one in await receiver.takes(4)]
+    told = sorted((message["anonymousId"], message["webhook"]) for message in taken)
+    assert told == [(visitor, f"{which}-order") for visitor in ("ann", "ben") for which in ("first", "second")]
+
+
+async def test_a_receiver_that_hangs_does_not_hold_up_another_one(store: Store) -> None:
+    site = CART.replace('after = "{after}"', "") + BUYERS.replace("{url}", "{after}")
+    pace = QUICK._replace(at_once=8, each=3)
+    async with receiving() as hangs, receiving() as takes:
+        hangs.behaviour = "hang"
+        async with shop(store, hangs, site, takes.url) as server:
+            for number in range(20):
+                await tell(server, f"v{number}", "Product Added")
+            await tell(server, "ann", "Order Completed")
+            async with courier(store, pace, patience=2.0):
+                began = time.monotonic()
+                await takes.takes(1)
+                assert time.monotonic() - began < 1.5
+                assert len(hangs.requests) <= 3
+                hangs.behaviour = 200
+                assert len(await hangs.takes(20)) == 20

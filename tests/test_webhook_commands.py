@@ -1,0 +1,46 @@
+"""The commands about webhooks, as their users meet them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+from click.testing import CliRunner
+
+from edgewise.cli import main
+from edgewise.registry import SiteEntry, encode_sites
+from edgewise.serving.triggers import Job
+from edgewise.store import Store
+
+VISITOR = b"visitor1"
+
+
+async def test_messages_that_were_given_up_are_printed(store: Store, store_url: str) -> None:
+    await store.registry.publish_sites(encode_sites([SiteEntry("shop", "key", (), ())]))
+    job = Job("m1", "cart-left", b'{"id":"m1","anonymousId":"a1"}', attempts=21, problem="found status 500").encode()
+    await store.queues.mature("shop", VISITOR, b"d:cart-left", b"", b"h:cart-left", job)
+    assert await store.queues.first("shop", VISITOR) is None, "nothing was waited for"
+    await store.lane.submit(
+        store.queues.write_command("shop", VISITOR, None, b"profile", 60_000, {}, [job]),
+        asyncio.get_running_loop().time() + 5,
+    )
+    await store.queues.give_up("shop", VISITOR, job, int(time.time() * 1000))
+    said = await asyncio.to_thread(CliRunner().invoke, main, ["webhooks", "dead", "--redis", store_url])
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.stdout) == {
+        "attempts": 21,
+        "problem": "found status 500",
+        "message": {"id": "m1", "anonymousId": "a1"},
+    }
+
+
+async def test_no_more_than_a_hundred_messages_of_a_visitor_wait(store: Store, store_url: str) -> None:
+    jobs = [Job(f"m{number}", "n", b"{}").encode() for number in range(120)]
+    command = store.queues.write_command("shop", VISITOR, None, b"profile", 60_000, {b"h:n": b"1"}, jobs)
+    assert await store.lane.submit(command, asyncio.get_running_loop().time() + 5) == 1
+    for expected in jobs[:100]:
+        first = await store.queues.first("shop", VISITOR)
+        assert first == expected
+        await store.queues.done("shop", VISITOR, first)
+    assert await store.queues.first("shop", VISITOR) is None
