@@ -10,8 +10,10 @@ from click.testing import CliRunner
 
 from edgewise.cli import main
 from edgewise.registry import SiteEntry, encode_sites
-from edgewise.serving.triggers import Job
+from edgewise.serving.triggers import Job, Named, Waiting
+from edgewise.serving.visitor_id import anonymous_digest
 from edgewise.store import Store
+from edgewise.visitors.profile import Profile
 
 VISITOR = b"visitor1"
 
@@ -44,3 +46,22 @@ async def test_no_more_than_a_hundred_messages_of_a_visitor_wait(store: Store, s
         assert first == expected
         await store.queues.done("shop", VISITOR, first)
     assert await store.queues.first("shop", VISITOR) is None
+
+
+async def test_a_visitors_export_has_the_messages_about_them(store: Store, store_url: str) -> None:
+    await store.registry.publish_sites(encode_sites([SiteEntry("shop", "key", (), ())]))
+    visitor = anonymous_digest("a1")
+    jobs = [Job(id, "n", b'{"anonymousId":"a1"}').encode() for id in ("m1", "m2")]
+    state: dict[bytes, bytes | None] = {b"h:n": b"1", b"d:later": Waiting(7, Named("a1", None)).encode()}
+    command = store.queues.write_command("shop", visitor, None, Profile().encode(), 60_000, state, jobs)
+    await store.lane.submit(command, asyncio.get_running_loop().time() + 5)
+    await store.queues.give_up("shop", visitor, jobs[0], int(time.time() * 1000))
+    arguments = ["export", "--visitor", "a1", "--redis", store_url]
+    said = await asyncio.to_thread(CliRunner().invoke, main, arguments)
+    assert said.exit_code == 0, said.output
+    id = visitor.hex()
+    assert [json.loads(line) for line in said.stdout.splitlines()][1:] == [
+        {"id": id, "webhook": "later", "due": 7, "anonymousId": "a1", "userId": None},
+        {"id": id, "webhook": "n", "is": "waits", "message": {"anonymousId": "a1"}},
+        {"id": id, "webhook": "n", "is": "given up", "message": {"anonymousId": "a1"}},
+    ]

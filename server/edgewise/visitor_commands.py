@@ -163,9 +163,28 @@ async def _export(settings: Settings, visitor: str | None, site: str | None) -> 
         ids = await customers.known_ids(name, visitor)
         for digest, stored in (await customers.records(name, visitor)).items():
             click.echo(json.dumps(held(digest, stored), ensure_ascii=False))
+        for digest in sorted(ids):
+            for line in await _webhooks_of(store, name, digest):
+                click.echo(json.dumps(line, ensure_ascii=False))
         for ref in sorted(await store.log.of_site(name)):
             async for line in _log_of(store, ref, ids):
                 click.echo(json.dumps(line, ensure_ascii=False))
+
+
+async def _webhooks_of(store: Store, site: str, visitor: Digest) -> list[dict[str, Any]]:
+    """The messages about a visitor that wait, may come to wait, or were given up."""
+    from edgewise.serving.triggers import decode_job, waiting_in
+    from edgewise.visitors.held import plain
+
+    waiting = waiting_in(await store.queues.state(site, visitor))
+    lines: list[dict[str, Any]] = [
+        {"id": visitor.hex(), "webhook": name, "due": one.due, **plain(one.named)} for name, _, _, one in waiting
+    ]
+    queued, dead = await store.queues.held(site, visitor)
+    for state, messages in (("waits", queued), ("given up", dead)):
+        for job in map(decode_job, messages):
+            lines.append({"id": visitor.hex(), "webhook": job.webhook, "is": state, "message": json.loads(job.body)})
+    return lines
 
 
 async def _log_of(store: Store, ref: PolicyRef, ids: frozenset[Digest]) -> AsyncIterator[dict[str, Any]]:

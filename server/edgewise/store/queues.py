@@ -197,6 +197,12 @@ class Queues:
         await self._client.execute(("PEXPIRE", index, DEAD_TTL))
         await self._settle(site, visitor, message, "dead", message)
 
+    async def held(self, site: str, visitor: Digest) -> tuple[list[bytes], list[bytes]]:
+        """All messages about a visitor: those that wait, and those that were given up."""
+        queue, dead = keys.hook_queue(site, visitor), keys.dead_letters(site, visitor)
+        queued, buried = await self._client.execute_all([("LRANGE", key, 0, -1) for key in (queue, dead)])
+        return queued, buried
+
     async def dead(self, site: str) -> list[bytes]:
         """The messages that were given up and are still kept."""
         visitors: list[Any] = await self._client.execute(("ZRANGE", keys.hook_deaths(site), 0, -1))
