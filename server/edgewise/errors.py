@@ -6,7 +6,8 @@ EdgewiseError
 ├── StoreError
 │   ├── StoreUnavailable   the store cannot be reached or refused a command
 │   ├── StoreOverdue       the store did not acknowledge within the call's budget
-│   └── Fenced             another learner owns this policy now
+│   ├── Fenced             another learner owns this policy now
+│   └── TailLost           the store has forgotten what it had acknowledged
 ├── DataFolderLocked       another supervisor runs on this data folder
 ├── EntryError             a log entry's bytes are not an entry
 ├── ProfileError           a profile's bytes are not a profile
@@ -63,6 +64,10 @@ class StoreOverdue(StoreError):
 
 class Fenced(StoreError):
     """Another learner has taken this policy over: its epoch is newer than ours."""
+
+
+class TailLost(StoreError):
+    """The store has forgotten what it had acknowledged: it came back without its tail."""
 
 
 class DataFolderLocked(EdgewiseError):

@@ -5,8 +5,8 @@ from dataclasses import fields, replace
 
 import pytest
 
-from edgewise.errors import Fenced
-from edgewise.store import Checkpoint, Head, Store
+from edgewise.errors import Fenced, TailLost
+from edgewise.store import Checkpoint, Head, Store, keys
 from edgewise.types import BEGINNING, PolicyRef, StreamId
 
 OTHER = PolicyRef("shop", "home-row")
@@ -79,8 +79,16 @@ async def test_an_older_epoch_writes_nothing(store: Store, ref: PolicyRef) -> No
 
 
 async def test_without_an_epoch_nothing_is_written(store: Store, ref: PolicyRef) -> None:
-    with pytest.raises(Fenced, match="holds epoch none"):
+    with pytest.raises(TailLost, match="holds epoch none"):
         await store.checkpoints.write(ref, CHECKPOINT)
+
+
+async def test_a_store_that_has_an_older_epoch_than_the_writer_has_lost_its_tail(store: Store, ref: PolicyRef) -> None:
+    ours = await owned(store, ref)
+    await store.lane.submit(("HSET", keys.checkpoint(ref), "epoch", ours.epoch - 1), float("inf"))
+    with pytest.raises(TailLost, match=f"the store holds epoch {ours.epoch - 1}, ours is {ours.epoch}"):
+        await store.checkpoints.write(ref, ours)
+    assert await store.checkpoints.read(ref) is None
 
 
 async def test_model_versions_only_grow_across_owners(store: Store, ref: PolicyRef) -> None:

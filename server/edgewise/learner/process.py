@@ -9,7 +9,7 @@ import signal
 import time
 from contextlib import suppress
 
-from edgewise.errors import EdgewiseError, Fenced, SettingsError, StoreError
+from edgewise.errors import EdgewiseError, Fenced, SettingsError, StoreError, TailLost
 from edgewise.garbage import tame
 from edgewise.learner.erasure import Eraser
 from edgewise.learner.policy_learner import PolicyLearner
@@ -91,6 +91,10 @@ class Learner:
             log.error("%s; this learner stands by for %.0f s", fence, STAND_BY)
             self._standing_by[learner.ref] = time.monotonic() + STAND_BY
             return False
+        except TailLost as lost:
+            log.warning("%s; the store has lost its tail, so the policy is taken over again", lost)
+            self._start_anew(learner.ref)
+            return True
         except EdgewiseError as error:
             self._complain(learner.ref, error)
             return False

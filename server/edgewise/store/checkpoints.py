@@ -11,7 +11,7 @@ from typing import Any
 
 import msgpack
 
-from edgewise.errors import Fenced
+from edgewise.errors import Fenced, TailLost
 from edgewise.store import keys
 from edgewise.store.connection import Client
 from edgewise.store.scripts import Argument, Script
@@ -112,7 +112,8 @@ class Checkpoints:
         That version is above every earlier one and at least the checkpoint's own `model_version`.
 
         Raises:
-            Fenced: the checkpoint's epoch is no longer the policy's.
+            Fenced: the checkpoint's epoch is no longer the policy's, which has a newer one.
+            TailLost: the policy has an older one, or none.
         """
         record: list[Argument] = []
         for name, value in _pack(checkpoint).items():
@@ -140,7 +141,8 @@ class Checkpoints:
         """Keep this checkpoint as a base, from which retention may fold again.
 
         Raises:
-            Fenced: the checkpoint's epoch is no longer the policy's.
+            Fenced: the checkpoint's epoch is no longer the policy's, which has a newer one.
+            TailLost: the policy has an older one, or none.
         """
         record: bytes = msgpack.packb(_pack(checkpoint))
         await self._fenced(_write_base, ref, checkpoint.epoch, str(checkpoint.position), record)
@@ -158,7 +160,8 @@ class Checkpoints:
         """Drop every base before this position; how many there were.
 
         Raises:
-            Fenced: the epoch is no longer the policy's.
+            Fenced: the epoch is no longer the policy's, which has a newer one.
+            TailLost: the policy has an older one, or none.
         """
         dropped = [str(position) for position in await self.bases(ref) if position < before]
         return int(await self._fenced(_drop_bases, ref, epoch, *dropped)) if dropped else 0
@@ -167,7 +170,8 @@ class Checkpoints:
         script_keys = [keys.checkpoint(ref), keys.base(ref)]
         may, result = await self._client.execute(script.command(script_keys, epoch, *arguments))
         if not may:
-            raise Fenced(f"policy {ref.site}/{ref.placement}: the store holds epoch {result.decode()}, ours is {epoch}")
+            message = f"policy {ref.site}/{ref.placement}: the store holds epoch {result.decode()}, ours is {epoch}"
+            raise TailLost(message) if result == b"none" or int(result) < epoch else Fenced(message)
         written: bytes | int = result
         return written
 
