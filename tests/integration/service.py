@@ -127,6 +127,9 @@ async def serving(folder: Path, **settings: str) -> AsyncIterator[Service]:
     try:
         await service.start()
         yield service
+    except BaseException as error:
+        error.add_note(f"the service had said:\n{service.log[-8000:]}")
+        raise
     finally:
         if service.is_running:
             await service.kill()
