@@ -37,7 +37,7 @@ def attributes(profile: Profile | None, now: Milliseconds, sensitive: frozenset[
         if profile.traits
         else _NONE,
     }
-    second, worth = seconds(now), interests.worth(now)
+    second = seconds(now)
     if profile.sessions:
         found["daysSinceFirst"] = _days(second, profile.first_seen // 1000)
         found["daysSinceLast"] = _days(second, profile.last_seen // 1000)
@@ -50,10 +50,10 @@ def attributes(profile: Profile | None, now: Milliseconds, sensitive: frozenset[
         found["minutesSinceCart"] = max(second - cart.touched, 0) // 60
     if profile.categories:
         found["topCategory"] = interests.top(profile.categories)
-        found["categories"] = {name: score * worth for name, score in profile.categories.items()}
+        found["categories"] = interests.worths(profile.categories, now)
     if profile.brands:
         found["topBrand"] = interests.top(profile.brands)
-        found["brands"] = {name: score * worth for name, score in profile.brands.items()}
+        found["brands"] = interests.worths(profile.brands, now)
     if profile.products:
         found["products"] = list(profile.products)
     if profile.seen:

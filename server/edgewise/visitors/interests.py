@@ -22,6 +22,7 @@ _EPOCH: Milliseconds = 1_767_225_600_000
 
 _MAX_EXPONENT = 960
 _MAX_SCORE = 2.0**1000
+_MAX_WORTH = 1e12
 
 Score: TypeAlias = Annotated[float, Meta(ge=0, le=_MAX_SCORE)]
 
@@ -44,9 +45,10 @@ def combined(one: Mapping[str, float], other: Mapping[str, float], limit: int) -
     return dict(sorted(kept))
 
 
-def worth(now: Milliseconds) -> float:
-    """What a stored score of 1 is worth now. A product viewed this moment is worth 1, half of that in 14 days."""
-    return 1.0 / _grown(now)
+def worths(scores: Mapping[str, float], now: Milliseconds) -> dict[str, float]:
+    """What the scores are worth now. A product viewed this moment is worth 1, half of that in 14 days."""
+    of_one = 1.0 / _grown(now)
+    return {name: min(score * of_one, _MAX_WORTH) for name, score in scores.items()}
 
 
 def top(scores: Mapping[str, float]) -> str | None:
