@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgewise.bandit.features import slot_line
 from edgewise.bandit.model import ActionExamples, LearningModel
-from edgewise.entries import Decision, Entry, encode
+from edgewise.entries import Decision, Entry, Event, Outcome, SlotChoice, Tick, Version, encode
 from edgewise.learner.fold import Fold
 from edgewise.policies.policy import Algorithm
 from edgewise.types import BEGINNING, StreamId
@@ -145,3 +145,30 @@ def model_of(reference: Reference, log: Log) -> bytes:
             -(reward - policy.reward.low) / (policy.reward.high - policy.reward.low),
         )
     return model.serialize()
+
+
+def test_an_event_that_paid_a_decision_closed_by_now_pays_no_other_one_when_it_is_read_again() -> None:
+    short, long, _ = logs.policies()
+    visitor = logs.VISITORS[:1]
+    slots = (SlotChoice(1, [0.25] * 4),)
+    first, later = (
+        Decision(name, version, 0, "policy", visitor, "shared |x basket=1", None, slots)
+        for name, version in ((b"first made..", short), (b"made later..", long))
+    )
+    entries: list[Entry] = [
+        Version(short, logs.shape().digest),
+        first,
+        later,
+        Outcome(later.key, 0, "$impression", None, 0, b"message1"),
+        Outcome(first.key, 0, "$impression", None, 0, b"message2"),
+        Event(visitor, "bought", 0, b"message3"),
+    ]
+    log: Log = [(StreamId(1000 + n, 0), entry) for n, entry in enumerate(entries)]
+    log += [(StreamId(1100, 0), Tick()), (StreamId(1300, 0), Tick())]
+    learner = Learner(log, "squarecb")
+    learner.read(7)
+    assert learner.fold.open_decisions == 1, "the one that was paid is closed, the other one is open"
+    learner.checkpoint()
+    learner.kill()
+    learner.read(len(log))
+    assert state(learner.fold) == state(fold_in_one_go(log))
