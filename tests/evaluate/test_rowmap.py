@@ -57,7 +57,7 @@ def test_what_a_map_leaves_out_has_defaults(tmp_path: Path) -> None:
             '"p"\ncontext = ["paid"]',
             'map.toml: columns.context: found "paid" again, which is columns.reward already',
         ),
-        ('"hero"', '"hero"\nseconds_per_row = 0', "map.toml: seconds_per_row: found 0, expected a number from 0.001"),
+        ('"hero"', '"hero"\nseconds_per_row = 0', "map.toml: seconds_per_row: found 0, expected a number from 1e-05"),
         ('"hero"', '"hero"\npolicy = 7', "map.toml: policy: found 7, expected text"),
         (
             "[columns]",

@@ -61,7 +61,7 @@ def read_map(path: Path) -> RowMap:
         propensity=columns.take("propensity", _a_column_or_probability, _UNKNOWN, required=True),
         time=columns.take("time", _column, None),
         context=columns.take("context", _some_columns, None),
-        seconds_per_row=file.take("seconds_per_row", values.number_from(0.001, 3600), SECONDS_PER_ROW),
+        seconds_per_row=file.take("seconds_per_row", values.number_from(0.00001, 3600), SECONDS_PER_ROW),
         policy=file.take("policy", lambda value: path.parent / _column(value), None),
     )
     _refuse_second_meanings(columns, read)
