@@ -21,7 +21,7 @@ import msgspec
 import uvloop
 from rich.console import Console
 
-from edgewise.supervisor import APP
+from edgewise.processes.supervisor import APP
 from load_tests import report, serving, shop, stored, training
 from load_tests.anatomy import Anatomy
 from load_tests.client import Mismeasured

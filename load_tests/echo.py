@@ -19,5 +19,5 @@ async def alive(_: Request) -> JSONResponse:
 
 
 def create_app(settings: Settings) -> Starlette:
-    """The app, as `edgewise.worker` makes it. It takes the very requests that the real one takes."""
+    """The app, as `edgewise.processes.worker` makes it. It takes the very requests that the real one takes."""
     return Starlette(routes=[Route("/v1/decide", echo, methods=["POST"]), Route("/healthz", alive, methods=["GET"])])

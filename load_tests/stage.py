@@ -11,8 +11,8 @@ from pathlib import Path
 
 from edgewise.child import Child
 from edgewise.learner.process import Learner
-from edgewise.listener import listening
-from edgewise.publisher import Publisher
+from edgewise.processes.listener import listening
+from edgewise.processes.publisher import Publisher
 from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.store.embedded import EmbeddedValkey
@@ -62,7 +62,7 @@ class Stage:
             TimeoutError: it does not answer; what it wrote to standard error says why.
         """
         with listening("127.0.0.1", 0) as listener:
-            command = [sys.executable, "-m", "edgewise.worker", str(listener.descriptor), app]
+            command = [sys.executable, "-m", "edgewise.processes.worker", str(listener.descriptor), app]
             child = Child(app, command, environ=self._environ, pass_fds=[listener.descriptor])
             with on(self._cores.measured):
                 await child.start()

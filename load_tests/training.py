@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from edgewise.learner.statistics import Statistics
-from edgewise.supervisor import APP
+from edgewise.processes.supervisor import APP
 from load_tests import shop
 from load_tests.client import Client
 from load_tests.stage import Stage, Worker

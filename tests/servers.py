@@ -13,7 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from edgewise.app import create_app
-from edgewise.publisher import Publisher
+from edgewise.processes.publisher import Publisher
 from edgewise.settings import Settings
 from edgewise.store import Store
 

@@ -29,6 +29,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "courier": {"serving", "policies", "visitors", "store"},
     "evaluate": {"learner", "bandit", "policies", "store"},
     "demo": {"policies"},
+    "processes": {"bandit", "policies", "store"},
+    "commands": {"courier", "serving", "visitors", "policies", "store", "learner"},
 }
 """What each room may import, beside what stands outside the rooms and knows none of them."""
 

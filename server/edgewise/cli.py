@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgewise import __version__
+from edgewise.commands.joining import joined
+from edgewise.commands.options import with_settings
+from edgewise.commands.visitors import erase, export, import_
+from edgewise.commands.webhooks import courier, webhooks
 from edgewise.errors import EdgewiseError, PolicyError, StoreError
-from edgewise.joining import joined
-from edgewise.options import with_settings
 from edgewise.policies.values import DAY, duration
 from edgewise.registry import decode_sites
 from edgewise.settings import TABLE, Settings
 from edgewise.types import Milliseconds, PolicyRef
-from edgewise.visitor_commands import erase, export, import_
-from edgewise.webhook_commands import courier, webhooks
 
 if TYPE_CHECKING:
     from edgewise.store import Store
@@ -113,7 +113,7 @@ def serve(settings: Settings) -> None:
       edgewise serve --host 0.0.0.0 --workers 4 --appendfsync always
       edgewise serve --redis redis://cache.internal:6379/0 --no-learner
     """
-    from edgewise.supervisor import Supervisor
+    from edgewise.processes.supervisor import Supervisor
 
     asyncio.run(Supervisor(settings).run())
 

@@ -19,7 +19,7 @@ from tests.integration.processes import TIMEOUT, children_of, gone
 from tests.integration.shop import open_shop
 from tests.valkey import free_port
 
-Part: TypeAlias = Literal["valkey-server", "edgewise.worker", "edgewise learn"]
+Part: TypeAlias = Literal["valkey-server", "edgewise.processes.worker", "edgewise learn"]
 """A part of the service, by what stands in its command line."""
 
 SECRET = "the secret of the shop"

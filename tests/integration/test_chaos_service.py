@@ -23,7 +23,7 @@ Victim: TypeAlias = Part | Literal["the whole"]
 BETWEEN = 30
 """Decisions that must be acknowledged after a kill before the next one."""
 
-WORKERS_AND_LEARNER: tuple[Victim, ...] = ("edgewise.worker", "edgewise learn")
+WORKERS_AND_LEARNER: tuple[Victim, ...] = ("edgewise.processes.worker", "edgewise learn")
 EVERYTHING: tuple[Victim, ...] = (*WORKERS_AND_LEARNER, "valkey-server", "the whole")
 
 

@@ -217,7 +217,7 @@ async def stutter(valkey: Valkey, seconds: float, chance: Random) -> None:
 async def test_decide_answers_in_time_while_the_store_does_not(tmp_path: Path, chance: Random, rounds: int) -> None:
     longest = 1.0 if rounds == 1 else 8.0
     async with serving_apart(tmp_path / "shop", decide_budget="50ms") as (service, valkey):
-        workers = service.pids("edgewise.worker")
+        workers = service.pids("edgewise.processes.worker")
         async with visiting(service.url, chance, visitors=2) as traffic:
             for trouble in (freeze, stop, stutter) * rounds:
                 await traffic.more(BETWEEN)
@@ -228,7 +228,8 @@ async def test_decide_answers_in_time_while_the_store_does_not(tmp_path: Path, c
                 if silence is not None:
                     assert_fallbacks(asked.answers, silence)
         await audit(service, traffic.ledger)
-        assert service.pids("edgewise.worker") == workers, "they recover by themselves, without being started again"
+        # They recover by themselves, without being started again.
+        assert service.pids("edgewise.processes.worker") == workers
 
 
 def assert_fallbacks(answers: list[Answer], silence: Silence) -> None:

@@ -22,7 +22,7 @@ from tests.integration.shop import CLICK, ORDER, REFS, SITE
 ANN = (anonymous_digest("ann's phone"), user_digest("ann"))
 
 
-PARTS: tuple[Part, ...] = ("edgewise learn", "valkey-server", "edgewise.worker")
+PARTS: tuple[Part, ...] = ("edgewise learn", "valkey-server", "edgewise.processes.worker")
 
 
 async def visit(client: httpx.AsyncClient, anonymous: str, user: str | None = None) -> list[str]:

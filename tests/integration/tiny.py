@@ -15,8 +15,8 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from edgewise import diagnostics
+from edgewise.processes.supervisor import Supervisor
 from edgewise.settings import Settings
-from edgewise.supervisor import Supervisor
 
 
 async def healthz(_: Request) -> PlainTextResponse:

@@ -15,10 +15,10 @@ from pathlib import Path
 from prometheus_client.multiprocess import mark_process_dead
 
 from edgewise.child import Child
-from edgewise.keeper import Service, running
-from edgewise.listener import Listener, listening
-from edgewise.publisher import Publisher
-from edgewise.secret import kept_secret_key
+from edgewise.processes.keeper import Service, running
+from edgewise.processes.listener import Listener, listening
+from edgewise.processes.publisher import Publisher
+from edgewise.processes.secret import kept_secret_key
 from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.store.embedded import EmbeddedValkey
@@ -133,7 +133,7 @@ class Supervisor:
         metrics = runtime / "metrics"
         metrics.mkdir()
         environ = {**os.environ, **settings.environ(), "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
-        web = [sys.executable, "-m", "edgewise.worker", str(listener.descriptor), self._app]
+        web = [sys.executable, "-m", "edgewise.processes.worker", str(listener.descriptor), self._app]
         processes: list[Service] = [
             _Measured(f"web worker {number}", web, environ, metrics, pass_fds=[listener.descriptor])
             for number in range(1, settings.workers + 1)

@@ -14,7 +14,7 @@ from edgewise import entries
 from edgewise.bandit.shape import shape_of
 from edgewise.errors import PolicyError
 from edgewise.policies.version import decode_policy, version_of
-from edgewise.publisher import Publisher
+from edgewise.processes.publisher import Publisher
 from edgewise.registry import SiteEntry, decode_sites
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
@@ -34,8 +34,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgewise.publisher.LOOK_EVERY", 0.01)
-    monkeypatch.setattr("edgewise.publisher.PUBLISH_EVERY", 0.05)
+    monkeypatch.setattr("edgewise.processes.publisher.LOOK_EVERY", 0.01)
+    monkeypatch.setattr("edgewise.processes.publisher.PUBLISH_EVERY", 0.05)
 
 
 @asynccontextmanager

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgewise.customer_file import Row, WrongRow, read_rows
+from edgewise.commands.customer_file import Row, WrongRow, read_rows
+from edgewise.commands.joining import joined
+from edgewise.commands.options import with_settings
 from edgewise.errors import EdgewiseError
-from edgewise.joining import joined
-from edgewise.options import with_settings
 from edgewise.registry import decode_sites
 from edgewise.settings import Settings
 from edgewise.types import DecisionKey, Digest, Milliseconds, PolicyRef

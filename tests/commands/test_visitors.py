@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from edgewise import visitor_commands
 from edgewise.cli import main
+from edgewise.commands import visitors as visitor_commands
 from edgewise.entries import Decision, Event, Outcome, SlotChoice, encode
 from edgewise.serving.customers import Customers
 from edgewise.serving.visitor_id import anonymous_digest, user_digest

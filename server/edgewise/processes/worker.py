@@ -1,6 +1,6 @@
 """A web worker: one process that answers HTTP on a socket that the supervisor has bound.
 
-python -m edgewise.worker DESCRIPTOR APP
+python -m edgewise.processes.worker DESCRIPTOR APP
 
 APP names a function that takes the settings and makes the ASGI app, as `module:function`. The settings come from the
 environment.
@@ -17,7 +17,7 @@ from uvicorn.importer import import_from_string
 
 from edgewise import diagnostics
 from edgewise.garbage import tame
-from edgewise.listener import BACKLOG
+from edgewise.processes.listener import BACKLOG
 from edgewise.settings import Settings
 
 DRAIN_SECONDS = 5

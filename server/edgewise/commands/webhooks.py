@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import click
 
-from edgewise.joining import joined
-from edgewise.options import with_settings
+from edgewise.commands.joining import joined
+from edgewise.commands.options import with_settings
 from edgewise.registry import decode_sites
 from edgewise.settings import Settings
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.customer_file import Row, WrongRow, read_rows
+from edgewise.commands.customer_file import Row, WrongRow, read_rows
 from edgewise.errors import EdgewiseError
 
 

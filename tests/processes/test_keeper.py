@@ -8,7 +8,7 @@ import re
 import pytest
 
 from edgewise.errors import StoreUnavailable
-from edgewise.keeper import running
+from edgewise.processes.keeper import running
 from tests.eventually import eventually
 
 
@@ -52,8 +52,8 @@ class Service:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgewise.keeper.FIRST_DELAY", 0.001)
-    monkeypatch.setattr("edgewise.keeper.LAST_DELAY", 0.004)
+    monkeypatch.setattr("edgewise.processes.keeper.FIRST_DELAY", 0.001)
+    monkeypatch.setattr("edgewise.processes.keeper.LAST_DELAY", 0.004)
 
 
 async def test_what_ends_is_started_again_and_how_it_ended_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -70,8 +70,8 @@ async def test_what_ends_is_started_again_and_how_it_ended_is_told(caplog: pytes
 async def test_what_keeps_ending_is_started_later_and_later_up_to_a_limit(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgewise.keeper.FIRST_DELAY", 0.1)
-    monkeypatch.setattr("edgewise.keeper.LAST_DELAY", 0.4)
+    monkeypatch.setattr("edgewise.processes.keeper.FIRST_DELAY", 0.1)
+    monkeypatch.setattr("edgewise.processes.keeper.LAST_DELAY", 0.4)
     service = Service()
     async with running([service]):
         for starts in range(1, 5):
@@ -84,8 +84,8 @@ async def test_what_keeps_ending_is_started_later_and_later_up_to_a_limit(
 async def test_what_ran_long_counts_as_healthy_again(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgewise.keeper.FIRST_DELAY", 0.1)
-    monkeypatch.setattr("edgewise.keeper.HEALTHY_AFTER", 0.0)
+    monkeypatch.setattr("edgewise.processes.keeper.FIRST_DELAY", 0.1)
+    monkeypatch.setattr("edgewise.processes.keeper.HEALTHY_AFTER", 0.0)
     service = Service()
     async with running([service]):
         for starts in range(1, 4):
