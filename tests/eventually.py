@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], within: float = 20.0) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], within: float = 60.0) -> None:
     """Wait until the condition holds, looking every few milliseconds.
 
     Raises:

@@ -29,6 +29,7 @@ class Receiver:
         self.requests: list[Received] = []
         self.taken: list[Received] = []
         self.port = 0
+        self._recovered = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -37,6 +38,11 @@ class Receiver:
     def ids(self) -> list[str]:
         """Of the messages that were taken, each once, in the order in which they came first."""
         return list(dict.fromkeys(one.message["id"] for one in self.taken))
+
+    def recovers(self) -> None:
+        """Answer as it should from now on; those that hang are cut off."""
+        self.behaviour = 200
+        self._recovered.set()
 
     async def tries(self, count: int) -> None:
         """Wait until it was called so often from now on."""
@@ -65,7 +71,7 @@ class Receiver:
             behaviour = self.behaviour
             self.requests.append(received)
             if behaviour == "hang":
-                await reader.read()
+                await self._hang(reader)
             elif isinstance(behaviour, int):
                 if 200 <= behaviour <= 299:
                     self.taken.append(received)
@@ -76,6 +82,13 @@ class Receiver:
             pass
         finally:
             writer.close()
+
+    async def _hang(self, reader: asyncio.StreamReader) -> None:
+        """Until the caller has enough of it, or the receiver recovers."""
+        ends = [asyncio.ensure_future(reader.read()), asyncio.ensure_future(self._recovered.wait())]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
 
 
 @asynccontextmanager

@@ -21,9 +21,10 @@ from edgewise.serving.triggers import decode_job
 from edgewise.serving.visitor_id import anonymous_digest
 from edgewise.store import Store
 from tests.courier.quick import QUICK
-from tests.courier.receiver import Receiver, receiving
+from tests.courier.receiver import Received, Receiver, receiving
 from tests.eventually import eventually
 from tests.servers import HERO, Server, serve
+from tests.valkey import Valkey
 
 SECRET = "sixteen or more characters"
 BUYERS = """
@@ -77,14 +78,33 @@ async def tell(server: Server, visitor: str, *events: str, **more: Any) -> None:
     assert answer.json() == {"success": True, "accepted": len(batch), "rejected": []}, answer.text
 
 
-async def test_a_condition_that_is_newly_met_is_told_once_and_signed(store: Store) -> None:
+async def all_told(valkey: Valkey, receiver: Receiver) -> list[Received]:
+    """Whatever follows at once from what was told by now, and nothing is left to come.
+
+    A batch is acknowledged after its messages were queued, and a message leaves its queue after it was taken.
+    """
+
+    async def nothing_waits() -> bool:
+        return valkey.tell("KEYS *}:wq") == "*0\r\n"
+
+    await eventually(nothing_waits)
+    return await receiver.takes(0)
+
+
+def about(taken: list[Received]) -> list[tuple[str, str]]:
+    """Whom the messages are about, and which webhook's they are. Different visitors' come in any order."""
+    return sorted((one.message["anonymousId"], one.message["webhook"]) for one in taken)
+
+
+async def test_a_condition_that_is_newly_met_is_told_once_and_signed(store: Store, valkey: Valkey) -> None:
     async with receiving() as receiver, shop(store, receiver) as server, courier(store):
         await tell(server, "ann", "Product Viewed")
         for _ in range(3):
             await tell(server, "ann", "Order Completed", userId="u1")
-        first, second = await receiver.takes(2)
-        await tell(server, "ben", "Order Completed")  # Whatever came before him is there when he is.
-        third = (await receiver.takes(3))[2]
+        first, second = await all_told(valkey, receiver)
+        await tell(server, "ben", "Order Completed")
+        third = (await all_told(valkey, receiver))[2]
+        assert len(receiver.ids()) == 3
     assert [one.message["webhook"] for one in (first, second, third)] == ["first-order", "second-order", "first-order"]
     message = first.message
     assert (message["anonymousId"], message["userId"], message["site"]) == ("ann", "u1", "default")
@@ -99,33 +119,31 @@ async def test_a_condition_that_is_newly_met_is_told_once_and_signed(store: Stor
         assert one.headers["host"] == f"127.0.0.1:{receiver.port}"
 
 
-async def test_a_condition_that_failed_meanwhile_is_told_again(store: Store) -> None:
+async def test_a_condition_that_failed_meanwhile_is_told_again(store: Store, valkey: Valkey) -> None:
     site = CART.replace('after = "{after}"', "")
     async with receiving() as receiver, shop(store, receiver, site) as server, courier(store):
         await tell(server, "ann", "Product Added", "Product Viewed")
         await tell(server, "ann", "Product Removed")
         await tell(server, "ann", "Product Added")
-        assert len(await receiver.takes(2)) == 2
+        assert len(await all_told(valkey, receiver)) == 2
 
 
-async def test_who_identifies_is_not_told_of_again(store: Store) -> None:
+async def test_who_identifies_is_not_told_of_again(store: Store, valkey: Valkey) -> None:
     async with receiving() as receiver, shop(store, receiver) as server, courier(store):
         await tell(server, "ann", "Order Completed")
         await tell(server, "ann", "Product Viewed", userId="u1")
         await tell(server, "ben", "Order Completed")
-        assert [one.message["anonymousId"] for one in await receiver.takes(2)] == ["ann", "ben"]
+        assert about(await all_told(valkey, receiver)) == [("ann", "first-order"), ("ben", "first-order")]
 
 
 async def test_a_receiver_that_fails_hangs_and_dies_gets_every_message_in_order(store: Store) -> None:
     visitors = [f"v{number}" for number in range(12)]
-    async with receiving() as receiver, shop(store, receiver) as server, courier(store, patience=0.15):
+    async with receiving() as receiver, shop(store, receiver) as server, courier(store, patience=0.5):
         for behaviour in (500, "hang", "die", 302, 429):
             receiver.behaviour = behaviour
             telling = asyncio.create_task(_orders(server, visitors))
             await receiver.tries(12)
-            began = time.monotonic()
             await telling
-            assert time.monotonic() - began < 5
         assert receiver.taken == []
         receiver.behaviour = 200
         taken = [one.message for one in await receiver.takes(2 * len(visitors))]
@@ -169,7 +187,7 @@ async def test_a_worker_that_dies_before_it_says_so_is_made_up_for(store: Store)
 
 
 async def test_one_that_waits_for_a_quiet_while_is_told_then_if_it_still_holds(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edgewise.store.queues.SOON", 50)  # Else nobody is looked at within 10 s.
     async with receiving() as receiver, shop(store, receiver, CART, "400ms") as server, courier(store):
@@ -177,12 +195,13 @@ async def test_one_that_waits_for_a_quiet_while_is_told_then_if_it_still_holds(
         began = time.monotonic()
         await tell(server, "leaves", "Product Added")
         (left,) = await receiver.takes(1)
-        assert time.monotonic() - began >= 0.4
+        assert time.monotonic() - began >= 0.39  # Milliseconds are cut off.
         assert left.message["anonymousId"] == "leaves"
         assert left.message["visitor"]["cart"] == ["p1"]
         await tell(server, "leaves", "Product Viewed")
-        await tell(server, "ben", "Product Added")
-        assert [one.message["anonymousId"] for one in await receiver.takes(2)] == ["leaves", "ben"]
+        assert await store.queues.state("default", anonymous_digest("leaves")) == {b"h:cart-left": b"1"}
+        assert await store.queues.state("default", anonymous_digest("buys")) == {}
+        assert len(await all_told(valkey, receiver)) == 1
 
 
 async def test_what_is_never_taken_is_given_up_and_kept_among_the_dead_letters(store: Store) -> None:
@@ -204,7 +223,7 @@ async def test_what_is_never_taken_is_given_up_and_kept_among_the_dead_letters(s
     assert dead.attempts > 1
 
 
-async def test_erasure_removes_what_waits_and_what_was_given_up(store: Store) -> None:
+async def test_erasure_removes_what_waits_and_what_was_given_up(store: Store, valkey: Valkey) -> None:
     async with receiving() as receiver, shop(store, receiver) as server:
         await tell(server, "ann", "Order Completed")
         visitor = anonymous_digest("ann")
@@ -219,26 +238,23 @@ async def test_erasure_removes_what_waits_and_what_was_given_up(store: Store) ->
         assert await store.queues.state("default", visitor) == {}
         async with courier(store):
             await tell(server, "ben", "Order Completed")
-            (only,) = await receiver.takes(1)
-    assert only.message["anonymousId"] == "ben"
-    assert len(receiver.requests) == 1
+            assert about(await all_told(valkey, receiver)) == [("ben", "first-order")]
 
 
-async def test_nobody_who_did_not_consent_is_told_of(store: Store) -> None:
+async def test_nobody_who_did_not_consent_is_told_of(store: Store, valkey: Valkey) -> None:
     async with receiving() as receiver, shop(store, receiver) as server, courier(store):
         await tell(server, "ann", "Order Completed", context={"consent": "denied"})
         await tell(server, "ben", "Order Completed")
-        assert [one.message["anonymousId"] for one in await receiver.takes(1)] == ["ben"]
+        assert about(await all_told(valkey, receiver)) == [("ben", "first-order")]
 
 
-async def test_of_many_at_once_only_one_fires(store: Store) -> None:
+async def test_of_many_at_once_only_one_fires(store: Store, valkey: Valkey) -> None:
     async with receiving() as receiver, shop(store, receiver) as server, shop(store, receiver) as other:
         orders = [tell(one, "ann", "Order Completed") for one in (server, other) for _ in range(6)]
         await asyncio.gather(*orders)
         async with courier(store):
             await tell(server, "ben", "Order Completed", "Order Completed")
-            taken = [one.message for one in await receiver.takes(4)]
-    told = sorted((message["anonymousId"], message["webhook"]) for message in taken)
+            told = about(await all_told(valkey, receiver))
     assert told == [(visitor, f"{which}-order") for visitor in ("ann", "ben") for which in ("first", "second")]
 
 
@@ -251,10 +267,9 @@ async def test_a_receiver_that_hangs_does_not_hold_up_another_one(store: Store) 
             for number in range(20):
                 await tell(server, f"v{number}", "Product Added")
             await tell(server, "ann", "Order Completed")
-            async with courier(store, pace, patience=2.0):
-                began = time.monotonic()
+            async with courier(store, pace, patience=60.0):
+                await hangs.tries(3)
                 await takes.takes(1)
-                assert time.monotonic() - began < 1.5
-                assert len(hangs.requests) <= 3
-                hangs.behaviour = 200
+                assert len(hangs.requests) == 3
+                hangs.recovers()
                 assert len(await hangs.takes(20)) == 20
