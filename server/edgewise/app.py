@@ -29,6 +29,7 @@ from edgewise.http.openapi import OpenApi
 from edgewise.http.policies import Policies
 from edgewise.http.previews import Previews
 from edgewise.http.profiles import Profiles
+from edgewise.http.sdk import sdk_routes
 from edgewise.policies.site import load_sites
 from edgewise.serving.customers import Customers
 from edgewise.serving.decider import Decider
@@ -69,6 +70,7 @@ def create_app(settings: Settings) -> Starlette:
             app.decide = Decide(gate, decider, settings.max_body, settings.country_header)
             app.router.routes[:] = [
                 *_browser_routes(gate, app.decide, recorder, settings.max_body),
+                *sdk_routes(gate),
                 Route("/v1/policies", policies := Policies(gate, store, follower), methods=["GET"]),
                 Route("/v1/policies/{placement}", policies, methods=["GET"]),
                 Route(

@@ -96,6 +96,22 @@ _NO_PROFILE = _NO_KEY | {
     404: "There is no such site.",
     503: "The store does not answer.",
 }
+_JAVASCRIPT: _Json = {"text/javascript": {"schema": {"type": "string"}}}
+_PART = {
+    "name": "part",
+    "in": "path",
+    "required": True,
+    "description": "Which file: `-tcf.js`, `-consent-mode.js`, `-capture.js`, `-debug.js`, or a map (`.js.map`).",
+    "schema": {"type": "string"},
+}
+_FILE = {"name": "file", "in": "path", "required": True, "schema": {"type": "string"}}
+_VERSION = {
+    "name": "version",
+    "in": "path",
+    "required": True,
+    "description": "That of this server; what stands under it never changes.",
+    "schema": {"type": "string", "const": __version__},
+}
 _SECURITY = {
     "writeKey": {
         "type": "http",
@@ -160,6 +176,9 @@ def description() -> _Json:
             "/v1/policies/{placement}": _get("How a policy does.", PolicyAnswer, _NO_REPORT, [_PLACEMENT, _SITE]),
             "/v1/profiles/{id}": _profile(),
             "/v1/previews": _preview(),
+            "/edgewise.js": _open_get("The browser SDK.", _JAVASCRIPT),
+            "/edgewise{part}": _file("A further file of the browser SDK.", _PART),
+            "/sdk/{version}/{file}": _file("A file of the browser SDK, for pages that name its hash.", _VERSION, _FILE),
             "/healthz": _get("Whether the process is alive.", StatusAnswer),
             "/readyz": _get("Whether the store answers and all sites can be served.", StatusAnswer, {503: "Not now."}),
             "/metrics": _open_get("Metrics for Prometheus.", {"text/plain": {"schema": {"type": "string"}}}),
@@ -239,6 +258,14 @@ def _open_get(summary: str, content: _Json) -> _Json:
             "responses": {"200": {"description": "Always.", "content": content}},
         }
     }
+
+
+def _file(summary: str, *parameters: _Json) -> _Json:
+    """A file whose name or version may be wrong."""
+    said = _open_get(summary, _JAVASCRIPT)
+    said["get"] |= {"parameters": list(parameters)}
+    said["get"]["responses"] |= {"404": _responses(ErrorAnswer, {}, 404)["404"] | {"description": "There is none."}}
+    return said
 
 
 def _responses(answer: type, errors: Mapping[int, str], status: int = 200) -> _Json:

@@ -1,0 +1,137 @@
+"""The browser SDK is served as pages, caches and integrity checks need it."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from edgewise import __version__
+from edgewise.http.auth import Gate
+from edgewise.http.sdk import sdk_routes
+from tests.servers import running
+
+SCRIPT = "console.log('“hello”');\n" * 40
+FILES = {"edgewise.js": SCRIPT, "edgewise.js.map": '{"version": 3}', "edgewise-tcf.js": "tcf()", "README.md": "no"}
+VERSIONED = f"/sdk/{__version__}"
+
+
+class NoSites:
+    sites: dict[str, object] = {}  # noqa: RUF012
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+async def client(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
+    app = Starlette(routes=sdk_routes(Gate(NoSites(), "secret"), folder))  # type: ignore[arg-type]
+    async with running(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        yield client
+
+
+async def test_a_file_is_served_as_it_is_and_compressed(client: httpx.AsyncClient) -> None:
+    plain = await client.get("/edgewise.js", headers={"accept-encoding": "identity"})
+    assert (plain.status_code, plain.content.decode()) == (200, SCRIPT)
+    assert "content-encoding" not in plain.headers
+    async with client.stream("GET", "/edgewise.js", headers={"accept-encoding": "br, gzip"}) as answer:
+        raw = b"".join([part async for part in answer.aiter_raw()])
+    assert answer.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(raw).decode() == SCRIPT
+    assert len(raw) == int(answer.headers["content-length"]) < len(SCRIPT)
+    assert answer.headers["etag"] != plain.headers["etag"]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "zipped"),
+    [("gzip", True), ("GZIP;q=0.5", True), ("*", True), ("gzip;q=0", False), ("br", False), ("gzip; q=0.0", False)],
+)
+async def test_it_is_compressed_for_those_who_accept_it(client: httpx.AsyncClient, accepted: str, zipped: bool) -> None:
+    answer = await client.get("/edgewise.js", headers={"accept-encoding": accepted})
+    assert ("content-encoding" in answer.headers) is zipped
+    assert answer.text == SCRIPT
+
+
+async def test_any_page_may_load_and_check_it(client: httpx.AsyncClient) -> None:
+    headers = (await client.get("/edgewise.js")).headers
+    assert headers["content-type"] == "text/javascript; charset=utf-8"
+    assert headers["access-control-allow-origin"] == "*"
+    assert headers["cross-origin-resource-policy"] == "cross-origin"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["vary"] == "Accept-Encoding"
+
+
+async def test_a_page_soon_has_a_new_release_and_never_waits_for_it(client: httpx.AsyncClient) -> None:
+    headers = (await client.get("/edgewise.js")).headers
+    assert headers["cache-control"] == "public, max-age=300, stale-while-revalidate=86400"
+
+
+async def test_what_stands_under_its_version_is_kept_for_good(client: httpx.AsyncClient) -> None:
+    answer = await client.get(f"{VERSIONED}/edgewise.js")
+    assert answer.text == SCRIPT
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+
+
+@pytest.mark.parametrize("path", ["/edgewise.js", "/edgewise-tcf.js", "/edgewise.js.map", f"{VERSIONED}/edgewise.js"])
+async def test_who_has_it_already_is_told_so(client: httpx.AsyncClient, path: str) -> None:
+    first = await client.get(path)
+    assert first.status_code == 200
+    for tag in (first.headers["etag"], "W/" + first.headers["etag"], f'"another", {first.headers["etag"]}', "*"):
+        again = await client.get(path, headers={"if-none-match": tag})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == first.headers["etag"]
+        assert again.headers["cache-control"] == first.headers["cache-control"]
+    assert (await client.get(path, headers={"if-none-match": '"another"'})).status_code == 200
+
+
+async def test_the_same_file_has_the_same_tag_on_every_worker(client: httpx.AsyncClient, folder: Path) -> None:
+    app = Starlette(routes=sdk_routes(Gate(NoSites(), "secret"), folder))  # type: ignore[arg-type]
+    async with running(app) as port:
+        other = await client.get(f"http://127.0.0.1:{port}/edgewise.js")
+    assert (await client.get("/edgewise.js")).headers["etag"] == other.headers["etag"]
+
+
+async def test_head_tells_the_same_without_the_bytes(client: httpx.AsyncClient) -> None:
+    got, head = await client.get("/edgewise.js"), await client.head("/edgewise.js")
+    assert (head.status_code, head.content) == (200, b"")
+    assert {name: value for name, value in head.headers.items() if name != "date"} == {
+        name: value for name, value in got.headers.items() if name != "date"
+    }
+
+
+async def test_a_source_map_is_json(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/edgewise.js.map")
+    assert (answer.headers["content-type"], answer.json()) == ("application/json", {"version": 3})
+
+
+@pytest.mark.parametrize("path", ["/edgewise-nope.js", f"{VERSIONED}/README.md", f"{VERSIONED}/app.py"])
+async def test_what_is_no_file_of_the_sdk_is_not_found(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    assert "expected one of the SDK's files (edgewise-tcf.js, edgewise.js, edgewise.js.map)" in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_another_version_is_not_found_and_the_answer_names_the_one_that_is_here(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.get("/sdk/0.0.0/edgewise.js")
+    assert (answer.status_code, answer.json()["error"]["message"]) == (
+        404,
+        f"path: found '0.0.0', expected {__version__}, which this server has",
+    )
+
+
+@pytest.mark.parametrize("folder", [Path("/nowhere/at/all")])
+async def test_where_the_sdk_was_not_built_the_server_starts_and_says_what_to_do(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/edgewise.js")
+    assert answer.status_code == 404
+    assert "make sdk" in answer.json()["error"]["message"]
