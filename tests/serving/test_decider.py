@@ -17,7 +17,9 @@ from edgewise.learner.statistics import Statistics, Tally
 from edgewise.policies.policy import Action, Explore, Features, Pin, Policy, Reward
 from edgewise.policies.segments import Segments
 from edgewise.policies.version import encode_policy, version_of
-from edgewise.serving.decider import Asked, Decided, Decider, Shown, Visitor
+from edgewise.serving.asked import Asked, Visitor
+from edgewise.serving.decided import Decided, Shown
+from edgewise.serving.decider import Decider
 from edgewise.serving.decision_id import DecisionIds
 from edgewise.serving.follower import Follower
 from edgewise.serving.recorder import Recorder

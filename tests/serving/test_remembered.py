@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from edgewise.policies.policy import Action, Cap, Pin, Policy, Reward
-from edgewise.serving.decider import Asked, Decided, Visitor
+from edgewise.serving.asked import Asked, Visitor
+from edgewise.serving.decided import Decided
 from edgewise.serving.recorder import Recorder
 from edgewise.serving.visitor_id import anonymous_digest
 from edgewise.store import Store, keys

@@ -11,7 +11,9 @@ from edgewise.http.auth import Gate
 from edgewise.http.bodies import DecideBody, Reader
 from edgewise.http.context import attributes_of
 from edgewise.http.door import Call, Door
-from edgewise.serving.decider import Asked, Decided, Decider, Visitor
+from edgewise.serving.asked import Asked, Visitor
+from edgewise.serving.decided import Decided
+from edgewise.serving.decider import Decider
 from edgewise.serving.follower import ServedSite
 from edgewise.serving.preview import Preview, WrongPreview
 from edgewise.visitors.consent import consent_of

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from edgewise.http.answers import send_bytes
 from edgewise.http.auth import Gate
 from edgewise.http.door import Call, Door
-from edgewise.serving.decider import Decided
+from edgewise.serving.decided import Decided
 from edgewise.serving.follower import Follower, ServedSite
 from edgewise.serving.recorder import Rejection
 from edgewise.types import Milliseconds, PolicyRef
