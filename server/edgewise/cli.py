@@ -151,23 +151,32 @@ def rebuild(settings: Settings, placement: str, site: str | None) -> None:
 
 
 @main.command()
-@click.argument("placement")
-@click.argument("action")
+@click.argument("placement", required=False)
+@click.argument("action", required=False)
+@click.option("--debug", is_flag=True, help="A token for any action of the site, for the on-page debugger.")
 @click.option(
     "--valid", metavar="TIME", callback=_span, default="1h", show_default=True, help="How long it is good; at most 30d."
 )
-@click.option("--site", metavar="NAME", help="The placement's site; needed only when several sites have it.")
+@click.option("--site", metavar="NAME", help="The site; needed only when there are several, or several have PLACEMENT.")
 @with_settings("data", "redis")
-def preview(settings: Settings, placement: str, action: str, valid: int, site: str | None) -> None:
+def preview(
+    settings: Settings, placement: str | None, action: str | None, debug: bool, valid: int, site: str | None
+) -> None:
     """Print a token that has ACTION shown in PLACEMENT, whatever its conditions, times and switches say.
 
-    A decide call with it as `preview` leaves nothing in any log, and teaches nothing.
+    A decide call with it as `preview` leaves nothing in any log, and teaches nothing. A page opens the debugger with
+    `?edgewise-debug=TOKEN`; a token that was made with --debug lets it show any action, and tell how it is decided.
 
     \b
     Examples:
       edgewise preview home-hero student-deal
       edgewise preview home-hero student-deal --valid 7d --site shop
+      edgewise preview --debug
     """
+    if debug and placement is not None:
+        raise click.UsageError(f"PLACEMENT: found {placement!r} with --debug, expected none: it is for all of them")
+    if not debug and (placement is None or action is None):
+        raise click.UsageError("found no PLACEMENT with its ACTION, expected both, or --debug")
     click.echo(asyncio.run(_preview(settings, placement, action, valid, site)))
 
 
@@ -284,23 +293,45 @@ async def _rebuild(settings: Settings, placement: str, site: str | None) -> None
         raise click.exceptions.Exit(1)
 
 
-async def _preview(settings: Settings, placement: str, action: str, valid: Milliseconds, site: str | None) -> str:
-    from edgewise.policies.version import CompiledPolicy
+async def _preview(
+    settings: Settings, placement: str | None, action: str | None, valid: Milliseconds, site: str | None
+) -> str:
+    """A token; for debugging where no placement and action are given."""
     from edgewise.serving.decision_id import KEY_BYTES, DecisionIds
-    from edgewise.serving.preview import preview_token
+    from edgewise.serving.preview import debug_token, preview_token
 
+    expires = (time.time_ns() // 1_000_000 + valid) // 1000
     async with joined(settings) as store:
-        ref = await _find(store, placement, site)
-        version = (await store.versions.current([ref]))[ref].version
-        blob = await store.versions.blob(ref, version)
-        if blob is None:
-            raise StoreError(f"policy {ref.site}/{ref.placement}: the store has no blob of version {version.hex()}")
-        actions = CompiledPolicy.from_blob(blob).index
-        if action not in actions:
-            raise EdgewiseError(f"ACTION: found {action!r}, expected one of: {', '.join(actions)}")
         ids = DecisionIds()
         ids.ring = await store.registry.decision_keys(os.urandom(KEY_BYTES))
-        return preview_token(ids, ref, action, (time.time_ns() // 1_000_000 + valid) // 1000)
+        if placement is None or action is None:
+            return debug_token(ids, await _find_site(store, site), expires)
+        ref = await _find(store, placement, site)
+        await _require_action(store, ref, action)
+        return preview_token(ids, ref, action, expires)
+
+
+async def _require_action(store: Store, ref: PolicyRef, action: str) -> None:
+    from edgewise.policies.version import CompiledPolicy
+
+    version = (await store.versions.current([ref]))[ref].version
+    blob = await store.versions.blob(ref, version)
+    if blob is None:
+        raise StoreError(f"policy {ref.site}/{ref.placement}: the store has no blob of version {version.hex()}")
+    actions = CompiledPolicy.from_blob(blob).index
+    if action not in actions:
+        raise EdgewiseError(f"ACTION: found {action!r}, expected one of: {', '.join(actions)}")
+
+
+async def _find_site(store: Store, name: str | None) -> str:
+    """The site of this name, or the only one."""
+    packed = await store.registry.sites()
+    known = [entry.name for entry in decode_sites(packed)] if packed else []
+    found = [site for site in known if name in (None, site)]
+    if len(found) == 1:
+        return found[0]
+    expected = ", ".join(known) or "a policy to be published first"
+    raise EdgewiseError(f"--site: found {'none' if name is None else repr(name)}, expected one of: {expected}")
 
 
 async def _find(store: Store, placement: str, site: str | None) -> PolicyRef:

@@ -88,8 +88,88 @@ async def test_only_servers_may_make_a_token_and_only_of_what_there_is(store_url
             ({"action": "nothing"}, 404, "action"),
             ({"validSeconds": 0}, 400, "validSeconds"),
             ({"validSeconds": 31 * 86400}, 400, "validSeconds"),
+            ({"placement": None}, 400, "placement"),
+            ({"action": None}, 400, "action"),
+            ({"debug": True}, 400, "placement"),
+            ({"debug": True, "placement": None}, 400, "action"),
         ):
             answer = await server.post("/v1/previews", body | wrong, **BEARER)
             assert (answer.status_code, answer.json()["error"]["details"][0]["path"]) == (status, path)
         answer = await server.post("/v1/previews", body | {"validSeconds": 60}, **BEARER)
         assert answer.json()["expiresAt"].endswith("+00:00")
+
+
+async def debug_token(server: Server, **more: Any) -> str:
+    answer = await server.post("/v1/previews", {"debug": True, **more}, **BEARER)
+    assert answer.status_code == 200, answer.text
+    found: str = answer.json()["preview"]
+    return found
+
+
+async def test_who_debugs_names_the_actions_and_is_told_how_it_is_decided_and_leaves_nothing(store_url: str) -> None:
+    async with serve(store_url, SITE) as server:
+        preview = await debug_token(server)
+        before = holdings(store_url)
+        answer = await decide(server, preview, {"id": "hero", "action": "deal"}, {"id": "row", "exclude": ["sku-3"]})
+        hero, row = answer.json()["decisions"]
+        assert (hero["action"], hero["payload"], hero["group"]) == ("deal", {"headline": "Save 10%"}, "preview")
+        assert hero["debug"] == {
+            "enabled": True,
+            "mode": "online",
+            "modelAgeSeconds": None,
+            "actions": [
+                {"id": "plain", "propensity": 1.0, "refused": None},
+                {"id": "deal", "propensity": None, "refused": "condition"},
+            ],
+        }
+        assert (row["group"], row["decisionId"], len(row["slots"])) == ("policy", None, 2)
+        assert [(one["id"], one["propensity"], one["refused"]) for one in row["debug"]["actions"]] == [
+            ("sku-1", 0.5, None),
+            ("sku-2", 0.5, None),
+            ("sku-3", None, "excluded"),
+        ]
+        assert holdings(store_url) == before
+
+
+async def test_only_who_debugs_is_told_how_it_is_decided(store_url: str) -> None:
+    async with serve(store_url, SITE) as server:
+        (plain,) = (await server.post("/v1/decide", {"placements": [{"id": "hero", "action": "deal"}]})).json()[
+            "decisions"
+        ]
+        assert (plain["action"], plain["group"], "debug" in plain) == ("plain", "policy", False)
+        answer = await decide(server, await token(server), {"id": "hero", "action": "deal"})
+        assert "debug" not in answer.json()["decisions"][0]
+
+
+@pytest.mark.parametrize(
+    ("debug", "placement", "action", "status", "code"),
+    [
+        (False, "hero", "plain", 403, "preview_limited"),
+        (False, "row", "sku-1", 403, "preview_limited"),
+        (True, "hero", "gone", 404, "preview_gone"),
+        (True, "gone", "deal", 404, "preview_gone"),
+    ],
+)
+async def test_an_action_that_the_token_does_not_show_is_refused(
+    store_url: str, debug: bool, placement: str, action: str, status: int, code: str
+) -> None:
+    async with serve(store_url, SITE) as server:
+        preview = await (debug_token if debug else token)(server)
+        answer = await decide(server, preview, {"id": placement, "action": action})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["details"][0]["path"]) == (status, code, "preview")
+
+
+async def test_a_token_for_debugging_is_for_one_site(store_url: str) -> None:
+    async with serve(store_url, TWO_SITES) as server:
+        preview = await debug_token(server, writeKey="shop")
+        (decision,) = (await decide(server, preview, writeKey="shop")).json()["decisions"]
+        assert decision["group"] == "policy"
+        answer = await decide(server, preview, writeKey="books")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_preview")
+
+
+async def test_a_placement_that_is_not_there_is_told_as_ever(store_url: str) -> None:
+    async with serve(store_url, SITE) as server:
+        (decision,) = (await decide(server, await debug_token(server), "nowhere")).json()["decisions"]
+    assert (decision["group"], decision["action"], "debug" in decision) == ("none", None, False)

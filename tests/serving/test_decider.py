@@ -22,6 +22,7 @@ from edgewise.serving.decided import Decided, Shown
 from edgewise.serving.decider import Decider
 from edgewise.serving.decision_id import DecisionIds
 from edgewise.serving.follower import Follower
+from edgewise.serving.preview import Preview
 from edgewise.serving.recorder import Recorder
 from edgewise.serving.visitor_id import visitor_digests
 from edgewise.store import Command, Store
@@ -57,11 +58,16 @@ class Service:
         await self.follower.look()
 
     async def decide(
-        self, *asked: Asked, visitor: Visitor = SOMEONE, now: int | None = None, **attributes: Any
+        self,
+        *asked: Asked,
+        visitor: Visitor = SOMEONE,
+        now: int | None = None,
+        preview: Preview | None = None,
+        **attributes: Any,
     ) -> list[Decided]:
         started = asyncio.get_running_loop().time()
-        site = self.follower.sites["shop"]
-        return await self.decider.decide(site, visitor, asked or (Asked("hero"),), dict(attributes), started, now)
+        site, asked = self.follower.sites["shop"], asked or (Asked("hero"),)
+        return await self.decider.decide(site, visitor, asked, dict(attributes), started, now, preview)
 
     async def logged(self) -> list[Decision]:
         page = (await self.store.log.read({REF: BEGINNING}, 1000))[REF]

@@ -9,7 +9,7 @@ from edgewise.policies.version import encode_policy
 from edgewise.registry import SiteEntry
 from edgewise.serving.decision_id import DecisionIds
 from edgewise.serving.follower import ServedPlacement, ServedSite
-from edgewise.serving.preview import LONGEST, Preview, WrongPreview, preview_token, read_preview
+from edgewise.serving.preview import LONGEST, WrongPreview, debug_token, preview_token, read_preview
 from edgewise.types import PolicyRef
 from tests.learner.stage import POLICY, REF
 
@@ -17,6 +17,7 @@ NOW = 1_760_000_000
 IDS = DecisionIds((b"new key" * 4, b"old key" * 4))
 SITE = ServedSite(SiteEntry("shop", "key", (), ("hero",)), {"hero": ServedPlacement(REF, encode_policy(POLICY))})
 TOKEN = preview_token(IDS, REF, "deal", NOW + 60)
+DEBUG = debug_token(IDS, REF.site, NOW + 60)
 
 
 def refusal(token: str, site: ServedSite = SITE, now: int = NOW) -> str:
@@ -26,21 +27,43 @@ def refusal(token: str, site: ServedSite = SITE, now: int = NOW) -> str:
 
 
 def test_a_token_says_what_is_to_be_shown_where() -> None:
-    assert read_preview(IDS, SITE, TOKEN, NOW + 59) == Preview("hero", 1)
+    preview = read_preview(IDS, SITE, TOKEN, NOW + 59)
+    assert (preview.shows(SITE, "hero", None), preview.shows(SITE, "row", None)) == (1, None)
+    assert preview.shows(SITE, "hero", "deal") == 1
+    assert not preview.debug
+
+
+@pytest.mark.parametrize(("placement", "action"), [("hero", "plain"), ("row", "deal")])
+def test_a_token_of_one_action_shows_no_other(placement: str, action: str) -> None:
+    with pytest.raises(WrongPreview, match="'deal' of 'hero'") as caught:
+        read_preview(IDS, SITE, TOKEN, NOW).shows(SITE, placement, action)
+    assert caught.value.code == "preview_limited"
+
+
+def test_a_token_for_debugging_shows_what_is_asked_for_and_nothing_else() -> None:
+    preview = read_preview(IDS, SITE, DEBUG, NOW + 59)
+    assert preview.debug
+    assert [preview.shows(SITE, "hero", wanted) for wanted in ("plain", "deal", None)] == [0, 1, None]
+    for placement, action in (("hero", "gone"), ("gone", "deal")):
+        with pytest.raises(WrongPreview) as caught:
+            preview.shows(SITE, placement, action)
+        assert caught.value.code == "preview_gone"
 
 
 def test_a_token_made_with_an_older_key_of_the_ring_is_good() -> None:
     old = preview_token(DecisionIds(IDS.keys[1:]), REF, "plain", NOW + 60)
-    assert read_preview(IDS, SITE, old, NOW) == Preview("hero", 0)
+    assert read_preview(IDS, SITE, old, NOW).shows(SITE, "hero", None) == 0
 
 
-def test_a_token_expires() -> None:
-    assert refusal(TOKEN, now=NOW + 60) == "preview_expired"
+@pytest.mark.parametrize("token", [TOKEN, DEBUG])
+def test_a_token_expires(token: str) -> None:
+    assert refusal(token, now=NOW + 60) == "preview_expired"
 
 
-def test_a_token_is_for_one_site() -> None:
+@pytest.mark.parametrize("token", [TOKEN, DEBUG])
+def test_a_token_is_for_one_site(token: str) -> None:
     other = ServedSite(SiteEntry("books", "key", (), ("hero",)), SITE.placements)
-    assert refusal(TOKEN, other) == "foreign_preview"
+    assert refusal(token, other) == "foreign_preview"
 
 
 @pytest.mark.parametrize(("ref", "action"), [(REF, "gone"), (PolicyRef("shop", "gone"), "deal")])

@@ -10,6 +10,7 @@ from starlette.types import Send
 
 from edgewise.http.formats import Format
 from edgewise.policies.policy import Mode
+from edgewise.serving.explanation import Refusal
 from edgewise.serving.recorder import Rejection
 
 Group: TypeAlias = Literal["policy", "control", "pinned", "fallback", "preview", "none"]
@@ -24,8 +25,28 @@ class SlotAnswer(Struct, frozen=True, rename="camel"):
     propensity: float | None
 
 
+class WeighedAnswer(Struct, frozen=True, rename="camel"):
+    """One action: with which propensity the policy shows it to this visitor (in a row: first), or why it does not."""
+
+    id: str
+    propensity: float | None
+    refused: Refusal | None
+
+
+class DebugAnswer(Struct, frozen=True, rename="camel"):
+    """How a decision is made. The model's age is that of the last log entry that it knows."""
+
+    enabled: bool
+    mode: Mode
+    model_age_seconds: float | None
+    actions: Sequence[WeighedAnswer]
+
+
 class DecisionAnswer(Struct, frozen=True, rename="camel"):
-    """What to show in a placement: one action, or, in a row, one in each of its `slots`."""
+    """What to show in a placement: one action, or, in a row, one in each of its `slots`.
+
+    `debug` is there in calls with a preview token for debugging.
+    """
 
     placement: str
     decision_id: str | None
@@ -36,6 +57,7 @@ class DecisionAnswer(Struct, frozen=True, rename="camel"):
     payload: Mapping[str, Any] | UnsetType = UNSET
     propensity: float | UnsetType | None = UNSET
     slots: Sequence[SlotAnswer] | UnsetType = UNSET
+    debug: DebugAnswer | UnsetType = UNSET
 
 
 class DecideAnswer(Struct, frozen=True, rename="camel"):

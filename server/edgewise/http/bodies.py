@@ -33,11 +33,16 @@ Url: TypeAlias = Annotated[str, Meta(max_length=8192)]
 
 
 class PlacementBody(Struct, frozen=True, rename="camel"):
-    """One placement that is asked for. `exclude` holds ids of actions that are not wanted."""
+    """One placement that is asked for. `exclude` holds ids of actions that are not wanted.
+
+    `action` is shown whatever the policy says, if the call's `preview` is a token for it or for debugging; without one,
+    it is not looked at.
+    """
 
     id: Name
     slots: Annotated[int, Meta(ge=1, le=100)] | None = None
     exclude: Annotated[tuple[Word, ...], Meta(max_length=1000)] = ()
+    action: Name | None = None
 
 
 class PageBody(Struct, frozen=True, rename="camel"):
@@ -78,10 +83,14 @@ class DecideBody(Struct, frozen=True, rename="camel"):
 
 
 class PreviewBody(Struct, frozen=True, rename="camel"):
-    """The body of `POST /v1/previews`: which action to show in which placement, and for how long, at most 30 days."""
+    """The body of `POST /v1/previews`: which action to show in which placement, and for how long, at most 30 days.
 
-    placement: Name
-    action: Name
+    With `debug` and without these two: any action of the site, and how its decisions are made.
+    """
+
+    placement: Name | None = None
+    action: Name | None = None
+    debug: bool = False
     valid_seconds: Annotated[int, Meta(ge=1, le=30 * 86400)] = 3600
     write_key: Word | None = None
 

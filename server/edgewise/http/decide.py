@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from edgewise.errors import Problem, RequestError
+import msgspec
+
 from edgewise.http import metrics
-from edgewise.http.answers import DecideAnswer, DecisionAnswer, SlotAnswer
+from edgewise.http.answers import DebugAnswer, DecideAnswer, DecisionAnswer, SlotAnswer, WeighedAnswer
 from edgewise.http.auth import Gate
 from edgewise.http.bodies import DecideBody, Reader
 from edgewise.http.context import attributes_of
@@ -14,8 +15,6 @@ from edgewise.http.door import Call, Door
 from edgewise.serving.asked import Asked, Visitor
 from edgewise.serving.decided import Decided
 from edgewise.serving.decider import Decider
-from edgewise.serving.follower import ServedSite
-from edgewise.serving.preview import Preview, WrongPreview
 from edgewise.visitors.consent import consent_of
 from edgewise.visitors.robots import DECIDES_A_SECOND, DECIDES_AT_ONCE, Rate, is_crawler
 
@@ -43,7 +42,7 @@ class Decide(Door):
         country = None if caller.trusted or not self._country_header else call.headers.get(self._country_header)
         consent = consent_of(caller.site.consent, "denied" if call.opted_out else body.consent)
         visitor = Visitor(body.anonymous_id or None, body.user_id or None, consent)
-        preview = None if body.preview is None else self._preview(caller.site, body.preview)
+        preview = None if body.preview is None else self._decider.preview(caller.site, body.preview)
         visitor = visitor._replace(robot=caller.watched and self._is_robot(caller.site.name, visitor, user_agent))
         decided = await self._decider.decide(
             caller.site,
@@ -51,23 +50,17 @@ class Decide(Door):
             [
                 Asked(placement)
                 if isinstance(placement, str)
-                else Asked(placement.id, placement.slots, placement.exclude)
+                else Asked(placement.id, placement.slots, placement.exclude, placement.action)
                 for placement in body.placements
             ],
             attributes_of(body.context, user_agent, country=country),
             started,
             preview=preview,
         )
-        answer = DecideAnswer(body.anonymous_id if consent == "granted" else None, [_answer(one) for one in decided])
+        answers = [_answer(one) for one in decided] if preview is None else [_debugged(one) for one in decided]
+        answer = DecideAnswer(body.anonymous_id if consent == "granted" else None, answers)
         await call.answer(answer, caller.cors)
         metrics.decided(caller.site, decided, self._clock() - started, visitor.robot)
-
-    def _preview(self, site: ServedSite, token: str) -> Preview:
-        try:
-            return self._decider.preview(site, token)
-        except WrongPreview as error:
-            problem = Problem("preview", str(error).removeprefix("preview: "))
-            raise RequestError(_PREVIEWS[error.code], error.code, str(error), [problem]) from error
 
     def _is_robot(self, site: str, visitor: Visitor, user_agent: bytes | None) -> bool:
         id = visitor.anonymous_id or visitor.user_id
@@ -89,5 +82,14 @@ def _answer(decided: Decided) -> DecisionAnswer:
     return DecisionAnswer(*said, slots=[SlotAnswer(*shown) for shown in decided.slots])
 
 
-_PREVIEWS = {"invalid_preview": 400, "foreign_preview": 403, "preview_gone": 404, "preview_expired": 410}
+def _debugged(decided: Decided) -> DecisionAnswer:
+    """The answer, with how it was decided where that is told."""
+    answer, said = _answer(decided), decided.explanation
+    if said is None:
+        return answer
+    age = None if said.model_age is None else said.model_age / 1000
+    actions = [WeighedAnswer(*weighed) for weighed in said.actions]
+    return msgspec.structs.replace(answer, debug=DebugAnswer(said.enabled, said.mode, age, actions))
+
+
 _reader = Reader(DecideBody)

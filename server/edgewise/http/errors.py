@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
 
-from edgewise.errors import RequestError, StoreError
+from edgewise.errors import Problem, RequestError, StoreError
 from edgewise.http.answers import DetailAnswer, ErrorAnswer, ErrorBody, HeaderList
+from edgewise.serving.preview import WrongPreview
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +22,23 @@ _HEADERS: Mapping[int, HeaderList] = {
     503: ((b"retry-after", b"1"),),
 }
 
+_PREVIEWS: Mapping[str, int] = {
+    "invalid_preview": 400,
+    "foreign_preview": 403,
+    "preview_limited": 403,
+    "preview_gone": 404,
+    "preview_expired": 410,
+}
+
 
 def request_error(error: Exception) -> RequestError:
     """How an exception is answered. What nobody foresaw is logged here, without a word of what was in the request."""
     match error:
         case RequestError():
             return error
+        case WrongPreview():
+            problem = Problem("preview", str(error).removeprefix("preview: "))
+            return RequestError(_PREVIEWS[error.code], error.code, str(error), [problem])
         case StoreError():
             log.warning("a request was refused: %s", error)
             message = "the store did not acknowledge in time, expected it to; sending the same again later is harmless"

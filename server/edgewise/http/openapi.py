@@ -46,7 +46,7 @@ _WRONG_BODY = _NO_KEY | {
     415: "The body is of an unknown format.",
 }
 _NOT_DECIDED = _WRONG_BODY | {
-    403: "The page's origin is none of the site's, or the preview is for another site.",
+    403: "The page's origin is none of the site's, or the preview is for another site or another action.",
     404: "What the preview shows is no longer there.",
     410: "The preview has expired.",
     503: "A preview cannot be checked, because the store has not been reached yet.",
@@ -245,7 +245,12 @@ def _profile() -> _Json:
 def _preview() -> _Json:
     """What servers may have shown on purpose."""
     errors = _WRONG_BODY | {404: "There is no such placement or action.", 503: "The store has not been reached yet."}
-    operation = _post("A token that has an action shown.", _ref(PreviewBody), PreviewAnswer, errors)
+    operation = _post(
+        "A token that has one action shown, or, for debugging, any action of the site.",
+        _ref(PreviewBody),
+        PreviewAnswer,
+        errors,
+    )
     operation["post"] |= {"security": [{"secretKey": []}], "parameters": []}
     return operation
 

@@ -23,11 +23,15 @@ class Visitor(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """One placement that is asked for. `slots` is None for as many as the policy has."""
+    """One placement that is asked for. `slots` is None for as many as the policy has.
+
+    `action` is to be shown whatever the policy says; only a preview that shows it can ask for it.
+    """
 
     placement: str
     slots: int | None = None
     exclude: tuple[str, ...] = ()
+    action: str | None = None
 
     def of(self, most: int) -> int:
         """How many slots to fill, of so many that the policy has."""

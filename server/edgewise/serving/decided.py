@@ -8,7 +8,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from edgewise.entries import Decision
 from edgewise.serving.asked import Asked
 from edgewise.serving.draw import chosen
-from edgewise.serving.follower import ServedPlacement
+from edgewise.serving.explanation import Explanation
+from edgewise.serving.follower import ServedPlacement, ServedSite
+from edgewise.serving.preview import Preview
 from edgewise.serving.remembered import Choice
 
 Group: TypeAlias = Literal["policy", "control", "pinned", "fallback", "preview", "none"]
@@ -25,7 +27,8 @@ class Shown(NamedTuple):
 class Decided(NamedTuple):
     """The answer for one placement. `row` says whether the policy has several slots.
 
-    Without a `decision_id`, nothing of it was kept, and nothing that follows can be learned from it.
+    Without a `decision_id`, nothing of it was kept, and nothing that follows can be learned from it. Only who debugs
+    gets an `explanation`.
     """
 
     placement: str
@@ -35,6 +38,7 @@ class Decided(NamedTuple):
     model_version: int | None
     slots: tuple[Shown, ...]
     row: bool
+    explanation: Explanation | None = None
 
 
 def drawn(placement: ServedPlacement, asked: Asked, entry: Decision, decision_id: str | None) -> Decided:
@@ -53,7 +57,7 @@ def drawn(placement: ServedPlacement, asked: Asked, entry: Decision, decision_id
     )
 
 
-def repeated(placement: ServedPlacement, asked: Asked, choice: Choice, decision_id: str) -> Decided:
+def repeated(placement: ServedPlacement, asked: Asked, choice: Choice, decision_id: str | None) -> Decided:
     """A choice that sticks, shown again: the same decision, with the propensity of its draw."""
     compiled = placement.compiled
     return Decided(
@@ -89,8 +93,18 @@ def switched_off(placement: ServedPlacement, asked: Asked) -> Decided:
     return _unlogged(placement, asked, "none", placement.compiled.baseline)
 
 
-def previewed(placement: ServedPlacement, asked: Asked, action: int) -> Decided:
-    """An action, whatever its condition, its times and switches say; in a row the baseline follows it."""
+def previewed(site: ServedSite, asked: Asked, preview: Preview) -> Decided | None:
+    """An action, whatever its condition, its times and switches say; in a row the baseline follows it.
+
+    None where the preview leaves this placement to be decided as ever.
+
+    Raises:
+        WrongPreview: the preview does not show what is asked for.
+    """
+    action = preview.shows(site, asked.placement, asked.action)
+    if action is None:
+        return None
+    placement = site.placements[asked.placement]
     others = (index for index in placement.compiled.baseline if index != action)
     return _unlogged(placement, asked, "preview", (action, *others))
 

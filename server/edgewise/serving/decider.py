@@ -18,6 +18,7 @@ from edgewise.serving.asked import Asked, Trace, Visitor
 from edgewise.serving.decided import Decided
 from edgewise.serving.decision_id import DecisionIds
 from edgewise.serving.draw import draw, setting_of
+from edgewise.serving.explanation import explain
 from edgewise.serving.follower import ServedPlacement, ServedSite
 from edgewise.serving.known import Known, known_of
 from edgewise.serving.preview import Preview, read_preview
@@ -76,21 +77,30 @@ class Decider:
         `attributes` is the context; the visitor's profile is added to it. `started` is the event loop's time when
         the request came in: the budget runs from there. `now` is the time since the epoch, by default the clock's; the
         starts and ends of actions are held against it. A call with a `preview` leaves nothing in any log.
+
+        Raises:
+            WrongPreview: the preview does not show what is asked for.
         """
         deadline = started + self._budget
         trace = "none" if preview is not None else _trace(site, visitor)
         try:
             known = await known_of(self._store, site, visitor, asked, attributes, now, trace, deadline)
         except StoreError:
-            return [decided.fallback(site.placements.get(one.placement), one) for one in asked]
+            # What is shown on purpose needs to know nothing of the visitor.
+            fallbacks = [
+                (preview and decided.previewed(site, one, preview))
+                or decided.fallback(site.placements.get(one.placement), one)
+                for one in asked
+            ]
+            return _explained(site, None, asked, fallbacks) if preview and preview.debug else fallbacks
         call = _Call(known, trace, started, deadline)
         drawn = [
-            decided.previewed(site.placements[preview.placement], one, preview.action)
-            if preview is not None and one.placement == preview.placement
-            else await self._decide(call, site.placements.get(one.placement), one)
+            (preview and decided.previewed(site, one, preview))
+            or await self._decide(call, site.placements.get(one.placement), one)
             for one in asked
         ]
-        return [await self._answer(call, one, result) for one, result in zip(asked, drawn, strict=True)]
+        answers = [await self._answer(call, one, result) for one, result in zip(asked, drawn, strict=True)]
+        return _explained(site, known, asked, answers) if preview and preview.debug else answers
 
     async def _decide(self, call: _Call, placement: ServedPlacement | None, asked: Asked) -> _Drawn | Decided:
         """Decide for one placement, and hand what was drawn to the log. Nothing is waited for, unless a policy counts
@@ -114,9 +124,11 @@ class Decider:
     ) -> _Drawn | Decided:
         """The same, for a policy that counts or sticks."""
         try:
-            reserved = await reserve(self._store, call.known, remembered, placement, asked, call.deadline)
+            reserved = await reserve(self._store, call.known, remembered, placement, asked, call.trace, call.deadline)
             if isinstance(reserved, Choice):
-                decision_id = self._ids.issue(placement.policy_id, len(reserved.slots), reserved.key, tied=True)
+                decision_id = None
+                if call.trace == "decision":
+                    decision_id = self._ids.issue(placement.policy_id, len(reserved.slots), reserved.key, tied=True)
                 return decided.repeated(placement, asked, reserved, decision_id)
         except StoreError:
             return decided.fallback(placement, asked)
@@ -152,6 +164,26 @@ class Decider:
         if call.trace != "decision":
             return None
         return self._ids.issue(placement.policy_id, len(entry.slots), entry.key, tied=bool(entry.visitor))
+
+
+def _explained(
+    site: ServedSite, known: Known | None, asked: Sequence[Asked], answers: Sequence[Decided]
+) -> list[Decided]:
+    """The same answers, with how they are made for this visitor, of whom nothing may be known."""
+    told = []
+    for one, answer in zip(asked, answers, strict=True):
+        placement = site.placements.get(one.placement)
+        if placement is None:
+            told.append(answer)
+            continue
+        if known is None:
+            explanation = explain(placement, None)
+        else:
+            compiled = placement.compiled
+            barred = compiled.held if known.remembered is None else known.remembered.barred(compiled)
+            explanation = explain(placement, known.attributes, one.exclude, barred, known.now)
+        told.append(answer._replace(explanation=explanation))
+    return told
 
 
 def _trace(site: ServedSite, visitor: Visitor) -> Trace:

@@ -56,15 +56,15 @@ async def known_of(
     digests = visitor_digests(visitor.anonymous_id, visitor.user_id)
     if not digests:
         return Known(attributes, now)
-    spans = _spans(site, asked) if trace == "decision" else ()
-    profile, remembered = await _read(store, site, digests, spans, deadline)
+    spans = () if trace == "robot" else _spans(site, asked)
+    profile, remembered = await _read(store, site, digests, spans, trace, deadline)
     attributes["visitor"] = attributes_of(profile, time_ns() // 1_000_000, site.sensitive)
     _add_segments(site, asked, attributes)
     return Known(attributes, now, digests, _control_point(site.name, _first_id(profile, digests)), remembered)
 
 
 async def _read(
-    store: Store, site: ServedSite, digests: tuple[Digest, ...], spans: Sequence[Span], deadline: float
+    store: Store, site: ServedSite, digests: tuple[Digest, ...], spans: Sequence[Span], trace: Trace, deadline: float
 ) -> tuple[Profile | None, Remembered | None]:
     """The visitor's profile and, for these spans, what they were shown: in one flush.
 
@@ -73,7 +73,7 @@ async def _read(
     if not spans:
         return await _profile(store, site, digests[-1], deadline), None
     return await gather(
-        _profile(store, site, digests[-1], deadline), _remembered(store, site, digests[0], spans, deadline)
+        _profile(store, site, digests[-1], deadline), _remembered(store, site, digests[0], spans, trace, deadline)
     )
 
 
@@ -93,10 +93,11 @@ async def _profile(store: Store, site: ServedSite, visitor: Digest, deadline: fl
 
 
 async def _remembered(
-    store: Store, site: ServedSite, visitor: Digest, spans: Sequence[Span], deadline: float
+    store: Store, site: ServedSite, visitor: Digest, spans: Sequence[Span], trace: Trace, deadline: float
 ) -> Remembered:
     showings = Showings(site.name, visitor)
-    commands = [*showings.read_commands(spans), *showings.touch_commands(spans)]
+    touches = showings.touch_commands(spans) if trace == "decision" else ()  # A preview is no visit.
+    commands = [*showings.read_commands(spans), *touches]
     replies = await gather(*[store.lane.submit(command, deadline) for command in commands])
     return Remembered(showings, spans, replies[: len(spans)])
 

@@ -1,7 +1,8 @@
-"""Previews: signed tokens that have one action shown in one placement, for a while.
+"""Previews: signed tokens that have one action shown in one placement, or any action of a site, for a while.
 
-The bytes: site, placement, action and the second of expiry, packed, then 16 of signature; in base64url. The keys are
-those of decision ids: a token outlives a secret key that is changed, and no one can make one without the store.
+The bytes: site, placement, action (None and None for all of the site's) and the second of expiry, packed, then 16 of
+signature; in base64url. The keys are those of decision ids: a token outlives a secret key that is changed, and no one
+can make one without the store.
 """
 
 from __future__ import annotations
@@ -29,10 +30,32 @@ Seconds: TypeAlias = int
 
 
 class Preview(NamedTuple):
-    """What is to be shown, and where; `action` is its position in the policy that is served."""
+    """What a token has shown: one action of one placement, or, where it is for debugging, any action of the site."""
 
-    placement: str
-    action: int
+    placement: str | None
+    action: str | None
+
+    @property
+    def debug(self) -> bool:
+        """Whether the token is for debugging: then the call may name the actions, and is told how it is decided."""
+        return self.placement is None
+
+    def shows(self, site: ServedSite, placement: str, wanted: str | None) -> int | None:
+        """The position of the action that this placement shows; None where it is decided as ever.
+
+        `wanted` is the action that the call names.
+
+        Raises:
+            WrongPreview: what it shows is gone (`preview_gone`), or is not what is wanted (`preview_limited`).
+        """
+        if self.debug:
+            action = wanted
+        elif wanted is None or (placement, wanted) == self:
+            action = self.action if placement == self.placement else None
+        else:
+            found = f"found action {wanted!r} of {placement!r}"
+            raise WrongPreview("preview_limited", f"{found}, expected {self.action!r} of {self.placement!r}")
+        return None if action is None else _position(site, placement, action)
 
 
 class WrongPreview(EdgewiseError):
@@ -49,8 +72,16 @@ def preview_token(ids: DecisionIds, ref: PolicyRef, action: str, expires: Second
     Raises:
         StoreUnavailable: the keys could not be read yet.
     """
-    said = _encoder.encode((ref.site, ref.placement, action, expires))
-    return urlsafe_b64encode(said + _signature(ids.keys[0], said)).decode()
+    return _signed(ids, ref.site, ref.placement, action, expires)
+
+
+def debug_token(ids: DecisionIds, site: str, expires: Seconds) -> str:
+    """The token that has any action of this site shown, and tells how a visitor's decisions are made.
+
+    Raises:
+        StoreUnavailable: the keys could not be read yet.
+    """
+    return _signed(ids, site, None, None, expires)
 
 
 def read_preview(ids: DecisionIds, site: ServedSite, token: str, now: Seconds) -> Preview:
@@ -73,11 +104,22 @@ def read_preview(ids: DecisionIds, site: ServedSite, token: str, now: Seconds) -
         raise WrongPreview("foreign_preview", f"found one for another site, expected one for {site.name!r}")
     if now >= expires:
         raise WrongPreview("preview_expired", f"found one that expired {now - expires} s ago, expected a newer one")
+    if placement is not None and action is not None:
+        _position(site, placement, action)
+    return Preview(placement, action)
+
+
+def _position(site: ServedSite, placement: str, action: str) -> int:
     served = site.placements.get(placement)
     index = None if served is None else served.compiled.index.get(action)
     if index is None:
         raise WrongPreview("preview_gone", "found one of an action or a placement that is no longer there")
-    return Preview(placement, index)
+    return index
+
+
+def _signed(ids: DecisionIds, site: str, placement: str | None, action: str | None, expires: Seconds) -> str:
+    said = _encoder.encode((site, placement, action, expires))
+    return urlsafe_b64encode(said + _signature(ids.keys[0], said)).decode()
 
 
 def _signature(key: bytes, said: bytes) -> bytes:
@@ -85,4 +127,4 @@ def _signature(key: bytes, said: bytes) -> bytes:
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(tuple[str, str, str, int])
+_decoder = msgspec.msgpack.Decoder(tuple[str, str | None, str | None, int])

@@ -11,7 +11,7 @@ import logging
 from edgewise.entries import Decision
 from edgewise.errors import StoreUnavailable
 from edgewise.policies.version import CompiledPolicy
-from edgewise.serving.asked import Asked
+from edgewise.serving.asked import Asked, Trace
 from edgewise.serving.draw import Setting, chosen, draw, setting_of
 from edgewise.serving.follower import ServedPlacement
 from edgewise.serving.known import Known
@@ -25,9 +25,17 @@ _ATTEMPTS = 16
 
 
 async def reserve(
-    store: Store, known: Known, remembered: Remembered, placement: ServedPlacement, asked: Asked, deadline: float
+    store: Store,
+    known: Known,
+    remembered: Remembered,
+    placement: ServedPlacement,
+    asked: Asked,
+    trace: Trace,
+    deadline: float,
 ) -> Decision | Choice | None:
     """What is counted as shown: what was just drawn, or a choice that sticks. None where nothing may be shown.
+
+    A call that leaves no trace is not counted.
 
     Raises:
         StoreError: it could not be counted.
@@ -44,7 +52,7 @@ async def reserve(
         else:
             reserved = draw(known, placement, setting)
             command = _draw_command(remembered, placement, reserved)
-        if command is None:
+        if command is None or trace == "none":
             return reserved
         reply = await store.lane.submit(command, deadline)
         if reply == 1:
