@@ -15,6 +15,7 @@ from edgewise.cli import main
 from edgewise.commands import visitors as visitor_commands
 from edgewise.entries import Decision, Event, Outcome, SlotChoice, encode
 from edgewise.serving.customers import Customers
+from edgewise.serving.triggers import NO_TRIGGERS, Named
 from edgewise.serving.visitor_id import anonymous_digest, user_digest
 from edgewise.store import Store
 from edgewise.types import Digest, PolicyRef
@@ -62,7 +63,7 @@ async def test_an_import_again_writes_nothing_and_what_was_told_later_stays(
     assert before is not None
     assert (await edgewise(store_url, "import", file, "--anonymous")).stdout == "1 rows imported, 0 left out\n"
     assert await store.profiles.read("shop", visitor) == before
-    await Customers(store).tell("shop", visitor, {"plan": "pro"})
+    await Customers(store).tell("shop", Named(anonymous_id="a1"), {"plan": "pro"}, NO_TRIGGERS)
     await edgewise(store_url, "import", file, "--anonymous")
     assert await traits(store, visitor) == {"plan": "pro", "vip": True}
 
@@ -71,8 +72,8 @@ async def test_a_visitor_is_exported_with_all_that_an_erasure_would_remove(store
     stage = Stage(store)
     await stage.publish()
     ann, other = user_digest("ann"), user_digest("other")
-    await Customers(store).tell("shop", ann, {"plan": "pro"})
-    await Customers(store).tell("shop", other, {"plan": "free"})
+    await Customers(store).tell("shop", Named(user_id="ann"), {"plan": "pro"}, NO_TRIGGERS)
+    await Customers(store).tell("shop", Named(user_id="other"), {"plan": "free"}, NO_TRIGGERS)
     for visitor in (ann, other):
         key = visitor + b"key."
         slots = (SlotChoice(0, [0.5, 0.5]),)
@@ -98,8 +99,9 @@ async def test_a_visitor_is_exported_with_all_that_an_erasure_would_remove(store
 async def test_all_visitors_are_exported_one_a_line(store: Store, store_url: str) -> None:
     await Stage(store).publish()
     customers = Customers(store)
-    await asyncio.gather(*(customers.tell("shop", user_digest(f"user {n}"), {"n": n}) for n in range(450)))
-    await customers.tell("elsewhere", user_digest("ann"), {"n": 1})
+    many = (customers.tell("shop", Named(user_id=f"user {n}"), {"n": n}, NO_TRIGGERS) for n in range(450))
+    await asyncio.gather(*many)
+    await customers.tell("elsewhere", Named(user_id="ann"), {"n": 1}, NO_TRIGGERS)
     said = await edgewise(store_url, "export", "--visitors", "--site", "shop")
     held: dict[str, Any] = {one["id"]: one["profile"] for one in map(json.loads, said.stdout.splitlines())}
     assert {profile["traits"]["n"][1] for profile in held.values()} == set(range(450))

@@ -26,6 +26,7 @@ async def joined(settings: Settings) -> AsyncIterator[Store]:
         url = settings.redis
         if url is None:
             url = await stack.enter_async_context(join_or_start(settings.data, settings.appendfsync))
-        store = await Store.connect(url)
+        # Whoever runs a command waits for the store; what decide calls may wait is not for it.
+        store = await Store.connect(url, patience=5.0)
         stack.push_async_callback(store.close)
         yield store

@@ -17,7 +17,7 @@ from edgewise.commands.customer_file import Row, WrongRow, read_rows
 from edgewise.commands.joining import joined
 from edgewise.commands.options import with_settings
 from edgewise.errors import EdgewiseError
-from edgewise.registry import decode_sites
+from edgewise.registry import SiteEntry, decode_sites
 from edgewise.settings import Settings
 from edgewise.types import DecisionKey, Digest, Milliseconds, PolicyRef
 
@@ -110,13 +110,14 @@ async def _import(
     file: Path,
 ) -> tuple[int, int]:
     """How many rows were imported, and how many left out."""
+    from edgewise.policies.segments import Segments
     from edgewise.serving.customers import Customers
-    from edgewise.serving.visitor_id import anonymous_digest, user_digest
+    from edgewise.serving.triggers import Named, triggers_of
 
-    digest_of = anonymous_digest if anonymous else user_digest
     imported = wrong = 0
     async with joined(settings) as store:
-        name = await site_named(store, site)
+        entry = await site_named(store, site)
+        triggers = triggers_of(entry, Segments(entry.segments))
         customers = Customers(store)
         while batch := list(islice(rows, _ROWS_TOGETHER)):
             told: dict[str, dict[str, Any]] = {}  # Several rows of one visitor count in their order.
@@ -127,8 +128,9 @@ async def _import(
                 else:
                     imported += 1
                     told.setdefault(row.id, {}).update(row.traits)
+            people = {id: Named(anonymous_id=id) if anonymous else Named(user_id=id) for id in told}
             await asyncio.gather(
-                *(customers.tell(name, digest_of(id), traits, written_at) for id, traits in told.items())
+                *(customers.tell(entry.name, people[id], told[id], triggers, written_at) for id in told)
             )
             advance(batch[-1].read)
     return imported, wrong
@@ -154,7 +156,7 @@ async def _export(settings: Settings, visitor: str | None, site: str | None) -> 
     from edgewise.visitors.held import held
 
     async with joined(settings) as store:
-        name = await site_named(store, site)
+        name = (await site_named(store, site)).name
         if visitor is None:
             async for digest, stored in store.profiles.all(name):
                 click.echo(json.dumps(held(digest, stored), ensure_ascii=False))
@@ -206,7 +208,7 @@ async def _erase(settings: Settings, id: str, site: str | None, now: bool) -> No
     from edgewise.serving.customers import Customers
 
     async with joined(settings) as store:
-        name = await site_named(store, site)
+        name = (await site_named(store, site)).name
         within = 0 if now else settings.erase_within
         visitors = await Customers(store).erase(name, id, within // 2)
         click.echo(f"profiles of {name}: erased")
@@ -231,16 +233,16 @@ async def _until_done(store: Store, site: str, visitors: frozenset[Digest]) -> N
         await asyncio.sleep(_LOOK_EVERY)
 
 
-async def site_named(store: Store, asked: str | None) -> str:
+async def site_named(store: Store, asked: str | None) -> SiteEntry:
     """The site of this name, or the only one.
 
     Raises:
         EdgewiseError: there is none, or several and none is named.
     """
     packed = await store.registry.sites()
-    known = [entry.name for entry in decode_sites(packed)] if packed else []
-    found = [name for name in known if asked in (None, name)]
+    known = decode_sites(packed) if packed else ()
+    found = [site for site in known if asked in (None, site.name)]
     if len(found) == 1:
         return found[0]
-    expected = ", ".join(known) or "a site to be published first"
+    expected = ", ".join(site.name for site in known) or "a site to be published first"
     raise EdgewiseError(f"--site: found {'none' if asked is None else repr(asked)}, expected one of: {expected}")

@@ -23,13 +23,12 @@ from edgewise.courier.delivery import Delivery
 from edgewise.errors import DeliveryFailed, EdgewiseError, SettingsError, StoreError
 from edgewise.policies.segments import Segments
 from edgewise.registry import decode_sites
-from edgewise.serving.triggers import Job, Triggers, decode_job, met_field, waiting_in
+from edgewise.serving.triggers import Job, Triggers, decode_job, met_field, triggers_of, waiting_in
 from edgewise.settings import Settings
 from edgewise.store import Due, Store
 from edgewise.store.queues import SOON
 from edgewise.types import Digest, Milliseconds, Webhook
 from edgewise.visitors.identity import moved, readable
-from edgewise.visitors.names import bounded
 
 log = logging.getLogger(__name__)
 
@@ -93,12 +92,7 @@ class Courier:
     async def _look(self) -> None:
         packed = await self._store.registry.sites()
         if packed is not None and packed != self._published:
-            self._sites = {
-                site.name: Triggers(
-                    site.name, site.webhooks, Segments(site.segments), frozenset(map(bounded, site.sensitive))
-                )
-                for site in decode_sites(packed)
-            }
+            self._sites = {site.name: triggers_of(site, Segments(site.segments)) for site in decode_sites(packed)}
             self._published = packed
         for site, triggers in self._sites.items():
             for due in await self._store.queues.due(site, _now(), _MOST_DUE):

@@ -15,6 +15,7 @@ from edgewise.http.door import Call, Door
 from edgewise.http.named import named_site, named_switch
 from edgewise.serving.customers import Customers, digests_of
 from edgewise.serving.follower import Follower, ServedSite
+from edgewise.serving.triggers import Named
 from edgewise.types import Milliseconds
 from edgewise.visitors.held import held
 from edgewise.visitors.message import Id
@@ -64,7 +65,8 @@ class Profiles(Door):
         records = await self._customers.records(site.name, id)
         is_anonymous = named_switch(call.scope["query_string"], "anonymous")
         is_anonymous |= user not in records and anonymous in records
-        await self._customers.tell(site.name, anonymous if is_anonymous else user, body.traits)
+        who = Named(anonymous_id=id) if is_anonymous else Named(user_id=id)
+        await self._customers.tell(site.name, who, body.traits, site.triggers)
         await self._report(call, site, id)
 
     async def _erase(self, call: Call, site: ServedSite, id: str) -> None:

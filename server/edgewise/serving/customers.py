@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
 
-from edgewise.errors import StoreUnavailable
-from edgewise.serving.people import ATTEMPTS, People
-from edgewise.serving.visitor_id import anonymous_digest, user_digest
-from edgewise.store import Command, Store
+from edgewise.serving.errand import Errand
+from edgewise.serving.histories import Histories
+from edgewise.serving.people import People
+from edgewise.serving.triggers import Named, Triggers
+from edgewise.serving.visit import Visit
+from edgewise.serving.visitor_id import anonymous_digest, user_digest, visitor_digests
+from edgewise.store import Store
 from edgewise.types import Digest, Milliseconds
-from edgewise.visitors.identity import Write, ids_in, moved, readable
+from edgewise.visitors.identity import ids_in, moved
 from edgewise.visitors.names import seconds
 from edgewise.visitors.traits import with_traits
 
@@ -53,24 +55,30 @@ class Customers:
                 visitor = note.to
         return frozenset(known)
 
-    async def tell(self, site: str, visitor: Digest, traits: Mapping[str, Any], at: Milliseconds | None = None) -> None:
+    async def tell(
+        self, site: str, who: Named, traits: Mapping[str, Any], triggers: Triggers, at: Milliseconds | None = None
+    ) -> None:
         """Keep these traits of a visitor, as of a time, by default now; what was told later than that stays.
 
-        They must be without problems. A trait that is none is forgotten.
+        They must be without problems. A trait that is none is forgotten. The webhooks of `triggers` are told at once.
         """
         told_at = seconds(time.time_ns() // 1_000_000 if at is None else at)
-        people = People(self._store, site, self._acknowledged)
+        (*_, visitor) = visitor_digests(*who)
+        errand = Errand(self._store, PATIENCE)
+        people = People(self._store, site, errand)
+
+        def told(_: Any = None) -> list[Visit]:
+            root = people.root(visitor)
+            visit = Visit(root)
+            visit.known_as.add(visitor)
+            visit.named = who
+            visit.happens_to(people.stored(root))
+            traits_then = with_traits(visit.profile.traits, traits, told_at)
+            visit.profile = replace(visit.profile, traits=traits_then)
+            return [visit]
+
         await people.settle(visitor)
-        root = people.root(visitor)
-        for _ in range(ATTEMPTS):
-            stored = people.stored(root)
-            profile = readable(stored)
-            write = Write(root, stored, replace(profile, traits=with_traits(profile.traits, traits, told_at)).encode())
-            if write.new == stored or (await self._acknowledged((people.write_command(write),)))[0]:
-                return
-            await people.settle(visitor)
-            await people.read((root := people.root(visitor),))
-        raise StoreUnavailable(f"profile of a visitor of {site}: lost {ATTEMPTS} races to write it")
+        await Histories(self._store, site, triggers, people, errand).write(told(), told)
 
     async def erase(self, site: str, id: str, wait: Milliseconds) -> frozenset[Digest]:
         """Forget a visitor: profiles at once, log entries and what models know of them in `wait` at the latest.
@@ -83,10 +91,6 @@ class Customers:
         for visitor in visitors:
             await self._store.profiles.delete(site, visitor)
         return visitors
-
-    async def _acknowledged(self, commands: Sequence[Command]) -> list[Any]:
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        return await asyncio.gather(*(self._store.lane.submit(command, deadline) for command in commands))
 
 
 def digests_of(id: str) -> tuple[Digest, Digest]:

@@ -22,7 +22,7 @@ from edgewise.policies.site import Site
 from edgewise.policies.version import CompiledPolicy, encode_policy
 from edgewise.registry import SiteEntry, decode_sites
 from edgewise.serving.decision_id import KEY_BYTES, DecisionIds, policy_id
-from edgewise.serving.triggers import NO_TRIGGERS, Triggers
+from edgewise.serving.triggers import NO_TRIGGERS, Triggers, triggers_of
 from edgewise.store import Checkpoint, Current, Head, Store
 from edgewise.types import BEGINNING, Digest, Milliseconds, PolicyRef, StreamId
 from edgewise.visitors.names import bounded
@@ -262,12 +262,7 @@ class Follower:
 
     def _compile_segments(self) -> None:
         self._segments = {entry.name: Segments(entry.segments) for entry in self._entries}
-        self._triggers = {
-            entry.name: Triggers(
-                entry.name, entry.webhooks, self._segments[entry.name], frozenset(map(bounded, entry.sensitive))
-            )
-            for entry in self._entries
-        }
+        self._triggers = {entry.name: triggers_of(entry, self._segments[entry.name]) for entry in self._entries}
 
     async def _look_at(self, ref: PolicyRef, current: Current, head: Head | None) -> None:
         served = self._served.get(ref)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable
 
-from edgewise.errors import StoreUnavailable
+from edgewise.serving.errand import Errand
 from edgewise.serving.triggers import NOTHING, Notice
 from edgewise.store import Command, Store
 from edgewise.types import Digest, Milliseconds
@@ -15,19 +14,14 @@ from edgewise.visitors.identity import Unread, Write
 PROFILE_TTL: Milliseconds = 365 * 24 * 3600 * 1000
 """A profile is forgotten when its visitor was away for so long."""
 
-ATTEMPTS = 16
-_STEPS = 64
-
 
 class People:
-    """What was read. `acknowledged` sends commands, and gives the store's replies in order."""
+    """What was read. All that is asked of the store is part of one errand, and raises `StoreError` when that fails."""
 
-    def __init__(
-        self, store: Store, site: str, acknowledged: Callable[[Sequence[Command]], Awaitable[list[Any]]]
-    ) -> None:
+    def __init__(self, store: Store, site: str, errand: Errand) -> None:
         self._store = store
         self._site = site
-        self._acknowledged = acknowledged
+        self._errand = errand
         self._records: dict[Digest, bytes | None] = {}
 
     def root(self, visitor: Digest) -> Digest:
@@ -42,7 +36,7 @@ class People:
         """Read what is kept under these ids, again if need be."""
         visitors = list(dict.fromkeys(visitors))
         commands = [self._store.profiles.read_command(self._site, visitor) for visitor in visitors]
-        for visitor, stored in zip(visitors, await self._acknowledged(commands), strict=True):
+        for visitor, stored in zip(visitors, await self._errand.acknowledged(commands), strict=True):
             self._records[visitor] = stored
 
     async def settle(self, visitor: Digest) -> None:
@@ -66,7 +60,8 @@ class People:
         return self._store.profiles.compare_and_set_command(self._site, visitor, old, new, PROFILE_TTL)
 
     async def _write_all(self, next_write: Callable[[], Write | None]) -> None:
-        for _ in range(_STEPS):
+        race = self._errand.race()
+        while True:
             try:
                 write = next_write()
             except Unread as unread:
@@ -74,9 +69,9 @@ class People:
                 continue
             if write is None:
                 return
-            (done,) = await self._acknowledged((self.write_command(write),))
+            (done,) = await self._errand.acknowledged((self.write_command(write),))
             if done:
                 self._records[write.visitor] = write.new
             else:
+                await race.lost()
                 await self.read((write.visitor,))
-        raise StoreUnavailable(f"profile of a visitor of {self._site}: lost the race to merge it {_STEPS} times")

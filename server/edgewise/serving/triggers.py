@@ -11,8 +11,10 @@ import msgspec
 
 from edgewise.policies.segments import NO_SEGMENTS, Segments
 from edgewise.policies.targeting import compile_condition
+from edgewise.registry import SiteEntry
 from edgewise.types import Milliseconds, Webhook
 from edgewise.visitors.attributes import attributes
+from edgewise.visitors.names import bounded
 from edgewise.visitors.profile import Profile
 
 
@@ -93,22 +95,39 @@ class Triggers:
     def webhook(self, name: str) -> Webhook | None:
         return self._triggers[name][0] if name in self._triggers else None
 
-    def notice(self, profile: Profile, state: Mapping[bytes, bytes], named: Named, now: Milliseconds) -> Notice:
-        """What follows for the webhooks from a visitor's new profile, and what is remembered of them."""
+    def notice(
+        self,
+        profile: Profile,
+        state: Mapping[bytes, bytes],
+        elsewhere: Mapping[bytes, bytes],
+        named: Named,
+        now: Milliseconds,
+        was_there: bool,
+    ) -> Notice:
+        """What follows for the webhooks from a visitor's new profile, and what is remembered of them.
+
+        `state` is what is remembered beside the profile, `elsewhere` under other ids of the visitor: what was met there
+        counts, what is waited for there does not. What is waited for here begins anew, unless the visitor was not
+        there, but only told of.
+        """
         seen = self._seen(profile, now)
         fields: dict[bytes, bytes | None] = {}
         jobs = []
         for name, (webhook, holds) in self._triggers.items():
             met, waiting = met_field(name), _WAITING + name.encode()
-            was_met = state.get(met) == b"1"
+            was_met = state.get(met, elsewhere.get(met)) == b"1"
             if not holds(seen):
                 if was_met:
                     fields[met] = b"0"
                 if waiting in state:
                     fields[waiting] = None
-            elif not was_met and webhook.after:
-                fields[waiting] = Waiting(now + webhook.after, named).encode()
-            elif not was_met:
+            elif was_met:
+                if met not in state:  # From now on this visitor may be known by this id alone.
+                    fields[met] = b"1"
+            elif webhook.after:
+                if was_there or waiting not in state:
+                    fields[waiting] = Waiting(now + webhook.after, named).encode()
+            else:
                 fields[met] = b"1"
                 jobs.append(self._job(name, seen, named, now))
         return Notice(fields, jobs)
@@ -142,14 +161,14 @@ class Triggers:
 NO_TRIGGERS = Triggers("", ())
 
 
+def triggers_of(site: SiteEntry, segments: Segments) -> Triggers:
+    """The webhooks of this site, whose segments are at hand."""
+    return Triggers(site.name, site.webhooks, segments, frozenset(map(bounded, site.sensitive)))
+
+
 def met_field(webhook: str) -> bytes:
     """Where it is remembered whether a visitor meets a condition."""
     return _MET + webhook.encode()
-
-
-def is_met_field(field: bytes) -> bool:
-    """What was met under another id of a visitor counts; what is waited for there does not."""
-    return field.startswith(_MET)
 
 
 def waiting_in(state: Mapping[bytes, bytes]) -> Iterable[tuple[str, bytes, bytes, Waiting]]:

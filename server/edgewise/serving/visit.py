@@ -26,6 +26,11 @@ class Visit:
         self.profile = Profile()
 
     @property
+    def was_there(self) -> bool:
+        """Whether the visitor did anything: to be told of is no visit."""
+        return bool(self.acts)
+
+    @property
     def changed(self) -> bool:
         """Whether there is anything to write."""
         return self.profile.encode() != self.stored

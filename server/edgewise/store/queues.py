@@ -104,6 +104,11 @@ def read_command(site: str, visitor: Digest) -> Command:
     return ("HGETALL", keys.hooks(site, visitor))
 
 
+def forget_command(site: str, visitor: Digest) -> Command:
+    """Remember nothing of this visitor's conditions any more."""
+    return ("DEL", keys.hooks(site, visitor))
+
+
 def announce_command(site: str, visitor: Digest, now: Milliseconds) -> Command:
     """See to it that this visitor is looked at soon. The reply is 0 when too many are waiting, else 1."""
     return _announce.command([keys.hooked(site)], visitor, now + SOON, MOST_VISITORS)
@@ -137,6 +142,7 @@ class Queues:
     """The queues of all visitors. Every method raises `StoreUnavailable` when the store does not do it."""
 
     read_command = staticmethod(read_command)
+    forget_command = staticmethod(forget_command)
     announce_command = staticmethod(announce_command)
     ring_command = staticmethod(ring_command)
     write_command = staticmethod(write_command)
