@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup test lint demo bench chaos quality clean
+.PHONY: setup test lint demo bench chaos quality sdk clean
 
 setup: $(VENV)/ready
 
@@ -32,6 +32,10 @@ chaos: setup
 # Minutes of learning on real data, which lies in ../shared/data (docs/learning.md says where it is from).
 quality: setup
 	$(BIN)/pytest -q -m quality
+
+# The browser SDK: into server/edgewise/sdk/, which is committed, and into sdk-js/dist/ for npm. Needs Node 20 or newer.
+sdk:
+	cd sdk-js && npm ci --no-fund --no-audit && node build.mjs
 
 demo: setup
 	$(BIN)/edgewise demo $(ARGS)
