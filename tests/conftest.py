@@ -33,6 +33,6 @@ def store_url(valkey: Valkey) -> str:
 @pytest.fixture
 async def store(store_url: str) -> AsyncIterator[Store]:
     """An empty store, connected."""
-    store = await Store.connect(store_url)
+    store = await Store.connect(store_url, patience=5.0)  # What is not about patience must not run out of it.
     yield store
     await store.close()

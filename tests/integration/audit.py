@@ -46,7 +46,7 @@ class Account:
 
     async def settle(self) -> None:
         """Wait until a published model knows the whole log, with everything closed that was ever seen."""
-        await eventually(self._is_settled, within=30.0)
+        await eventually(self._is_settled)
 
     async def watch(self) -> None:
         """Read for ever; whatever is published must be newer than what was."""
@@ -83,7 +83,7 @@ class Account:
             blobs.append(await self._store.versions.blob(self.ref, version))
             return blobs[-1] is not None
 
-        await eventually(has_blob, within=2.0)  # A worker writes what its store lost again when it looks at it next.
+        await eventually(has_blob)  # A worker writes what its store lost again when it looks at it next.
         return decode_policy(blobs[-1] or b"")
 
     async def _entries_after(self, last: StreamId) -> list[tuple[StreamId, Entry]]:

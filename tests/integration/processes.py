@@ -14,7 +14,7 @@ import psutil
 
 from tests.eventually import eventually
 
-TIMEOUT = 20.0  # seconds; far more than anything here takes
+TIMEOUT = 60.0  # seconds; far more than anything here takes
 
 
 class Served:

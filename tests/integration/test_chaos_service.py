@@ -33,15 +33,19 @@ async def kill(service: Service, victim: Victim, chance: Random) -> None:
         await service.kill()
         await service.start()
         return
-    there = service.pids(victim)
-    killed = chance.choice(there)
+    count = 2 if victim == "edgewise.processes.worker" else 1
+
+    async def all_run() -> bool:
+        return len(service.pids(victim)) == count
+
+    await eventually(all_run)
+    killed = chance.choice(service.pids(victim))
     os.kill(killed, signal.SIGSTOP)  # So that much is under way when it dies.
     await asyncio.sleep(chance.choice((0.0, 0.02)))
     end(killed)
 
     async def runs_again() -> bool:
-        now = service.pids(victim)
-        return killed not in now and len(now) == len(there)
+        return killed not in service.pids(victim) and await all_run()
 
     await eventually(runs_again)
 

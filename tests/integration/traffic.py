@@ -15,7 +15,7 @@ import httpx
 from tests.integration.ledger import Ledger, Payment, Shown, Span, shown_in
 from tests.integration.shop import CLICK, ORDER
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds within which everything that is told must be acknowledged, whatever happens meanwhile."""
 
 _PLACEMENTS = (["hero"], ["row"], ["hero", "row"], ["hero", {"id": "row", "slots": 2}])
@@ -206,7 +206,7 @@ class Visitor:
 async def visiting(url: str, chance: Random, visitors: int = 4) -> AsyncIterator[Traffic]:
     """Visitors come and go; at the end all that they had to tell is acknowledged."""
     limits = httpx.Limits(max_connections=visitors, max_keepalive_connections=visitors)
-    async with httpx.AsyncClient(base_url=url, timeout=10.0, limits=limits) as client, asyncio.TaskGroup() as group:
+    async with httpx.AsyncClient(base_url=url, timeout=30.0, limits=limits) as client, asyncio.TaskGroup() as group:
         traffic = Traffic(client, chance)
         for number in range(visitors):
             group.create_task(traffic.come_and_go(number))

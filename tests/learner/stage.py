@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping
 
 from edgewise.bandit.shape import shape_of
-from edgewise.entries import Decision, Outcome, SlotChoice, Version, encode
+from edgewise.entries import Decision, Outcome, SlotChoice, Tick, Version, encode
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.policies.policy import Action, Explore, Policy, Reward
 from edgewise.policies.version import encode_policy, version_of
 from edgewise.registry import SiteEntry, encode_sites
-from edgewise.store import Checkpoint, Store
+from edgewise.store import Checkpoint, Store, keys
 from edgewise.types import Condition, DecisionKey, Digest, Milliseconds, PolicyRef
 
 DAY: Milliseconds = 24 * 3600 * 1000
@@ -21,7 +21,7 @@ POLICY = Policy(
     (Action("plain"), Action("deal", {"discount": 10})),
     ("plain",),
     explore=Explore("squarecb"),
-    reward=Reward(window=20, impression_within=20),
+    reward=Reward(window=20, impression_within=60_000),
 )
 
 
@@ -63,6 +63,12 @@ class Stage:
         for number in range(count):
             key = await self.decide(chosen=number % 2)
             await self.tell(key, "$click" if number % 3 else "$impression")
+
+    async def later(self, by: Milliseconds) -> None:
+        """What follows in the log comes so much later than what is there: its time is its entries' ids."""
+        last = await self.store.log.last_id(self.ref)
+        assert last is not None
+        await self.store._client.execute(("XADD", keys.log(self.ref), str(last.ms + by), "e", encode(Tick())))
 
 
 def learner(store: Store, retention: Milliseconds = 30 * DAY, log_bytes: int = 1 << 28) -> PolicyLearner:

@@ -13,7 +13,7 @@ from edgewise.policies.policy import Explore, Reward
 from edgewise.policies.version import encode_policy
 from edgewise.store import Store
 from edgewise.types import BEGINNING
-from tests.learner.stage import POLICY, REF, Stage, learner, read, settle
+from tests.learner.stage import DAY, POLICY, REF, Stage, learner, read, settle
 
 
 async def test_what_closes_while_the_log_is_quiet_is_learned_by_a_tick(store: Store) -> None:
@@ -40,9 +40,10 @@ async def test_a_published_model_is_the_fold_of_the_log_byte_for_byte(store: Sto
 
 
 async def test_a_learner_that_is_killed_goes_on_from_its_checkpoint(store: Store) -> None:
-    stage, first = Stage(store), learner(store)
+    stage, first = Stage(store, replace(POLICY, reward=Reward(window=DAY))), learner(store)
     await stage.publish()
     await stage.visit(10)
+    await stage.later(DAY)
     await settle(store, first)
     key = await stage.decide()
     await stage.tell(key)
@@ -52,6 +53,7 @@ async def test_a_learner_that_is_killed_goes_on_from_its_checkpoint(store: Store
     second = learner(store)
     await stage.tell(key, "$click")
     await stage.visit(5)
+    await stage.later(DAY)
     await settle(store, second)
     assert second.fold is not None
     assert second.fold.statistics.learned == 16
@@ -148,7 +150,7 @@ async def test_an_algorithm_that_was_edited_and_edited_back_while_nobody_learned
     await stage.visit(2)
     await stage.publish(replace(POLICY, control_share=0.5))
     await stage.visit(2)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         after = await settle(store, one)
     assert after.shape == before.shape
     assert after.policy_version == stage.version
@@ -173,7 +175,7 @@ async def test_a_decision_whose_version_is_missing_is_waited_for_and_then_learne
     stage, one = Stage(store), learner(store)
     await stage.publish()
     await read(store, one)
-    stage.policy = replace(POLICY, reward=Reward(window=30, impression_within=20))
+    stage.policy = replace(POLICY, reward=Reward(window=30))
     key = await stage.decide()
     await stage.tell(key)
     with pytest.raises(StoreError, match="no blob of version"):

@@ -32,6 +32,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def edit(folder: Path, text: str) -> None:
+    """Replace the hero's file as a whole, so that nobody reads half of it."""
+    draft = folder / "draft"
+    draft.write_text(text)
+    draft.replace(folder / "hero.toml")
+
+
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgewise.processes.publisher.LOOK_EVERY", 0.01)
@@ -133,7 +140,7 @@ async def test_wrong_files_are_refused_at_the_start(tmp_path: Path) -> None:
 async def test_an_edit_is_published(store: Store, folder: Path) -> None:
     async with watching(store, folder):
         before = await published(store)
-        (folder / "hero.toml").write_text(HERO.replace("warm", "cold"))
+        edit(folder, HERO.replace("warm", "cold"))
         after = await until_published(store, differs_from=before)
         assert [entry.version for entry in await log_of(store) if isinstance(entry, entries.Version)] == [before, after]
 
@@ -155,13 +162,13 @@ async def test_a_wrong_edit_is_told_once_and_the_last_good_version_stays(
 ) -> None:
     async with watching(store, folder):
         before = await published(store)
-        (folder / "hero.toml").write_text(HERO.replace("plain", "gone", 1))
+        edit(folder, HERO.replace("plain", "gone", 1))
         await until_told(caplog, "last good")
         await asyncio.sleep(0.1)  # Ten more looks at the same file.
         assert caplog.text.count("last good") == 1
         assert "hero.toml: baseline" in caplog.text
         assert await published(store) == before
-        (folder / "hero.toml").write_text(HERO.replace("warm", "cold"))
+        edit(folder, HERO.replace("warm", "cold"))
         await until_published(store, differs_from=before)
 
 

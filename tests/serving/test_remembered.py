@@ -46,11 +46,8 @@ NEVER_AGAIN = Policy(
 @pytest.fixture
 async def workers(store: Store, store_url: str) -> AsyncIterator[list[Service]]:
     """Two workers, each with its own connection to the one store."""
-    other = await Store.connect(store_url)
-    services = [Service(store), Service(other)]
-    for service in services:
-        service.decider._budget = 5.0
-    yield services
+    other = await Store.connect(store_url, patience=5.0)
+    yield [Service(store), Service(other)]
     await other.close()
 
 
