@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgewise import __version__
-from edgewise.commands.joining import joined
+from edgewise.commands.export import export
+from edgewise.commands.joining import joined, site_named
 from edgewise.commands.options import with_settings
-from edgewise.commands.visitors import erase, export, import_
+from edgewise.commands.visitors import erase, import_
 from edgewise.commands.webhooks import courier, webhooks
 from edgewise.errors import EdgewiseError, PolicyError, StoreError
 from edgewise.policies.values import DAY, duration
@@ -305,7 +306,7 @@ async def _preview(
         ids = DecisionIds()
         ids.ring = await store.registry.decision_keys(os.urandom(KEY_BYTES))
         if placement is None or action is None:
-            return debug_token(ids, await _find_site(store, site), expires)
+            return debug_token(ids, (await site_named(store, site)).name, expires)
         ref = await _find(store, placement, site)
         await _require_action(store, ref, action)
         return preview_token(ids, ref, action, expires)
@@ -321,17 +322,6 @@ async def _require_action(store: Store, ref: PolicyRef, action: str) -> None:
     actions = CompiledPolicy.from_blob(blob).index
     if action not in actions:
         raise EdgewiseError(f"ACTION: found {action!r}, expected one of: {', '.join(actions)}")
-
-
-async def _find_site(store: Store, name: str | None) -> str:
-    """The site of this name, or the only one."""
-    packed = await store.registry.sites()
-    known = [entry.name for entry in decode_sites(packed)] if packed else []
-    found = [site for site in known if name in (None, site)]
-    if len(found) == 1:
-        return found[0]
-    expected = ", ".join(known) or "a policy to be published first"
-    raise EdgewiseError(f"--site: found {'none' if name is None else repr(name)}, expected one of: {expected}")
 
 
 async def _find(store: Store, placement: str, site: str | None) -> PolicyRef:

@@ -74,3 +74,12 @@ class StreamId(NamedTuple):
 
 BEGINNING = StreamId(0, 0)
 """Before every entry of any log."""
+
+
+USER_BIT = 0x80
+"""The first bit of a visitor's digest says whether the id is a user's or an anonymous one."""
+
+
+def is_user(visitor: Digest) -> bool:
+    """Whether this stands for a user's id."""
+    return bool(visitor[0] & USER_BIT)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from edgewise.cli import main
 from edgewise.commands import visitors as visitor_commands
-from edgewise.entries import Decision, Event, Outcome, SlotChoice, encode
 from edgewise.serving.customers import Customers
 from edgewise.serving.triggers import NO_TRIGGERS, Named
 from edgewise.serving.visitor_id import anonymous_digest, user_digest
@@ -66,53 +63,6 @@ async def test_an_import_again_writes_nothing_and_what_was_told_later_stays(
     await Customers(store).tell("shop", Named(anonymous_id="a1"), {"plan": "pro"}, NO_TRIGGERS)
     await edgewise(store_url, "import", file, "--anonymous")
     assert await traits(store, visitor) == {"plan": "pro", "vip": True}
-
-
-async def test_a_visitor_is_exported_with_all_that_an_erasure_would_remove(store: Store, store_url: str) -> None:
-    stage = Stage(store)
-    await stage.publish()
-    ann, other = user_digest("ann"), user_digest("other")
-    await Customers(store).tell("shop", Named(user_id="ann"), {"plan": "pro"}, NO_TRIGGERS)
-    await Customers(store).tell("shop", Named(user_id="other"), {"plan": "free"}, NO_TRIGGERS)
-    for visitor in (ann, other):
-        key = visitor + b"key."
-        slots = (SlotChoice(0, [0.5, 0.5]),)
-        decision = Decision(key, stage.version, 3, "policy", (visitor,), "shared |x a=b", None, slots)
-        event = Event((visitor,), "Order Completed", 5, b"message1")
-        for entry in (decision, Outcome(key, 0, "$click", None, 0, b"message2"), event):
-            await store.log.append(REF, encode(entry))
-    said = await edgewise(store_url, "export", "--visitor", "ann")
-    assert said.exit_code == 0, said.output
-    profile, *log = map(json.loads, said.stdout.splitlines())
-    assert profile["id"] == ann.hex()
-    assert profile["profile"]["traits"]["plan"][1] == "pro"
-    assert [(one["placement"], one["entry"]) for one in log] == [
-        ("hero", "decision"),
-        ("hero", "outcome"),
-        ("hero", "event"),
-    ]
-    assert log[0]["slots"] == [{"chosen": 0, "propensities": [0.5, 0.5]}]
-    assert log[1]["name"] == "$click"
-    assert other.hex() not in said.stdout
-
-
-async def test_all_visitors_are_exported_one_a_line(store: Store, store_url: str) -> None:
-    await Stage(store).publish()
-    customers = Customers(store)
-    many = (customers.tell("shop", Named(user_id=f"user {n}"), {"n": n}, NO_TRIGGERS) for n in range(450))
-    await asyncio.gather(*many)
-    await customers.tell("elsewhere", Named(user_id="ann"), {"n": 1}, NO_TRIGGERS)
-    said = await edgewise(store_url, "export", "--visitors", "--site", "shop")
-    held: dict[str, Any] = {one["id"]: one["profile"] for one in map(json.loads, said.stdout.splitlines())}
-    assert {profile["traits"]["n"][1] for profile in held.values()} == set(range(450))
-    assert held.keys() == {user_digest(f"user {n}").hex() for n in range(450)}
-
-
-@pytest.mark.parametrize("arguments", [(), ("--visitor", "ann", "--visitors")])
-async def test_what_to_export_must_be_said(store_url: str, arguments: tuple[str, ...]) -> None:
-    said = await edgewise(store_url, "export", *arguments)
-    assert said.exit_code == 2
-    assert "--visitor, --visitors: expected one of them" in said.output
 
 
 async def test_an_erasure_without_a_learner_is_kept_and_said(

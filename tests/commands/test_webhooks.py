@@ -61,6 +61,7 @@ async def test_a_visitors_export_has_the_messages_about_them(store: Store, store
     assert said.exit_code == 0, said.output
     id = visitor.hex()
     assert [json.loads(line) for line in said.stdout.splitlines()][1:] == [
+        {"id": id, "webhook": "n", "met": True},
         {"id": id, "webhook": "later", "due": 7, "anonymousId": "a1", "userId": None},
         {"id": id, "webhook": "n", "is": "waits", "message": {"anonymousId": "a1"}},
         {"id": id, "webhook": "n", "is": "given up", "message": {"anonymousId": "a1"}},

@@ -23,12 +23,19 @@ from edgewise.learner.rebuild import rebuild
 from edgewise.settings import Settings
 from edgewise.store import Checkpoint, Store
 from edgewise.types import Digest, PolicyRef, StreamId
+from edgewise.visitors.identity import as_user
 from tests.eventually import eventually
 from tests.learner import logs
 from tests.learner.stage import POLICY, REF, Stage, learner, settle
 from tests.valkey import Valkey
 
 ANN, BOB = b"visitor1", b"visitor2"
+
+
+def user_of(visitor: Digest) -> Digest:
+    """The user whose browser this is."""
+    return as_user(visitor[:-2] + b"u" + visitor[-1:])
+
 
 Log = list[tuple[StreamId, Entry]]
 
@@ -86,7 +93,7 @@ async def visit(stage: Stage, visitor: Digest, count: int = 6) -> None:
     """Visits of one visitor: some are clicked, some are paid without a decision id."""
     for number in range(count):
         key = await stage.decide(
-            f"shared |x page={visitor.decode()}", chosen=number % 2, visitor=(visitor, b"user of " + visitor[-1:])
+            f"shared |x page={visitor.decode()}", chosen=number % 2, visitor=(visitor, user_of(visitor))
         )
         await stage.tell(key, "$click" if number % 3 else "$impression")
         event = Event((visitor,), "Order Completed", 0, number.to_bytes(7, "big") + visitor[-1:])
@@ -125,7 +132,7 @@ async def test_after_an_erasure_the_model_is_that_of_the_log_less_their_entries(
     await store.profiles.compare_and_set(REF.site, ANN, None, b"her profile", 60_000)
     log = await whole_log(store)
     async with learning(store):
-        await store.erasures.add(REF.site, [ANN, b"user of 1"], 0)
+        await store.erasures.add(REF.site, [ANN, user_of(ANN)], 0)
         await eventually(lambda: is_erased(store))
     after = await store.checkpoints.read(REF)
     assert after is not None
@@ -246,7 +253,7 @@ async def _erased_in_two_lives(store: Store, url: str, commands: int, monkeypatc
     await store.profiles.compare_and_set(REF.site, ANN, None, b"her profile", 60_000)
     await settle(store, learner(store))
     log = await whole_log(store)
-    await store.erasures.add(REF.site, [ANN], 0)
+    await store.erasures.add(REF.site, [user_of(ANN)], 0)
     doomed = await Store.connect(url)
     life = [commands]
     for name in ("execute", "execute_all"):
@@ -267,7 +274,8 @@ async def _erased_in_two_lives(store: Store, url: str, commands: int, monkeypatc
     left = [entry for id, entry in await whole_log(store) if id <= log[-1][0]]
     assert left == [entry for _, entry in less(log, frozenset({ANN}))]
     assert (await rebuild(store, REF)).equal
-    assert ANN not in await every_key_and_value(store)
+    held = await every_key_and_value(store)
+    assert (ANN in held, user_of(ANN) in held) == (False, False)
     return was_cut
 
 

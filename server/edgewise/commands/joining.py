@@ -1,4 +1,4 @@
-"""How a command gets at the store: the one that is named, the running server's, or one started for the time being."""
+"""How a command gets at the store (the one that is named, the running server's, or one started for it) and a site."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from edgewise.errors import EdgewiseError
+from edgewise.registry import SiteEntry, decode_sites
 from edgewise.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,3 +32,18 @@ async def joined(settings: Settings) -> AsyncIterator[Store]:
         store = await Store.connect(url, patience=5.0)
         stack.push_async_callback(store.close)
         yield store
+
+
+async def site_named(store: Store, asked: str | None) -> SiteEntry:
+    """The site of this name, or the only one.
+
+    Raises:
+        EdgewiseError: there is none, or several and none is named.
+    """
+    packed = await store.registry.sites()
+    known = decode_sites(packed) if packed else ()
+    found = [site for site in known if asked in (None, site.name)]
+    if len(found) == 1:
+        return found[0]
+    expected = ", ".join(site.name for site in known) or "a site to be published first"
+    raise EdgewiseError(f"--site: found {'none' if asked is None else repr(asked)}, expected one of: {expected}")

@@ -7,12 +7,12 @@ be erased before it is done.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from edgewise.entries import Decision, Event, Outcome, decode
 from edgewise.errors import EntryError, StoreError
 from edgewise.store import Pending, Store
-from edgewise.types import BEGINNING, DecisionKey, Digest, PolicyRef
+from edgewise.types import BEGINNING, DecisionKey, Digest, PolicyRef, is_user
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +47,21 @@ class Eraser:
             await self._rewrite(site)
 
     async def _erase(self, site: str, pending: Pending, served: Collection[PolicyRef]) -> None:
+        refs = sorted({*served, *await self._store.log.of_site(site)})
         visitors = frozenset(pending.waiting)
+        if beside := await ids_beside(self._store, refs, visitors):
+            # Remembered before the entries go that say so: whoever does this again could not find them any more.
+            await self._store.erasures.join(site, beside)
+            visitors |= beside
+            pending = (await self._store.erasures.pending([site]))[site]
         for visitor in visitors:
             await self._store.profiles.delete(site, visitor)
         entries = 0
-        for ref in sorted({*served, *await self._store.log.of_site(site)}):
+        for ref in refs:
             entries += await erase_entries(self._store, ref, visitors, serve_on=ref in served)
             self._start_anew(ref)
-        await self._store.erasures.deleted(site, pending.waiting)
+        waiting = {visitor: due for visitor, due in pending.waiting.items() if visitor in visitors}
+        await self._store.erasures.deleted(site, waiting)
         log.info("%s: erased %d ids with %d log entries; the models are folded anew", site, len(visitors), entries)
 
     async def _rewrite(self, site: str) -> None:
@@ -70,6 +77,22 @@ class Eraser:
         except StoreError:
             self._is_rewriting = False
             raise
+
+
+async def ids_beside(store: Store, refs: Iterable[PolicyRef], visitors: frozenset[Digest]) -> frozenset[Digest]:
+    """The anonymous ids that these logs name together with one of these users: devices on which nobody identified.
+
+    Not those of one device's other users, and not those that stand beside an anonymous id: such a device may be shared.
+    """
+    users = frozenset(filter(is_user, visitors))
+    found: set[Digest] = set()
+    for ref in refs:
+        async for page in store.log.pages(ref):
+            for _, data in page:
+                ids = _ids_in(data)
+                if not users.isdisjoint(ids):
+                    found.update(id for id in ids if not is_user(id))
+    return frozenset(found - visitors)
 
 
 async def erase_entries(store: Store, ref: PolicyRef, visitors: frozenset[Digest], *, serve_on: bool) -> int:
@@ -109,3 +132,12 @@ def is_theirs(data: bytes, visitors: frozenset[Digest], decisions: set[DecisionK
         case Outcome():
             return entry.key in decisions
     return False
+
+
+def _ids_in(data: bytes) -> tuple[Digest, ...]:
+    """The ids of its visitor that an entry names."""
+    try:
+        entry = decode(data)
+    except EntryError:
+        return ()
+    return entry.visitor if isinstance(entry, Decision | Event) else ()

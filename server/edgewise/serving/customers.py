@@ -11,11 +11,13 @@ from msgspec.structs import replace
 from edgewise.serving.errand import Errand
 from edgewise.serving.histories import Histories
 from edgewise.serving.people import People
+from edgewise.serving.shown import shown
 from edgewise.serving.triggers import Named, Triggers
 from edgewise.serving.visit import Visit
 from edgewise.serving.visitor_id import anonymous_digest, user_digest, visitor_digests
 from edgewise.store import Store
-from edgewise.types import Digest, Milliseconds
+from edgewise.store.showings import Showings, fields_of
+from edgewise.types import SPANS, Digest, Milliseconds
 from edgewise.visitors.identity import ids_in, moved
 from edgewise.visitors.names import seconds
 from edgewise.visitors.traits import with_traits
@@ -54,6 +56,11 @@ class Customers:
                 known |= dict.fromkeys(one for one in ids_in(stored) if one != note.to)
                 visitor = note.to
         return frozenset(known)
+
+    async def shown(self, site: str, visitor: Digest) -> list[dict[str, Any]]:
+        """What is held under this id of what was shown, for people to read."""
+        replies = await Errand(self._store, PATIENCE).acknowledged(Showings(site, visitor).read_commands(SPANS))
+        return [one for span, reply in zip(SPANS, replies, strict=True) for one in shown(span, fields_of(reply))]
 
     async def tell(
         self, site: str, who: Named, traits: Mapping[str, Any], triggers: Triggers, at: Milliseconds | None = None

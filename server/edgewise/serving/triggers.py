@@ -171,6 +171,13 @@ def met_field(webhook: str) -> bytes:
     return _MET + webhook.encode()
 
 
+def met_in(state: Mapping[bytes, bytes]) -> Iterable[tuple[str, bool]]:
+    """Which webhooks' conditions were met, and whether they still are."""
+    for field, held in state.items():
+        if field.startswith(_MET):
+            yield field[len(_MET) :].decode(), held == b"1"
+
+
 def waiting_in(state: Mapping[bytes, bytes]) -> Iterable[tuple[str, bytes, bytes, Waiting]]:
     """What is waited for: its webhook's name, its field, what is in there, and what that says."""
     for field, held in state.items():

@@ -15,6 +15,7 @@ MOST_WAITING = 100_000
 """Digests of one site that may wait to be erased: some megabytes."""
 
 _FOLDING = b"folding"
+_NO_LIMIT = 2**53
 _REWRITE = b"rewrite"
 """Not the length of a digest, so it is none."""
 
@@ -86,6 +87,13 @@ class Erasures:
                 f"erasures of site {site}: found {MOST_WAITING} ids that wait to be erased, expected a learner to do it"
             )
         return int(due)
+
+    async def join(self, site: str, visitors: Collection[Digest]) -> None:
+        """These turned out to be ids of some that are due: they are erased with them, however many wait."""
+        found = list(visitors)
+        for start in range(0, len(found), _TOGETHER):
+            some = found[start : start + _TOGETHER]
+            await self._client.execute(_add.command([keys.erasures(site)], _NO_LIMIT, 0, *some))
 
     async def pending(self, sites: Sequence[str]) -> dict[str, Pending]:
         """What is to be erased of each of these sites."""

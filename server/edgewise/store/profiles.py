@@ -86,4 +86,8 @@ class Profiles:
 
     async def delete(self, site: str, visitor: Digest) -> bool:
         """Drop all that is kept under this visitor's id; whether there was anything."""
-        return bool(await self._client.execute(("DEL", *keys.of_visitor(site, visitor))))
+        indices = (keys.hooked(site), keys.hook_deaths(site))
+        there, *_ = await self._client.execute_all(
+            [("DEL", *keys.of_visitor(site, visitor)), *(("ZREM", index, visitor) for index in indices)]
+        )
+        return bool(there)

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from edgewise.errors import ProfileError
-from edgewise.types import Digest
+from edgewise.types import USER_BIT, Digest, is_user
 from edgewise.visitors import profile as profiles
 from edgewise.visitors.merging import merge
 from edgewise.visitors.profile import MAX_MERGED, Profile
@@ -35,7 +35,6 @@ _MOVED = b"\x01"
 """No profile begins with this byte."""
 
 _DIGEST = 8
-_USER_BIT = 0x80
 
 
 class Moved(NamedTuple):
@@ -71,12 +70,12 @@ Records = Mapping[Digest, bytes | None]
 
 def as_anonymous(digest: Digest) -> Digest:
     """The digest, marked as an anonymous id's."""
-    return bytes((digest[0] & ~_USER_BIT,)) + digest[1:]
+    return bytes((digest[0] & ~USER_BIT,)) + digest[1:]
 
 
 def as_user(digest: Digest) -> Digest:
     """The digest, marked as a user id's."""
-    return bytes((digest[0] | _USER_BIT,)) + digest[1:]
+    return bytes((digest[0] | USER_BIT,)) + digest[1:]
 
 
 def moved(stored: bytes | None) -> Moved | None:
@@ -149,7 +148,7 @@ def linking(known_as: Digest, user: Digest, records: Records) -> Write | None:
     old, goal = root(known_as, records), root(user, records)
     if old == goal:
         return None
-    if old != known_as and not known_as[0] & _USER_BIT:
+    if old != known_as and not is_user(known_as):
         return Write(known_as, records[known_as], Moved(goal, b"").encode())
     lesser, greater = sorted((old, goal))
     frozen = b"" if records[lesser] is None else readable(records[lesser]).encode()
