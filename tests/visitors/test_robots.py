@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
@@ -54,9 +52,8 @@ def test_every_crawler_of_the_list_is_known() -> None:
 
 
 def test_a_user_agent_without_end_is_looked_at_only_so_far() -> None:
-    began = time.perf_counter()
+    assert is_crawler(b"x" * 100 + b"Googlebot/2.1")
     assert not is_crawler(b"x" * 1_000_000 + b"Googlebot/2.1")
-    assert time.perf_counter() - began < 0.1
 
 
 class Clock:
