@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from edgewise.learner.process import Learner
+from edgewise.learner.process import STAND_BY, Learner
 from edgewise.learner.rebuild import rebuild
+from edgewise.learner.statistics import Statistics
 from edgewise.settings import Settings
-from edgewise.store import Head, Store, keys
+from edgewise.store import Checkpoint, Store, keys
 from tests.eventually import eventually
 from tests.learner.stage import REF, Stage
 
@@ -26,17 +27,19 @@ async def learning(store: Store) -> AsyncIterator[None]:
     await task
 
 
-async def published(store: Store, after: int = 0) -> Head:
-    """Wait until a model is published under a newer epoch than this one."""
-    heads: list[Head] = []
+async def published(store: Store, learned: int, after: int = 0) -> Checkpoint:
+    """Wait until a model that has learned so much is published under a newer epoch than this one: soon."""
+    found: list[Checkpoint] = []
 
     async def is_published() -> bool:
-        found = (await store.checkpoints.heads([REF])).get(REF)
-        heads[:] = [] if found is None or found.epoch <= after else [found]
-        return bool(heads)
+        newest = await store.checkpoints.read(REF)
+        if newest is None or newest.epoch <= after or Statistics.decode(newest.statistics).learned < learned:
+            return False
+        found.append(newest)
+        return True
 
-    await eventually(is_published)
-    return heads[0]
+    await eventually(is_published, within=STAND_BY - 5)
+    return found[0]
 
 
 @pytest.mark.parametrize("lost", ["all of the checkpoint", "the take-over"])
@@ -47,11 +50,11 @@ async def test_a_learner_whose_epoch_the_store_lost_takes_the_policy_over_again_
     await stage.publish()
     await stage.visit(4)
     async with learning(store):
-        head = await published(store)
+        before = await published(store, 4)
         checkpoint = keys.checkpoint(REF)
-        lose = ("DEL", checkpoint) if lost[0] == "a" else ("HSET", checkpoint, "epoch", head.epoch - 1)
+        lose = ("DEL", checkpoint) if lost[0] == "a" else ("HSET", checkpoint, "epoch", before.epoch - 1)
         await store.checkpoints._client.execute(lose)
         await stage.visit(4)
-        await published(store, after=head.epoch)
+        await published(store, 8, after=before.epoch)
     rebuilt = await rebuild(store, REF)
     assert (rebuilt.equal, rebuilt.learned) == (True, 8)

@@ -95,12 +95,11 @@ async def test_a_command_whose_reply_is_lost_is_not_sent_again(own_valkey: Valke
 
 
 async def test_a_reply_that_does_not_come_ends_in_an_error_in_time(own_valkey: Valkey, ref: PolicyRef) -> None:
-    store = await Store.connect(own_valkey.url, reply_timeout=0.1)
+    store = await Store.connect(own_valkey.url, reply_timeout=0.4)
     own_valkey.freeze()
-    start = asyncio.get_running_loop().time()
-    with pytest.raises(StoreUnavailable, match="Timeout"):
-        await store.log.append(ref, b"e")
-    assert asyncio.get_running_loop().time() - start < 2
+    async with asyncio.timeout(4):
+        with pytest.raises(StoreUnavailable, match="Timeout"):
+            await store.log.append(ref, b"e")
     own_valkey.thaw()
     await store.ping()
     await store.close()
