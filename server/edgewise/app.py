@@ -66,7 +66,7 @@ def create_app(settings: Settings) -> Starlette:
                 follower.serve_files(load_sites(settings.policies))
             gate = Gate(follower, secret_key)
             decider = Decider(store, follower.ids, budget)
-            recorder = Recorder(store, follower.ids, follower.find)
+            recorder = Recorder(store, follower.ids, follower.find, left_out=metrics.not_kept)
             app.decide = Decide(gate, decider, settings.max_body, settings.country_header)
             app.router.routes[:] = [
                 *_browser_routes(gate, app.decide, recorder, settings.max_body),
@@ -81,7 +81,7 @@ def create_app(settings: Settings) -> Starlette:
                 Route("/v1/previews", Previews(gate, follower.ids), methods=["POST"]),
                 Route("/healthz", Health(gate), methods=["GET"]),
                 Route("/readyz", Readiness(gate, store, follower), methods=["GET"]),
-                Route("/metrics", Metrics(gate, follower), methods=["GET"]),
+                Route("/metrics", Metrics(gate, follower, store), methods=["GET"]),
                 Route("/openapi.json", OpenApi(gate), methods=["GET"]),
             ]
             yield

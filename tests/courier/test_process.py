@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from edgewise.courier.delivery import Delivery
 from edgewise.courier.process import Courier, Pace
@@ -204,8 +205,18 @@ async def test_one_that_waits_for_a_quiet_while_is_told_then_if_it_still_holds(
         assert len(await all_told(valkey, receiver)) == 1
 
 
+def results(webhook: str) -> dict[str, float]:
+    """What is measured of a webhook in this process."""
+    labels = {"site": "default", "webhook": webhook}
+    name = "edgewise_webhook_messages_total"
+    return {
+        result: REGISTRY.get_sample_value(name, labels | {"result": result}) or 0
+        for result in ("sent", "failed", "given_up")
+    }
+
+
 async def test_what_is_never_taken_is_given_up_and_kept_among_the_dead_letters(store: Store) -> None:
-    pace = QUICK._replace(give_up_after=150)
+    pace, before = QUICK._replace(give_up_after=150), results("first-order")
     async with receiving() as receiver, shop(store, receiver) as server, courier(store, pace):
         receiver.behaviour = 500
         await tell(server, "ann", "Order Completed")
@@ -221,6 +232,8 @@ async def test_what_is_never_taken_is_given_up_and_kept_among_the_dead_letters(s
     (dead,) = map(decode_job, await store.queues.dead("default"))
     assert (dead.webhook, dead.problem) == ("first-order", "found status 500, expected 200 to 299")
     assert dead.attempts > 1
+    grown = {result: count - before[result] for result, count in results("first-order").items()}
+    assert grown == {"sent": 0, "failed": dead.attempts, "given_up": 1}
 
 
 async def test_erasure_removes_what_waits_and_what_was_given_up(store: Store, valkey: Valkey) -> None:

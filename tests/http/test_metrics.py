@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,19 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from edgewise.http import metrics
 from edgewise.types import PolicyRef
-from tests.servers import Server
+from tests.eventually import eventually
+from tests.servers import SHOP, Server, serve
+from tests.valkey import Valkey
 
 one_server = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def own_valkey() -> Iterator[Valkey]:
+    """A server for this test alone, which may kill it."""
+    server = Valkey()
+    yield server
+    server.close()
 
 
 async def measured(server: Server) -> dict[str, float]:
@@ -57,6 +68,67 @@ async def test_messages_are_counted_as_accepted_or_refused(server: Server) -> No
 
 
 @one_server
+async def test_robots_and_calls_without_consent_are_counted(server: Server) -> None:
+    crawler = {"user-agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"}
+    before = await measured(server)
+    page = {"type": "page", "anonymousId": "v"}
+    await server.post("/v1/batch", {"batch": [page, page, {"type": "track"}]}, **crawler)
+    await server.post("/v1/batch", {"batch": [page, page, page], "consent": "pending"})
+    await server.post("/v1/page", {"anonymousId": "v"}, sec_gpc="1")
+    for said in ("granted", "granted", "pending", "denied"):
+        await server.post("/v1/decide", {"placements": ["hero"], "consent": said})
+    await server.post("/v1/decide", {"placements": ["hero"]}, **crawler)
+    after = await measured(server)
+
+    def grown(name: str, **labels: str) -> float:
+        key = name + str(sorted(({"site": "default"} | labels).items()))
+        return after[key] - before.get(key, 0)
+
+    assert grown("edgewise_messages_not_kept_total", reason="robot") == 3
+    assert grown("edgewise_messages_not_kept_total", reason="consent") == 4
+    calls = {said: grown("edgewise_decide_calls_total", consent=said) for said in ("granted", "pending", "denied")}
+    assert calls == {"granted": 3, "pending": 1, "denied": 1}
+    assert grown("edgewise_decisions_total", placement="hero", group="robot") == 1
+
+
+async def test_ids_with_impossible_rates_are_counted_as_robots(store_url: str) -> None:
+    async with serve(store_url) as server:
+        page = {"type": "page", "anonymousId": "too quick"}
+        key = "edgewise_messages_not_kept_total[('reason', 'robot'), ('site', 'default')]"
+        before = (await measured(server)).get(key, 0)
+        for _ in range(3):
+            await server.post("/v1/batch", {"batch": [page] * 500})
+        assert (await measured(server))[key] > before
+
+
+async def test_what_waits_for_webhooks_is_read_from_the_store_and_left_out_while_it_does_not_answer(
+    own_valkey: Valkey,
+) -> None:
+    webhook = 'name = "n"\nurl = "https://tool.example/"\nsecret = "$NAME"\nwhen = { "visitor.orders" = 1 }\n'
+    async with serve(own_valkey.url, SHOP | {"site.toml": f"[[webhooks]]\n{webhook}"}) as server:
+        waiting, overdue, dead = (
+            f"edgewise_webhook_{name}[('site', 'default')]"
+            for name in ("visitors_waiting", "overdue_seconds", "visitors_dead")
+        )
+        before = await measured(server)
+        assert (before[waiting], before[overdue], before[dead]) == (0, 0, 0)
+        for visitor in ("v1", "v2"):
+            await server.post("/v1/track", {"event": "Order Completed", "anonymousId": visitor})
+
+        async def is_overdue() -> bool:
+            return (await measured(server))[overdue] > 0
+
+        await eventually(is_overdue)
+        after = await measured(server)
+        assert (after[waiting], after[dead]) == (2, 0)
+        own_valkey.kill()
+        silent = await measured(server)
+        assert not {waiting, overdue, dead} & silent.keys()
+        assert "edgewise_messages_accepted_total[]" in silent
+        own_valkey.restart()
+
+
+@one_server
 async def test_the_delay_of_learning_is_measured_in_seconds(server: Server) -> None:
     metrics.model_loaded(PolicyRef("default", "hero"), 1250)
     name = "edgewise_learning_delay_seconds_sum[('placement', 'hero'), ('site', 'default')]"
@@ -78,13 +150,16 @@ import asyncio
 from edgewise.http.auth import Gate
 from edgewise.http.metrics import Metrics
 from edgewise.serving.follower import Follower
+from edgewise.store import Store
 
 async def show():
     async def send(message):
         print(message.get("body", b"").decode())
     follower = Follower(None)
     scope = {"type": "http", "headers": []}
-    await Metrics(Gate(follower, "secret"), follower)(scope, None, send)
+    store = await Store.connect("redis://127.0.0.1:9", proven=False)
+    await Metrics(Gate(follower, "secret"), follower, store)(scope, None, send)
+    await store.close()
 
 asyncio.run(show())
 """

@@ -18,6 +18,7 @@ import pytest
 from redis.asyncio import Redis
 
 from edgewise.store.embedded import join_or_start
+from tests.courier.receiver import receiving
 from tests.eventually import eventually
 from tests.integration.processes import Served, children_of, gone, served
 from tests.valkey import Valkey
@@ -311,3 +312,26 @@ async def test_a_courier_runs_once_a_site_has_a_webhook_and_ends_with_the_server
         server.process.tell(signal.SIGTERM)
         assert await server.process.ends() == 0
         await gone(children)
+
+
+async def test_what_the_courier_did_is_in_the_metrics_of_the_server(tmp_path: Path) -> None:
+    environ = environ_in(tmp_path, EDGEWISE_WEBHOOK_ALLOW_PRIVATE="true", SHOP_SECRET="sixteen or more characters")
+    async with receiving() as receiver:
+        webhook = f'name = "n"\nurl = "{receiver.url}"\nsecret = "$SHOP_SECRET"\nwhen = {{ "visitor.orders" = 1 }}\n'
+        (tmp_path / "policies" / "site.toml").write_text(f"[[webhooks]]\n{webhook}")
+        async with served("-m", "edgewise", "serve", **environ) as process:
+            url = await process.until(r"listening on (http://\S+);")
+            async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+                order = {"writeKey": "default", "event": "Order Completed", "anonymousId": "a1"}
+                (await client.post("/v1/track", json=order)).raise_for_status()
+                await receiver.takes(1)
+
+                async def is_told() -> bool:
+                    told = (await client.get("/metrics")).raise_for_status().text
+                    assert 'edgewise_webhook_overdue_seconds{site="default"}' in told
+                    sent = 'edgewise_webhook_messages_total{result="sent",site="default",webhook="n"} 1.0'
+                    return sent in told
+
+                await eventually(is_told)
+            process.tell(signal.SIGTERM)
+            assert await process.ends() == 0

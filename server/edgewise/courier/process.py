@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from edgewise.courier import metrics
 from edgewise.courier.delivery import Delivery
 from edgewise.errors import DeliveryFailed, EdgewiseError, SettingsError, StoreError
 from edgewise.policies.segments import Segments
@@ -178,10 +179,13 @@ class Courier:
             )
             await queues.put_off(site, visitor, packed, tried.encode())
             log.warning("webhook %s of %s: message %s: %s", job.webhook, site, job.id, failure)
+            metrics.tried(site, job.webhook, "failed")
             if webhook is None or now - tried.tried_at >= self._pace.give_up_after:
                 log.error("webhook %s of %s: message %s is given up", job.webhook, site, job.id)
                 await queues.give_up(site, visitor, tried.encode(), now)
+                metrics.tried(site, job.webhook, "given_up")
         else:
+            metrics.tried(site, job.webhook, "sent")
             await queues.done(site, visitor, packed)
 
     def _secret(self, webhook: Webhook) -> str:

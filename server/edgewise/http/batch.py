@@ -27,6 +27,7 @@ class _Messages(Door):
     ) -> list[Rejection]:
         """Record messages, unless a crawler sends them, and return those that were refused."""
         if caller.watched and is_crawler(call.headers.get(b"user-agent")):
+            metrics.not_kept(caller.site.name, "robot", len(messages))
             return []
         sent_at = None if body.sent_at is None else milliseconds(body.sent_at)
         consent = "denied" if call.opted_out else body.consent

@@ -60,7 +60,7 @@ class Decide(Door):
         answers = [_answer(one) for one in decided] if preview is None else [_debugged(one) for one in decided]
         answer = DecideAnswer(body.anonymous_id if consent == "granted" else None, answers)
         await call.answer(answer, caller.cors)
-        metrics.decided(caller.site, decided, self._clock() - started, visitor.robot)
+        metrics.decided(caller.site, decided, self._clock() - started, consent, visitor.robot)
 
     def _is_robot(self, site: str, visitor: Visitor, user_agent: bytes | None) -> bool:
         id = visitor.anonymous_id or visitor.user_id

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -92,11 +92,13 @@ class Supervisor:
             await publisher.try_to_publish(store)
             secret_key = settings.secret_key or kept_secret_key(settings.data)
             resolved = replace(settings, redis=url, secret_key=secret_key)
-            await stack.enter_async_context(self._kept(self._processes(resolved, listener, folder.runtime)))
+            metrics = folder.runtime / "metrics"
+            metrics.mkdir()
+            await stack.enter_async_context(self._kept(self._processes(resolved, listener, metrics)))
             await listener.answers()
             log.info("listening on %s; the store is %s", listener.url, store.url)
             self._is_serving = True
-            await stack.enter_async_context(self._courier(resolved, publisher))
+            await stack.enter_async_context(self._courier(resolved, publisher, metrics))
             await publisher.watch(store, self._told_to_stop)
 
     @asynccontextmanager
@@ -112,10 +114,9 @@ class Supervisor:
             yield
 
     @asynccontextmanager
-    async def _courier(self, settings: Settings, publisher: Publisher) -> AsyncIterator[None]:
+    async def _courier(self, settings: Settings, publisher: Publisher, metrics: Path) -> AsyncIterator[None]:
         """Run a courier from when some site has a webhook."""
-        command = [sys.executable, "-m", "edgewise", "courier"]
-        child = Child("courier", command, environ={**os.environ, **settings.environ()}, stop_within=15.0)
+        child = _Measured("courier", [sys.executable, "-m", "edgewise", "courier"], settings, metrics)
 
         async def run() -> None:
             await publisher.has_webhooks.wait()
@@ -129,17 +130,14 @@ class Supervisor:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def _processes(self, settings: Settings, listener: Listener, runtime: Path) -> list[Service]:
-        metrics = runtime / "metrics"
-        metrics.mkdir()
-        environ = {**os.environ, **settings.environ(), "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
+    def _processes(self, settings: Settings, listener: Listener, metrics: Path) -> list[Service]:
         web = [sys.executable, "-m", "edgewise.processes.worker", str(listener.descriptor), self._app]
         processes: list[Service] = [
-            _Measured(f"web worker {number}", web, environ, metrics, pass_fds=[listener.descriptor])
+            _Measured(f"web worker {number}", web, settings, metrics, pass_fds=[listener.descriptor])
             for number in range(1, settings.workers + 1)
         ]
         if settings.learner:
-            processes.append(_Measured("learner", [sys.executable, "-m", "edgewise", "learn"], environ, metrics))
+            processes.append(_Measured("learner", [sys.executable, "-m", "edgewise", "learn"], settings, metrics))
         return processes
 
 
@@ -147,13 +145,9 @@ class _Measured(Child):
     """A child that writes its metrics to files in a folder shared by all of them."""
 
     def __init__(
-        self,
-        name: str,
-        command: Sequence[str],
-        environ: Mapping[str, str],
-        metrics: Path,
-        pass_fds: Sequence[int] = (),
+        self, name: str, command: Sequence[str], settings: Settings, metrics: Path, pass_fds: Sequence[int] = ()
     ) -> None:
+        environ = {**os.environ, **settings.environ(), "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
         super().__init__(name, command, environ=environ, pass_fds=pass_fds, stop_within=15.0)
         self._metrics = metrics
 

@@ -7,7 +7,9 @@ id, and a profile drops repeats. So when the store fails anywhere, the whole bat
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -30,6 +32,12 @@ PATIENCE = 5.0
 """Seconds that a batch may take."""
 
 
+Reason: TypeAlias = Literal["robot", "consent"]
+"""Why nothing of a message is kept."""
+
+LeftOut: TypeAlias = Callable[[str, Reason, int], None]
+
+
 class Rejection(Struct, frozen=True):
     """A message of a batch that was not taken: its place in the batch, and why."""
 
@@ -41,7 +49,8 @@ class Rejection(Struct, frozen=True):
 class Recorder:
     """Records what visitors did. `find` gives the placement that a decision id leads to.
 
-    `patience` is how many seconds a batch may take.
+    `patience` is how many seconds a batch may take. `left_out` is told of messages of which nothing is kept: of which
+    site, why, and how many.
     """
 
     def __init__(
@@ -50,11 +59,13 @@ class Recorder:
         ids: DecisionIds,
         find: Callable[[bytes], ServedPlacement | None],
         patience: float = PATIENCE,
+        left_out: LeftOut | None = None,
     ) -> None:
         self._store = store
         self._ids = ids
         self._find = find
         self._patience = patience
+        self._left_out = left_out
         self._turns = Turns()
         self._rate = Rate(MESSAGES_A_SECOND, MESSAGES_AT_ONCE)
 
@@ -78,17 +89,25 @@ class Recorder:
         listener = Listener(site, self._ids, self._find, time.time_ns() // 1_000_000, sent_at, consent)
         tellings: list[Telling] = []
         rejections: list[Rejection] = []
+        left_out: Counter[Reason] = Counter()
         for index, message in messages:
             try:
                 telling = listener.understand(message)
             except Rejected as rejected:
                 rejections.append(Rejection(index, rejected.code, str(rejected)))
             else:
-                if telling is not None and not (watched and self._is_robot(site, telling)):
+                if telling is None:
+                    left_out["consent"] += 1
+                elif watched and self._is_robot(site, telling):
+                    left_out["robot"] += 1
+                else:
                     tellings.append(telling)
         errand = Errand(self._store, self._patience)
         async with self._turns.of(site.name, _ids_in(tellings), errand.deadline):
             await self._keep(site, tellings, errand)
+        if self._left_out is not None:
+            for reason, count in left_out.items():
+                self._left_out(site.name, reason, count)
         return rejections
 
     async def _keep(self, site: ServedSite, tellings: Sequence[Telling], errand: Errand) -> None:

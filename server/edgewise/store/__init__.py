@@ -16,13 +16,13 @@ from edgewise.store.files import Files
 from edgewise.store.lane import Lane
 from edgewise.store.log import Log, Page
 from edgewise.store.profiles import Profiles
-from edgewise.store.queues import Due, Queues
+from edgewise.store.queues import Backlog, Due, Queues
 from edgewise.store.registry import Registry
 from edgewise.store.scripts import Command
 from edgewise.store.versions import Current, Versions
 from edgewise.store.wire import NodeWire
 
-__all__ = ["Checkpoint", "Command", "Current", "Due", "Head", "Page", "Pending", "Store"]
+__all__ = ["Backlog", "Checkpoint", "Command", "Current", "Due", "Head", "Page", "Pending", "Store"]
 
 
 class Store:

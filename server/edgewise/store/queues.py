@@ -92,11 +92,26 @@ _settle = Script("""
 """)
 
 
+_INDICES = (keys.hooked, keys.hook_deaths)
+
+
 class Due(NamedTuple):
     """A visitor who is to be looked at since this time."""
 
     visitor: Digest
     at: bytes
+
+
+class Backlog(NamedTuple):
+    """What there is to do for a site's webhooks.
+
+    `visitors` have messages that wait, or conditions that are waited for; the one who waits longest should have been
+    looked at `overdue` ago. `dead` have messages that were given up and are still kept.
+    """
+
+    visitors: int
+    overdue: Milliseconds
+    dead: int
 
 
 def read_command(site: str, visitor: Digest) -> Command:
@@ -159,6 +174,12 @@ class Queues:
             found if found and isinstance(found[0], (tuple, list)) else list(zip(found[::2], found[1::2], strict=True))
         )
         return [Due(visitor, at if isinstance(at, bytes) else repr(at).encode()) for visitor, at in rows]
+
+    async def backlog(self, site: str, now: Milliseconds) -> Backlog:
+        """How much there is to do."""
+        visitors, dead = await self._client.execute_all([("ZCARD", index(site)) for index in _INDICES])
+        due = await self.due(site, now, 1)
+        return Backlog(visitors, max((int(now - float(one.at)) for one in due), default=0), dead)
 
     async def looked(self, site: str, due: Due, again_at: Milliseconds | None) -> None:
         """This visitor was looked at, and is to be again at a time, or not; unless there is something new."""
