@@ -130,8 +130,8 @@ async def test_what_waits_for_webhooks_is_read_from_the_store_and_left_out_while
 
 @one_server
 async def test_the_delay_of_learning_is_measured_in_seconds(server: Server) -> None:
-    metrics.model_loaded(PolicyRef("default", "hero"), 1250)
-    name = "edgewise_learning_delay_seconds_sum[('placement', 'hero'), ('site', 'default')]"
+    name = "edgewise_learning_delay_seconds_sum[('placement', 'one'), ('site', 'of this test')]"
+    metrics.model_loaded(PolicyRef("of this test", "one"), 1250)
     assert (await measured(server))[name] == 1.25
 
 
