@@ -27,7 +27,14 @@ class Delivery:
         self._patience = patience
         # A connection is never used again: what was proven of one name must not serve another at the same address.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        self._client = httpx.AsyncClient(timeout=patience, follow_redirects=False, trust_env=False, limits=limits)
+        # Of the environment only SSL_CERT_FILE and SSL_CERT_DIR count: no proxy, nor a user from a .netrc.
+        self._client = httpx.AsyncClient(
+            timeout=patience,
+            follow_redirects=False,
+            trust_env=False,
+            limits=limits,
+            verify=httpx.create_ssl_context(),
+        )
 
     async def post(self, url: str, id: str, body: bytes, secret: str) -> None:
         """Post a message.
