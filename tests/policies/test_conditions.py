@@ -17,7 +17,7 @@ def test_a_condition_that_makes_sense_has_no_problems(condition: dict[str, Any])
 
 
 def test_the_operators_that_are_checked_are_those_that_are_known() -> None:
-    assert set(conditions._OPERATORS) == {*operators.OPERATORS, *targeting._NESTING}
+    assert set(conditions._OPERATORS) == {"$not", *operators.OPERATORS, *targeting._NESTING}
     assert set(conditions._LOGIC) == set(targeting._LOGIC)
 
 

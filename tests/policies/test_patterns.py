@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edgewise.policies.patterns import LONGEST_SUBJECT, compile_pattern
@@ -13,6 +13,15 @@ def test_a_pattern_is_found_anywhere_unless_it_is_anchored() -> None:
     assert compile_pattern("b+")("abbc")
     assert not compile_pattern("^b+")("abbc")
     assert not compile_pattern("c$")("abc\n")
+
+
+@settings(max_examples=400)
+@given(
+    st.lists(st.from_regex(r"\^?[ab A/_-]{1,3}", fullmatch=True), min_size=1, max_size=3).map("|".join),
+    st.text("ab A/_-\nc", max_size=8),
+)
+def test_what_plain_text_finds_is_what_the_same_pattern_in_brackets_finds(pattern: str, subject: str) -> None:
+    assert compile_pattern(pattern)(subject) is compile_pattern(f"(?:{pattern})")(subject)
 
 
 def test_case_is_ignored_only_when_asked() -> None:

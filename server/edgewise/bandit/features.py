@@ -38,6 +38,8 @@ MAX_ITEMS = 64
 
 _MAX_TOKEN = 96
 _MAX_DEPTH = 4
+_SCALARS = (str, int, float)
+_NONE: Set[str] = frozenset()
 _NOT_FEATURES = frozenset({"url", "title", "id"})
 _ONLY_CONDITIONS: Mapping[str, frozenset[str]] = {
     "visitor": frozenset(
@@ -82,9 +84,9 @@ def context_line(attributes: Attributes, namespaces: Sequence[Namespace] = NAMES
     line = "shared"
     for namespace in namespaces:
         tree = attributes.get(namespace)
-        if tree and isinstance(tree, Mapping):
+        if tree and (type(tree) is dict or isinstance(tree, Mapping)):
             tokens: list[str] = []
-            _collect(tokens, tree, "", 1, _ONLY_CONDITIONS.get(namespace, frozenset()))
+            _collect(tokens, tree, "", 1, _ONLY_CONDITIONS.get(namespace, _NONE))
             if tokens:
                 line = f"{line} |{LETTERS[namespace]} {' '.join(tokens)}"
     if line == "shared":
@@ -100,47 +102,57 @@ def slot_line(context: str, slot: int, slots: int) -> str:
 def action_line(action: Action) -> str:
     """An action as one line: `|a id=student-deal tone=young discount=10`."""
     tokens = [f"id={_escaped(action.id)}"]
-    _collect(tokens, action.features, "f.", 1)
+    _collect(tokens, action.features, "f.", 1, _NONE)
     return f"|{LETTERS['action']} {' '.join(tokens)}"
 
 
-def _collect(
-    tokens: list[str], tree: Mapping[str, Any], prefix: str, depth: int, omitted: Set[str] = frozenset()
-) -> None:
+def _collect(tokens: list[str], tree: Mapping[str, Any], prefix: str, depth: int, omitted: Set[str]) -> None:
     """Add the tokens of what is in this mapping, up to MAX_ITEMS of a namespace; `omitted` are left out at its top."""
     for name, value in tree.items():
-        if len(tokens) >= MAX_ITEMS:
-            return
         if name in omitted:
             continue
-        if isinstance(value, str | int | float):
-            token = _remembered(prefix, name, value)
-            if token is not None:
-                tokens.append(token)
-        elif isinstance(value, Mapping):
-            if depth < _MAX_DEPTH and name not in _NOT_FEATURES:
-                _collect(tokens, value, f"{prefix}{_name(name)}.", depth + 1)
-        elif isinstance(value, list | tuple):
-            found = (
-                _remembered(prefix, name, item) for item in value[:MAX_ITEMS] if isinstance(item, str | int | float)
-            )
-            tokens.extend([token for token in found if token is not None][: MAX_ITEMS - len(tokens)])
+        if len(tokens) >= MAX_ITEMS:
+            return
+        if type(value) is str and len(value) <= _MAX_TOKEN:
+            token = _text_token(prefix, name, value)
+        elif isinstance(value, _SCALARS):
+            token = _scalar_token(prefix, name, value)
+        else:
+            _collect_inside(tokens, name, value, prefix, depth)
+            continue
+        if token is not None:
+            tokens.append(token)
 
 
-def _remembered(prefix: str, name: str, value: str | bool | int | float) -> str | None:
-    """The token, from the cache unless it is a long text: what a hostile caller sends must not fill the memory."""
-    if isinstance(value, str) and len(value) > _MAX_TOKEN:
-        return _token.__wrapped__(prefix, name, value)
-    return _token(prefix, name, value)
+def _collect_inside(tokens: list[str], name: str, value: Any, prefix: str, depth: int) -> None:
+    """The same for what is in a mapping or a list inside of it."""
+    if isinstance(value, Mapping):
+        if depth < _MAX_DEPTH and name not in _NOT_FEATURES:
+            _collect(tokens, value, f"{prefix}{_name(name)}.", depth + 1, _NONE)
+    elif isinstance(value, list | tuple):
+        found = (_scalar_token(prefix, name, item) for item in value[:MAX_ITEMS] if isinstance(item, _SCALARS))
+        tokens.extend([token for token in found if token is not None][: MAX_ITEMS - len(tokens)])
 
 
-@lru_cache(maxsize=1 << 14, typed=True)
+def _scalar_token(prefix: str, name: str, value: str | bool | int | float) -> str | None:
+    """The token, from a cache unless it is a long text: what a hostile caller sends must not fill the memory."""
+    if not isinstance(value, str):
+        return _number_token(prefix, name, value)
+    return _text_token(prefix, name, value) if len(value) <= _MAX_TOKEN else _token(prefix, name, value)
+
+
 def _token(prefix: str, name: str, value: str | bool | int | float) -> str | None:
-    """`name=value`. Sites ask with the same few values over and over, hence the cache."""
+    """`name=value`."""
     if name in _NOT_FEATURES:
         return None
     text = _escaped(value) if isinstance(value, str) else "%true" if value is True else _bucket(value)
     return None if text is None else f"{prefix}{_name(name)}={text}"
+
+
+# Sites ask with the same few values over and over. Texts have a cache of their own: telling 1 from 1.0 and True takes
+# a look at every type, and time.
+_text_token = lru_cache(maxsize=1 << 14)(_token)
+_number_token = lru_cache(maxsize=1 << 14, typed=True)(_token)
 
 
 @lru_cache(maxsize=1 << 12)

@@ -41,8 +41,7 @@ def _ordered(compare: Comparison) -> Callable[[Any], Test]:
         threshold = coercion.number(operand)
 
         def test_number(value: Any) -> bool:
-            kind = type(value)  # What is a number already, as nearly always, need not be made one.
-            return compare(value if kind is int or kind is float else coercion.number(value), threshold)
+            return compare(coercion.number(value), threshold)
 
         def test_text(value: Any) -> bool:
             value = coercion.primitive(value)
@@ -84,14 +83,18 @@ def _among(fold: Callable[[Any], Any], *, wanted: bool) -> Callable[[Any], Test]
             return any(coercion.same(value, other) for other in others)
 
         def test(value: Any) -> bool:
-            if isinstance(value, (list, tuple)):
-                return any(map(is_one, value)) is wanted
-            return is_one(value) is wanted
+            for one in value if isinstance(value, (list, tuple)) else (value,):
+                if is_one(one):
+                    return wanted
+            return not wanted
 
-        def test_as_it_is(value: Any) -> bool:
-            return (value in texts) is wanted if type(value) is str else test(value)
+        def test_texts(value: Any) -> bool:
+            for one in value if isinstance(value, (list, tuple)) else (value,):
+                if isinstance(one, str) and one in texts:
+                    return wanted
+            return not wanted
 
-        return test_as_it_is if fold is _as_it_is else test
+        return test_texts if fold is _as_it_is and not others else test
 
     return make
 

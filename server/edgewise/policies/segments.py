@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import compress
 from typing import Any
 
 from edgewise.errors import Problem
@@ -10,7 +11,7 @@ from edgewise.policies.conditions import attributes_in, problems_in
 from edgewise.policies.keypath import child
 from edgewise.policies.policy import Policy
 from edgewise.policies.table import Table
-from edgewise.policies.targeting import compile_condition
+from edgewise.policies.targeting import compile_conditions
 from edgewise.policies.values import a_table, found, nearest, short_name
 from edgewise.types import Attributes, Condition
 
@@ -23,17 +24,18 @@ MOST_SEGMENTS = 100
 class Segments:
     """A site's segments, made ready to use: compiled once, asked in decisions. False when there are none."""
 
-    __slots__ = ("_conditions",)
+    __slots__ = ("_hold", "_names")
 
     def __init__(self, conditions: Mapping[str, Condition]) -> None:
-        self._conditions = tuple((name, compile_condition(conditions[name])) for name in sorted(conditions))
+        self._names = tuple(sorted(conditions))
+        self._hold = compile_conditions(conditions[name] for name in self._names)
 
     def __bool__(self) -> bool:
-        return bool(self._conditions)
+        return bool(self._names)
 
     def of(self, attributes: Attributes) -> list[str]:
         """The names of the segments that hold for these attributes, sorted. Never raises."""
-        return [name for name, holds in self._conditions if holds(attributes)]
+        return list(compress(self._names, self._hold(attributes)))
 
 
 NO_SEGMENTS = Segments({})

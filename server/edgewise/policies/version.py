@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Collection, Mapping
+from itertools import compress
 from math import inf
 from typing import Any
 
@@ -14,7 +15,7 @@ from edgewise.errors import PolicyError, Problem
 from edgewise.policies.conditions import attributes_in
 from edgewise.policies.policy import Policy
 from edgewise.policies.segments import refers_to_segments
-from edgewise.policies.targeting import CompiledCondition, compile_condition
+from edgewise.policies.targeting import compile_condition, compile_conditions
 from edgewise.types import SPANS, Attributes, Digest, Milliseconds, Span
 
 
@@ -45,19 +46,20 @@ class CompiledPolicy:
     """One policy version, made ready to use: built once, asked in every decision.
 
     Actions are named by their position in the policy, here as in the log: `index` leads from an action's id to it,
-    `payloads` are in its order, `baseline` holds such positions. `conditions` has only the actions that have one.
+    `payloads` are in its order, `baseline` holds such positions.
     `uses_segments` says whether it matters in which segments a visitor is, `spans` for which spans of time it must be
     known what a visitor was shown, `held` which actions cannot be shown where that is not known, `not_after` which
     events bar an action.
     """
 
     __slots__ = (
+        "_conditioned",
         "_off",
         "_pins",
         "_positions",
         "_timed",
+        "_unmet",
         "baseline",
-        "conditions",
         "held",
         "index",
         "not_after",
@@ -75,11 +77,13 @@ class CompiledPolicy:
         self.index: Mapping[str, int] = {action.id: position for position, action in enumerate(policy.actions)}
         self.baseline = tuple(self.index[action_id] for action_id in policy.baseline)
         self.payloads: tuple[Mapping[str, Any], ...] = tuple(action.payload for action in policy.actions)
-        self.conditions: tuple[tuple[int, CompiledCondition], ...] = tuple(
-            (position, compile_condition(action.when))
+        conditions = {
+            position: action.when
             for position, action in enumerate(policy.actions)
             if action.when is not None and action.enabled
-        )
+        }
+        self._conditioned = tuple(conditions)
+        self._unmet = compile_conditions({"$not": condition} for condition in conditions.values())
         self._off = frozenset(position for position, action in enumerate(policy.actions) if not action.enabled)
         self._timed = tuple(
             (position, -inf if action.starts is None else action.starts, inf if action.ends is None else action.ends)
@@ -123,7 +127,7 @@ class CompiledPolicy:
         `now` is the time since the epoch, by default that of the clock. `barred` are positions of actions that this
         visitor is not to see (again). Never raises, whatever the attributes are.
         """
-        refused = {position for position, holds in self.conditions if not holds(attributes)}
+        refused = set(compress(self._conditioned, self._unmet(attributes)))
         if barred:
             refused.update(barred)
         if self._off:
