@@ -193,6 +193,27 @@ async def test_a_log_whose_policy_is_gone_is_erased_too_and_its_model_dropped(st
     assert ANN not in await every_key_and_value(store)
 
 
+async def test_where_the_store_refuses_what_is_dangerous_erasures_end_all_the_same(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As hosted stores do: their file keeps the bytes until they rewrite it by themselves."""
+    valkey = Valkey("--appendonly", "yes")
+    valkey.tell("ACL SETUSER default -@dangerous")
+    store = await Store.connect(valkey.url)
+    try:
+        stage = Stage(store)
+        await stage.publish()
+        await visit(stage, ANN)
+        async with learning(store):
+            await store.erasures.add(REF.site, [ANN], 0)
+            await eventually(lambda: is_erased(store))
+        assert not [entry for _, entry in await whole_log(store) if isinstance(entry, Decision)]
+        assert "the append-only file keeps what was erased until the store rewrites it" in caplog.text
+    finally:
+        await store.close()
+        valkey.close()
+
+
 async def test_erasures_wait_for_each_other_until_one_is_due(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "ERASE_EVERY", 0.0)
     stage = Stage(store)

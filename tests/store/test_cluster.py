@@ -3,57 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from redis.crc import key_slot
 
 from edgewise.errors import StoreOverdue
-from edgewise.store import Checkpoint, Store, keys
+from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING, PolicyRef, StreamId
+from tests.cluster import RANGES, REFS, Cluster, slot
 from tests.store.test_lane import is_overdue
-from tests.valkey import Valkey, free_port
-
-RANGES = (range(0, 5461), range(5461, 10923), range(10923, 16384))
-
-
-def slot(ref: PolicyRef) -> int:
-    return key_slot(keys.log(ref).encode())
-
-
-def on_node(node: int) -> PolicyRef:
-    """A policy whose keys live on this node."""
-    return next(ref for n in range(1000) if slot(ref := PolicyRef("shop", f"placement-{n}")) in RANGES[node])
-
-
-REFS = [on_node(0), on_node(1), on_node(2)]
-
-
-class Cluster:
-    """Three nodes that share the 16384 slots."""
-
-    def __init__(self) -> None:
-        self.ports = [free_port() for _ in RANGES]
-        buses = [free_port() for _ in RANGES]
-        self.nodes = [
-            Valkey("--bind", "127.0.0.1", "--port", str(port), "--cluster-enabled", "yes", "--cluster-port", str(bus))
-            for port, bus in zip(self.ports, buses, strict=True)
-        ]
-        self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in self.ports)
-        for number, (node, slots) in enumerate(zip(self.nodes, RANGES, strict=True), start=1):
-            node.tell(f"CLUSTER ADDSLOTSRANGE {slots[0]} {slots[-1]}")
-            node.tell(f"CLUSTER SET-CONFIG-EPOCH {number}")
-        for port, bus in zip(self.ports[1:], buses[1:], strict=True):
-            self.nodes[0].tell(f"CLUSTER MEET 127.0.0.1 {port} {bus}")
-        until = time.monotonic() + 60
-        while not all("cluster_state:ok" in node.tell("CLUSTER INFO") for node in self.nodes):
-            assert time.monotonic() < until, "the cluster did not form"
-            time.sleep(0.02)
-
-    def close(self) -> None:
-        for node in self.nodes:
-            node.close()
 
 
 @pytest.fixture(scope="module")

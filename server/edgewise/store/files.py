@@ -25,12 +25,12 @@ class Files:
         "later": one is being written already, and may have begun too early. "needless": there is no such file.
         "refused": we may not, as with some hosted stores; how long the file lives is then their operator's choice.
         """
-        states = await self._client.everywhere(("INFO", "persistence"))
-        if not any(state.get("aof_enabled") for state in states):
-            return "needless"
-        if any(state.get("aof_rewrite_in_progress") or state.get("rdb_bgsave_in_progress") for state in states):
-            return "later"
         try:
+            states = await self._client.everywhere(("INFO", "persistence"))
+            if not any(state.get("aof_enabled") for state in states):
+                return "needless"
+            if any(state.get("aof_rewrite_in_progress") or state.get("rdb_bgsave_in_progress") for state in states):
+                return "later"
             await self._client.everywhere(("BGREWRITEAOF",))
         except StoreUnavailable as error:
             if not _is_refusal(error):

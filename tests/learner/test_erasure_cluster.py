@@ -1,0 +1,103 @@
+"""Erasure where the store is a cluster: every node forgets, in memory and on its disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgewise.learner.rebuild import rebuild
+from edgewise.registry import SiteEntry, encode_sites
+from edgewise.serving.visitor_id import anonymous_digest, user_digest
+from edgewise.store import Store
+from edgewise.store.showings import Counted, Showings
+from edgewise.types import Digest
+from tests.cluster import REFS, Cluster
+from tests.eventually import eventually
+from tests.holdings import holdings
+from tests.learner.stage import POLICY, Stage
+from tests.learner.test_erasure import is_erased, learning
+from tests.valkey import Valkey
+
+SITE = REFS[0].site
+ANN = [user_digest("ann"), *(anonymous_digest(f"ann's device {number}") for number in range(8))]
+BOB = [user_digest("bob"), *(anonymous_digest(f"bob's device {number}") for number in range(8))]
+"""So many that there is one on each node."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    # No compression, so that nothing hides from a look at the bytes.
+    cluster = Cluster("--appendonly", "yes", "--aof-use-rdb-preamble", "no", "--rdbcompression", "no")
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+async def store(cluster: Cluster) -> AsyncIterator[Store]:
+    for node in cluster.nodes:
+        node.tell("FLUSHALL")
+    store = await Store.connect(cluster.url, patience=60)
+    yield store
+    await store.close()
+
+
+async def come(store: Store, visitor: list[Digest]) -> None:
+    """Decide under each policy with each device, be shown what is counted, have webhooks, and a profile."""
+    user, *devices = visitor
+    for ref in REFS:
+        stage = Stage(store, replace(POLICY, placement=ref.placement), ref)
+        for device in devices:
+            await stage.tell(await stage.decide(visitor=(device, user)), "$click")
+    for id in visitor:
+        counted = [Counted("visitor", "deal", 3)]
+        commands = [
+            Showings(SITE, id).reserve_command(
+                "hero", ["visitor"], {"visitor": {}}, None, counted, b"k" * 12 + b"\0deal"
+            ),
+            store.queues.write_command(SITE, id, None, b"profile " + id, 60_000, {b"h:n": b"1"}, [b"message to " + id]),
+            store.queues.announce_command(SITE, id, 0),
+        ]
+        deadline = asyncio.get_running_loop().time() + 60
+        assert await asyncio.gather(*(store.lane.submit(command, deadline) for command in commands)) == [1, 1, 1]
+
+
+async def publish(store: Store) -> None:
+    for ref in REFS:
+        await Stage(store, replace(POLICY, placement=ref.placement), ref).publish()
+    site = SiteEntry(SITE, SITE, (), tuple(ref.placement for ref in REFS))
+    await store.registry.publish_sites(encode_sites([site]))
+
+
+def traces(held: bytes, visitor: list[Digest]) -> list[Digest]:
+    return [id for id in visitor if id in held or id.hex().encode() in held]
+
+
+def on_disk(node: Valkey) -> bytes:
+    files = [file for file in Path(node.path.parent).rglob("*") if file.is_file()]
+    return b"".join(file.read_bytes() for file in files)
+
+
+async def test_a_visitor_is_gone_from_every_node_and_its_disk(store: Store, cluster: Cluster) -> None:
+    await publish(store)
+    await come(store, ANN)
+    await come(store, BOB)
+    for node in cluster.nodes:
+        assert traces(holdings(node.url), ANN), "or nothing of theirs is there to be erased"
+        assert set(ANN) == set(traces(on_disk(node), ANN)), "each log names them"
+    async with learning(store):
+        await store.erasures.add(SITE, [user_digest("ann")], 0)
+        await eventually(lambda: is_erased(store))
+    for node in cluster.nodes:
+        assert traces(holdings(node.url), ANN) == []
+        assert set(traces(holdings(node.url), BOB)) == set(BOB)
+
+        async def is_gone(node: Valkey = node) -> bool:  # Valkey deletes the old files after it said it was done.
+            return traces(on_disk(node), ANN) == []
+
+        await eventually(is_gone)
+    for ref in REFS:
+        assert (await rebuild(store, ref)).equal

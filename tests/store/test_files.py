@@ -1,0 +1,83 @@
+"""What was deleted goes from the store's own files, or it is said why not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from edgewise.store import Store
+from tests.eventually import eventually
+from tests.valkey import Valkey
+
+AOF = ("--appendonly", "yes", "--aof-use-rdb-preamble", "no")
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Valkey]]:
+    """Starts servers of one's own with these options."""
+    started: list[Valkey] = []
+
+    def start(*options: str) -> Valkey:
+        started.append(Valkey(*options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+@asynccontextmanager
+async def connected(valkey: Valkey) -> AsyncIterator[Store]:
+    store = await Store.connect(valkey.url)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def on_disk(valkey: Valkey) -> bytes:
+    return b"".join(file.read_bytes() for file in valkey.path.parent.rglob("*") if file.is_file())
+
+
+async def test_a_file_is_rewritten_without_what_was_deleted(start: Callable[..., Valkey]) -> None:
+    valkey = start(*AOF)
+    async with connected(valkey) as store:
+        await store.profiles.compare_and_set("shop", b"visitor1", None, b"what we knew of ann", 60_000)
+        await store.profiles.delete("shop", b"visitor1")
+        assert b"what we knew of ann" in on_disk(valkey)
+        assert await store.files.rewrite() == "begun"
+        await eventually(store.files.is_rewritten)
+
+        async def is_gone() -> bool:
+            return b"what we knew of ann" not in on_disk(valkey)
+
+        await eventually(is_gone)
+
+
+async def test_without_a_file_there_is_nothing_to_do(start: Callable[..., Valkey]) -> None:
+    async with connected(start()) as store:
+        assert await store.files.rewrite() == "needless"
+
+
+@pytest.mark.parametrize(
+    ("options", "order"),
+    [
+        (("--rename-command", "BGREWRITEAOF", ""), "PING"),
+        ((), "ACL SETUSER default -bgrewriteaof"),
+        ((), "ACL SETUSER default -@dangerous"),
+        ((), "ACL SETUSER default -info"),
+    ],
+)
+async def test_a_store_that_refuses_is_taken_at_its_word(
+    start: Callable[..., Valkey], options: tuple[str, ...], order: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As hosted stores do: then how long the file lives is their operator's choice, and the log says so."""
+    valkey = start(*AOF, *options)
+    valkey.tell(order)
+    async with connected(valkey) as store:
+        with caplog.at_level(logging.WARNING):
+            assert await store.files.rewrite() == "refused"
+    assert "the append-only file keeps what was erased until the store rewrites it" in caplog.text
