@@ -42,8 +42,8 @@ DOORS = {
 }
 """Which room a stranger comes in by."""
 
-ASSEMBLED = {"app"}
-"""Modules that put the rooms together, and may know every stranger."""
+ASSEMBLED = {"app", "demo.storefront"}
+"""Modules that put the rooms together, and may know every stranger; and the demo's shop, which is a customer's app."""
 
 
 class Import(NamedTuple):

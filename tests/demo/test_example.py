@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edgewise.demo.example import CONTROL_SHARE, WINDOW, copied
+from edgewise.demo.example import CONTROL_SHARE, WINDOW, copied, hurried
 from edgewise.demo.visitors import CLICK, ORDER, SEGMENTS
 from edgewise.errors import PolicyError
 from edgewise.policies.site import load_sites
@@ -29,6 +30,15 @@ def test_the_copy_differs_in_its_window_and_control_share_and_tells_so(tmp_path:
     }
     assert changed == {example.file.name}
     assert load_sites(example.folder)[0].write_key == example.write_key
+
+
+def test_the_other_policies_differ_in_their_windows_only(tmp_path: Path) -> None:
+    others = hurried(copied(EXAMPLES, tmp_path / "copy"))
+    originals = {policy.placement: policy for policy in load_sites(EXAMPLES)[0].policies}
+    assert others.keys() == {"home-row", "cart-nudge"}
+    for placement, policy in others.items():
+        original = originals[placement]
+        assert policy == replace(original, reward=replace(original.reward, window=WINDOW))
 
 
 def test_reactions_are_worth_what_the_policy_says(tmp_path: Path) -> None:

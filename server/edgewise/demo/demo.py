@@ -9,16 +9,21 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 from rich.console import Console
 from rich.live import Live
 
 from edgewise.demo import report
-from edgewise.demo.example import WINDOW, Example, copied
+from edgewise.demo.board import Board
+from edgewise.demo.crowd import Crowd
+from edgewise.demo.example import WINDOW, Example, copied, hurried
+from edgewise.demo.pages import Server
 from edgewise.demo.screen import View, fits, screen
-from edgewise.demo.service import Service, serving
+from edgewise.demo.service import HOST, Service, serving
+from edgewise.demo.shoppers import ROW, Shoppers
+from edgewise.demo.storefront import Storefront, opened
 from edgewise.demo.tally import Tally
 from edgewise.demo.traffic import Traffic
 from edgewise.demo.visitors import SEGMENTS, arriving
@@ -32,6 +37,16 @@ LINE_EVERY = 5.0
 SEED = 1
 
 _LEARN_WITHIN = WINDOW / 1000 + 15.0
+
+
+class Stage(NamedTuple):
+    """What the demo plays on: a server, its visitors, and how they and it are watched."""
+
+    service: Service
+    example: Example
+    tally: Tally
+    watch: Watch
+    traffic: Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +70,59 @@ class Demo:
         with tempfile.TemporaryDirectory(prefix="edgewise-demo-") as name, _until_told_to_stop(self._say):
             folder = Path(name)
             example = copied(self.policies, folder / "policies")
+            others = hurried(example)
             self._say(report.introduction(example, self.policies))
-            async with serving(example.folder, folder, self.port) as service:
-                await _beside(self._demonstrate(service, example), service.ends())
+            async with (
+                serving(example.folder, folder, self.port) as service,
+                httpx.AsyncClient(base_url=service.url, trust_env=False) as client,
+            ):
+                tally = Tally(SEGMENTS, self.visitors, example.worth)
+                watch = Watch(client, service.secret_key_file)
+                stage = Stage(service, example, tally, watch, Traffic(client, example.write_key, tally))
+                work = self._demonstrate(stage)
+                if not self.exits:
+                    seen = Tally(SEGMENTS, self.visitors, {})
+                    shoppers = Shoppers(client, example.write_key, seen, others[ROW].actions)
+                    work = self._keep_shop(stage, Board(tally, seen, watch), shoppers, work)
+                await _beside(work, watch.run(), service.ends())
 
-    async def _demonstrate(self, service: Service, example: Example) -> None:
-        tally = Tally(SEGMENTS, self.visitors, example.worth)
-        async with httpx.AsyncClient(base_url=service.url, trust_env=False) as client:
-            watch = Watch(client, service.secret_key_file)
+    async def _keep_shop(self, stage: Stage, board: Board, shoppers: Shoppers, work: Coroutine[Any, Any, None]) -> None:
+        """Keep the shop open, while this work is done and from then on, with visitors who come and go."""
+        crowd = Crowd(stage.traffic, shoppers, stage.tally, board)
+        storefront = Storefront(Server(stage.service.url, stage.example.write_key), SEGMENTS, board.looked)
 
-            def view() -> View:
-                return View(tally, watch.vitals, example, service.url)
+        async def work_and_stay() -> None:
+            await work
+            self._say(report.suggestions(stage.service, stage.example))
+            await crowd.lingers()
 
-            sending = self._send(Traffic(client, example.write_key, tally), tally, watch)
-            await _beside(sending, watch.run(), self._show(view))
+        async with opened(storefront.app(), HOST) as url:
+            self._say(report.invitation(url))
+            await _beside(work_and_stay(), crowd.shops())
+
+    async def _demonstrate(self, stage: Stage) -> None:
+        """Send the visitors, show what is learned of them, and tell how it went."""
+        tally, watch = stage.tally, stage.watch
+
+        def view() -> View:
+            return View(tally, watch.vitals, stage.example, stage.service.url)
+
+        await _beside(self._send(stage), self._show(view))
         self._say((report.counts if fits(self.console) else report.summary)(view()))
         if found := report.complaints(view()):
             raise DemoFailed("; ".join(found))
-        if not self.exits:
-            self._say(report.suggestions(service, example))
-            await asyncio.Event().wait()
 
-    async def _send(self, traffic: Traffic, tally: Tally, watch: Watch) -> None:
+    async def _send(self, stage: Stage) -> None:
         """Send the visitors, and wait until what they did is learned."""
+        tally = stage.tally
         try:
             async with asyncio.timeout(60 + 4 * self.visitors / self.rate):
-                await traffic.send(arriving(self.visitors, SEED), self.rate)
+                await stage.traffic.send(arriving(self.visitors, SEED), self.rate)
         except TimeoutError as error:
             raise DemoFailed(f"only {tally.decisions} of {self.visitors} visitors were served in time") from error
         with suppress(TimeoutError):
             async with asyncio.timeout(_LEARN_WITHIN):
-                await watch.until_learned(tally.policy.visitors)
+                await stage.watch.until_learned(tally.policy.visitors)
 
     async def _show(self, view: Callable[[], View]) -> None:
         """Show how it goes, for ever."""

@@ -23,6 +23,14 @@ order far more often than real ones.
 """
 
 
+def invitation(shop: str) -> str:
+    """Where there is more to see than a terminal can show."""
+    return f"""\
+The shop is open: {shop}
+Open it in a browser: its home page changes as the server learns. The bar at its bottom makes you somebody else.
+"""
+
+
 def progress(view: View) -> str:
     """How it goes, every few seconds."""
     tally, vitals = view.tally, view.vitals

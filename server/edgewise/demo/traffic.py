@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -72,24 +72,31 @@ class Traffic:
             return
         decision_id, group, action = decision
         if decision_id is not None:
-            self._tell(visitor, "$impression", decision_id)
+            self._tell(visitor, "$impression", decisionId=decision_id)
             for event in visitor.reaction(action):
                 await asyncio.sleep(CLICK_AFTER if event == CLICK else ORDER_AFTER)
                 # The shop's check-out knows nothing of decisions: the server finds the one that an order pays.
-                self._tell(visitor, event, decision_id if event == CLICK else None)
+                self._tell(visitor, event, **({"decisionId": decision_id} if event == CLICK else {}))
         self._tally.reacted(visitor, group, action)
 
     async def _decide(self, visitor: Visitor) -> tuple[str | None, str, str] | None:
         """The decision's id, group and action; None when the call failed."""
-        body = {"anonymousId": visitor.id, "placements": [PLACEMENT], "context": visitor.context}
+        decision = await self._ask(visitor, PLACEMENT)
+        if decision is None:
+            return None
+        self._tally.decided(visitor, decision["group"], decision["action"])
+        return decision["decisionId"], decision["group"], decision["action"]
+
+    async def _ask(self, visitor: Visitor, placement: str | Mapping[str, Any]) -> dict[str, Any] | None:
+        """The decision; None when the call failed."""
+        body = {"anonymousId": visitor.id, "placements": [placement], "context": visitor.context}
         answer = await self._call("/v1/decide", body, {"user-agent": visitor.user_agent})
         if answer is None:
             return None
         [decision] = answer["decisions"]
-        self._tally.decided(visitor, decision["group"], decision["action"])
-        return decision["decisionId"], decision["group"], decision["action"]
+        return dict(decision)
 
-    def _tell(self, visitor: Visitor, event: str, decision_id: str | None) -> None:
+    def _tell(self, visitor: Visitor, event: str, **properties: Any) -> None:
         self._messages.append(
             {
                 "type": "track",
@@ -97,7 +104,7 @@ class Traffic:
                 "messageId": uuid4().hex,
                 "anonymousId": visitor.id,
                 "timestamp": _now(),
-                "properties": {} if decision_id is None else {"decisionId": decision_id},
+                "properties": properties,
             }
         )
 

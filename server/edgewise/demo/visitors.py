@@ -24,7 +24,7 @@ Reaction: TypeAlias = tuple[str, ...]
 REACTIONS: tuple[Reaction, ...] = ((), (CLICK,), (CLICK, ORDER))
 
 _LANGUAGES = ("en-GB", "de-DE", "fr-FR")
-_AGENTS = {
+AGENTS = {
     "mobile": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari/604.1",
     "desktop": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
 }
@@ -32,7 +32,7 @@ _AGENTS = {
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Visitors who are alike. `tastes` is how likely each action is to be clicked.
+    """Visitors who are alike. `tastes` is how likely each action is to be clicked, `likes` a category of products.
 
     `devices` and `sources` (the campaign that brought them) hold how frequent each is, `baskets` the least and the most
     that a basket of theirs is worth. They overlap between segments, so that no single one of them gives a taste away.
@@ -45,6 +45,7 @@ class Segment:
     sources: Mapping[str, float]
     baskets: tuple[int, int]
     tastes: Mapping[str, float]
+    likes: str
 
     def taste(self, action: str) -> float:
         return self.tastes.get(action, INDIFFERENT)
@@ -70,6 +71,7 @@ SEGMENTS: tuple[Segment, ...] = (
         sources={"instagram": 0.7, "newsletter": 0.2, "ads": 0.1},
         baskets=(0, 30),
         tastes={"plain": 0.15, "new-arrivals": 0.44, "free-shipping": 0.12, "summer-sale": 0.10},
+        likes="coffee",
     ),
     Segment(
         name="bargain hunters",
@@ -79,6 +81,7 @@ SEGMENTS: tuple[Segment, ...] = (
         sources={"pricewatch": 0.7, "newsletter": 0.2, "ads": 0.1},
         baskets=(10, 60),
         tastes={"plain": 0.14, "new-arrivals": 0.09, "free-shipping": 0.15, "summer-sale": 0.45},
+        likes="linen",
     ),
     Segment(
         name="gift buyers",
@@ -88,6 +91,7 @@ SEGMENTS: tuple[Segment, ...] = (
         sources={"ads": 0.8, "instagram": 0.1, "pricewatch": 0.1},
         baskets=(40, 140),
         tastes={"plain": 0.16, "new-arrivals": 0.12, "free-shipping": 0.43, "summer-sale": 0.10},
+        likes="wood",
     ),
 )
 
@@ -119,7 +123,7 @@ def arriving(count: int, seed: int, segments: Sequence[Segment] = SEGMENTS) -> I
             f"{random.getrandbits(64):016x}",
             segment,
             _context(segment, device, random),
-            _AGENTS[device],
+            AGENTS[device],
             random.random(),
             random.random(),
         )

@@ -1,0 +1,45 @@
+"""The crowd: visitors who keep coming to the shop, a few a second, for as long as somebody looks."""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+from typing import Never
+
+from edgewise.demo.board import Board
+from edgewise.demo.tally import Tally
+from edgewise.demo.traffic import Traffic
+from edgewise.demo.visitors import arriving
+
+RATE = 12
+"""Visitors a second, at most: of the hero once the first burst is over, and of the row."""
+
+_AT_ONCE = 3 * RATE
+"""Visitors who come before it is looked again whether anybody looks."""
+
+_HERO_SEED, _ROW_SEED = 2, 3
+
+
+class Crowd:
+    """`hero` and `row` send visitors; `burst` counts those of the first burst. `board` knows whether somebody looks."""
+
+    def __init__(self, hero: Traffic, row: Traffic, burst: Tally, board: Board) -> None:
+        self._hero = hero
+        self._row = row
+        self._burst = burst
+        self._board = board
+
+    async def shops(self) -> Never:
+        """Send visitors of the row, for ever: during the first burst, too, so that it learns before anybody looks."""
+        visitors = arriving(sys.maxsize, _ROW_SEED)
+        while True:
+            if self._burst.came >= self._burst.planned:
+                await self._board.until_watched()
+            await self._row.send(islice(visitors, _AT_ONCE), RATE)
+
+    async def lingers(self) -> Never:
+        """Send visitors of the hero, for ever."""
+        visitors = arriving(sys.maxsize, _HERO_SEED)
+        while True:
+            await self._board.until_watched()
+            await self._hero.send(islice(visitors, _AT_ONCE), RATE)

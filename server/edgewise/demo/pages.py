@@ -1,0 +1,227 @@
+"""The pages of the demo's shop, as a customer of Edgewise would write them: markup, one tag, the head's stub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from html import escape
+from string import Template
+from typing import NamedTuple
+from uuid import uuid4
+
+from edgewise.demo.catalogue import SHOP, Basket, Catalogue, Product, euros
+
+FACES = {"tea": "tea-sencha", "coffee": "coffee-grinder", "linen": "linen-apron", "wood": "walnut-bowl"}
+"""The product that stands for its category."""
+
+_LISTS = {
+    "/all": ("Everything", "Twelve things. We use every one of them ourselves, most of them before eight."),
+    "/new": ("Just in", "What arrived this week: all that it takes for a better cup."),
+    "/sale": ("20% off everything light", "Linen for the long days, and a spoon that weighs nothing. Until Sunday."),
+    "/c/tea": ("Tea", "Boil, wait, pour. For the waiting there is a good pot."),
+    "/c/coffee": ("Coffee", "By hand, since the machine always seemed to be in more of a hurry than we are."),
+    "/c/linen": ("Linen", "Washed soft, and better with every summer."),
+    "/c/wood": ("Oak & walnut", "From the next valley, dried for three winters."),
+}
+
+
+class Html(str):
+    """Text that is HTML already."""
+
+
+class Server(NamedTuple):
+    """Where the page's tag comes from, and whose page it is."""
+
+    url: str
+    write_key: str
+
+
+class Visit(NamedTuple):
+    """What the shop knows when it writes a page. `nonce` is the page's own; `device` is what asks for it."""
+
+    path: str
+    nonce: str
+    basket: Basket
+    device: str
+
+
+class Pages:
+    """Writes pages, as text."""
+
+    def __init__(self, catalogue: Catalogue, server: Server) -> None:
+        self._catalogue = catalogue
+        self._server = server
+
+    def home(self, visit: Visit) -> str:
+        row = self._row("Picked for your table", _baseline(self._catalogue))
+        aisles = (fill("aisle", category=id, name=name, id=FACES[id]) for id, name in self._categories())
+        return self._page(visit, "home", "Slow Morning", fill("home", row=row, aisles=_joined(aisles)))
+
+    def listing(self, visit: Visit) -> str:
+        """What is on one of the shelves, which the path names."""
+        title, lead = _LISTS[visit.path]
+        cards = _cards(one for one in self._catalogue.products.values() if _is_on(visit.path, one))
+        return self._page(visit, "category", title, fill("list", title=title, lead=lead, cards=cards))
+
+    def product(self, visit: Visit, product: Product) -> str:
+        words = fill(
+            "product",
+            **_shown(product),
+            category=product.category,
+            category_name=self._catalogue.categories[product.category],
+            line=product.line,
+            text=product.text,
+            facts=_joined(Html(f"<li>{escape(fact)}</li>") for fact in product.facts),
+            properties=json.dumps(product.told()),
+            viewed=_script(product.told()),
+            nonce=visit.nonce,
+            row=self._row("Goes well with it", _baseline(self._catalogue), exclude=product),
+        )
+        return self._page(visit, "product", product.name, words)
+
+    def cart(self, visit: Visit) -> str:
+        row = self._row("Something to go with it", _baseline(self._catalogue))
+        if not visit.basket.pieces:
+            return self._page(visit, "cart", "Your basket", fill("empty", row=row))
+        started = json.dumps({"value": visit.basket.value, "products": visit.basket.told()})
+        lines = _lines("line", visit.basket)
+        return self._page(
+            visit, "cart", "Your basket", fill("cart", **_sum(visit.basket), lines=lines, properties=started, row=row)
+        )
+
+    def checkout(self, visit: Visit) -> str:
+        basket = visit.basket
+        total = round(basket.value + basket.delivery, 2)
+        order = {"order_id": uuid4().hex[:12], "total": total, "currency": "EUR", "products": basket.told()}
+        words = fill("checkout", **_sum(basket), lines=_lines("brief", basket), properties=json.dumps(order))
+        return self._page(visit, "checkout", "The till", words)
+
+    def thanks(self, visit: Visit) -> str:
+        row = self._row("Until the next morning", _baseline(self._catalogue))
+        return self._page(visit, "confirmation", "Thank you", fill("thanks", row=row))
+
+    def shipping(self, visit: Visit) -> str:
+        row = self._row("To fill a parcel with", _baseline(self._catalogue))
+        return self._page(visit, "content", "How we deliver", fill("shipping", row=row))
+
+    def students(self, visit: Visit) -> str:
+        return self._page(visit, "content", "Students save 10%", fill("students"))
+
+    def student(self, visit: Visit) -> str:
+        customer = _script(f"customer-{uuid4().hex[:12]}")
+        return self._page(visit, "content", "Welcome", fill("student", nonce=visit.nonce, customer=customer))
+
+    def lost(self, visit: Visit) -> str:
+        return self._page(visit, "content", "Not here", fill("lost"))
+
+    def _page(self, visit: Visit, type: str, title: str, main: Html) -> str:
+        pieces = visit.basket.pieces
+        options = {
+            "writeKey": self._server.write_key,
+            "endpoint": self._server.url,
+            "context": {
+                "page": {"type": type},
+                "device": {"type": visit.device},
+                "data": {"basketValue": visit.basket.value},
+            },
+        }
+        return fill(
+            "layout",
+            title=title,
+            nonce=visit.nonce,
+            edge=self._server.url,
+            stub=_stub(),
+            options=_script(options),
+            nav=self._nav(visit.path),
+            count=pieces or "",
+            bag_label=f"Basket: {pieces} {'thing' if pieces == 1 else 'things'}" if pieces else "Basket: empty",
+            main=main,
+        )
+
+    def _categories(self) -> Iterable[tuple[str, str]]:
+        return self._catalogue.categories.items()
+
+    def _nav(self, path: str) -> Html:
+        links = ((f"/c/{id}", name) for id, name in self._categories())
+        return _joined(
+            Html(f'<a href="{href}"{" aria-current=page" if href == path else ""}>{escape(name)}</a>')
+            for href, name in links
+        )
+
+    def _row(self, heading: str, default: Iterable[Product], exclude: Product | None = None) -> Html:
+        """The row of recommendations; what it shows until something is decided is the policy's baseline."""
+        left_out = Html(f' data-edgewise-exclude="{exclude.id}"') if exclude else Html()
+        cards = _cards(one._replace(was=None) for one in default)
+        return fill("row", heading=heading, exclude=left_out, cards=cards)
+
+
+def shelves() -> Iterable[str]:
+    """The paths of all lists of products."""
+    return _LISTS
+
+
+def fill(template: str, /, **values: object) -> Html:
+    """A template with these values, which are escaped unless they are HTML."""
+    return Html(
+        _template(template).substitute(
+            {key: value if isinstance(value, Html) else escape(str(value)) for key, value in values.items()}
+        )
+    )
+
+
+@cache
+def _template(name: str) -> Template:
+    return Template((SHOP / "pages" / f"{name}.html").read_text().strip())
+
+
+@cache
+def _stub() -> Html:
+    return Html((SHOP / "stub.js").read_text().strip())
+
+
+def _script(value: object) -> Html:
+    """A value, as it may stand in a script of a page."""
+    return Html(json.dumps(value).replace("<", "\\u003c"))
+
+
+def _joined(parts: Iterable[Html]) -> Html:
+    return Html("".join(parts))
+
+
+def _baseline(catalogue: Catalogue) -> list[Product]:
+    return [catalogue.products[id] for id in ("tea-pot", "tea-mug", "linen-towel", "oak-board")]
+
+
+def _is_on(path: str, product: Product) -> bool:
+    if path == "/sale":
+        return product.was is not None
+    return path == "/all" or (product.new if path == "/new" else path == f"/c/{product.category}")
+
+
+def _cards(products: Iterable[Product]) -> Html:
+    return _joined(fill("card", **_shown(product)) for product in products)
+
+
+def _shown(product: Product) -> dict[str, object]:
+    before = product.was
+    was = Html(f'<s class="was">{euros(before)}</s>') if before is not None else Html()
+    return {"id": product.id, "name": product.name, "price": euros(product.price), "was": was}
+
+
+def _lines(template: str, basket: Basket) -> Html:
+    return _joined(
+        fill(
+            template,
+            **_shown(product),
+            count=count,
+            value=euros(product.price * count),
+            properties=json.dumps(product.told(count)),
+        )
+        for product, count in basket.counts.items()
+    )
+
+
+def _sum(basket: Basket) -> dict[str, object]:
+    delivery = euros(basket.delivery) if basket.delivery else "free"
+    return {"value": euros(basket.value), "delivery": delivery, "total": euros(basket.value + basket.delivery)}
