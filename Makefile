@@ -26,8 +26,10 @@ test: lint
 	$(BIN)/pytest -q -n 2 -m "not quality and not chaos"
 
 # Kills at random instants, again and again; EDGEWISE_CHAOS_SEED repeats a run, EDGEWISE_CHAOS_ROUNDS lengthens it.
+# Then the laws, on ten times as many examples as `make test` has.
 chaos: setup
 	$(BIN)/pytest -q -m chaos
+	$(BIN)/pytest -q -n 2 -m "hypothesis and not chaos" --hypothesis-profile many
 
 # Minutes of learning on real data, which lies in ../shared/data (docs/learning.md says where it is from).
 quality: setup

@@ -12,6 +12,7 @@ from tests.valkey import Valkey
 
 # A shared machine may be slow at any moment, and Hypothesis builds its tables of characters in the first test of all.
 settings.register_profile("edgewise", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("many", settings.get_profile("edgewise"), max_examples=1000)
 settings.load_profile("edgewise")
 
 

@@ -7,7 +7,7 @@ from random import Random
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
@@ -99,7 +99,6 @@ def test_the_floor_holds_for_whatever_exploration_gives(q: list[float], floor: f
 
 
 @given(probabilities, st.floats(0, 1, exclude_max=True))
-@settings(max_examples=300)
 def test_a_point_falls_on_an_action_that_has_a_share_there(q: list[float], point: float) -> None:
     propensities = with_floor(q, 0.1)
     position = draw(propensities, point)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from edgewise.bandit.shape import shape_of
 from edgewise.entries import Decision, Entry, Event, Outcome, decode, encode
 from edgewise.errors import StoreError, StoreUnavailable
-from edgewise.learner import process
+from edgewise.learner import policy_learner, process
 from edgewise.learner.erasure import erase_entries
 from edgewise.learner.fold import Fold
 from edgewise.learner.process import Learner
@@ -72,6 +72,13 @@ async def every_key_and_value(store: Store) -> bytes:
     return b"".join([key.encode() + (await client.execute(("DUMP", key)) or b"") for key in keys])
 
 
+@pytest.fixture(autouse=True)
+def _hasty_learners(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "READ_EVERY", 0.01)
+    monkeypatch.setattr(process, "ERASE_EVERY", 0.02)
+    monkeypatch.setattr(policy_learner, "PUBLISH_EVERY", 0.02)
+
+
 @asynccontextmanager
 async def learning(store: Store) -> AsyncIterator[None]:
     """A learner, as `edgewise learn` runs it, until the end of the block."""
@@ -101,7 +108,7 @@ async def visit(stage: Stage, visitor: Digest, count: int = 6) -> None:
 
 
 @given(logs.logs(), st.frozensets(st.sampled_from(logs.VISITORS), max_size=3))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_of_any_log_exactly_the_entries_of_the_visitors_go(
     valkey: Valkey, log: Log, visitors: frozenset[Digest]
 ) -> None:
@@ -214,8 +221,7 @@ async def test_where_the_store_refuses_what_is_dangerous_erasures_end_all_the_sa
         valkey.close()
 
 
-async def test_erasures_wait_for_each_other_until_one_is_due(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "ERASE_EVERY", 0.0)
+async def test_erasures_wait_for_each_other_until_one_is_due(store: Store) -> None:
     stage = Stage(store)
     await stage.publish()
     await stage.decide(visitor=(ANN,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgewise.bandit.features import slot_line
@@ -19,8 +19,7 @@ from tests.learner.reference import Reference
 
 Log = list[tuple[StreamId, Entry]]
 
-thorough = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=25)
 
 
 def fold_in_one_go(log: Log, algorithm: Algorithm = "squarecb") -> Fold:
@@ -83,7 +82,6 @@ class Learner:
 steps = st.lists(st.one_of(st.integers(1, 8), st.sampled_from(("checkpoint", "kill", "trim"))), max_size=25)
 
 
-@thorough
 @given(logs.logs(), steps)
 def test_a_fold_that_is_stopped_killed_and_trimmed_anywhere_ends_as_one_in_one_go(
     log: Log, steps: list[int | str]
@@ -101,7 +99,7 @@ def test_a_fold_that_is_stopped_killed_and_trimmed_anywhere_ends_as_one_in_one_g
 
 
 @pytest.mark.parametrize("algorithm", get_args(Algorithm))
-@quick
+@few
 @given(log=logs.logs(), cut=st.integers(1, 40), again=st.integers(0, 40))
 def test_every_algorithm_resumes_to_the_same_bytes(algorithm: Algorithm, log: Log, cut: int, again: int) -> None:
     learner = Learner(log, algorithm)
@@ -113,7 +111,6 @@ def test_every_algorithm_resumes_to_the_same_bytes(algorithm: Algorithm, log: Lo
     assert learner.fold.serialize() == fold_in_one_go(log, algorithm).serialize()
 
 
-@thorough
 @given(logs.logs(most=60))
 def test_the_fold_obeys_the_rules_as_the_reference_tells_them(log: Log) -> None:
     fold, reference = fold_in_one_go(log), Reference(logs.policies())

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgewise.policies.operators import OPERATORS
@@ -29,7 +29,6 @@ VISITOR: Mapping[str, Any] = {
 }
 
 
-@settings(max_examples=600)
 @given(CONDITIONS, ATTRIBUTES)
 def test_every_condition_means_what_a_plain_reading_says(condition: dict[str, Any], attributes: dict[str, Any]) -> None:
     assert matches(condition, attributes) is reference.holds(condition, attributes)
@@ -186,13 +185,11 @@ HOSTILE = nested(HOSTILE_SCALARS, st.one_of(KEYS, st.integers()))
 OPERANDS = nested(HOSTILE_SCALARS, st.one_of(KEYS, st.sampled_from(OPERATOR_NAMES)))
 
 
-@settings(max_examples=400)
 @given(CONDITIONS, st.dictionaries(KEYS, HOSTILE))
 def test_no_attribute_makes_a_condition_raise(condition: dict[str, Any], attributes: dict[str, Any]) -> None:
     assert matches(condition, attributes) in (True, False)
 
 
-@settings(max_examples=400)
 @given(st.dictionaries(st.one_of(KEYS, st.sampled_from(OPERATOR_NAMES)), OPERANDS), ATTRIBUTES)
 def test_no_condition_makes_matching_raise(condition: dict[str, Any], attributes: dict[str, Any]) -> None:
     assert matches(condition, attributes) in (True, False)

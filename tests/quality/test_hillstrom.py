@@ -48,7 +48,7 @@ def second_halves(reports: list[Report]) -> list[float]:
 
 def test_after_some_thousand_rows_it_earns_most_of_what_the_best_e_mail_does() -> None:
     traffic = read_traffic(LOG, MAP).shuffled(0)
-    start = traffic._replace(rows=traffic.rows[:12_000])
+    start = traffic._replace(rows=traffic.rows[:8_000])
     report = report_on(start, rehearse(start, 0, lambda: None))
     assert report.best_action == "Mens E-Mail"
     lead = report.best.second.mean - report.logged.second.mean
