@@ -23,6 +23,7 @@ from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.store.embedded import EmbeddedValkey
 from edgewise.store.folder import DataFolder
+from edgewise.store.runtime import METRICS
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class Supervisor:
             await publisher.try_to_publish(store)
             secret_key = settings.secret_key or kept_secret_key(settings.data)
             resolved = replace(settings, redis=url, secret_key=secret_key)
-            metrics = folder.runtime / "metrics"
+            metrics = folder.runtime / METRICS
             metrics.mkdir()
             await stack.enter_async_context(self._kept(self._processes(resolved, listener, metrics)))
             await listener.answers()

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from edgewise.child import Child
 from edgewise.errors import DataFolderLocked, StoreUnavailable
 from edgewise.store.folder import DataFolder, announced_url
+from edgewise.store.runtime import SOCKET
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class EmbeddedValkey:
     def __init__(self, folder: DataFolder, appendfsync: str) -> None:
         self.name = "valkey"
         self._files = folder.path.resolve() / "valkey"
-        self._socket = folder.runtime / "valkey.sock"
+        self._socket = folder.runtime / SOCKET
         self.url = f"unix://{quote(str(self._socket))}"
         self._last_lines: deque[str] = deque(maxlen=20)
         self._is_stopping = False

@@ -5,17 +5,13 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import shutil
-import stat
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from edgewise.errors import DataFolderLocked, StoreUnavailable
+from edgewise.store.runtime import remove_leftover, runtime_folder
 
-_PREFIX = "edgewise-"
-_LONGEST_SOCKET_PATH = 103  # bytes: what macOS takes; Linux takes 107
 _PATIENCE = 5.0  # seconds: a holder that died suddenly has children that are still on their way out
 
 
@@ -44,8 +40,10 @@ class DataFolder:
         try:
             await _acquire(path, lock)
             _url_file(path).unlink(missing_ok=True)
-            _remove_leftovers(path)
-            with _runtime_folder() as runtime:
+            _, leftover = _read(path)
+            if leftover is not None:
+                remove_leftover(leftover)
+            with runtime_folder() as runtime:
                 _write(lock, f"{os.getpid()}\n{runtime}\n")
                 try:
                     yield cls(path, lock, runtime)
@@ -141,29 +139,3 @@ def _write(lock: int, text: str) -> None:
 
 def _url_file(path: Path) -> Path:
     return path / "store.url"
-
-
-@contextmanager
-def _runtime_folder() -> Iterator[Path]:
-    base = tempfile.gettempdir()
-    if len(os.fsencode(base)) + len(f"/{_PREFIX}12345678/valkey.sock") > _LONGEST_SOCKET_PATH:
-        base = "/tmp"
-    runtime = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))  # Mode 700, and a name that nobody can foresee.
-    handle = os.open(runtime, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # systemd-tmpfiles, which empties /tmp of old files, passes over it then.
-        yield runtime
-    finally:
-        os.close(handle)
-        shutil.rmtree(runtime, ignore_errors=True)
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove the runtime folder of a holder that died suddenly, if that folder is still its own."""
-    _, runtime = _read(path)
-    if runtime is None or not runtime.name.startswith(_PREFIX):
-        return
-    with suppress(FileNotFoundError):
-        found = runtime.lstat()
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
-            shutil.rmtree(runtime, ignore_errors=True)
