@@ -1,8 +1,10 @@
-"""What a store holds, all of it, for tests that say what must not be there."""
+"""What a store holds, and has on its disk, all of it, for tests that say what must not be there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -12,6 +14,16 @@ def holdings(url: str) -> bytes:
     """Every key and every value, one after the other."""
     with redis.Redis.from_url(url) as connection:
         return b"\n".join(_parts(connection))
+
+
+def on_disk(folder: Path) -> bytes:
+    """What is in all files of this folder. A store replaces its files, so some may go while they are looked at."""
+    found = []
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            if file.is_file():
+                found.append(file.read_bytes())
+    return b"".join(found)
 
 
 def _parts(connection: redis.Redis) -> Iterator[bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,7 @@ from edgewise.store.showings import Counted, Showings
 from edgewise.types import Digest
 from tests.cluster import REFS, Cluster
 from tests.eventually import eventually
-from tests.holdings import holdings
+from tests.holdings import holdings, on_disk
 from tests.learner.stage import POLICY, Stage
 from tests.learner.test_erasure import is_erased, learning
 from tests.valkey import Valkey
@@ -31,7 +30,8 @@ BOB = [user_digest("bob"), *(anonymous_digest(f"bob's device {number}") for numb
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     # No compression, so that nothing hides from a look at the bytes.
-    cluster = Cluster("--appendonly", "yes", "--aof-use-rdb-preamble", "no", "--rdbcompression", "no")
+    file = ("--appendonly", "yes", "--appendfsync", "always", "--aof-use-rdb-preamble", "no")
+    cluster = Cluster(*file, "--rdbcompression", "no")
     yield cluster
     cluster.close()
 
@@ -76,18 +76,13 @@ def traces(held: bytes, visitor: list[Digest]) -> list[Digest]:
     return [id for id in visitor if id in held or id.hex().encode() in held]
 
 
-def on_disk(node: Valkey) -> bytes:
-    files = [file for file in Path(node.path.parent).rglob("*") if file.is_file()]
-    return b"".join(file.read_bytes() for file in files)
-
-
 async def test_a_visitor_is_gone_from_every_node_and_its_disk(store: Store, cluster: Cluster) -> None:
     await publish(store)
     await come(store, ANN)
     await come(store, BOB)
     for node in cluster.nodes:
         assert traces(holdings(node.url), ANN), "or nothing of theirs is there to be erased"
-        assert set(ANN) == set(traces(on_disk(node), ANN)), "each log names them"
+        assert set(ANN) == set(traces(on_disk(node.path.parent), ANN)), "each log names them"
     async with learning(store):
         await store.erasures.add(SITE, [user_digest("ann")], 0)
         await eventually(lambda: is_erased(store))
@@ -96,7 +91,7 @@ async def test_a_visitor_is_gone_from_every_node_and_its_disk(store: Store, clus
         assert set(traces(holdings(node.url), BOB)) == set(BOB)
 
         async def is_gone(node: Valkey = node) -> bool:  # Valkey deletes the old files after it said it was done.
-            return traces(on_disk(node), ANN) == []
+            return traces(on_disk(node.path.parent), ANN) == []
 
         await eventually(is_gone)
     for ref in REFS:
