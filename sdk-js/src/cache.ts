@@ -2,25 +2,27 @@ import { read, write } from "./storage.js";
 import type { Decision } from "./types.js";
 import { mayStore } from "./visitor.js";
 
-const KEY = ".c";
+const KEY = "edgewise.c";
 const DAY = 864e5;
-const KEEP = 30;
+const MOST = 30;
 
-type Entry = [question: string, at: number, decision: Decision];
+/** The last good answers by their questions: of this page and, with consent, of former ones. */
+let answers: { [question: string]: Decision } | undefined;
 
-/** The last good answers: of this page and, with consent, of former ones. */
-let entries: Entry[] | undefined;
+const all = () => (answers ??= (mayStore() && read(KEY)) || {}) as NonNullable<typeof answers>;
 
-const all = () => (entries ??= (mayStore() && read(KEY)) || []) as Entry[];
-
+/** Once there are many, the cache starts anew. */
 export const remember = (question: string, decision: Decision): void => {
-  entries = [[question, Date.now(), decision] as Entry, ...all().filter(([asked]) => asked != question)].slice(0, KEEP);
-  if (mayStore()) write(KEY, entries);
+  if (Object.keys(all())[MOST]) answers = {};
+  all()[question] = decision;
+  write(KEY, answers);
 };
 
-export const lastGood = (question: string): Decision | undefined =>
-  all().find(([asked, at]) => asked == question && Date.now() - at < DAY)?.[2];
+export const lastGood = (question: string): Decision | undefined => {
+  const decision = all()[question];
+  return Date.now() - decision?.at! < DAY ? decision : undefined;
+};
 
 export const forgetDecisions = (): void => {
-  entries = [];
+  answers = {};
 };

@@ -1,52 +1,52 @@
+import { attempt } from "./attempt.js";
+import { forgetDecisions } from "./cache.js";
 import { decide } from "./decide.js";
 import { on } from "./emitter.js";
+import { listen } from "./listen.js";
 import { identify, page, reward, track } from "./messages.js";
-import { choose, options } from "./options.js";
-import { onNavigate } from "./page-life.js";
+import * as navigation from "./navigation.js";
+import { options, token } from "./options.js";
 import * as placements from "./placements.js";
 import * as queue from "./queue.js";
 import { render } from "./render.js";
+import { click } from "./spots.js";
 import type { ConsentState, Edgewise, EdgewiseApi, Options } from "./types.js";
-import { click } from "./view.js";
-import { forgetDecisions } from "./cache.js";
 import { isKnown, say } from "./visitor.js";
 
-const init = (chosen: Options): void => {
-  if (options.writeKey) return;
-  choose(chosen);
-  say(chosen.consent);
+let isStarted = false;
+
+const init = (chosen: Partial<Options>): void => {
+  if (isStarted) return;
+  Object.assign(options, chosen);
+  if (!options.writeKey) return;
+  isStarted = true;
+  say(options.consent);
   queue.start();
-  const token = new URLSearchParams(location.search).get("edgewise-debug");
-  if (token) import(`${options.endpoint}/edgewise-debug.js`);
-  placements.start(token);
-  document.addEventListener("click", pressed, true);
-  document.addEventListener("auxclick", pressed, true);
-  document.addEventListener("submit", declared, true);
-  if (!options.manual) {
-    page();
-    onNavigate(page);
-  }
+  for (const type of ["click", "auxclick", "submit"]) listen(type, acted);
+  navigation.start();
+  // The debugger first, so that it misses nothing.
+  if (token) import(`${options.endpoint}/edgewise-debug.js`).finally(placements.start);
+  else placements.start();
 };
 
 const consent = (state: ConsentState): void => {
   const wasKnown = isKnown();
   say(state);
-  queue.purge();
+  queue.adopt();
   if (!isKnown()) forgetDecisions();
-  else if (!wasKnown && !options.manual) page();
+  // What was not told before.
+  else if (!wasKnown) navigation.view();
 };
 
-const pressed = (event: Event) => {
-  click(event.target as Element);
-  declared(event);
-};
-
-/** `data-edgewise-event`: on a form, that it was sent; on anything else, that it was clicked. */
-const declared = ({ target, type }: Event) => {
-  const element = (target as Element).closest<HTMLElement>("[data-edgewise-event]");
-  if (!element || (element.tagName == "FORM") != (type == "submit")) return;
-  const { edgewiseEvent, edgewiseProperties } = element.dataset;
-  track(edgewiseEvent!, JSON.parse(edgewiseProperties || "{}"));
+/** Clicks in what was decided, and `data-edgewise-event`: on a form, that it was sent; on anything else, that it was clicked. */
+const acted = ({ type, target, button }: MouseEvent & { target: HTMLElement }) => {
+  if (button > 1) return;
+  const isSent = type == "submit";
+  if (!isSent) click(target);
+  const element = target.closest<HTMLElement>("[data-edgewise-event]");
+  if (element && isSent == (element.tagName == "FORM")) {
+    track(element.dataset.edgewiseEvent!, attempt(() => JSON.parse(element.dataset.edgewiseProperties!)));
+  }
 };
 
 const api: EdgewiseApi = { init, decide, render, track, page, identify, reward, consent, on };

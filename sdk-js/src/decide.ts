@@ -1,81 +1,76 @@
 import { lastGood, remember } from "./cache.js";
 import { context } from "./context.js";
 import { emit } from "./emitter.js";
-import { budget } from "./options.js";
+import { options, token } from "./options.js";
 import { post } from "./post.js";
 import type { Context, DecideOptions, Decision, Slot } from "./types.js";
-import { answered, ids } from "./visitor.js";
+import { answered, ids, isKnown, mayStore } from "./visitor.js";
 
-/** A question, as it is sent, and those who wait for its answer. */
+/** A placement that is asked for, as it is sent, and what is done with its answer, whenever that comes. */
 interface Question {
   _body: { id: string };
-  _waiting: ((decision: Decision | undefined) => void)[];
+  _context: Context | undefined;
+  _settle: (answer?: any) => void;
 }
 
-let questions: { [text: string]: Question } = {};
-let said: Context = {};
+let questions: Question[] = [];
 let isHeld = true;
-let preview: string | null = null;
 
-export const decide = (placement: string, { timeout = budget(), context: more, ...wanted }: DecideOptions = {}): Promise<Decision> =>
-  new Promise((resolve) => {
-    const body = { id: placement, ...wanted };
-    const text = JSON.stringify(body);
-    const settle = (decision?: Decision) => {
-      clearTimeout(timer);
-      const former = decision ?? lastGood(text);
-      const source = decision ? (decision.group == "fallback" ? "fallback" : "policy") : former ? "cache" : "fallback";
-      const made = { ...nothing(placement), ...former, source } as Decision;
-      resolve(made);
-      emit("decision", made);
+export const decide = (
+  placement: string,
+  { timeout = options.budget, context: _context, ...wanted }: DecideOptions = {},
+): Promise<Decision> => {
+  const _body = { id: placement, ...wanted };
+  const text = JSON.stringify(_body);
+  const decided = new Promise<Decision>((resolve) => {
+    /** A late answer comes to nobody but the cache. */
+    const _settle = (answer?: any) => {
+      if (!isSound(answer, placement)) return resolve(lastGood(text) ?? nothing(placement));
+      const { group, decisionId } = answer;
+      if (decisionId) remember(text, { ...answer, at: Date.now(), source: "cache" });
+      resolve({ ...answer, source: group == "fallback" ? group : "policy" });
     };
-    const timer = setTimeout(settle, timeout);
-    said = { ...said, ...more, page: { ...said.page, ...more?.page }, data: { ...said.data, ...more?.data } };
-    (questions[text] ??= ask(body))._waiting.push(settle);
+    questions.push({ _body, _context, _settle });
+    setTimeout(_settle, timeout);
+    if (!isHeld) setTimeout(send);
   });
+  decided.then((decision) => emit("decision", decision));
+  return decided;
+};
 
-/** From now on, what is asked for in one turn is sent at its end. */
-export const release = (token: string | null): void => {
-  preview = token;
+/** From now on, what is asked for in one turn is sent at its end. Of who is new, the server shall say if they may be kept. */
+export const release = (): void => {
+  if (isHeld) send(isKnown() && !mayStore());
   isHeld = false;
-  send();
 };
 
-const ask = (body: { id: string }): Question => {
-  if (!isHeld) Promise.resolve().then(send);
-  return { _body: body, _waiting: [] };
-};
-
-const send = () => {
-  const asked = Object.entries(questions);
-  if (!asked[0]) return;
-  questions = {};
-  const named = ids();
-  post("decide", { ...named, placements: asked.map(([, { _body }]) => _body), context: context(said), preview })
+const send = (isNeeded?: boolean) => {
+  const asked = questions.splice(0);
+  if (!asked[0] && !isNeeded) return;
+  post("decide", {
+    ...ids(),
+    placements: asked.map(({ _body }) => _body),
+    context: context(asked.map(({ _context }) => _context)),
+    preview: token,
+  })
     .then((response) => response.json())
     .then((answer) => {
-      if (named.anonymousId) answered(answer.anonymousId);
-      asked.forEach(([text, { _body, _waiting }], i) => {
-        const decision = answer.decisions[i];
-        const isGood = isSound(decision, _body.id);
-        if (isGood && decision.decisionId) remember(text, decision);
-        _waiting.forEach((settle) => settle(isGood ? decision : undefined));
-      });
+      answered(answer.anonymousId);
+      asked.forEach(({ _settle }, i) => _settle(answer.decisions[i]));
     })
-    .catch(() => asked.forEach(([, { _waiting }]) => _waiting.forEach((settle) => settle(undefined))));
+    .catch(() => asked.forEach(({ _settle }) => _settle()));
 };
 
 /** Whether this is an answer to the question, and not what a broken proxy or a foreign server says. */
-const isSound = (found: any, placement: string): found is Decision =>
-  found?.placement == placement && (found.slots ?? [found]).every((slot: Slot) => slot.action === null || typeof slot.action == "string");
+const isSound = (answer: any, placement: string): answer is Decision =>
+  answer?.placement == placement &&
+  (answer.slots ?? [answer]).every(({ action }: Slot) => action !== undefined);
 
-const nothing = (placement: string): Omit<Decision, "source"> => ({
+const nothing = (placement: string): Decision => ({
   placement,
   decisionId: null,
   action: null,
   payload: {},
-  propensity: null,
   group: "fallback",
-  policyVersion: null,
-  modelVersion: null,
+  source: "fallback",
 });

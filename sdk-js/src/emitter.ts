@@ -1,22 +1,15 @@
 import type { Events } from "./types.js";
 
-type Handler = (detail: never) => void;
+type Listener = [name: string, handler: (detail: any) => void];
 
-const handlers: { [event: string]: Set<Handler> } = {};
-const past: [name: string, detail: unknown][] = [];
+const listeners = new Set<Listener>();
 
-/** Whoever comes late is told what was decided and rendered so far. */
 export const on = <Name extends keyof Events>(name: Name, handler: (detail: Events[Name]) => void): (() => void) => {
-  const listening = (handlers[name] ??= new Set());
-  listening.add(handler);
-  for (const [former, detail] of past) former == name && call(handler, detail);
-  return () => listening.delete(handler);
+  const listener: Listener = [name, handler];
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 };
 
-export const emit = <Name extends keyof Events>(name: Name, detail: Events[Name]): void => {
-  if (name != "event") past.push([name, detail]);
-  handlers[name]?.forEach((handler) => call(handler, detail));
-};
-
-/** In a turn of its own, so that a handler that throws is told of in the console and breaks nothing. */
-const call = (handler: Handler, detail: unknown) => Promise.resolve(detail as never).then(handler);
+/** In a turn of its own, so that a handler which throws breaks nothing but itself. */
+export const emit = <Name extends keyof Events>(name: Name, detail: Events[Name]): void =>
+  listeners.forEach(([one, handler]) => one == name && setTimeout(handler, 0, detail));

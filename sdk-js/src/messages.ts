@@ -1,3 +1,4 @@
+import { attempt } from "./attempt.js";
 import { context } from "./context.js";
 import { emit } from "./emitter.js";
 import { options } from "./options.js";
@@ -7,39 +8,38 @@ import { randomId } from "./random.js";
 import type { Message, Properties } from "./types.js";
 import { become, ids, isKnown } from "./visitor.js";
 
-export const track = (event: string, properties: Properties = {}): void =>
-  // What followed a decision is known by the decision, and needs nobody's name.
-  tell({ type: "track", event, properties }, !!properties.decisionId);
+export const track = (event: string, properties?: Properties): void => tell({ type: "track", event, properties });
 
 export const page = (properties?: Properties): void =>
-  tell({ type: "page", properties: { type: options.context?.page?.type, ...properties } });
+  tell({ type: "page", properties: { type: options.pageType, ...properties } });
 
 export const identify = (userId: string | null, traits?: Properties): void => {
   become(userId);
-  if (userId) tell({ type: "identify", ...(traits && { traits }) });
+  if (userId) tell({ type: "identify", traits });
 };
 
 export const reward = (decisionId: string, value: number, slot?: number): void =>
-  outcome("$reward", decisionId, slot, value);
+  track("$reward", { decisionId, value, slot });
 
-/** What followed a decision, or a slot of it. */
-export const outcome = (event: string, decisionId: string, slot?: number, value?: number): void =>
-  track(event, { decisionId, slot, value });
-
-/** Nothing is counted before the page is looked at; without consent, only what followed decisions is told. */
-const tell = (said: Pick<Message, "type"> & Partial<Message>, isLinked = false) =>
+/**
+ * Nothing is counted before the page is looked at. Without consent, only what followed a decision is told: that is known
+ * by the decision, and needs nobody's name.
+ */
+const tell = (said: Pick<Message, "type"> & Partial<Message>) =>
   whenActivated(() => {
+    const isLinked = !!said.properties?.decisionId;
     if (!isKnown() && !isLinked) return;
-    const { data, ...rest } = context();
-    const message: Message | null | undefined = {
-      messageId: randomId(),
-      timestamp: new Date().toISOString(),
-      ...ids(),
-      ...(isKnown() && { context: { ...rest, userAgent: navigator.userAgent } }),
+    const message: Message = {
       ...said,
+      messageId: randomId(),
+      timestamp: new Date().toJSON(),
+      ...ids(),
+      context: isLinked ? undefined : { ...context(), data: undefined, userAgent: navigator.userAgent },
     };
     const sent = options.beforeSend ? options.beforeSend(message) : message;
-    if (!sent) return;
-    push(sent);
-    emit("event", sent);
+    // The server takes no more of one; and what JSON cannot hold would stay in the queue for ever.
+    if (sent && attempt(() => JSON.stringify(sent).length < 32_000)) {
+      push(sent);
+      emit("event", sent);
+    }
   });

@@ -1,52 +1,40 @@
 import { decide, release } from "./decide.js";
 import { emit } from "./emitter.js";
-import { budget } from "./options.js";
+import { listen } from "./listen.js";
+import { look } from "./navigation.js";
+import { options, token } from "./options.js";
 import { render } from "./render.js";
-import { isUnseen, lookFor } from "./seen.js";
-import type { DecideOptions } from "./types.js";
-
-/** The placement that each element was last asked about for. */
-const asked = new WeakMap<Element, string>();
+import { DONE, isUnseen, spotOf, watch } from "./spots.js";
 
 /** Deals with the placements in the markup: with those that are there, and with those that come. */
-export const start = (token: string | null): void => {
-  const go = () => {
-    gather();
-    release(token);
-  };
-  new MutationObserver(gather).observe(document, { childList: true, subtree: true, attributeFilter: ["data-edgewise"] });
-  if (document.readyState == "loading") {
-    document.addEventListener("DOMContentLoaded", go);
-    // A page that comes slowly is not waited for: its first placements are on the screen already.
-    setTimeout(go, budget() / 2);
-  } else go();
+export const start = (): void => {
+  new MutationObserver(gather).observe(document, { childList: true, subtree: true });
   gather();
+  // A page that comes slowly is not waited for: its first placements are on the screen already.
+  setTimeout(release, document.readyState == "loading" ? options.budget / 2 : 0);
+  listen("DOMContentLoaded", release);
   hideUndecided();
 };
 
-const gather = () => document.querySelectorAll<HTMLElement>("[data-edgewise]").forEach(place);
+const gather = () => {
+  look();
+  document.querySelectorAll<HTMLElement>("[data-edgewise]").forEach(place);
+};
 
 const place = (element: HTMLElement) => {
   const { edgewise: name, edgewiseSlots, edgewiseExclude } = element.dataset;
-  if (!name || asked.get(element) == name) return;
-  asked.set(element, name);
-  element.toggleAttribute(DONE, !isUnseen(element));
-  lookFor(element);
-  const wanted: DecideOptions = {};
-  if (edgewiseSlots) wanted.slots = +edgewiseSlots;
-  if (edgewiseExclude) wanted.exclude = edgewiseExclude.split(",");
-  decide(name, wanted).then((decision) => {
-    const rendered = render(element, decision, decision.group == "preview");
-    element.toggleAttribute(DONE, true);
-    emit("render", { element, decision, rendered });
-  });
+  if (!name || spotOf(element)._name == name) return;
+  watch(element, { _name: name }, !isUnseen(element));
+  decide(name, { slots: +edgewiseSlots! || undefined, exclude: edgewiseExclude?.split(",") }).then((decision) =>
+    emit("render", { element, decision, rendered: render(element, decision, !!token) }),
+  );
 };
-
-const DONE = "data-edgewise-done";
 
 /** Only while an animation runs: should this script be stopped, the browser still shows everything in time. */
 const hideUndecided = () => {
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(`@keyframes edgewise{0%,to{visibility:hidden}}[data-edgewise]:not([${DONE}]){animation:edgewise ${budget()}ms}`);
-  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  sheet.replaceSync(
+    `@keyframes ew{0%,to{visibility:hidden}}[data-edgewise]:not([${DONE}]){animation:ew ${options.budget}ms}`,
+  );
+  document.adoptedStyleSheets.push(sheet);
 };

@@ -1,28 +1,18 @@
-const PREFIX = "edgewise";
+import { attempt } from "./attempt.js";
+import { mayStore } from "./visitor.js";
 
-/** Storage may be switched off, full, or hold nonsense: then it is as if there were nothing. */
-const attempt = <T>(act: () => T): T | undefined => {
-  try {
-    return act();
-  } catch {
-    return undefined;
-  }
-};
+/** Where storage is switched off, the page has a memory of its own. */
+const store: { [key: string]: string } = attempt(() => localStorage) ?? {};
 
-export const read = (key: string): any => attempt(() => JSON.parse(localStorage.getItem(PREFIX + key)!)) ?? undefined;
+/** What is stored; undefined if nothing is, or nonsense. */
+export const read = (key: string): any => attempt(() => JSON.parse(store[key]!));
 
+/** Nothing without consent, nor where storage is full. */
 export const write = (key: string, value: unknown): void => {
-  attempt(() => localStorage.setItem(PREFIX + key, JSON.stringify(value)));
+  attempt(() => mayStore() && (store[key] = JSON.stringify(value)));
 };
 
-export const remove = (key: string): void => {
-  attempt(() => localStorage.removeItem(PREFIX + key));
-};
+export const keys = (prefix: string): string[] => Object.keys(store).filter((key) => key.startsWith(prefix));
 
-/** What follows the prefix in the keys that there are. */
-export const keys = (): string[] =>
-  attempt(() =>
-    Object.keys(localStorage)
-      .filter((key) => key.startsWith(PREFIX))
-      .map((key) => key.slice(PREFIX.length)),
-  ) ?? [];
+/** Removes all whose keys begin like this. */
+export const remove = (prefix: string): void => keys(prefix).forEach((key) => delete store[key]);

@@ -1,5 +1,6 @@
 import { edgewise } from "./client.js";
-import type { ConsentState, Edgewise } from "./types.js";
+import { options } from "./options.js";
+import type { Edgewise } from "./types.js";
 
 /** What the stub has kept until this script came: calls, each with what settles the promise that was given for it. */
 interface Stub {
@@ -13,18 +14,14 @@ declare global {
 }
 
 const { src, dataset } = document.currentScript as HTMLScriptElement;
-const { writeKey, endpoint, budget, consent, pageType, manual } = dataset;
-const calls = window.edgewise?.q ?? [];
+const { edgewise: stub } = window;
 
-window.edgewise = edgewise;
-if (writeKey) {
-  edgewise.init({
-    writeKey,
-    endpoint: endpoint ?? new URL(src).origin,
-    budget: budget ? +budget : undefined,
-    consent: consent as ConsentState | undefined,
-    context: { page: { type: pageType } },
-    manual: manual != undefined,
-  });
+// A page may have the tag twice; then the first one serves.
+if (!stub || stub.q) {
+  const calls = stub?.q ?? [];
+  window.edgewise = edgewise;
+  // The attributes have the options' names; numbers may be texts. A queued `init` adds to them.
+  Object.assign(options, { endpoint: new URL(src).origin }, dataset, { manual: "manual" in dataset });
+  if (calls[0]?.[0][0] != "init") edgewise.init({});
+  for (const [args, settle] of calls) settle((edgewise as (...args: unknown[]) => unknown)(...args));
 }
-for (const [[method, ...args], settle] of calls) settle((edgewise[method] as (...args: unknown[]) => unknown)(...args));

@@ -9,7 +9,7 @@ export type Properties = { [key: string]: Json | undefined };
 
 /** What the page knows at the moment of asking, beside what the SDK finds out by itself (address, referrer, language, time zone). */
 export interface Context {
-  page?: { url?: string; path?: string; type?: string; referrer?: string };
+  page?: { url?: string; path?: string; type?: string | undefined; referrer?: string };
   device?: { type?: string };
   locale?: string;
   timezone?: string;
@@ -27,6 +27,8 @@ export interface Options {
   budget?: number;
   /** What is known of consent when the page starts. */
   consent?: ConsentState;
+  /** What kind of page it is; the same as `context.page.type`. */
+  pageType?: string | undefined;
   /** Goes with every decide call of this page. */
   context?: Context;
   /** No page views by itself: the site calls {@link Edgewise.page}. */
@@ -40,9 +42,9 @@ export interface DecideOptions {
   /** Milliseconds until the promise is resolved at the latest. Default: the budget. */
   timeout?: number;
   /** How many actions a row shows. */
-  slots?: number;
+  slots?: number | undefined;
   /** Ids of actions that are not wanted, such as the product on whose page the row stands. */
-  exclude?: string[];
+  exclude?: string[] | undefined;
   /** Merged over the page's context, for the whole request. */
   context?: Context;
   /** Show this action; heeded only with a preview token. */
@@ -54,7 +56,7 @@ export interface Slot {
   action: string | null;
   payload: { [key: string]: Json };
   /** The probability with which the action was chosen. */
-  propensity: number | null;
+  propensity?: number | null;
 }
 
 /** What to show in a placement: the server's words, and where it came from. */
@@ -63,8 +65,10 @@ export interface Decision extends Slot {
   /** What {@link Edgewise.reward} names. Null where nothing can be learned: fallbacks, previews, robots. */
   decisionId: string | null;
   group: "policy" | "control" | "pinned" | "fallback" | "preview" | "none";
-  policyVersion: string | null;
-  modelVersion: number | null;
+  policyVersion?: string | null;
+  modelVersion?: number | null;
+  /** When it was made, in milliseconds since 1970; absent where nobody made it. */
+  at?: number;
   /** In a row, one for each of its spots. */
   slots?: Slot[];
   /** The server in time; a former answer, as the server could not be reached in time; or nobody: show your default. */
@@ -92,12 +96,12 @@ export interface Message {
   type: "track" | "page" | "identify";
   messageId: string;
   timestamp: string;
-  anonymousId?: string;
-  userId?: string;
+  anonymousId?: string | undefined;
+  userId?: string | undefined;
   event?: string;
   properties?: Properties;
-  traits?: Properties;
-  context?: object;
+  traits?: Properties | undefined;
+  context?: object | undefined;
 }
 
 /** What can be listened for. */
@@ -119,7 +123,7 @@ export interface Edgewise {
 /** The methods of {@link Edgewise}. */
 export interface EdgewiseApi {
   /** Starts the SDK. Only the first call counts. */
-  init(options: Options): void;
+  init(options: Partial<Options>): void;
   /**
    * What to show in a placement. Always resolves in time, never rejects. All that are asked for in one turn of the event
    * loop, and the placements in the markup, go in one request.
@@ -137,7 +141,7 @@ export interface EdgewiseApi {
   reward(decisionId: string, value: number, slot?: number): void;
   /** The visitor has answered: from now on this holds. Denied removes all that is stored. */
   consent(state: ConsentState): void;
-  /** Calls the handler from now on, for decisions and renderings also with those so far; the function returned ends it. */
+  /** Calls the handler from now on; the function returned ends it. */
   on<Name extends keyof Events>(event: Name, handler: (detail: Events[Name]) => void): () => void;
 }
 

@@ -1,40 +1,50 @@
 import { randomId } from "./random.js";
-import { keys, read, remove, write } from "./storage.js";
+import { read, remove, write } from "./storage.js";
 import type { ConsentState } from "./types.js";
 
-let said: ConsentState | undefined;
-/** The server's word, where the visitor has said nothing: whether ids may be kept. */
-let agreed: boolean | undefined;
+const KEY = "edgewise";
+
+/** Where the visitor has said nothing, it is the server that knows what the site makes of that: whether ids may be kept. */
+const AGREED = 0;
+const REFUSED = false;
+
+let state: ConsentState | typeof AGREED | typeof REFUSED | undefined;
 let anonymousId: string | undefined;
 let userId: string | undefined;
 
-/** Global Privacy Control speaks for the visitor, whatever the page says. */
-export const consent = (): ConsentState | undefined =>
-  (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl ? "denied" : said;
+/** What the visitor has said. */
+export const consent = (): ConsentState | undefined => state || undefined;
 
-/** Whether this is somebody, and not just anybody. Before anything is said, ids live in memory. */
-export const isKnown = (): boolean => consent() == "granted" || (!consent() && agreed != false);
+export const mayStore = (): boolean => state === AGREED || state == "granted";
 
-export const mayStore = (): boolean => isKnown() && (consent() == "granted" || !!agreed);
+/** Whether this is somebody, and not just anybody. Until the server has answered, ids live in memory. */
+export const isKnown = (): boolean => state == undefined || mayStore();
 
 /** Who the visitor is, as far as that may be told. */
-export const ids = (): { anonymousId?: string; userId?: string } =>
-  isKnown() ? { anonymousId: (anonymousId ??= randomId()), ...(userId && { userId }) } : {};
+export const ids = (): { anonymousId?: string; userId?: string | undefined } =>
+  isKnown() ? { anonymousId: (anonymousId ??= randomId()), userId } : {};
 
-/** The server has answered a call that named the visitor: with the id, if that may be kept. */
+/** The server answers a call that named the visitor with the id, or with null if that may not be kept. */
 export const answered = (id: unknown): void => {
-  if (id === null) forget();
-  agreed = id !== null;
-  save();
+  if (id === null && isKnown()) {
+    forget();
+    state = REFUSED;
+  } else if (id == anonymousId) {
+    state ??= AGREED;
+    save();
+  }
 };
 
-/** What the page knows of consent, at its start or later. */
-export const say = (state: ConsentState | undefined): void => {
-  said = state;
-  agreed = undefined;
-  // Pending says nothing against what was stored before: the page waits for its consent banner.
-  if (consent() == "denied" || (state && anonymousId && !isKnown())) forget();
-  if (isKnown() && !anonymousId) load();
+/** What the page knows of consent, at its start or later. Global Privacy Control speaks for the visitor, whatever that is. */
+export const say = (said: ConsentState | undefined): void => {
+  state = (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl ? "denied" : said;
+  // Pending says nothing against what is stored: the page waits for its consent banner.
+  if (state == "denied" || (anonymousId && !isKnown())) forget();
+  const stored = !anonymousId && isKnown() && read(KEY);
+  if (stored) {
+    ({ a: anonymousId, u: userId } = stored);
+    state ??= stored.c as typeof state;
+  }
   save();
 };
 
@@ -45,19 +55,9 @@ export const become = (user: string | null): void => {
   save();
 };
 
-const load = () => {
-  const stored = read("");
-  if (!stored) return;
-  ({ a: anonymousId, u: userId } = stored);
-  said ??= stored.c;
-  agreed = true;
-};
-
-const save = () => {
-  if (mayStore()) write("", { a: ids().anonymousId, u: userId, c: said });
-};
+const save = () => write(KEY, { a: ids().anonymousId, u: userId, c: state });
 
 const forget = () => {
   anonymousId = userId = undefined;
-  keys().forEach(remove);
+  remove(KEY);
 };

@@ -141,7 +141,6 @@ async def test_the_answer_has_the_format_that_is_accepted(
     ("body", "path"),
     [
         ({}, ""),
-        ({"placements": []}, "placements"),
         ({"placements": "hero"}, "placements"),
         ({"placements": ["hero", 5]}, "placements[1]"),
         ({"placements": [""]}, "placements[0]"),
@@ -177,6 +176,17 @@ async def test_a_wrong_body_is_refused_with_the_path_of_what_is_wrong(
     assert error["code"] == "invalid_request"
     assert [detail["path"] for detail in error["details"]] == [path]
     assert error["details"][0]["message"] in error["message"]
+
+
+async def test_a_call_without_placements_reads_and_logs_nothing(server: Server, valkey: Valkey) -> None:
+    before = len(await logged(valkey.url, "hero"))
+    valkey.freeze()
+    try:
+        answer = await server.post("/v1/decide", {"placements": [], "anonymousId": "a1"})
+    finally:
+        valkey.thaw()
+    assert (answer.status_code, answer.json()) == (200, {"anonymousId": "a1", "decisions": []})
+    assert len(await logged(valkey.url, "hero")) == before
 
 
 async def test_empty_ids_count_as_none_and_unknown_fields_are_passed_over(server: Server, valkey: Valkey) -> None:

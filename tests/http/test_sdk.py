@@ -50,6 +50,13 @@ async def test_a_file_is_served_as_it_is_and_compressed(client: httpx.AsyncClien
     assert answer.headers["etag"] != plain.headers["etag"]
 
 
+async def test_a_script_says_where_its_source_map_is(client: httpx.AsyncClient) -> None:
+    mapped, unmapped = await client.get("/edgewise.js"), await client.get("/edgewise-tcf.js")
+    assert mapped.headers["sourcemap"] == "edgewise.js.map"
+    assert (await client.get("/edgewise.js.map")).status_code == 200
+    assert "sourcemap" not in unmapped.headers
+
+
 @pytest.mark.parametrize(
     ("accepted", "zipped"),
     [("gzip", True), ("GZIP;q=0.5", True), ("*", True), ("gzip;q=0", False), ("br", False), ("gzip; q=0.0", False)],

@@ -73,7 +73,7 @@ class ContextBody(Struct, frozen=True, rename="camel"):
 class DecideBody(Struct, frozen=True, rename="camel"):
     """The body of `POST /v1/decide`."""
 
-    placements: Annotated[tuple[Name | PlacementBody, ...], Meta(min_length=1, max_length=MAX_PLACEMENTS)]
+    placements: Annotated[tuple[Name | PlacementBody, ...], Meta(max_length=MAX_PLACEMENTS)]
     write_key: Word | None = None
     anonymous_id: Id | None = None
     user_id: Id | None = None

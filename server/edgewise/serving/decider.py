@@ -81,6 +81,9 @@ class Decider:
         Raises:
             WrongPreview: the preview does not show what is asked for.
         """
+        if not asked:
+            # A page without placements asks nothing but whether it may keep the visitor's id.
+            return []
         deadline = started + self._budget
         trace = "none" if preview is not None else _trace(site, visitor)
         try:

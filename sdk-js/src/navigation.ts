@@ -1,0 +1,21 @@
+import { listen } from "./listen.js";
+import { page } from "./messages.js";
+import { options } from "./options.js";
+
+let path = location.pathname;
+
+/** Another page is shown without a load: by the page's own script, or from the back/forward cache. */
+export const start = (): void => {
+  (window as { navigation?: EventTarget }).navigation?.addEventListener("currententrychange", look);
+  listen("pageshow", ({ persisted }) => persisted && view());
+  view();
+};
+
+/** Whether the path is another one; browsers without the Navigation API find out when the new page is drawn. */
+export const look = (): void => {
+  if (path != (path = location.pathname)) view();
+};
+
+export const view = () => {
+  if (!options.manual) page();
+};

@@ -1,0 +1,82 @@
+import { cancel } from "./cancel.js";
+import { track } from "./messages.js";
+import { onHide } from "./page-life.js";
+
+/** An element that shows, or will show, a decision or a slot of it. */
+export interface Spot {
+  /** The placement that it was last asked about for. */
+  _name?: string;
+  /** It was in the viewport, and visible. */
+  _isSeen?: boolean | undefined;
+  _isNear?: boolean;
+  /** What its outcomes name. */
+  _shown?: { decisionId: string; slot?: number };
+  _isClicked?: boolean;
+  _timer?: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** Marks elements that are what they will be. */
+export const DONE = "data-edgewise-done";
+
+const spots = new WeakMap<Element, Spot>();
+
+export const spotOf = (element: Element | null): Spot => spots.get(element!) ?? {};
+
+/** From now on, what becomes of this element is known. */
+export const watch = (element: Element, spot: Spot, isDone = true): void => {
+  element.toggleAttribute(DONE, isDone);
+  spots.set(element, spot);
+  observer.unobserve(element);
+  observer.observe(element);
+};
+
+const isPainted = () => !!performance.getEntriesByType("paint")[0];
+
+const isVisible = (element: Element) => getComputedStyle(element).visibility != "hidden";
+
+const isBelow = (element: Element) => element.getBoundingClientRect().top >= innerHeight;
+
+/** Whether nobody sees when what is around an element moves. Of the first frame we may not have been told yet. */
+export const mayMove = (element: Element): boolean => isBelow(element) || (document.hidden && !isPainted());
+
+/** Whether an element has no height, or nobody has got to see it. */
+export const isUnseen = (element: Element): boolean =>
+  !spotOf(element)._isSeen && (isBelow(element) || !isPainted() || !(element as HTMLElement).offsetHeight || !isVisible(element));
+
+/** The Media Rating Council's rule: half of the pixels (of a large one 30%), for one continuous second, in a visible tab. */
+const observer = new IntersectionObserver(
+  (entries) =>
+    entries.forEach(({ target, intersectionRatio, boundingClientRect: { width, height } }) => {
+      const spot = spotOf(target);
+      // Leaving tells too: the time for a decision may have run out in the viewport.
+      spot._isSeen ||= (!!intersectionRatio || spot._isNear) && isVisible(target);
+      spot._isNear = !!intersectionRatio;
+      // Of what is taller than the window, no more than that can be in it; steps of a percent may just miss it.
+      if (intersectionRatio < Math.min(width * height < 242_500 ? 0.5 : 0.3, innerHeight / height - 0.01)) {
+        spot._timer = cancel(spot._timer);
+      } else if (spot._shown) spot._timer ??= count(spot, target);
+    }),
+  { threshold: Array.from(Array(101), (_, percent) => percent / 100) },
+);
+
+let hidings = 0;
+onHide(() => hidings++);
+
+const count = (spot: Spot, element: Element) => {
+  const before = hidings;
+  return setTimeout(() => {
+    if (document.hidden || before != hidings) spot._timer = count(spot, element);
+    else {
+      observer.unobserve(element);
+      track("$impression", spot._shown);
+    }
+  }, 1000);
+};
+
+/** A click on something that is there to be clicked, in what was decided; once. */
+export const click = (target: Element): void => {
+  const spot = spotOf(target.closest(`[${DONE}]`));
+  if (spot._isClicked || !spot._shown || !target.closest("a,button,[role=button],[data-edgewise-click]")) return;
+  spot._isClicked = true;
+  track("$click", spot._shown);
+};

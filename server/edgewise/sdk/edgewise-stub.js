@@ -1,0 +1,1 @@
+{let e=[],t=new CSSStyleSheet;edgewise=new Proxy((...t)=>new Promise(i=>setTimeout(i,t[2]?.timeout||200,{payload:{},source:"fallback"},e.push([t,i]))),{get:(t,i)=>"q"==i?e:t.bind(0,i)}),t.replaceSync("@keyframes ew{0%,to{visibility:hidden}}[data-edgewise]:not([data-edgewise-done]){animation:ew.2s}"),document.adoptedStyleSheets=[t]}
