@@ -33,6 +33,10 @@ class Board:
         self._nobody = asyncio.get_running_loop().call_later(LOOKED, self._is_watched.clear)
         return self.told()
 
+    @property
+    def is_watched(self) -> bool:
+        return self._is_watched.is_set()
+
     async def until_watched(self) -> None:
         """Wait until somebody looks; returns at once while somebody does."""
         await self._is_watched.wait()

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sys
-from itertools import islice
+from collections.abc import Iterator
+from itertools import takewhile
 from typing import Never
 
 from edgewise.demo.board import Board
 from edgewise.demo.tally import Tally
 from edgewise.demo.traffic import Traffic
-from edgewise.demo.visitors import arriving
+from edgewise.demo.visitors import Visitor, arriving
 
-RATE = 12
+RATE = 15
 """Visitors a second, at most: of the hero once the first burst is over, and of the row."""
-
-_AT_ONCE = 3 * RATE
-"""Visitors who come before it is looked again whether anybody looks."""
 
 _HERO_SEED, _ROW_SEED = 2, 3
 
@@ -33,13 +31,20 @@ class Crowd:
         """Send visitors of the row, for ever: during the first burst, too, so that it learns before anybody looks."""
         visitors = arriving(sys.maxsize, _ROW_SEED)
         while True:
-            if self._burst.came >= self._burst.planned:
+            if not self._is_bursting:
                 await self._board.until_watched()
-            await self._row.send(islice(visitors, _AT_ONCE), RATE)
+            await self._row.send(self._while_worth_it(visitors), RATE)
 
     async def lingers(self) -> Never:
         """Send visitors of the hero, for ever."""
         visitors = arriving(sys.maxsize, _HERO_SEED)
         while True:
             await self._board.until_watched()
-            await self._hero.send(islice(visitors, _AT_ONCE), RATE)
+            await self._hero.send(self._while_worth_it(visitors), RATE)
+
+    def _while_worth_it(self, visitors: Iterator[Visitor]) -> Iterator[Visitor]:
+        return takewhile(lambda _: self._is_bursting or self._board.is_watched, visitors)
+
+    @property
+    def _is_bursting(self) -> bool:
+        return self._burst.came < self._burst.planned

@@ -1,4 +1,4 @@
-// A newcomer's browser has stored nothing. What a former visitor's page has yet to tell stays: it is theirs, and names them.
+// A newcomer's browser has stored nothing yet.
 for (const key of Object.keys(localStorage)) {
-  if (key.startsWith("edgewise") && !key.startsWith("edgewise.q")) localStorage.removeItem(key);
+  if (key.startsWith("edgewise")) localStorage.removeItem(key);
 }
