@@ -96,9 +96,12 @@ async def test_ids_with_impossible_rates_are_counted_as_robots(store_url: str) -
         page = {"type": "page", "anonymousId": "too quick"}
         key = "edgewise_messages_not_kept_total[('reason', 'robot'), ('site', 'default')]"
         before = (await measured(server)).get(key, 0)
-        for _ in range(3):
+
+        async def is_counted() -> bool:  # On a slow machine that takes more of them.
             await server.post("/v1/batch", {"batch": [page] * 500})
-        assert (await measured(server))[key] > before
+            return (await measured(server)).get(key, 0) > before
+
+        await eventually(is_counted)
 
 
 async def test_what_waits_for_webhooks_is_read_from_the_store_and_left_out_while_it_does_not_answer(

@@ -209,7 +209,8 @@ async def _audit_profiles(store: Store, ledger: Ledger) -> None:
 
 async def _audit_report(service: Service, store: Store) -> None:
     """The service reports the model that is published."""
-    async with httpx.AsyncClient(base_url=service.url, headers={"authorization": f"Bearer {SECRET}"}) as client:
+    bearer = {"authorization": f"Bearer {SECRET}"}
+    async with httpx.AsyncClient(base_url=service.url, headers=bearer, timeout=30) as client:
         for ref in REFS:
 
             async def agrees(ref: PolicyRef = ref) -> bool:

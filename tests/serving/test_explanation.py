@@ -28,13 +28,12 @@ ACTIONS = (
     Action("pop-up", cap=Cap(1, "session")),
     Action("mobile", when={"device.type": "mobile"}),
 )
-POLICY = Policy("hero", ACTIONS, ("plain",), control_share=0.0, reward=Reward(window=20, impression_within=20))
+POLICY = Policy("hero", ACTIONS, ("plain",), control_share=0.0, reward=Reward(window=20))
 
 
 @pytest.fixture
 async def service(store: Store) -> Service:
     service = Service(store)
-    service.decider._budget = 5.0
     await service.serve(POLICY)
     return service
 

@@ -24,7 +24,7 @@ from edgewise.visitors.message import Message, Properties
 from tests.serving.test_decider import SOMEONE, Service
 
 PLAIN = Action("plain")
-REWARD = Reward(window=20, impression_within=20)
+REWARD = Reward(window=20)
 CAPPED = Policy("hero", (PLAIN, Action("pop-up", cap=Cap(3, "session"))), ("plain",), control_share=0.0, reward=REWARD)
 STICKY = Policy(
     "hero",
