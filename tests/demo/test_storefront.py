@@ -57,10 +57,17 @@ async def every_page(shop: httpx.AsyncClient) -> dict[str, str]:
     return found
 
 
-def init_of(root: Element) -> Any:
-    """What the page calls `init` with."""
-    [call] = [script.own_text for script in root.all("script") if script.own_text.startswith('edgewise("init"')]
-    return json.loads(call.removeprefix('edgewise("init", ').removesuffix(")"))
+def context_of(root: Element) -> Any:
+    """What the page says of the visit."""
+    before, after = 'edgewise("init", {context: ', "})"
+    [call] = [script.own_text for script in root.all("script") if script.own_text.startswith(before)]
+    return json.loads(call.removeprefix(before).removesuffix(after))
+
+
+def tag_of(root: Element) -> dict[str, str]:
+    """The attributes of the SDK's tag."""
+    [tag] = [one for one in root.all("script", having="src") if not one.attributes["src"].startswith("/demo/")]
+    return tag.attributes
 
 
 def placements(root: Element) -> Iterator[tuple[Element, Policy]]:
@@ -127,9 +134,9 @@ async def test_a_page_embeds_the_sdk_as_customers_do(shop: httpx.AsyncClient) ->
         scripts = [one for one in parsed(text).all("script") if not one.attributes.get("src", "").startswith("/demo/")]
         assert "edgewise" in scripts[0].own_text, path
         assert len(scripts[0].own_text) <= 350
-        [tag] = [script for script in scripts if "src" in script.attributes]
-        assert tag.attributes["src"] == f"{EDGE}/edgewise.js"
-        assert "async" in tag.attributes
+        tag = tag_of(parsed(text))
+        assert (tag["src"], tag["data-write-key"]) == (f"{EDGE}/edgewise.js", SITE.write_key)
+        assert "async" in tag
 
 
 async def test_placements_are_those_of_the_policies_and_ask_for_no_more_than_these_give(
@@ -196,11 +203,8 @@ async def test_from_a_product_to_an_order_everything_is_told_in_the_markup(shop:
     for product in ("oak-spoon", "oak-spoon", "tea-mug"):
         cart = parsed((await shop.post("/cart", data={"product": product})).text)
     assert "€32" in cart.text
-    assert init_of(cart)["context"] == {
-        "page": {"type": "cart"},
-        "device": {"type": "desktop"},
-        "data": {"basketValue": 32},
-    }
+    assert context_of(cart) == {"device": {"type": "desktop"}, "data": {"basketValue": 32}}
+    assert tag_of(cart)["data-page-type"] == "cart"
     assert {"Product Removed", "Checkout Started"} == {
         element.attributes["data-edgewise-event"] for element in cart.all(having="data-edgewise-event")
     }
@@ -232,7 +236,7 @@ async def test_a_basket_that_makes_no_sense_is_empty(shop: httpx.AsyncClient, ba
 async def test_nobody_has_more_than_nine_of_a_thing(shop: httpx.AsyncClient) -> None:
     for _ in range(12):
         cart = parsed((await shop.post("/cart", data={"product": "oak-spoon"})).text)
-    assert init_of(cart)["context"]["data"]["basketValue"] == 81
+    assert context_of(cart)["data"]["basketValue"] == 81
 
 
 @pytest.mark.parametrize("form", [{"product": "a yacht"}, {}, {"product": "x" * 5000}])
@@ -252,14 +256,14 @@ async def test_what_is_not_there_is_told_on_a_page_of_the_shop(shop: httpx.Async
 
 async def test_a_phone_is_told_as_one(shop: httpx.AsyncClient) -> None:
     answer = await shop.get("/", headers={"user-agent": PHONE})
-    assert init_of(parsed(answer.text))["context"]["device"] == {"type": "mobile"}
+    assert context_of(parsed(answer.text))["device"] == {"type": "mobile"}
 
 
 @pytest.mark.parametrize("segment", SEGMENTS, ids=lambda segment: segment.name)
 async def test_whoever_plays_a_segment_is_what_the_shop_sees_of_it(shop: httpx.AsyncClient, segment: Any) -> None:
     answer = await shop.get(f"/demo/as/{segment.name.replace(' ', '-')}")
     [(name, source)] = answer.url.params.items()
-    context = init_of(parsed(answer.text))["context"]
+    context = context_of(parsed(answer.text))
     assert name == "utm_source"
     assert segment.sources[source] == max(segment.sources.values())
     assert segment.devices[context["device"]["type"]] == max(segment.devices.values())
@@ -277,11 +281,7 @@ async def test_a_new_visitor_starts_with_an_empty_storage_once(shop: httpx.Async
     assert first.text.index("newcomer.js") < first.text.index("edgewise.js")
     assert "newcomer.js" not in (await shop.get("/")).text
     yourself = await shop.get("/demo/as/yourself", headers={"user-agent": "Firefox"})
-    assert init_of(parsed(yourself.text))["context"] == {
-        "page": {"type": "home"},
-        "device": {"type": "desktop"},
-        "data": {"basketValue": 0},
-    }
+    assert context_of(parsed(yourself.text)) == {"device": {"type": "desktop"}, "data": {"basketValue": 0}}
 
 
 async def test_a_student_is_made_known_under_a_number(shop: httpx.AsyncClient) -> None:

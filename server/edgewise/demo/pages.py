@@ -6,11 +6,15 @@ import json
 from collections.abc import Iterable
 from functools import cache
 from html import escape
+from pathlib import Path
 from string import Template
 from typing import NamedTuple
 from uuid import uuid4
 
+import edgewise
 from edgewise.demo.catalogue import SHOP, Basket, Catalogue, Product, euros
+
+STUB = Path(edgewise.__file__).parent / "sdk" / "edgewise-stub.js"
 
 FACES = {"tea": "tea-sencha", "coffee": "coffee-grinder", "linen": "linen-apron", "wood": "walnut-bowl"}
 """The product that stands for its category."""
@@ -117,22 +121,16 @@ class Pages:
 
     def _page(self, visit: Visit, type: str, title: str, main: Html) -> str:
         pieces = visit.basket.pieces
-        options = {
-            "writeKey": self._server.write_key,
-            "endpoint": self._server.url,
-            "context": {
-                "page": {"type": type},
-                "device": {"type": visit.device},
-                "data": {"basketValue": visit.basket.value},
-            },
-        }
+        context = {"device": {"type": visit.device}, "data": {"basketValue": visit.basket.value}}
         return fill(
             "layout",
             title=title,
             nonce=visit.nonce,
             edge=self._server.url,
             stub=_stub(),
-            options=_script(options),
+            write_key=self._server.write_key,
+            type=type,
+            context=_script(context),
             nav=self._nav(visit.path),
             count=pieces or "",
             bag_label=f"Basket: {pieces} {'thing' if pieces == 1 else 'things'}" if pieces else "Basket: empty",
@@ -177,7 +175,8 @@ def _template(name: str) -> Template:
 
 @cache
 def _stub() -> Html:
-    return Html((SHOP / "stub.js").read_text().strip())
+    """What the SDK's documentation says to copy into the head."""
+    return Html(STUB.read_text().strip())
 
 
 def _script(value: object) -> Html:
