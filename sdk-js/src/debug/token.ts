@@ -1,0 +1,19 @@
+/**
+ * Why the server does not take the page's token, in its own words; undefined where it does, or says nothing.
+ *
+ * The core does not tell: to a page, no answer is like any other.
+ */
+export async function refusalOf(placement: string): Promise<string | undefined> {
+  const tag = document.querySelector<HTMLScriptElement>("script[data-write-key]");
+  const preview = new URLSearchParams(location.search).get("edgewise-debug");
+  if (!tag) return undefined;
+  const endpoint = tag.dataset.endpoint ?? new URL(tag.src).origin;
+  try {
+    const body = JSON.stringify({ writeKey: tag.dataset.writeKey, placements: [placement], preview });
+    const response = await fetch(`${endpoint}/v1/decide`, { method: "POST", headers: { "content-type": "text/plain" }, body });
+    const answer = (await response.json()) as { error?: { message: string } };
+    return answer.error && `The server refuses: ${answer.error.message}.`;
+  } catch {
+    return "The server cannot be reached.";
+  }
+}

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, suite, test } from "node:test";
+import { fixed } from "./shop.js";
+import { NONCE } from "./site.js";
+import { Stage } from "./stage.js";
+import type { Visit } from "./visit.js";
+
+const stage = new Stage({ "hero.toml": fixed("hero", {}) });
+
+/** A page with the file that captures, after the core. */
+const visit = async (body: string, attributes = ""): Promise<Visit> =>
+  stage.visit({
+    tag: "blocking",
+    head: `<script nonce="${NONCE}" src="${stage.proxy.url}/edgewise-capture.js" ${attributes}></script>`,
+    // Where links lead is of no interest here.
+    script: `addEventListener("click", (event) => event.preventDefault()); addEventListener("auxclick", (event) => event.preventDefault());`,
+    body,
+  });
+
+const LINKS = `<a id="out" href="https://elsewhere.example/there?session=1#top">Out</a>
+  <a id="file" href="https://elsewhere.example/manual.PDF?v=2">Manual</a>
+  <a id="export" href="/export" download>Export</a>
+  <a id="inside" href="/inside.html">Inside</a>
+  <a id="mail" href="mailto:ann@shop.example">Mail</a>
+  <a id="own" href="https://partner.example/" data-edgewise-event="Partner Visited">Partner</a>`;
+
+suite("what is captured without a line of code", () => {
+  before(() => stage.open());
+  after(() => stage.close());
+  afterEach(() => stage.clear());
+
+  test("links that lead out and files, without their queries, by any button; nothing else", async () => {
+    const page = await visit(LINKS);
+    for (const id of ["inside", "mail", "out", "file", "export", "own"]) await page.tab.click(`#${id}`);
+    await page.tab.click("#out", { button: "middle" });
+    await stage.proxy.hears("track", 5);
+    const told = (name: string) => stage.proxy.told(name).map(({ properties }) => properties);
+    assert.deepEqual(told("Outbound Link: Click"), [
+      { url: "https://elsewhere.example/there" },
+      { url: "https://elsewhere.example/there" },
+    ]);
+    assert.deepEqual(told("File Download"), [
+      { url: "https://elsewhere.example/manual.PDF", extension: "pdf" },
+      { url: `${stage.site.url}/export` },
+    ]);
+    assert.equal(told("Partner Visited").length, 1);
+    await page.leave();
+  });
+
+  test("forms that are sent, without their fields", async () => {
+    const page = await visit(
+      `<iframe name="aside" hidden></iframe>
+       <form id="newsletter" action="/subscribe?from=footer" target="aside"><input name="action" value="ann@shop.example"><button>Go</button></form>
+       <form id="own" target="aside" data-edgewise-event="Signed Up"><button>Sign up</button></form>`,
+    );
+    await page.tab.evaluate(() => addEventListener("submit", (event) => event.preventDefault()));
+    await page.tab.evaluate(() => document.querySelectorAll("form").forEach((form) => form.requestSubmit()));
+    await stage.proxy.hears("Signed Up");
+    const [sent, ...more] = await stage.proxy.hears("Form: Submission");
+    assert.deepEqual(sent?.properties, { id: "newsletter", url: `${stage.site.url}/subscribe` });
+    assert.deepEqual(more, []);
+    await page.leave();
+  });
+
+  test("how far a video was watched, each mark once; not what moves in the background", async () => {
+    const page = await visit(
+      `<video id="film" title="The oak" hidden></video><video id="back" autoplay loop muted hidden></video>`,
+    );
+    await page.tab.evaluate(() => {
+      // A player, as far as events and times go: no film needs to be fetched.
+      const play = (id: string, ...steps: [type: string, time: number][]) => {
+        const video = document.getElementById(id) as HTMLVideoElement;
+        Object.defineProperty(video, "duration", { value: 80 });
+        for (const [type, time] of steps) {
+          Object.defineProperty(video, "currentTime", { value: time, configurable: true });
+          video.dispatchEvent(new Event(type));
+        }
+      };
+      play(
+        "film",
+        ["playing", 0],
+        ["timeupdate", 10],
+        ["timeupdate", 20],
+        ["timeupdate", 21],
+        ["playing", 21],
+        ["timeupdate", 70],
+        ["timeupdate", 40],
+        ["ended", 80],
+        ["playing", 0],
+      );
+      play("back", ["playing", 0], ["timeupdate", 70]);
+    });
+    await stage.proxy.hears("Video Playback Completed");
+    const told = stage.proxy.arrived
+      .filter(({ event }) => event?.startsWith("Video"))
+      .map(({ event, properties }) => [event, properties?.position, properties?.percent]);
+    assert.deepEqual(told, [
+      ["Video Playback Started", 0, undefined],
+      ["Video Content Playing", 20, 25],
+      ["Video Content Playing", 70, 75],
+      ["Video Playback Completed", 80, 100],
+    ]);
+    assert.equal(stage.proxy.told("Video Playback Started")[0]?.properties?.title, "The oak");
+    await page.leave();
+  });
+
+  test("only what the page asks for", async () => {
+    const page = await visit(LINKS, 'data-capture="downloads"');
+    await page.tab.click("#out");
+    await page.tab.click("#file");
+    await stage.proxy.hears("File Download");
+    assert.deepEqual(stage.proxy.told("Outbound Link: Click"), []);
+    await page.leave();
+  });
+});

@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, suite, test } from "node:test";
+import type { Locator } from "playwright-core";
+import { drawn, fixed, row } from "./shop.js";
+import { NONCE, type Page } from "./site.js";
+import { Stage } from "./stage.js";
+import type { Visit } from "./visit.js";
+
+const MOBILE = `when = { "device.type" = "no such device" }\n`;
+const ROW = row("row", 2, ["sku-1", "sku-2", "sku-3"]);
+
+const stage = new Stage({
+  "hero.toml": drawn("hero", ["plain", "deal"]) + MOBILE,
+  "variant.toml": drawn("variant", ["first", "second", "third"]),
+  "row.toml": ROW,
+  "code.toml": fixed("code", { headline: "By code" }),
+});
+
+const PAGE: Page = {
+  tag: "blocking",
+  body: `<div data-edgewise="hero" title="Welcome" data-edgewise-fill="title=headline"><h1 data-edgewise-fill="headline">Welcome</h1>
+      <a href="/more">More</a></div>
+    <div data-edgewise="variant"><p>The default</p>
+      <template data-edgewise-action="first"><h2>The first</h2></template>
+      <template data-edgewise-action="second"><h2>The second</h2></template></div>
+    <ul data-edgewise="row" data-edgewise-slots="2" data-edgewise-exclude="sku-1">
+      <template data-edgewise-slot><li data-edgewise-fill="name">?</li></template></ul>`,
+};
+
+async function token(body: object): Promise<string> {
+  const made = (await stage.service.post("/v1/previews", { writeKey: "default", ...body })) as { preview: string };
+  return made.preview;
+}
+
+/** The page with the debugger open on it. */
+async function open(page: Page = PAGE, preview?: string): Promise<{ visit: Visit; panel: Locator }> {
+  const visit = await stage.visit(page, `?edgewise-debug=${preview ?? (await token({ debug: true }))}`);
+  const panel = visit.tab.getByRole("region", { name: "Edgewise debugger" });
+  // A frame each: all have been dealt with.
+  await visit.tab.waitForFunction(() => {
+    const frames = document.querySelector("[data-edgewise-debugger]")?.shadowRoot?.querySelectorAll(".frame");
+    return frames?.length === document.querySelectorAll("[data-edgewise]").length;
+  });
+  return { visit, panel };
+}
+
+/** What no page may do, it has not done; but what was seen was swapped, since somebody asked for it. */
+async function leave(visit: Visit): Promise<void> {
+  const { violations } = await visit.tab.evaluate(() => window.watched);
+  assert.deepEqual([visit.visitor.errors, violations], [[], []]);
+  await visit.tab.close();
+}
+
+/** Unfold what is told of a placement. */
+async function unfold(panel: Locator, placement: string): Promise<void> {
+  const button = panel.getByRole("button", { name: new RegExp(`^${placement} `) });
+  if ((await button.getAttribute("aria-expanded")) === "false") await button.click();
+}
+
+suite("the debugger on the page", () => {
+  before(() => stage.open());
+  after(() => stage.close());
+  afterEach(() => stage.clear());
+
+  test("tells what was decided for each placement, from what, and frames it", async () => {
+    const { visit, panel } = await open();
+    await unfold(panel, "hero");
+    const told = await panel.innerText();
+    assert.match(told, /Drawn by the policy with a probability of 100 % among 1 eligible action\./);
+    assert.match(told, /Model\s+(none yet: all are equally likely|\d+, \d+ (s|min) old)/);
+    assert.match(told, /deal\s+condition not met/);
+    assert.match(told, /Policy\s+[0-9a-f]{16}\s/);
+    const frame = await visit.tab.locator("[data-edgewise-debugger] .frame").first().boundingBox();
+    const box = await visit.tab.locator('[data-edgewise="hero"]').boundingBox();
+    assert.deepEqual(frame, box);
+    await leave(visit);
+  });
+
+  test("frames follow their placements", async () => {
+    const { visit } = await open({ ...PAGE, body: `${PAGE.body}<div id="tall"></div><p data-edgewise="code">Far below</p>` });
+    await visit.tab.evaluate(() => {
+      document.getElementById("tall")!.style.height = "3000px";
+      scrollTo(0, 2500);
+    });
+    await visit.tab.waitForFunction(() => {
+      const root = document.querySelector("[data-edgewise-debugger]")!.shadowRoot!;
+      const tops = (all: Iterable<Element>) => [...all].map((one) => Math.round(one.getBoundingClientRect().top)).join();
+      return scrollY > 2000 && tops(root.querySelectorAll(".frame")) === tops(document.querySelectorAll("[data-edgewise]"));
+    });
+    await leave(visit);
+  });
+
+  test("shows any action in its place, and what was decided again, and teaches nothing", async () => {
+    const { visit, panel } = await open();
+    const hero = visit.tab.locator('[data-edgewise="hero"]');
+    await unfold(panel, "hero");
+    await panel.getByRole("button", { name: "Preview deal" }).click();
+    await panel.getByText("hero shows deal, as a preview.").waitFor();
+    assert.equal(await visit.text("h1"), "It is deal");
+    assert.equal(await hero.getAttribute("title"), "It is deal");
+    await panel.getByRole("button", { name: "Back to what was decided" }).click();
+    await panel.getByText("hero shows plain, as decided.").waitFor();
+    assert.equal(await visit.text("h1"), "It is plain");
+    assert.equal(await hero.getAttribute("title"), "It is plain");
+    await leave(visit);
+    for (const { path, raw } of stage.proxy.asked("/v1/batch")) assert.ok(!/\$(impression|click)/.test(raw), `${path}: ${raw}`);
+    const { decisions, outcomes } = await stage.service.report("hero");
+    assert.deepEqual([decisions, outcomes], [0, 0]);
+  });
+
+  test("shows templates, rows and the default content, in any order", async () => {
+    const { visit, panel } = await open();
+    await unfold(panel, "variant");
+    const variant = visit.tab.locator('[data-edgewise="variant"]');
+    for (const [action, text] of [
+      ["second", "The second"],
+      ["third", "The default"],
+      ["first", "The first"],
+      ["third", "The default"],
+    ] as const) {
+      const button = panel.getByRole("button", { name: `Preview ${action}` });
+      if ((await button.getAttribute("aria-pressed")) === "true") continue;
+      await button.click();
+      await panel.getByText(`variant shows ${action}, as a preview.`).waitFor();
+      assert.equal((await variant.innerText()).trim(), text);
+    }
+    await unfold(panel, "row");
+    await panel.getByRole("button", { name: "Preview sku-1" }).click();
+    await panel.getByText(/row shows sku-1, sku-\d, as a preview/).waitFor();
+    assert.deepEqual((await visit.tab.locator("li").allInnerTexts()).slice(0, 1), ["Product sku-1"]);
+    await leave(visit);
+  });
+
+  test("says how much room an action needs that has too little", async () => {
+    const { visit, panel } = await open({
+      tag: "blocking",
+      body: `<style nonce="${NONCE}">[data-edgewise="variant"]{min-height:0;height:auto}h2{height:300px;margin:0}</style>${PAGE.body}`,
+    });
+    await unfold(panel, "variant");
+    await panel.getByRole("button", { name: "Preview second" }).click();
+    await panel.getByText("It needs more room than there is: reserve min-height: 300px.").waitFor();
+    await leave(visit);
+  });
+
+  test("is used by keyboard alone: opened, previewed, undone and folded", async () => {
+    const { visit, panel } = await open();
+    const { keyboard } = visit.tab;
+    const focused = () =>
+      visit.tab.evaluate(() => document.querySelector("[data-edgewise-debugger]")!.shadowRoot!.activeElement?.textContent);
+    await panel.getByRole("button", { name: /^variant / }).focus();
+    await keyboard.press("Enter");
+    for (const name of ["Preview", "Preview"]) {
+      await keyboard.press("Tab");
+      assert.equal(await focused(), name);
+    }
+    await keyboard.press("Space");
+    await panel.getByText("variant shows second, as a preview.").waitFor();
+    assert.equal(await focused(), "Undo", "the focus stays where it was, though the list was drawn anew");
+    await keyboard.press("Enter");
+    await panel.getByText(/as decided/).waitFor();
+    await keyboard.press("Escape");
+    assert.match((await focused()) ?? "", /3 placements/);
+    await keyboard.press("Enter");
+    assert.equal(await focused(), "–");
+    await leave(visit);
+  });
+
+  test("tells of what the page's own code decides, which it cannot show", async () => {
+    const { visit, panel } = await open();
+    await visit.tab.evaluate(() => window.edgewise.decide("code", { timeout: 20_000 }));
+    await unfold(panel, "code");
+    assert.match(await panel.innerText(), /The page's own code shows it/);
+    assert.equal(await panel.getByRole("button", { name: "Preview deal" }).count(), 0);
+    await leave(visit);
+  });
+
+  test("with a token of one action shows that action, and says which token shows all", async () => {
+    const { visit, panel } = await open(PAGE, await token({ placement: "hero", action: "deal" }));
+    assert.equal(await visit.text("h1"), "It is deal");
+    await unfold(panel, "hero");
+    assert.match(await panel.innerText(), /The token shows this one action. edgewise preview --debug makes one/);
+    await leave(visit);
+  });
+
+  test("says why the server does not take a token; the page shows its default", async () => {
+    const visit = await stage.visit(PAGE, "?edgewise-debug=forged");
+    await visit.tab.getByText("The server refuses: preview: found a token that this service did not make.").waitFor();
+    assert.equal(await visit.text("h1"), "Welcome");
+    await visit.tab.close();
+  });
+
+  test("goes along to the other pages of the site", async () => {
+    const preview = await token({ debug: true });
+    const elsewhere = stage.put(PAGE);
+    const { visit, panel } = await open(
+      { ...PAGE, body: `${PAGE.body}<a id="next" href="${elsewhere}?q=1">Next</a>` },
+      preview,
+    );
+    await visit.tab.click("#next");
+    await visit.tab.waitForURL(`${elsewhere}?*`);
+    assert.deepEqual(
+      [...new URL(visit.tab.url()).searchParams],
+      [
+        ["q", "1"],
+        ["edgewise-debug", preview],
+      ],
+    );
+    await panel.waitFor();
+    await leave(visit);
+  });
+
+  test("is not loaded without a token", async () => {
+    const visit = await stage.visit(PAGE);
+    await visit.tab.getByText("It is plain").waitFor();
+    assert.deepEqual(stage.proxy.asked("/edgewise-debug.js"), []);
+    await visit.leave();
+  });
+});

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, suite, test } from "node:test";
+import { fixed } from "./shop.js";
+import { NONCE } from "./site.js";
+import { Stage } from "./stage.js";
+import type { Visit } from "./visit.js";
+
+const stage = new Stage({ "hero.toml": fixed("hero", { headline: "Save 10%" }) });
+
+/** A page that waits for its consent platform, whose stub is in the head, as is what reads it. */
+async function visit(file: string, platform: string, attributes = ""): Promise<Visit> {
+  const page = await stage.visit({
+    tag: "blocking",
+    attributes: { "data-consent": "pending" },
+    script: platform,
+    head: `<script nonce="${NONCE}" src="${stage.proxy.url}/${file}" ${attributes}></script>`,
+    body: `<p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>`,
+  });
+  await page.rendered();
+  return page;
+}
+
+/** What the server was told with the last decide call, or with the last batch. */
+const last = (path: string) =>
+  JSON.parse(stage.proxy.asked(path).at(-1)?.raw ?? "{}") as { anonymousId?: string; consent?: string };
+
+/** Nothing is kept; then the visitor agrees, then takes it back. */
+async function asks(page: Visit, agree: () => unknown, refuse: () => unknown): Promise<void> {
+  assert.deepEqual([last("/v1/decide").anonymousId, last("/v1/decide").consent], [undefined, "pending"]);
+  assert.deepEqual(await page.stored(), {});
+  await page.tab.evaluate(agree);
+  const [view] = await stage.proxy.hears("page");
+  assert.ok(view?.anonymousId, "who agreed is somebody");
+  assert.match(JSON.stringify(await page.stored()), new RegExp(view.anonymousId));
+  await page.tab.evaluate(refuse);
+  assert.deepEqual(await page.stored(), {});
+  await page.leave();
+}
+
+suite("consent platforms", () => {
+  before(() => stage.open());
+  after(() => stage.close());
+  afterEach(() => stage.clear());
+
+  const TCF = `__tcfapi = (command, version, listener) => {
+    answer = (...purposes) => listener({ eventStatus: "useractioncomplete", gdprApplies: true,
+      purpose: { consents: Object.fromEntries(purposes.map((one) => [one, true])) } }, true);
+    listener({ eventStatus: "cmpuishown", gdprApplies: true, purpose: { consents: {} } }, true); }`;
+
+  test("TCF: nothing is kept before the visitor agrees, and nothing stays when they take it back", async () => {
+    const page = await visit("edgewise-tcf.js", TCF);
+    await asks(
+      page,
+      () => (window as any).answer(1, 5, 6, 8),
+      () => (window as any).answer(1),
+    );
+  });
+
+  test("TCF: the tag may name other purposes", async () => {
+    const page = await visit("edgewise-tcf.js", TCF, 'data-purposes="1,8"');
+    await asks(
+      page,
+      () => (window as any).answer(1, 8),
+      () => (window as any).answer(5, 6, 8),
+    );
+  });
+
+  const GTAG = `dataLayer = []; function gtag() { dataLayer.push(arguments) }
+    gtag("consent", "default", { ad_storage: "denied", analytics_storage: "denied", personalization_storage: "denied" })`;
+
+  test("Consent Mode: nothing is kept before the visitor agrees, and nothing stays when they take it back", async () => {
+    const page = await visit("edgewise-consent-mode.js", GTAG);
+    await asks(
+      page,
+      () => (window as any).gtag("consent", "update", { analytics_storage: "granted", personalization_storage: "granted" }),
+      () => (window as any).gtag("consent", "update", { analytics_storage: "denied" }),
+    );
+  });
+
+  test("Consent Mode: the tag may name other types", async () => {
+    const page = await visit("edgewise-consent-mode.js", GTAG, 'data-types="ad_storage"');
+    await asks(
+      page,
+      () => (window as any).gtag("consent", "update", { ad_storage: "granted" }),
+      () => (window as any).gtag("consent", "update", { ad_storage: "denied" }),
+    );
+  });
+});
