@@ -45,7 +45,7 @@ STEPS: Mapping[str, Sequence[str]] = {
     "parse the body": ["edgewise.http.bodies.Reader.read"],
     "check key and origin": ["edgewise.http.auth.Gate.admit"],
     "context to attributes": ["edgewise.http.decide.attributes_of"],
-    "profile to attributes": ["edgewise.visitors.profile.decode", "edgewise.serving.known.attributes_of"],
+    "profile to attributes": ["edgewise.serving.known.glanced", "edgewise.serving.known.attributes_of"],
     "eligible actions": ["edgewise.policies.version.CompiledPolicy.eligible"],
     "context line": ["edgewise.serving.draw.context_line"],
     "predict": ["edgewise.bandit.model.ScoringModel.probabilities"],

@@ -3,7 +3,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from edgewise.policies.source import Source
+from edgewise.policies.source import function_of_attributes
 from edgewise.policies.targeting import compile_condition, compile_conditions, matches
 from edgewise.types import Attributes, Condition
 
@@ -16,7 +16,8 @@ def test_an_attribute_is_looked_up_once_however_many_ask_for_it() -> None:
             asked.append(key)
             return super().get(key, default)
 
-    holds = compile_conditions([{"visitor.orders": {"$gte": 1}}, {"visitor.orders": 3}, {"visitor.traits.plan": "pro"}])
+    orders = [{"visitor.orders": {"$gte": 1}}, {"visitor.orders": {"$lt": 4}}]
+    holds = compile_conditions([*orders, {"visitor.traits.plan": "pro"}])
     assert holds({"visitor": Counting(orders=3, traits={"plan": "pro"})}) == (True, True, True)
     assert asked == ["orders", "traits"]
 
@@ -30,8 +31,9 @@ def test_no_text_of_a_condition_becomes_source() -> None:
 
 
 def test_what_is_both_a_value_and_on_the_way_to_one_is_looked_up_for_both() -> None:
-    source = Source()
-    function = source.function_of_attributes(f"({source.value('a')}, {source.value('a.b')}, {source.value('a.b.c')})")
+    function = function_of_attributes(
+        lambda source: f"({', '.join(str(source.attribute(path)) for path in ('a', 'a.b', 'a.b.c'))})"
+    )
     assert function({"a": {"b": 1}}) == ({"b": 1}, 1, None)
     assert function(MappingProxyType({"a": 2})) == (2, None, None)
     assert function(None) == (None, None, None)

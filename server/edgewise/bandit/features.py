@@ -9,7 +9,7 @@ different features never share a token.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -39,38 +39,20 @@ MAX_ITEMS = 64
 _MAX_TOKEN = 96
 _MAX_DEPTH = 4
 _SCALARS = (str, int, float)
-_NONE: Set[str] = frozenset()
 _NOT_FEATURES = frozenset({"url", "title", "id"})
-_ONLY_CONDITIONS: Mapping[str, frozenset[str]] = {
-    "visitor": frozenset(
-        {
-            "events",
-            "pages",
-            "traits",
-            "searches",
-            "productsViewed",
-            "daysSinceFirst",
-            "daysSinceLast",
-            "secondsPerPage",
-            "daysSinceOrder",
-            "cart",
-            "cartValue",
-            "minutesSinceCart",
-            "categories",
-            "brands",
-            "products",
-            "daysSinceSeen",
-            "last",
-            "first",
-            "device",
-            "locale",
-            "timezone",
-            "part",
-            "identified",
-        }
-    )
-}
-"""Attributes that the model does not see: the line is kept with every decision, so what is in it must be worth that."""
+_OF_VISITORS = (
+    "segments",
+    "returning",
+    "sessions",
+    "pageViews",
+    "orders",
+    "revenue",
+    "cartItems",
+    "topCategory",
+    "topBrand",
+    "source",
+)
+"""What the model sees of a visitor: the line is kept with every decision, so what is in it must be worth that."""
 
 _UNSAFE = {ord(c): f"%{ord(c):02X}" for c in map(chr, range(33))} | {ord(c): f"%{ord(c):02X}" for c in "|:%\x7f\u0085"}
 _UNSAFE_IN_NAME = _UNSAFE | {ord(c): f"%{ord(c):02X}" for c in "=."}
@@ -86,9 +68,11 @@ def context_line(attributes: Attributes, namespaces: Sequence[Namespace] = NAMES
         tree = attributes.get(namespace)
         if tree and (type(tree) is dict or isinstance(tree, Mapping)):
             tokens: list[str] = []
-            _collect(tokens, tree, "", 1, _ONLY_CONDITIONS.get(namespace, _NONE))
+            if namespace == "visitor":
+                tree = {name: tree[name] for name in _OF_VISITORS if name in tree}
+            _collect(tokens, tree, "", 1)
             if tokens:
-                line = f"{line} |{LETTERS[namespace]} {' '.join(tokens)}"
+                line = f"{line} |{LETTERS[namespace]} {' '.join(tokens[:MAX_ITEMS])}"
     if line == "shared":
         return "shared |"
     return line if len(line) <= MAX_LINE else line[: line.rindex(" ", 0, MAX_LINE + 1)]
@@ -102,21 +86,19 @@ def slot_line(context: str, slot: int, slots: int) -> str:
 def action_line(action: Action) -> str:
     """An action as one line: `|a id=student-deal tone=young discount=10`."""
     tokens = [f"id={_escaped(action.id)}"]
-    _collect(tokens, action.features, "f.", 1, _NONE)
+    _collect(tokens, action.features, "f.", 1)
+    del tokens[MAX_ITEMS:]
     return f"|{LETTERS['action']} {' '.join(tokens)}"
 
 
-def _collect(tokens: list[str], tree: Mapping[str, Any], prefix: str, depth: int, omitted: Set[str]) -> None:
-    """Add the tokens of what is in this mapping, up to MAX_ITEMS of a namespace; `omitted` are left out at its top."""
+def _collect(tokens: list[str], tree: Mapping[str, Any], prefix: str, depth: int) -> None:
+    """Add the tokens of what is in this mapping."""
     for name, value in tree.items():
-        if name in omitted:
-            continue
-        if len(tokens) >= MAX_ITEMS:
-            return
-        if type(value) is str and len(value) <= _MAX_TOKEN:
+        kind = type(value)
+        if kind is str and len(value) <= _MAX_TOKEN:
             token = _text_token(prefix, name, value)
-        elif isinstance(value, _SCALARS):
-            token = _scalar_token(prefix, name, value)
+        elif kind is int or kind is float or kind is bool:
+            token = _number_token(prefix, name, value) if value else None
         else:
             _collect_inside(tokens, name, value, prefix, depth)
             continue
@@ -125,13 +107,17 @@ def _collect(tokens: list[str], tree: Mapping[str, Any], prefix: str, depth: int
 
 
 def _collect_inside(tokens: list[str], name: str, value: Any, prefix: str, depth: int) -> None:
-    """The same for what is in a mapping or a list inside of it."""
+    """The same for what is in a list or a mapping inside of it, and for long texts."""
+    if len(tokens) >= MAX_ITEMS:
+        return
     if isinstance(value, Mapping):
         if depth < _MAX_DEPTH and name not in _NOT_FEATURES:
-            _collect(tokens, value, f"{prefix}{_name(name)}.", depth + 1, _NONE)
-    elif isinstance(value, list | tuple):
-        found = (_scalar_token(prefix, name, item) for item in value[:MAX_ITEMS] if isinstance(item, _SCALARS))
-        tokens.extend([token for token in found if token is not None][: MAX_ITEMS - len(tokens)])
+            _collect(tokens, value, f"{prefix}{_name(name)}.", depth + 1)
+        return
+    for item in value[:MAX_ITEMS] if isinstance(value, list | tuple) else (value,):
+        token = _scalar_token(prefix, name, item) if isinstance(item, _SCALARS) else None
+        if token is not None:
+            tokens.append(token)
 
 
 def _scalar_token(prefix: str, name: str, value: str | bool | int | float) -> str | None:

@@ -22,13 +22,19 @@ MOST_SEGMENTS = 100
 
 
 class Segments:
-    """A site's segments, made ready to use: compiled once, asked in decisions. False when there are none."""
+    """A site's segments, made ready to use: compiled once, asked in decisions. False when there are none.
 
-    __slots__ = ("_hold", "_names")
+    `reads` are the paths of all attributes that they ask for.
+    """
+
+    __slots__ = ("_hold", "_names", "reads")
 
     def __init__(self, conditions: Mapping[str, Condition]) -> None:
         self._names = tuple(sorted(conditions))
         self._hold = compile_conditions(conditions[name] for name in self._names)
+        self.reads = frozenset(
+            attribute for condition in conditions.values() for attribute, _, _ in attributes_in(condition, "")
+        )
 
     def __bool__(self) -> bool:
         return bool(self._names)

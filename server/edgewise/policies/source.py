@@ -2,24 +2,31 @@
 
 Each attribute is looked up once, however many conditions ask for it. No text of a condition becomes source: what it
 names and what it compares with are constants, bound to names of ours.
+
+A function of attributes is written twice: quickly, as if all were of the types that are expected, and carefully. Where
+the quick one meets something else, Python raises an error, and the careful one is asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
+
+from edgewise.policies.coercion import number
 
 Expression: TypeAlias = str
+Function: TypeAlias = Callable[[Any], Any]
+Keys: TypeAlias = tuple[str, ...]
 
 
 class Source:
-    """One function in the making, of attributes or of a single value."""
+    """One function in the making; its argument is called `value`."""
 
-    def __init__(self) -> None:
-        self._constants: dict[str, Any] = {"as_mapping": _as_mapping}
+    def __init__(self, *, quick: bool = False) -> None:
+        self._quick = quick
+        self._constants: dict[str, Any] = {"as_mapping": _as_mapping, "as_number": number, "nothing": _NOTHING}
         self._lines: list[str] = []
-        self._values: dict[tuple[str, ...], Expression] = {}
-        self._mappings: dict[tuple[str, ...], Expression] = {}
+        self._names: dict[tuple[str, Keys], Expression] = {}
 
     def constant(self, value: Any) -> Expression:
         """What stands for this value."""
@@ -27,38 +34,74 @@ class Source:
         self._constants[name] = value
         return name
 
-    def value(self, path: str) -> Expression:
-        """What stands for the attribute at this dotted path; it is None where there is none."""
-        return self._value(tuple(path.split(".")))
+    def attribute(self, path: str) -> Value:
+        """The attribute at this dotted path; it is None where there is none."""
+        return Value(self, tuple(path.split(".")))
 
-    def function_of_attributes(self, result: Expression) -> Callable[[Any], Any]:
-        """The function from attributes to this. What is no mapping counts as an empty one."""
-        return self._function([*(self._lines or ["pass"]), f"return {result}"])
+    def number(self, value: Value) -> Expression:
+        """What stands for the number that a value counts as: nothing counts as 0."""
+        if self._quick and value.keys:
+            return self._found("n", value.keys, "0")
+        return f"({value} if (type({value}) is int or type({value}) is float) else as_number({value}))"
 
-    def function_of_value(self, result: Expression) -> Callable[[Any], Any]:
-        """The function from a value, which is called `value`, to this."""
-        return self._function([f"return {result}"])
+    def looked_up(self, keys: Keys) -> Expression:
+        """What stands for what is at the end of this path; for none, it is the argument."""
+        return self._found("v", keys, "None") if keys else "value"
 
-    def _value(self, keys: tuple[str, ...]) -> Expression:
-        if keys not in self._values:
-            found = self._mapping(keys[:-1])
-            self._values[keys] = name = f"v{len(self._values)}"
-            self._lines.append(f"{name} = {found}.get({self.constant(keys[-1])})")
-        return self._values[keys]
+    def lines(self, result: Expression) -> list[str]:
+        """The body of the function that returns this."""
+        return [*self._lines, f"return {result}"]
 
-    def _mapping(self, keys: tuple[str, ...]) -> Expression:
-        if keys not in self._mappings:
-            value = self._value(keys) if keys else "value"
-            self._mappings[keys] = name = f"m{len(self._mappings)}"
-            self._lines.append(f"{name} = {value} if type({value}) is dict else as_mapping({value})")
-        return self._mappings[keys]
-
-    def _function(self, lines: list[str]) -> Callable[[Any], Any]:
+    def function(self, lines: list[str]) -> Function:
+        """The function with this body."""
         text = "\n    ".join(["def function(value):", *lines])
         namespace = dict(self._constants)
         exec(compile(text, "<conditions>", "exec"), namespace)
-        function: Callable[[Any], Any] = namespace["function"]
+        function: Function = namespace["function"]
         return function
+
+    def _found(self, kind: str, keys: Keys, otherwise: Expression) -> Expression:
+        if (kind, keys) not in self._names:
+            mapping, key = self._mapping(keys[:-1]), self.constant(keys[-1])
+            self._add(kind, keys, f"{mapping}.get({key}, {otherwise})")
+        return self._names[kind, keys]
+
+    def _mapping(self, keys: Keys) -> Expression:
+        """What stands for the mapping at the end of this path; in a quick function it may be none."""
+        if self._quick:
+            return self._found("m", keys, "nothing") if keys else "value"
+        if ("m", keys) not in self._names:
+            value = self.looked_up(keys)
+            self._add("m", keys, f"{value} if type({value}) is dict else as_mapping({value})")
+        return self._names["m", keys]
+
+    def _add(self, kind: str, keys: Keys, expression: Expression) -> None:
+        self._names[kind, keys] = name = f"{kind}{len(self._names)}"
+        self._lines.append(f"{name} = {expression}")
+
+
+class Value(NamedTuple):
+    """A value that is asked about. As text it is what stands for it; only then it is looked up."""
+
+    source: Source
+    keys: Keys = ()
+
+    def __str__(self) -> Expression:
+        return self.source.looked_up(self.keys)
+
+
+def function_of_attributes(write: Callable[[Source], Expression]) -> Function:
+    """The function from attributes to what is written. What is no mapping counts as an empty one."""
+    careful, quick = Source(), Source(quick=True)
+    again = quick.constant(careful.function(careful.lines(write(careful))))
+    lines = [f"    {line}" for line in quick.lines(write(quick))]
+    return quick.function(["try:", *lines, "except (AttributeError, TypeError):", f"    return {again}(value)"])
+
+
+def function_of_value(write: Callable[[Source, Value], Expression]) -> Function:
+    """The function from a single value to what is written."""
+    source = Source()
+    return source.function(source.lines(write(source, Value(source))))
 
 
 def _as_mapping(value: Any) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from edgewise.policies import coercion
 from edgewise.policies.operators import OPERATORS, Test, never
-from edgewise.policies.source import Expression, Source
+from edgewise.policies.source import Expression, Source, Value, function_of_attributes, function_of_value
 from edgewise.types import Attributes, Condition
 
 CompiledCondition: TypeAlias = Callable[[Attributes], bool]
@@ -32,14 +32,13 @@ def matches(condition: Condition, attributes: Attributes) -> bool:
 
 def compile_condition(condition: Condition) -> CompiledCondition:
     """The condition as a function, for asking often."""
-    source = Source()
-    return source.function_of_attributes(_condition(source, condition, 0))
+    return function_of_attributes(lambda source: _condition(source, condition, 0))
 
 
 def compile_conditions(conditions: Iterable[Condition]) -> CompiledConditions:
     """The conditions as one function, for asking them together: it says of each in turn whether it holds."""
-    source = Source()
-    return source.function_of_attributes(f"({''.join(f'{_condition(source, one, 0)}, ' for one in conditions)})")
+    asked = list(conditions)
+    return function_of_attributes(lambda source: f"({''.join(f'{_condition(source, one, 0)}, ' for one in asked)})")
 
 
 def _condition(source: Source, condition: Any, depth: int) -> Expression:
@@ -53,7 +52,7 @@ def _condition(source: Source, condition: Any, depth: int) -> Expression:
 def _clause(source: Source, key: str, operand: Any, depth: int) -> Expression:
     if key in _LOGIC:
         return _LOGIC[key](source, operand, depth)
-    return _value(source, source.value(key), operand, depth)
+    return _value(source, source.attribute(key), operand, depth)
 
 
 def _all(expressions: Iterable[Expression]) -> Expression:
@@ -82,7 +81,7 @@ _LOGIC: Mapping[str, Callable[[Source, Any, int], Expression]] = {
 }
 
 
-def _value(source: Source, value: Expression, operand: Any, depth: int) -> Expression:
+def _value(source: Source, value: Value, operand: Any, depth: int) -> Expression:
     """The test for one value: by operators, or for being equal to what is written."""
     if coercion.kind(operand) == "object" and is_operators(operand):
         if depth > _DEEPEST:
@@ -94,18 +93,18 @@ def _value(source: Source, value: Expression, operand: Any, depth: int) -> Expre
     return f"{source.constant(_equal_test(operand))}({value})"
 
 
-def _operator(source: Source, value: Expression, name: str, operand: Any, depth: int) -> Expression:
+def _operator(source: Source, value: Value, name: str, operand: Any, depth: int) -> Expression:
     """What is asked nearly always, such as whether a number is less than another, is asked right here."""
     if name == "$not":
         return f"(not {_value(source, value, operand, depth)})"
     if name in _SIGNS and type(operand) in (int, float):
-        number = f"{value} if (type({value}) is int or type({value}) is float) else "
-        return f"(({number}{source.constant(coercion.number)}({value})) {_SIGNS[name]} {source.constant(operand)})"
+        return f"({source.number(value)} {_SIGNS[name]} {source.constant(operand)})"
     make = _NESTING.get(name) or OPERATORS.get(name)
     test = f"{source.constant(make(operand) if make else never)}({value})"
     if name in _AMONG and _is_list(operand) and all(isinstance(one, str) for one in operand):
         texts = source.constant(frozenset(operand))
-        return f"({value} {_AMONG[name]} {texts} if type({value}) is str else {test})"
+        if_list = f"{'not ' if name == '$in' else ''}{texts}.isdisjoint({value}) if type({value}) is list else {test}"
+        return f"({value} {_AMONG[name]} {texts} if type({value}) is str else {if_list})"
     return test
 
 
@@ -130,8 +129,7 @@ def _equal_test(operand: Any) -> Test:
 
 def _value_test(operand: Any) -> Test:
     """The test for a value as a function."""
-    source = Source()
-    return source.function_of_value(_value(source, "value", operand, 0))
+    return function_of_value(lambda source, value: _value(source, value, operand, 0))
 
 
 def _folded_test(operand: Any) -> Test:

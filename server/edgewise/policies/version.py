@@ -65,6 +65,7 @@ class CompiledPolicy:
         "not_after",
         "payloads",
         "policy",
+        "reads",
         "spans",
         "uses_segments",
         "version",
@@ -93,11 +94,10 @@ class CompiledPolicy:
         self._pins = tuple(
             (self.index[pin.action], None if pin.when is None else compile_condition(pin.when)) for pin in policy.pins
         )
-        self.uses_segments = "visitor" in policy.features.namespaces or any(
-            refers_to_segments(attribute)
-            for condition, path in policy.conditions()
-            for attribute, _, _ in attributes_in(condition, path)
+        self.reads = frozenset(
+            attribute for condition, path in policy.conditions() for attribute, _, _ in attributes_in(condition, path)
         )
+        self.uses_segments = "visitor" in policy.features.namespaces or any(map(refers_to_segments, self.reads))
         self.held = frozenset(
             position for position, action in enumerate(policy.actions) if action.cap is not None or action.not_after
         )

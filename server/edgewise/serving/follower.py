@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import chain
 
 from edgewise.bandit.model import ActionExamples, ScoringModel
 from edgewise.bandit.shape import shape_of
@@ -26,6 +27,7 @@ from edgewise.serving.triggers import NO_TRIGGERS, Triggers, triggers_of
 from edgewise.store import Checkpoint, Current, Head, Store
 from edgewise.types import BEGINNING, Digest, Milliseconds, PolicyRef, StreamId
 from edgewise.visitors.names import bounded
+from edgewise.visitors.reading import Reading
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +120,7 @@ class ServedSite:
         "name",
         "origins",
         "placements",
+        "reading",
         "robots",
         "segments",
         "sensitive",
@@ -142,6 +145,7 @@ class ServedSite:
         self.segments = segments
         self.triggers = triggers
         self.sensitive = frozenset(map(bounded, entry.sensitive))
+        self.reading = Reading(chain(segments.reads, *(placement.compiled.reads for placement in placements.values())))
 
 
 Loaded = Callable[[PolicyRef, Milliseconds], None]

@@ -17,7 +17,8 @@ from edgewise.store.showings import Showings
 from edgewise.types import Digest, Milliseconds, Span
 from edgewise.visitors.attributes import attributes as attributes_of
 from edgewise.visitors.consent import page_context
-from edgewise.visitors.identity import moved, readable, resolved
+from edgewise.visitors.glance import DETAILS, Glance
+from edgewise.visitors.identity import glanced, moved, readable, resolved
 from edgewise.visitors.profile import Profile
 
 
@@ -58,14 +59,14 @@ async def known_of(
         return Known(attributes, now)
     spans = () if trace == "robot" else _spans(site, asked)
     profile, remembered = await _read(store, site, digests, spans, trace, deadline)
-    attributes["visitor"] = attributes_of(profile, time_ns() // 1_000_000, site.sensitive)
+    attributes["visitor"] = attributes_of(profile, time_ns() // 1_000_000, site.sensitive, site.reading)
     _add_segments(site, asked, attributes)
     return Known(attributes, now, digests, _control_point(site.name, _first_id(profile, digests)), remembered)
 
 
 async def _read(
     store: Store, site: ServedSite, digests: tuple[Digest, ...], spans: Sequence[Span], trace: Trace, deadline: float
-) -> tuple[Profile | None, Remembered | None]:
+) -> tuple[Profile | Glance | None, Remembered | None]:
     """The visitor's profile and, for these spans, what they were shown: in one flush.
 
     What was shown is remembered by the first id, a browser's: it stays the same when its visitor identifies.
@@ -77,7 +78,7 @@ async def _read(
     )
 
 
-async def _profile(store: Store, site: ServedSite, visitor: Digest, deadline: float) -> Profile | None:
+async def _profile(store: Store, site: ServedSite, visitor: Digest, deadline: float) -> Profile | Glance | None:
     """The visitor's profile: one read, and another one for each id that it moved on to."""
     records: dict[Digest, bytes | None] = {}
     while True:
@@ -89,7 +90,9 @@ async def _profile(store: Store, site: ServedSite, visitor: Digest, deadline: fl
         visitor = note.to
     if len(records) > 1:
         return resolved(next(iter(records)), records)
-    return None if stored is None else readable(stored)
+    if stored is None:
+        return None
+    return readable(stored) if site.reading.names & DETAILS else glanced(stored)
 
 
 async def _remembered(
@@ -115,15 +118,14 @@ def _spans(site: ServedSite, asked: Sequence[Asked]) -> tuple[Span, ...]:
 
 def _add_segments(site: ServedSite, asked: Sequence[Asked], attributes: dict[str, Any]) -> None:
     """Tell the visitor's segments, where a policy that is asked heeds them."""
-    if site.segments and any(
-        (placement := site.placements.get(one.placement)) is not None and placement.compiled.uses_segments
-        for one in asked
-    ):
-        # First, so that however much else is known, they are among the features.
-        attributes["visitor"] = {"segments": site.segments.of(attributes), **attributes["visitor"]}
+    for one in asked if site.segments else ():
+        placement = site.placements.get(one.placement)
+        if placement is not None and placement.compiled.uses_segments:
+            attributes["visitor"]["segments"] = site.segments.of(attributes)
+            return
 
 
-def _first_id(profile: Profile | None, digests: tuple[Digest, ...]) -> Digest:
+def _first_id(profile: Profile | Glance | None, digests: tuple[Digest, ...]) -> Digest:
     """The id under which the visitor was first known, on whatever device that was."""
     return digests[0] if profile is None or profile.origin is None else profile.origin[1]
 

@@ -35,12 +35,12 @@ class Cart(Struct, frozen=True, array_like=True):
     @property
     def quantity(self) -> int:
         """How many pieces are in it."""
-        return sum(item.quantity for item in self.items.values())
+        return sum([item.quantity for item in self.items.values()])
 
     @property
     def value(self) -> float:
         """What they cost together."""
-        return sum(item.quantity * item.price for item in self.items.values())
+        return sum([item.quantity * item.price for item in self.items.values()])
 
     def after(self, event: str | None, commerce: Commerce, at: int) -> Cart:
         """The cart after this event, which came at this second."""

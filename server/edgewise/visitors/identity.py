@@ -17,19 +17,22 @@ too: the new history does not know the messages of the old one.)
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
 from edgewise.errors import ProfileError
 from edgewise.types import USER_BIT, Digest, is_user
 from edgewise.visitors import profile as profiles
+from edgewise.visitors.glance import Glance, glance
 from edgewise.visitors.merging import merge
 from edgewise.visitors.profile import MAX_MERGED, Profile
 
 log = logging.getLogger(__name__)
+
+P = TypeVar("P")
 
 _MOVED = b"\x01"
 """No profile begins with this byte."""
@@ -87,10 +90,17 @@ def moved(stored: bytes | None) -> Moved | None:
 
 def readable(stored: bytes | None) -> Profile:
     """The profile in these bytes; an empty one when there are none, or of another format."""
-    if stored is None:
-        return Profile()
+    return Profile() if stored is None else _read_by(profiles.decode, stored)
+
+
+def glanced(stored: bytes) -> Glance | Profile:
+    """A glance at the profile in these bytes; an empty profile when they are of another format."""
+    return _read_by(glance, stored)
+
+
+def _read_by(decode: Callable[[bytes], P], stored: bytes) -> P | Profile:
     try:
-        return profiles.decode(stored)
+        return decode(stored)
     except ProfileError as error:
         log.error("a visitor's profile cannot be read, so it begins anew: %s", error)
         return Profile()

@@ -43,7 +43,7 @@ REMEMBERED_MESSAGES = 64
 MARK = 4
 """Bytes kept of a message's digest: a wrong match among 64 is one in 67 million."""
 
-_Time = Annotated[int, Meta(ge=0, le=MAX_TIME)]
+Time = Annotated[int, Meta(ge=0, le=MAX_TIME)]
 
 
 class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True):
@@ -55,9 +55,9 @@ class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown
     """
 
     format: Literal[2] = 2
-    origin: tuple[_Time, Digest] | None = None
-    first_seen: _Time = 0
-    last_seen: _Time = 0
+    origin: tuple[Time, Digest] | None = None
+    first_seen: Time = 0
+    last_seen: Time = 0
     sessions: Count = 0
     engaged: Count = 0
     page_views: Count = 0

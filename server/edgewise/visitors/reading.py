@@ -1,0 +1,57 @@
+"""A reading: which attributes of a visitor the conditions of a site ask for. The others need not be made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+from typing import TypeVar
+
+V = TypeVar("V")
+
+ONLY_CONDITIONS = frozenset(
+    {
+        "brands",
+        "cart",
+        "cartValue",
+        "categories",
+        "daysSinceFirst",
+        "daysSinceLast",
+        "daysSinceOrder",
+        "daysSinceSeen",
+        "events",
+        "first",
+        "last",
+        "minutesSinceCart",
+        "pages",
+        "products",
+        "secondsPerPage",
+        "traits",
+    }
+)
+"""The attributes that are no features, and take time to make."""
+
+
+class Reading:
+    """Made once from the dotted paths that conditions have; those that do not lead to visitors are ignored.
+
+    `names` are the attributes that are asked for, or something in them.
+    """
+
+    __slots__ = ("_parts", "names")
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        ours = [path.split(".")[1:3] for path in paths if path == "visitor" or path.startswith("visitor.")]
+        whole = {keys[0] for keys in ours if len(keys) == 1}
+        if [] in ours:
+            whole |= ONLY_CONDITIONS
+        self.names: Set[str] = frozenset(whole.union(keys[0] for keys in ours if keys))
+        self._parts = {
+            name: tuple(sorted({keys[1] for keys in ours if keys[:1] == [name]})) for name in self.names - whole
+        }
+
+    def part(self, name: str, values: Mapping[str, V]) -> Mapping[str, V]:
+        """What is asked for of the values in this attribute."""
+        wanted = self._parts.get(name)
+        return values if wanted is None else {one: values[one] for one in wanted if one in values}
+
+
+EVERYTHING = Reading(("visitor",))
