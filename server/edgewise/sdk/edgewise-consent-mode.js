@@ -1,0 +1,1 @@
+((e,t=["analytics_storage","personalization_storage"])=>{let a={},n=window.dataLayer??=[],{push:r}=n,s=n=>{if("consent"!=n?.[0])return;Object.assign(a,n[2]);let r=t.every(e=>"granted"==a[e]);(r||"update"==n[1])&&e.consent(r?"granted":"denied")};n.push=(...e)=>(e.forEach(s),r.apply(n,e)),n.forEach(s)})(edgewise,document.currentScript.dataset.types?.split(","));
