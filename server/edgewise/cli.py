@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from edgewise import __version__
 from edgewise.commands.export import export
-from edgewise.commands.joining import joined, site_named
+from edgewise.commands.joining import joined, policy_named
 from edgewise.commands.options import with_settings
+from edgewise.commands.previews import preview
 from edgewise.commands.visitors import erase, import_
 from edgewise.commands.webhooks import courier, webhooks
-from edgewise.errors import EdgewiseError, PolicyError, StoreError
-from edgewise.policies.values import DAY, duration
-from edgewise.registry import decode_sites
+from edgewise.errors import EdgewiseError, PolicyError
 from edgewise.settings import TABLE, Settings
-from edgewise.types import Milliseconds, PolicyRef
-
-if TYPE_CHECKING:
-    from edgewise.store import Store
 
 
 class _Commands(click.Group):
@@ -37,14 +30,6 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except EdgewiseError as error:
             raise click.ClickException(str(error)) from error
-
-
-def _span(ctx: click.Context, param: click.Parameter, value: str) -> Milliseconds:
-    """A time such as 1h."""
-    try:
-        return duration(longest=30 * DAY)(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -152,36 +137,6 @@ def rebuild(settings: Settings, placement: str, site: str | None) -> None:
 
 
 @main.command()
-@click.argument("placement", required=False)
-@click.argument("action", required=False)
-@click.option("--debug", is_flag=True, help="A token for any action of the site, for the on-page debugger.")
-@click.option(
-    "--valid", metavar="TIME", callback=_span, default="1h", show_default=True, help="How long it is good; at most 30d."
-)
-@click.option("--site", metavar="NAME", help="The site; needed only when there are several, or several have PLACEMENT.")
-@with_settings("data", "redis")
-def preview(
-    settings: Settings, placement: str | None, action: str | None, debug: bool, valid: int, site: str | None
-) -> None:
-    """Print a token that has ACTION shown in PLACEMENT, whatever its conditions, times and switches say.
-
-    A decide call with it as `preview` leaves nothing in any log, and teaches nothing. A page opens the debugger with
-    `?edgewise-debug=TOKEN`; a token that was made with --debug lets it show any action, and tell how it is decided.
-
-    \b
-    Examples:
-      edgewise preview home-hero student-deal
-      edgewise preview home-hero student-deal --valid 7d --site shop
-      edgewise preview --debug
-    """
-    if debug and placement is not None:
-        raise click.UsageError(f"PLACEMENT: found {placement!r} with --debug, expected none: it is for all of them")
-    if not debug and (placement is None or action is None):
-        raise click.UsageError("found no PLACEMENT with its ACTION, expected both, or --debug")
-    click.echo(asyncio.run(_preview(settings, placement, action, valid, site)))
-
-
-@main.command()
 @click.argument("log", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
     "--map", "columns", metavar="MAP", required=True, type=click.Path(path_type=Path), help="The map: a TOML file."
@@ -227,7 +182,7 @@ def replay(
         table.print_reports(Console(), reports)
 
 
-for command in (import_, export, erase, courier, webhooks):
+for command in (preview, import_, export, erase, courier, webhooks):
     main.add_command(command)
 
 
@@ -275,7 +230,7 @@ async def _rebuild(settings: Settings, placement: str, site: str | None) -> None
     from edgewise.learner.rebuild import rebuild
 
     async with joined(settings) as store:
-        ref = await _find(store, placement, site)
+        ref = await policy_named(store, placement, site)
         with click.progressbar(
             length=100, label="Folding the log", file=sys.stderr, hidden=not sys.stderr.isatty()
         ) as bar:
@@ -292,49 +247,6 @@ async def _rebuild(settings: Settings, placement: str, site: str | None) -> None
     )
     if rebuilt.published is not None and not rebuilt.equal:
         raise click.exceptions.Exit(1)
-
-
-async def _preview(
-    settings: Settings, placement: str | None, action: str | None, valid: Milliseconds, site: str | None
-) -> str:
-    """A token; for debugging where no placement and action are given."""
-    from edgewise.serving.decision_id import KEY_BYTES, DecisionIds
-    from edgewise.serving.preview import debug_token, preview_token
-
-    expires = (time.time_ns() // 1_000_000 + valid) // 1000
-    async with joined(settings) as store:
-        ids = DecisionIds()
-        ids.ring = await store.registry.decision_keys(os.urandom(KEY_BYTES))
-        if placement is None or action is None:
-            return debug_token(ids, (await site_named(store, site)).name, expires)
-        ref = await _find(store, placement, site)
-        await _require_action(store, ref, action)
-        return preview_token(ids, ref, action, expires)
-
-
-async def _require_action(store: Store, ref: PolicyRef, action: str) -> None:
-    from edgewise.policies.version import CompiledPolicy
-
-    version = (await store.versions.current([ref]))[ref].version
-    blob = await store.versions.blob(ref, version)
-    if blob is None:
-        raise StoreError(f"policy {ref.site}/{ref.placement}: the store has no blob of version {version.hex()}")
-    actions = CompiledPolicy.from_blob(blob).index
-    if action not in actions:
-        raise EdgewiseError(f"ACTION: found {action!r}, expected one of: {', '.join(actions)}")
-
-
-async def _find(store: Store, placement: str, site: str | None) -> PolicyRef:
-    """The policy of this placement; of this site, or of the only one that has it."""
-    packed = await store.registry.sites()
-    sites = decode_sites(packed) if packed else ()
-    known = [PolicyRef(entry.name, name) for entry in sites for name in entry.placements]
-    found = [ref for ref in known if ref.placement == placement and site in (None, ref.site)]
-    if len(found) == 1:
-        return found[0]
-    expected = ", ".join(f"{ref.placement} of {ref.site}" for ref in found or known) or "a policy to be published first"
-    what = f"{placement!r}" if site is None else f"{placement!r} of {site!r}"
-    raise EdgewiseError(f"PLACEMENT and --site: found {what}, expected one of: {expected}")
 
 
 def _echo_table(rows: Sequence[Sequence[str]]) -> None:

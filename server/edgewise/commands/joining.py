@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from edgewise.errors import EdgewiseError
 from edgewise.registry import SiteEntry, decode_sites
 from edgewise.settings import Settings
+from edgewise.types import PolicyRef
 
 if TYPE_CHECKING:
     from edgewise.store import Store
@@ -47,3 +48,20 @@ async def site_named(store: Store, asked: str | None) -> SiteEntry:
         return found[0]
     expected = ", ".join(site.name for site in known) or "a site to be published first"
     raise EdgewiseError(f"--site: found {'none' if asked is None else repr(asked)}, expected one of: {expected}")
+
+
+async def policy_named(store: Store, placement: str, site: str | None) -> PolicyRef:
+    """The policy of this placement; of this site, or of the only one that has it.
+
+    Raises:
+        EdgewiseError: there is none, or several sites have it and none is named.
+    """
+    packed = await store.registry.sites()
+    sites = decode_sites(packed) if packed else ()
+    known = [PolicyRef(entry.name, name) for entry in sites for name in entry.placements]
+    found = [ref for ref in known if ref.placement == placement and site in (None, ref.site)]
+    if len(found) == 1:
+        return found[0]
+    expected = ", ".join(f"{ref.placement} of {ref.site}" for ref in found or known) or "a policy to be published first"
+    what = f"{placement!r}" if site is None else f"{placement!r} of {site!r}"
+    raise EdgewiseError(f"PLACEMENT and --site: found {what}, expected one of: {expected}")
