@@ -17,7 +17,6 @@ from edgewise.cli import main
 from edgewise.registry import SiteEntry, encode_sites
 from edgewise.settings import TABLE
 from edgewise.store import Store
-from tests.servers import serve
 
 HERO = """
 placement = "home-hero"
@@ -31,7 +30,7 @@ id = "student-deal"
 """
 
 
-COMMANDS = ("serve", "learn", "rebuild", "replay", "policy check", "import", "export", "erase")
+COMMANDS = ("serve", "learn", "rebuild", "replay", "policy check", "import", "export", "erase", "preview")
 
 
 def edgewise(*arguments: str | Path, **environ: str) -> Result:
@@ -169,53 +168,6 @@ async def test_rebuild_says_which_placements_there_are(
     result = await asyncio.to_thread(edgewise, "rebuild", *arguments, "--redis", store_url)
     assert result.exit_code == 1
     assert f"Error: PLACEMENT and --site: {expected}" in result.stderr
-
-
-async def test_a_preview_that_the_command_line_made_is_shown(store_url: str) -> None:
-    async with serve(store_url) as server:
-        made = await asyncio.to_thread(edgewise, "preview", "hero", "deal", "--valid", "2h", "--redis", store_url)
-        assert made.exit_code == 0, made.output
-        body = {"placements": ["hero"], "preview": made.stdout.strip()}
-        (decision,) = (await server.post("/v1/decide", body)).json()["decisions"]
-        assert (decision["action"], decision["group"], decision["decisionId"]) == ("deal", "preview", None)
-        expired = await asyncio.to_thread(edgewise, "preview", "hero", "deal", "--valid", "1ms", "--redis", store_url)
-        answer = await server.post("/v1/decide", body | {"preview": expired.stdout.strip()})
-        assert (answer.status_code, answer.json()["error"]["code"]) == (410, "preview_expired")
-        wrong = await asyncio.to_thread(edgewise, "preview", "hero", "gift", "--redis", store_url)
-        assert (wrong.exit_code, "ACTION: found 'gift', expected one of: plain, deal" in wrong.stderr) == (1, True)
-
-
-async def test_a_token_for_debugging_shows_any_action_and_tells_how_it_is_decided(store_url: str) -> None:
-    async with serve(store_url) as server:
-        made = await asyncio.to_thread(edgewise, "preview", "--debug", "--redis", store_url)
-        assert made.exit_code == 0, made.output
-        body = {"placements": [{"id": "hero", "action": "deal"}], "preview": made.stdout.strip()}
-        (decision,) = (await server.post("/v1/decide", body)).json()["decisions"]
-        assert (decision["action"], decision["group"]) == ("deal", "preview")
-        assert [action["id"] for action in decision["debug"]["actions"]] == ["plain", "deal"]
-        wrong = await asyncio.to_thread(edgewise, "preview", "--debug", "--site", "books", "--redis", store_url)
-        assert (wrong.exit_code, "--site: found 'books', expected one of: default" in wrong.stderr) == (1, True)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        ([], "found no PLACEMENT with its ACTION, expected both, or --debug"),
-        (["hero"], "found no PLACEMENT with its ACTION, expected both, or --debug"),
-        (["hero", "deal", "--debug"], "PLACEMENT: found 'hero' with --debug, expected none"),
-    ],
-)
-def test_a_preview_is_of_one_action_or_for_debugging(arguments: list[str], expected: str) -> None:
-    made = edgewise("preview", *arguments)
-    assert made.exit_code == 2
-    assert expected in made.stderr
-
-
-def test_a_preview_is_not_made_for_good(store_url: str) -> None:
-    for span in ("31d", "0s", "soon"):
-        made = edgewise("preview", "hero", "deal", "--valid", span, "--redis", store_url)
-        assert made.exit_code == 2
-        assert f'found "{span}", expected a duration' in made.stderr
 
 
 def test_rebuild_says_when_no_policy_was_published(store_url: str) -> None:
