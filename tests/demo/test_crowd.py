@@ -88,9 +88,13 @@ async def test_then_visitors_come_for_as_long_as_somebody_looks(
     async with going_on(Crowd(hero, row, burst, board)):
         await turns(20)
         assert (hero.came, row.came) == ([], [])
-        board.looked()
-        await turns(20)
-        assert min(len(hero.came), len(row.came)) > 5
+
+        async def they_come() -> bool:
+            board.looked()
+            await turns(20)
+            return min(len(hero.came), len(row.came)) > 5
+
+        await eventually(they_come)
         assert hero.rates == row.rates == {RATE}
 
         async def they_stop() -> bool:
