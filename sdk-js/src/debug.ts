@@ -75,3 +75,4 @@ function stay(event: Event): void {
 }
 
 if (window.edgewise) debug(window.edgewise);
+else console.warn("edgewise: found no window.edgewise for the debugger; whoever imports the SDK sets it");

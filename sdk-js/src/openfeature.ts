@@ -6,7 +6,7 @@ import type { Context, Decision, EdgewiseApi, Properties } from "./types.js";
  *
  * These placements are decided now, and anew when the context changes. Its targeting key is the user's id; all else goes to
  * `context.data`. A flag's key is its placement, its variant the id of the action that was chosen. An object flag is the
- * payload (of a row: the payloads of its slots), any other the payload's `value`; a text without one is the id of the action.
+ * payload (of a row: its slots), any other the payload's `value`; a text without one is the id of the action.
  * The reason is the decision's source: policy, cache or fallback.
  *
  * A decision's first evaluation is its impression. To track a flag's key is to reward what was evaluated last, with the
@@ -16,31 +16,25 @@ export const edgewiseProvider = (
   client: Pick<EdgewiseApi, "decide" | "identify" | "reward" | "track">,
   placements: string[],
 ): Provider => {
-  const decisions: { [placement: string]: Decision } = {};
   const evaluated: { [placement: string]: string } = {};
+  let decisions: Decision[] = [];
   let latest: EvaluationContext;
 
   const decide = async (context: EvaluationContext = {}) => {
     const { targetingKey, ...data } = (latest = context);
     if (targetingKey) client.identify(targetingKey);
-    for (const decision of await Promise.all(placements.map((one) => client.decide(one, { context: { data } as Context })))) {
-      // Of two changes the later one holds, whichever is answered first.
-      if (latest == context) decisions[decision.placement] = decision;
-    }
+    const made = await Promise.all(placements.map((one) => client.decide(one, { context: { data } as Context })));
+    // Of two changes the later one holds, whichever is answered first.
+    if (latest == context) decisions = made;
   };
 
   const resolve = <T extends JsonValue>(flagKey: string, value: T): ResolutionDetails<T> => {
-    const decision = decisions[flagKey];
+    const decision = decisions.find(({ placement }) => placement == flagKey);
     if (!decision) return { value, errorCode: "FLAG_NOT_FOUND" as ErrorCode };
     const { action, decisionId, payload, slots, source } = decision;
-    if (decisionId && evaluated[flagKey] != decisionId)
-      client.track("$impression", { decisionId: (evaluated[flagKey] = decisionId) });
-    const shown = [slots?.map((slot) => slot.payload) ?? (action && payload), payload.value, action];
-    return {
-      value: (shown.find((one) => typeof one == typeof value) ?? value) as T,
-      variant: action!,
-      reason: source,
-    };
+    if (decisionId && decisionId != evaluated[flagKey]) client.track("$impression", { decisionId: (evaluated[flagKey] = decisionId) });
+    const found = [slots ?? (action && payload), payload.value, action].find((one) => typeof one == typeof value);
+    return { value: (found ?? value) as T, variant: action!, reason: source };
   };
 
   return {
