@@ -358,6 +358,38 @@ async def test_a_hostile_message_is_refused_and_its_neighbours_are_not(
     assert len(await logged(valkey.url)) == before + 2
 
 
+@pytest.mark.parametrize(
+    ("properties", "said"),
+    [
+        (b"\x81\xa1x" * 5_000 + b"\x01", "message: found it nested too deeply"),
+        (b"\x91" * 5_000 + b"\x01", "properties: Expected `object"),
+        (b"\x81\xa1x" + b"\x91" * 40 + b"\x01", "properties.x.0.0.0.0"),
+        (b"\x81\xa1x\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00", "properties.x: found nan, expected a finite number"),
+        (b"\x81\xa1x\xc4\x01\x00", "properties.x: found bytes, expected what JSON can hold"),
+        (b"\x81\xa1x\xa3\xed\xa0\x80", "message: expected msgpack: "),
+        (b"\x81\xa1x\xa1\x00", "properties.x: found a NUL in a text"),
+        (b"\x81\xa1x\x81\x05\x01", "properties.x: found a name of type int, expected a text"),
+        (b"\x81\xa1x\x81\xc0\x01", "properties.x: found a name of type NoneType, expected a text"),
+    ],
+)
+async def test_a_hostile_message_in_messagepack_is_refused_and_its_neighbours_are_not(
+    server: Server, properties: bytes, said: str
+) -> None:
+    good = msgspec.msgpack.encode(track("Order Completed", anonymousId="good"))
+    bad = {"type": "track", "event": "Order Completed", "anonymousId": "bad", "properties": None}
+    broken = msgspec.msgpack.encode(bad)[:-1] + properties
+    envelope = msgspec.msgpack.encode({"writeKey": "default", "batch": []})[:-1]
+    headers = {"content-type": "application/msgpack"}
+    answer = await server.client.post(
+        "/v1/batch", content=envelope + b"\x93" + good + broken + good, headers=headers | {"accept": "application/json"}
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["accepted"] == 2
+    (rejection,) = answer.json()["rejected"]
+    assert (rejection["index"], rejection["code"]) == (1, "invalid_message")
+    assert rejection["message"].startswith(said)
+
+
 async def test_what_is_no_batch_at_all_is_an_error(server: Server) -> None:
     for content in ("{", '{"batch": [', '{"batch": [}', '{"writeKey": "\\ud800"}', '["batch", [1]]', '{"batch": []'):
         answer = await server.client.post("/v1/batch", content=content)

@@ -81,6 +81,9 @@ async def test_only_servers_may_erase(store: Store, store_url: str) -> None:
         ("/v1/profiles/x?site=nope", 404, "?site=: found one that is not served, expected one of default"),
         ("/v1/profiles/" + "x" * 257, 400, "id: found one that is none: Expected `str` of length <= 256"),
         ("/v1/profiles/x%00y", 400, "id: found one that is none"),
+        ("/v1/profiles/x%ffy", 400, "id: found one that is none: 'utf-8' codec can't decode"),
+        ("/v1/profiles/%ed%a0%80", 400, "id: found one that is none: 'utf-8' codec can't decode"),
+        ("/v1/profiles/", 400, "id: found none, expected an id"),
     ],
 )
 async def test_what_is_wrong_in_a_call_is_said(store_url: str, path: str, status: int, message: str) -> None:

@@ -12,7 +12,7 @@ from msgspec import Meta, Raw, Struct
 from edgewise.errors import Problem, RequestError
 from edgewise.http.bounds import Bounds
 from edgewise.http.formats import JSON, Format
-from edgewise.http.salvage import messages_apart
+from edgewise.http.salvage import messages_apart, packed_messages_apart
 from edgewise.serving.preview import LONGEST
 from edgewise.serving.recorder import Rejection
 from edgewise.types import Consent
@@ -147,7 +147,7 @@ class Reader(Generic[T]):
 
 
 def read_batch(body: bytes, format: Format) -> BatchBody:
-    """A batch. In JSON, a message that is broken or nested too deeply does not spoil the others: they are told apart.
+    """A batch. A message that is broken or nested too deeply does not spoil the others: they are told apart.
 
     Raises:
         RequestError: 400, the bytes are not of this format or no batch.
@@ -155,7 +155,9 @@ def read_batch(body: bytes, format: Format) -> BatchBody:
     try:
         return _batch.read(body, format)
     except RequestError as error:
-        apart = messages_apart(body) if format is JSON and error.code == "malformed_body" else None
+        if error.code != "malformed_body":
+            raise
+        apart = messages_apart(body) if format is JSON else packed_messages_apart(body)
         if apart is None:
             raise
         envelope, messages = apart

@@ -76,9 +76,12 @@ class _Walk:
             raise _Odd(f"found it nested deeper than {self._bounds.depth}")
         if len(value) > self._left:
             raise _TooMany(f"found more than {self._bounds.values} values")
+        kind = type(value)
         for name, item in value.items() if isinstance(value, dict) else enumerate(value):
             if type(name) is str:
                 self._text(name)
+            elif kind is dict:  # MessagePack has them.
+                raise _Odd(f"found a name of type {type(name).__name__}, expected a text")
             try:
                 self.visit(item, depth + 1)
             except _Odd as odd:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -40,7 +41,7 @@ class Profiles(Door):
     async def open(self, call: Call) -> None:
         self.gate.require_secret_key(call.headers)
         site = named_site(self._follower, call.scope["query_string"])
-        id = _id(call.scope["path_params"]["id"])
+        id = _id(call.scope["path_params"]["id"], call.scope["raw_path"])
         match call.scope["method"]:
             case "DELETE":
                 await self._erase(call, site, id)
@@ -81,9 +82,13 @@ class Profiles(Door):
 _body = Reader(ProfileBody)
 
 
-def _id(text: str) -> str:
+def _id(text: str, raw_path: bytes) -> str:
     try:
-        return msgspec.convert(text, Id)
-    except msgspec.ValidationError as error:
+        unquote_to_bytes(raw_path).decode()  # Else different ids would be one: what is no UTF-8 was replaced.
+        id = msgspec.convert(text, Id)
+        if id:
+            return id
+        message = "found none, expected an id"
+    except (msgspec.ValidationError, UnicodeDecodeError) as error:
         message = f"found one that is none: {error}"
-        raise RequestError(400, "invalid_request", f"id: {message}", [Problem("id", message)]) from error
+    raise RequestError(400, "invalid_request", f"id: {message}", [Problem("id", message)])
