@@ -115,6 +115,7 @@ async def test_it_stays_up_with_commands_that_work_as_printed_until_ctrl_c(tmp_p
     elsewhere = {"EDGEWISE_REDIS": "redis://192.0.2.1:1/0", "EDGEWISE_SECRET_KEY": "another"}
     async with demo(tmp_path, "--visitors", "30", environ=elsewhere) as started:
         await started.until("The server's log:")
+        assert re.search(r"^The shop is open: (\S+)$[\s\S]*^The shop stays open at \1, ", started.said, re.MULTILINE)
         decide, reward, policy, metrics = _commands(started.said)
         before = json.loads((await run_in_shell(policy))[0])
 

@@ -51,6 +51,14 @@ def test_every_line_fits_the_terminal(example: Example, width: int, visitors: in
     assert all(len(line) <= width and "…" not in line for line in lines)
 
 
+def test_the_shop_is_named_at_the_top_once_it_is_open(example: Example) -> None:
+    view = view_of(example, 0, Vitals())
+    [first, *_] = lines_of(view._replace(shop="http://127.0.0.1:65534"), 80)
+    assert first.rstrip().endswith("the shop: http://127.0.0.1:65534")
+    [first, *_] = lines_of(view, 80)
+    assert first.rstrip().endswith("http://127.0.0.1:65535")
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_bars_show_what_each_segment_is_shown_and_stars_what_it_likes(example: Example, width: int) -> None:
     rows = {line.split()[0]: line for line in lines_of(view_of(example, 6000, VITALS), width) if "%" in line}

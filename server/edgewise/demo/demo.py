@@ -79,33 +79,34 @@ class Demo:
                 tally = Tally(SEGMENTS, self.visitors, example.worth)
                 watch = Watch(client, service.secret_key_file)
                 stage = Stage(service, example, tally, watch, Traffic(client, example.write_key, tally))
-                work = self._demonstrate(stage)
-                if not self.exits:
+                if self.exits:
+                    work = self._demonstrate(stage)
+                else:
                     seen = Tally(SEGMENTS, self.visitors, {})
                     shoppers = Shoppers(client, example.write_key, seen, others[ROW].actions)
-                    work = self._keep_shop(stage, Board(tally, seen, watch), shoppers, work)
+                    work = self._keep_shop(stage, Board(tally, seen, watch), shoppers)
                 await _beside(work, watch.run(), service.ends())
 
-    async def _keep_shop(self, stage: Stage, board: Board, shoppers: Shoppers, work: Coroutine[Any, Any, None]) -> None:
-        """Keep the shop open, while this work is done and from then on, with visitors who come and go."""
+    async def _keep_shop(self, stage: Stage, board: Board, shoppers: Shoppers) -> None:
+        """Keep a shop open, while it is demonstrated what is learned and from then on."""
         crowd = Crowd(stage.traffic, shoppers, stage.tally, board)
         storefront = Storefront(Server(stage.service.url, stage.example.write_key), SEGMENTS, board.looked)
 
-        async def work_and_stay() -> None:
-            await work
-            self._say(report.suggestions(stage.service, stage.example))
+        async def demonstrate_and_stay(shop: str) -> None:
+            await self._demonstrate(stage, shop)
+            self._say(report.suggestions(stage.service, stage.example, shop))
             await crowd.lingers()
 
         async with opened(storefront.app(), HOST) as url:
             self._say(report.invitation(url))
-            await _beside(work_and_stay(), crowd.shops())
+            await _beside(demonstrate_and_stay(url), crowd.shops())
 
-    async def _demonstrate(self, stage: Stage) -> None:
+    async def _demonstrate(self, stage: Stage, shop: str = "") -> None:
         """Send the visitors, show what is learned of them, and tell how it went."""
         tally, watch = stage.tally, stage.watch
 
         def view() -> View:
-            return View(tally, watch.vitals, stage.example, stage.service.url)
+            return View(tally, watch.vitals, stage.example, stage.service.url, shop)
 
         await _beside(self._send(stage), self._show(view))
         self._say((report.counts if fits(self.console) else report.summary)(view()))

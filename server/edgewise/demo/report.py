@@ -74,12 +74,12 @@ def complaints(view: View) -> list[str]:
     return found
 
 
-def suggestions(service: Service, example: Example) -> str:
+def suggestions(service: Service, example: Example, shop: str) -> str:
     """What to try while it stays up: commands to copy, each of which works as it is printed."""
     url, key = service.url, example.write_key
     post = "-H 'content-type: application/json'"
     return f"""\
-Edgewise stays up at {url} until Ctrl-C.
+The shop stays open at {shop}, and Edgewise up at {url}, until Ctrl-C.
 To try in another terminal:
 
 # Ask what to show to a visitor, and keep the decision's id:

@@ -34,6 +34,8 @@ class View(NamedTuple):
     vitals: Vitals
     example: Example
     url: str
+    shop: str = ""
+    """Where the shop is; nothing while there is none."""
 
 
 def fits(console: Console) -> bool:
@@ -60,8 +62,9 @@ def _head(view: View, width: int) -> RenderableType:
     )
     progress = Table.grid()
     progress.add_row(came, bar)
-    gap = width - len("Edgewise demo") - len(view.url)
-    title = Text.assemble(("Edgewise demo", "bold"), " " * gap, (view.url, "cyan"))
+    shown = f"the shop: {view.shop}" if view.shop else view.url
+    gap = width - len("Edgewise demo") - len(shown)
+    title = Text.assemble(("Edgewise demo", "bold"), " " * gap, (shown, "cyan"))
     return Group(title, Text(f"simulated visitors; {view.example.changes}", "dim"), progress)
 
 
