@@ -35,7 +35,37 @@ def test_values_of_ndjson_are_what_they_are(tmp_path: Path) -> None:
 
 def test_a_quoted_cell_may_have_several_lines_and_a_mark_may_come_first(tmp_path: Path) -> None:
     rows = read(tmp_path / "a.csv", b'\xef\xbb\xbfid,note\r\nann,"a\nb"\r\nbob,c\r\n')
-    assert told(rows) == [(3, "ann", {"note": "a\nb"}), (4, "bob", {"note": "c"})]
+    assert told(rows) == [(2, "ann", {"note": "a\nb"}), (4, "bob", {"note": "c"})]
+
+
+def test_a_quote_that_is_not_closed_takes_few_rows_with_it_and_they_are_named(tmp_path: Path) -> None:
+    """Else all that follows would be one cell, and left out with it."""
+    rows = read(tmp_path / "a.csv", 'id,plan\nann,pro\n"bob,pro\n' + "".join(f"user {n},pro\n" for n in range(2000)))
+    first, wrong, *others = rows
+    assert isinstance(first, Row)
+    assert isinstance(wrong, WrongRow)
+    assert wrong.line == 3
+    swallowed = 2000 - len(others)
+    assert swallowed < 500
+    assert wrong.problem == (
+        "expected CSV: field larger than field limit (4096)"
+        f", in lines 3 to {3 + swallowed}, which a quote holds together"
+    )
+    assert [row.line for row in others] == list(range(4 + swallowed, 2004))
+
+
+def test_a_quote_that_is_not_closed_at_the_end_is_told(tmp_path: Path) -> None:
+    _, wrong = read(tmp_path / "a.csv", 'id,plan\nann,pro\n"bob,pro\ncarl,pro\n')
+    assert isinstance(wrong, WrongRow)
+    assert (wrong.line, wrong.problem) == (
+        3,
+        "found 1 cells, expected 2 as in the header, in lines 3 to 4, which a quote holds together",
+    )
+
+
+def test_a_header_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(EdgewiseError, match=r"a\.csv:1: expected the names of columns: field larger than field limit"):
+        read(tmp_path / "a.csv", "id," + "x" * 5000)
 
 
 @pytest.mark.parametrize(

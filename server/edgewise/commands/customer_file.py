@@ -14,12 +14,13 @@ from edgewise.visitors.told import problems_of
 
 MAX_ID = 256
 _LONGEST_LINE = 1 << 20
+_LONGEST_CELL = 4096
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?")
 _WORDS = {"true": True, "false": False}
 
 
 class Row(NamedTuple):
-    """One visitor's traits, the number of the line on which they end, and how many bytes were read until then."""
+    """One visitor's traits, the number of the line on which they begin, and how many bytes were read to their end."""
 
     line: int
     read: int
@@ -78,25 +79,36 @@ def _csv_rows(path: Path, file: BinaryIO, column: str) -> Iterator[Row | WrongRo
             read += len(data)
             yield data.decode("utf-8-sig" if read == len(data) else "utf-8", "surrogateescape")
 
+    csv.field_size_limit(_LONGEST_CELL)  # A quote that nobody closes takes no more of the rows after it.
     rows = csv.reader(lines())
-    header = next(rows, [])
+    try:
+        header = next(rows, [])
+    except csv.Error as error:
+        raise EdgewiseError(f"{path}:1: expected the names of columns: {error}") from error
     if column not in header or len(set(header)) < len(header):
         raise EdgewiseError(
             f"{path}:1: found the columns {', '.join(header)}, expected {column!r} among them, each once"
         )
     while True:
+        begin = rows.line_num + 1
         try:
             cells = next(rows)
         except StopIteration:
             return
         except csv.Error as error:
-            yield WrongRow(rows.line_num, read, f"expected CSV: {error}")
+            yield WrongRow(begin, read, f"expected CSV: {error}{_reach(begin, rows.line_num)}")
             continue
         if len(cells) not in (0, len(header)):
-            yield WrongRow(rows.line_num, read, f"found {len(cells)} cells, expected {len(header)} as in the header")
+            found = f"found {len(cells)} cells, expected {len(header)} as in the header"
+            yield WrongRow(begin, read, found + _reach(begin, rows.line_num))
         elif cells:
             told = {name: _typed(cell) for name, cell in zip(header, cells, strict=True) if cell and name != column}
-            yield _row(rows.line_num, read, column, told | {column: cells[header.index(column)]})
+            yield _row(begin, read, column, told | {column: cells[header.index(column)]})
+
+
+def _reach(begin: int, end: int) -> str:
+    """What is left out goes on where a quote is not closed."""
+    return f", in lines {begin} to {end}, which a quote holds together" if end > begin else ""
 
 
 def _row(line: int, read: int, column: str, fields: Any) -> Row | WrongRow:
