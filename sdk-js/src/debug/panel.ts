@@ -30,9 +30,11 @@ export class Panel {
     else if (this.open && !spots.includes(this.open))
       this.open = spots.find(({ placement }) => placement === this.open?.placement);
     const focused = this.focused;
+    const { scrollTop = 0 } = this.root.querySelector(".body") ?? {};
     this.root.classList.toggle("folded", this.isFolded);
     this.root.replaceChildren(...(this.isFolded ? [this.pill()] : [this.head(), this.body(), this.status]));
     this.focus(focused);
+    this.root.querySelector(".body")?.scrollTo(0, scrollTop);
   }
 
   /** Unfold a placement, and go there. */
@@ -61,7 +63,7 @@ export class Panel {
   }
 
   private head(): HTMLElement {
-    const note = h("span", { class: "note" }, "nothing is logged or learned");
+    const note = h("span", { class: "note" }, "nothing is learned");
     const move = button("move", icon("Move to the other side"), () => this.root.classList.toggle("left"), "⇄");
     const fold = button("fold", { ...icon("Fold (Esc)"), "aria-expanded": "true" }, () => this.fold(true), "–");
     return h("header", {}, mark(), h("h2", {}, "Edgewise"), note, move, fold);

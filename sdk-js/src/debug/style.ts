@@ -67,8 +67,8 @@ h4 { margin-bottom: 4px; font-size: 12px; font-weight: 600; color: var(--soft); 
 .here { margin-inline-start: 6px; padding: 0 6px; border-radius: 999px; font-size: 11px; font-weight: 600; color: var(--group); background: color-mix(in srgb, var(--group) 13%, transparent); }
 .chance { color: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; text-align: end; }
 .refused .id { color: var(--soft); font-weight: 400; }
-.actions button, .back { padding: 3px 10px; border: 1px solid var(--line); border-radius: 7px; font-size: 12px; font-weight: 550; background: var(--paper); }
-.actions button { min-width: 76px; text-align: center; }
+.actions button, .back { padding: 3px 8px; border: 1px solid var(--line); border-radius: 7px; font-size: 12px; font-weight: 550; background: var(--paper); }
+.actions button { min-width: 72px; text-align: center; }
 .actions button:hover, .back:hover { background: var(--shade); }
 .actions button[aria-pressed="true"] { color: var(--paper); background: var(--preview); border-color: var(--preview); }
 .bar { grid-column: 1 / -1; height: 3px; border-radius: 2px; background: linear-gradient(to right, var(--accent) calc(var(--share) * 100%), var(--bar) 0); }
