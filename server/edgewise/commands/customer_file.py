@@ -7,12 +7,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from edgewise.errors import EdgewiseError
 from edgewise.visitors.told import problems_of
 
 MAX_ID = 256
+T = TypeVar("T")
+
 _LONGEST_LINE = 1 << 20
 _LONGEST_CELL = 4096
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?")
@@ -79,10 +81,9 @@ def _csv_rows(path: Path, file: BinaryIO, column: str) -> Iterator[Row | WrongRo
             read += len(data)
             yield data.decode("utf-8-sig" if read == len(data) else "utf-8", "surrogateescape")
 
-    csv.field_size_limit(_LONGEST_CELL)  # A quote that nobody closes takes no more of the rows after it.
     rows = csv.reader(lines())
     try:
-        header = next(rows, [])
+        header = _cells(rows, [])
     except csv.Error as error:
         raise EdgewiseError(f"{path}:1: expected the names of columns: {error}") from error
     if column not in header or len(set(header)) < len(header):
@@ -92,18 +93,27 @@ def _csv_rows(path: Path, file: BinaryIO, column: str) -> Iterator[Row | WrongRo
     while True:
         begin = rows.line_num + 1
         try:
-            cells = next(rows)
-        except StopIteration:
-            return
+            cells = _cells(rows, None)
         except csv.Error as error:
             yield WrongRow(begin, read, f"expected CSV: {error}{_reach(begin, rows.line_num)}")
             continue
+        if cells is None:
+            return
         if len(cells) not in (0, len(header)):
             found = f"found {len(cells)} cells, expected {len(header)} as in the header"
             yield WrongRow(begin, read, found + _reach(begin, rows.line_num))
         elif cells:
             told = {name: _typed(cell) for name, cell in zip(header, cells, strict=True) if cell and name != column}
             yield _row(begin, read, column, told | {column: cells[header.index(column)]})
+
+
+def _cells(rows: Iterator[list[str]], end: T) -> list[str] | T:
+    """The next row. A quote that nobody closes takes no more of the rows after it than a cell may have."""
+    usual = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        return next(rows, end)
+    finally:
+        csv.field_size_limit(usual)
 
 
 def _reach(begin: int, end: int) -> str:
