@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, suite, test } from "node:test";
+import { build } from "esbuild";
+import { fixed } from "./shop.js";
+import { Stage } from "./stage.js";
+
+const stage = new Stage({ "hero.toml": fixed("hero", { headline: "Save 10%", value: 0.1 }) });
+
+/** What an application of the customer's imports from npm, and does. */
+const APP = `
+  import { OpenFeature } from "@openfeature/web-sdk";
+  import { edgewise } from "./src/index.js";
+  import { edgewiseProvider } from "./src/openfeature.js";
+
+  edgewise.init({ writeKey: "default", endpoint: "EDGE", budget: 20000 });
+  OpenFeature.setProviderAndWait(edgewiseProvider(edgewise, ["hero"])).then(() => {
+    const flags = OpenFeature.getClient();
+    document.querySelector("h1").textContent = flags.getObjectValue("hero", { headline: "Welcome" }).headline;
+    document.querySelector("p").textContent = flags.getNumberValue("hero", 0);
+    document.querySelector("button").onclick = () => {
+      flags.track("hero", { value: 0.5 });
+      flags.track("Signed Up", { plan: "pro" });
+    };
+  });`;
+
+async function bundled(): Promise<string> {
+  const contents = APP.replace("EDGE", stage.proxy.url);
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: process.cwd() },
+    bundle: true,
+    write: false,
+    format: "iife",
+    tsconfigRaw: {},
+  });
+  // It stands in the page.
+  return (outputFiles[0]?.text ?? "").replaceAll("</script", "<\\/script");
+}
+
+suite("an application with OpenFeature", () => {
+  before(() => stage.open());
+  after(() => stage.close());
+  afterEach(() => stage.clear());
+
+  test("shows what was decided; evaluations are impressions, tracked flags are rewards", async () => {
+    const script = `addEventListener("DOMContentLoaded", () => { ${await bundled()} })`;
+    const visit = await stage.visit({ tag: "none", script, body: "<h1>Welcome</h1><p></p><button>Sign up</button>" });
+    await visit.tab.getByText("Save 10%").waitFor();
+    assert.equal(await visit.text("p"), "0.1");
+    await visit.tab.click("button");
+    const [impression, ...more] = await stage.proxy.hears("$impression");
+    const [reward] = await stage.proxy.hears("$reward");
+    const [event] = await stage.proxy.hears("Signed Up");
+    assert.deepEqual(more, [], "however often it is evaluated");
+    const decisionId = impression?.properties?.decisionId;
+    assert.ok(decisionId);
+    assert.deepEqual([reward?.properties?.decisionId, reward?.properties?.value], [decisionId, 0.5]);
+    assert.deepEqual([event?.properties?.plan, event?.properties?.decisionId], ["pro", undefined]);
+    assert.deepEqual(visit.visitor.errors, []);
+    await visit.tab.close();
+  });
+});
