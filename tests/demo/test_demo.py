@@ -97,7 +97,7 @@ async def test_it_learns_tells_how_it_went_and_ends(tmp_path: Path) -> None:
         assert await started.ends() == 0, started.said
         assert list(started.folder.iterdir()) == []
     assert "window 3 s (not 60 s), control share 20% (not 5%)" in started.said
-    assert re.search(r"^ +5 s  [\d,]+ of 2,000 visitors, \d+ decisions a second; model", started.said, re.MULTILINE)
+    assert re.search(r"^ +\d+ s  [\d,]+ of 2,000 visitors, \d+ decisions a second; model", started.said, re.MULTILINE)
     assert re.search(r"^2,000 visitors in \d+ s: 2,000 decisions", started.said, re.MULTILINE)
     # A call that a busy machine's store is too slow for is made again.
     assert re.search(r"^\d+ calls failed, 0 messages were refused$", started.said, re.MULTILINE)
