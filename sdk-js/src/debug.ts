@@ -4,7 +4,7 @@ import { Outlines } from "./debug/outlines.js";
 import { Panel } from "./debug/panel.js";
 import { Spot } from "./debug/spot.js";
 import { STYLE } from "./debug/style.js";
-import { refusalOf } from "./debug/token.js";
+import { refusalOf, token } from "./debug/token.js";
 import { shown } from "./debug/words.js";
 import type { Decision, Edgewise } from "./types.js";
 
@@ -12,6 +12,7 @@ import type { Decision, Edgewise } from "./types.js";
 function debug(client: Edgewise): void {
   const spots: Spot[] = [];
   const originals = new Originals();
+  let refusal: Promise<string | undefined> | undefined;
 
   const outlines = new Outlines((spot) => panel.reveal(spot));
   const panel = new Panel(show, (spot) => outlines.highlight(spot));
@@ -43,7 +44,10 @@ function debug(client: Edgewise): void {
   client.on("decision", (decision) => {
     const isInMarkup = document.querySelector(`[data-edgewise="${CSS.escape(decision.placement)}"]`);
     if (!isInMarkup) put(new Spot(decision), ({ placement }) => placement === decision.placement);
-    if (isUnanswered(decision)) void refusalOf(decision.placement).then((refusal) => refusal && panel.draw(spots, refusal));
+    if (isUnanswered(decision)) {
+      refusal ??= refusalOf(decision.placement);
+      refusal.then((said) => said && panel.draw(spots, said));
+    }
   });
   client.on("render", ({ element, decision, rendered }) => {
     const place = { element, original: originals.of(element) };
@@ -70,7 +74,7 @@ function stay(event: Event): void {
   const url = new URL(link.href);
   // A link within the page stays one.
   if (url.hash && url.pathname === location.pathname && url.search === "") return;
-  url.searchParams.set("edgewise-debug", new URLSearchParams(location.search).get("edgewise-debug") ?? "");
+  url.searchParams.set("edgewise-debug", token);
   link.href = url.href;
 }
 

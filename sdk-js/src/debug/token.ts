@@ -1,3 +1,6 @@
+/** The page's token, as its address had it when the page was loaded: its own navigation may drop it. */
+export const token = new URLSearchParams(location.search).get("edgewise-debug") ?? "";
+
 /**
  * Why the server does not take the page's token, in its own words; undefined where it does, or says nothing.
  *
@@ -5,11 +8,10 @@
  */
 export async function refusalOf(placement: string): Promise<string | undefined> {
   const tag = document.querySelector<HTMLScriptElement>("script[data-write-key]");
-  const preview = new URLSearchParams(location.search).get("edgewise-debug");
   if (!tag) return undefined;
   const endpoint = tag.dataset.endpoint ?? new URL(tag.src).origin;
   try {
-    const body = JSON.stringify({ writeKey: tag.dataset.writeKey, placements: [placement], preview });
+    const body = JSON.stringify({ writeKey: tag.dataset.writeKey, placements: [placement], preview: token });
     const response = await fetch(`${endpoint}/v1/decide`, { method: "POST", headers: { "content-type": "text/plain" }, body });
     const answer = (await response.json()) as { error?: { message: string } };
     return answer.error && `The server refuses: ${answer.error.message}.`;
