@@ -1,8 +1,9 @@
-import { lastGood, remember } from "./cache.js";
+import { lastGood } from "./cache.js";
 import { context } from "./context.js";
 import { emit } from "./emitter.js";
 import { options, token } from "./options.js";
 import { post } from "./post.js";
+import { adopt } from "./queue.js";
 import type { Context, DecideOptions, Decision, Slot } from "./types.js";
 import { answered, ids, isKnown, mayStore } from "./visitor.js";
 
@@ -27,7 +28,7 @@ export const decide = (
     const _settle = (answer?: any) => {
       if (!isSound(answer, placement)) return resolve(lastGood(text) ?? nothing(placement));
       const { group, decisionId } = answer;
-      if (decisionId) remember(text, { ...answer, at: Date.now(), source: "cache" });
+      if (decisionId) lastGood(text, { ...answer, at: Date.now(), source: "cache" });
       resolve({ ...answer, source: group == "fallback" ? group : "policy" });
     };
     questions.push({ _body, _context, _settle });
@@ -55,7 +56,9 @@ const send = (isNeeded?: boolean) => {
   })
     .then((response) => response.json())
     .then((answer) => {
-      answered(answer.anonymousId);
+      answered(answer);
+      // What former pages left may be sent now.
+      adopt();
       asked.forEach(({ _settle }, i) => _settle(answer.decisions[i]));
     })
     .catch(() => asked.forEach(({ _settle }) => _settle()));

@@ -13,13 +13,12 @@ export const apply = (edits: Edit[]): Edit[] =>
     return [target, attribute, former];
   });
 
-/** What may be written where. What is not HTML has no name in capitals, and may run in ways of its own. */
-const HARMLESS =
-  /^(?!.*(SCRIPT|STYLE))[^a-z]+ (text|alt|title|width|height|aria-label)$|^(A|AREA) href$|^(IMG|SOURCE|VIDEO|AUDIO) src$/;
+/** What may be written where: names of elements that are not HTML are not in capitals, and an SVG's links may run. */
+const HARMLESS = / (text|alt|title|width|height|aria-label)$|^(A|AREA) href$|^(IMG|SOURCE|VIDEO|AUDIO) src$/;
 
 /** What `data-edgewise-fill` asks for in and under a root, as far as the payload has it and it can do no harm. */
 export const filling = (root: Element | DocumentFragment, payload: unknown): Edit[] =>
-  [root as HTMLElement, ...root.querySelectorAll<HTMLElement>("[data-edgewise-fill]")].flatMap((target) =>
+  [root as HTMLElement, ...root.querySelectorAll<HTMLElement>("[data-edgewise-fill]:not(script,style)")].flatMap((target) =>
     (target.dataset?.edgewiseFill ?? "").split(/\s+/).flatMap((pair): Edit[] => {
       const [path, name = "text"] = pair.split("=").reverse() as [string, string?];
       const value = path.split(".").reduce((found: any, key) => found?.[key], payload);

@@ -2,7 +2,7 @@ import { attempt } from "./attempt.js";
 import { context } from "./context.js";
 import { emit } from "./emitter.js";
 import { options } from "./options.js";
-import { whenActivated } from "./page-life.js";
+import { listen } from "./listen.js";
 import { push } from "./queue.js";
 import { randomId } from "./random.js";
 import type { Message, Properties } from "./types.js";
@@ -21,25 +21,23 @@ export const identify = (userId: string | null, traits?: Properties): void => {
 export const reward = (decisionId: string, value: number, slot?: number): void =>
   track("$reward", { decisionId, value, slot });
 
-/**
- * Nothing is counted before the page is looked at. Without consent, only what followed a decision is told: that is known
- * by the decision, and needs nobody's name.
- */
-const tell = (said: Pick<Message, "type"> & Partial<Message>) =>
-  whenActivated(() => {
-    const isLinked = !!said.properties?.decisionId;
-    if (!isKnown() && !isLinked) return;
-    const message: Message = {
-      ...said,
-      messageId: randomId(),
-      timestamp: new Date().toJSON(),
-      ...ids(),
-      context: isLinked ? undefined : { ...context(), data: undefined, userAgent: navigator.userAgent },
-    };
-    const sent = options.beforeSend ? options.beforeSend(message) : message;
-    // The server takes no more of one; and what JSON cannot hold would stay in the queue for ever.
-    if (sent && attempt(() => JSON.stringify(sent).length < 32_000)) {
-      push(sent);
-      emit("event", sent);
-    }
-  });
+/** Without consent, only what followed a decision is told: that is known by the decision, and needs nobody's name. */
+const tell = (said: Pick<Message, "type"> & Partial<Message>): void => {
+  // Nothing is counted before somebody looks at the page.
+  if ((document as { prerendering?: boolean }).prerendering) return listen("prerenderingchange", () => tell(said));
+  const isLinked = said.properties?.decisionId;
+  if (!isKnown() && !isLinked) return;
+  const message: Message = {
+    ...said,
+    messageId: randomId(),
+    timestamp: new Date().toJSON(),
+    ...ids(),
+    context: isLinked ? undefined : { ...context(), data: undefined, userAgent: navigator.userAgent },
+  };
+  const sent = options.beforeSend ? options.beforeSend(message) : message;
+  // The server takes no more of one; and what JSON cannot hold would stay in the queue for ever.
+  if (sent && attempt(() => JSON.stringify(sent).length < 32_000)) {
+    push(sent);
+    emit("event", sent);
+  }
+};

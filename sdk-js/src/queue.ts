@@ -8,20 +8,22 @@ import type { Message } from "./types.js";
 import { isKnown, mayStore } from "./visitor.js";
 
 const PREFIX = "edgewise.q.";
-const KEEP = 500;
-const MOST = 50;
+const MOST_SENT = 4e4;
+const MOST_STORED = 4e5;
 const WEEK = 7 * 864e5;
 
 /** Where this page leaves what was not acknowledged when it went. */
 const own = PREFIX + randomId();
-/** What is not acknowledged, oldest first. */
+/** What is not acknowledged, oldest first; those that are being sent stand at the front. */
 let waiting: Message[] = [];
-let isFlying = false;
+let flying = 0;
+let most = 200;
 let failures = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 export const push = (message: Message): void => {
-  waiting = [...waiting, message].slice(-KEEP);
+  waiting.push(message);
+  while (bytes(waiting) > MOST_STORED) waiting.shift();
   if (document.hidden) leave();
   else if (waiting[19] && !failures) flush();
   else timer ??= setTimeout(flush, 1000);
@@ -39,10 +41,9 @@ export const adopt = (): void => {
   for (const key of keys(PREFIX)) {
     if (key == own) continue;
     waiting.push(...[].concat(read(key)).filter((one?: Message) => Date.now() - Date.parse(one?.timestamp!) < WEEK));
-    save();
+    leave();
     remove(key);
   }
-  flush();
 };
 
 const leave = () => {
@@ -50,29 +51,35 @@ const leave = () => {
   flush();
 };
 
+const bytes = (messages: Message[]) => new Blob([JSON.stringify(messages)]).size;
+
 const save = () => {
   remove(own);
   if (waiting[0]) write(own, waiting);
 };
 
-/** One batch at a time; but when the page goes, there may be no other time, and sending twice does no harm. */
+/** One batch at a time; but when the page goes, there may be no other time. */
 const flush = () => {
   timer = cancel(timer);
   // Without consent, what names the visitor is not sent any more.
   waiting = waiting.filter((message) => isKnown() || !message.anonymousId);
-  if (!waiting[0] || (isFlying && !document.hidden)) return;
-  isFlying = true;
-  // What may outlive its page shares one small allowance: after a failure, each goes alone.
-  const batch = waiting.slice(0, failures ? 1 : MOST);
-  post("batch", { batch, sentAt: new Date() }, true)
-    .then(({ status }) => status, () => 0)
-    .then((status) => {
-      isFlying = false;
-      if (/^2|40[013]|410|422/.test(`${status}`) || (status == 413 && !batch[1])) {
+  let batch = waiting.slice(flying, flying + most);
+  if (!batch[0] || (flying && !document.hidden)) return;
+  while (batch[1] && bytes(batch) > MOST_SENT) batch = batch.slice(0, batch.length / 2);
+  flying += batch.length;
+  // What outlives its page shares one small allowance, which may be used up: the next try goes without.
+  post("batch", { batch, sentAt: new Date() }, failures % 2 == 0)
+    .then(({ status, headers }) => [status, +headers.get("retry-after")!] as const, () => [0, 0] as const)
+    .then(([status, seconds]) => {
+      flying -= batch.length;
+      if (status == 413 && batch[1]) {
+        most = batch.length / 2;
+        flush();
+      } else if (/^2|40[013]|41[03]|422/.test(`${status}`)) {
         waiting = waiting.filter((message) => !batch.includes(message));
         failures = 0;
         save();
         flush();
-      } else timer = setTimeout(flush, Math.min(2 ** failures++, 60) * (500 + Math.random() * 1000));
+      } else timer = setTimeout(flush, Math.max(seconds, Math.min(2 ** failures++, 60) * (0.5 + Math.random())) * 1000);
     });
 };

@@ -31,17 +31,25 @@ const swap = (element: HTMLElement, edits: Edit[]): Rendered => {
   const { minHeight } = style;
   const { height } = getComputedStyle(element);
   const before = surroundings(element);
+  // Boxes are measured in fractions of a pixel, and styles tell them rounded.
+  const hasMoved = () => surroundings(element).some((place, i) => Math.abs(place - before[i]!) > 1);
   const undo = apply(edits);
-  if (surroundings(element) != before) style.minHeight = height;
-  if (surroundings(element) == before) return "swapped";
+  if (hasMoved()) style.minHeight = height;
+  if (!hasMoved()) return "swapped";
   apply(undo);
   style.minHeight = minHeight;
-  console.warn(`edgewise: ${element.dataset.edgewise} needs min-height`);
+  console.warn("edgewise: needs min-height", element);
   return "moved";
 };
 
-/** Where things are that somebody sees, to the pixel: the element, what follows it, and the end of the page. */
-const surroundings = (element: HTMLElement): string =>
-  mayMove(element)
-    ? ""
-    : `${[element.offsetHeight, element.offsetWidth, (element.nextElementSibling as HTMLElement | null)?.offsetTop, document.documentElement.offsetHeight]}`;
+/** Where what stands around the element begins and ends, as far as somebody sees that. */
+const surroundings = (element: HTMLElement): number[] => {
+  const places = [];
+  for (let one: Element | null = mayMove(element) ? null : element; one; one = one.parentElement) {
+    for (const other of [one.nextElementSibling, one.parentElement]) {
+      const { top, left, bottom } = (other?.getBoundingClientRect() ?? {}) as DOMRect;
+      places.push(top + left + bottom);
+    }
+  }
+  return places;
+};

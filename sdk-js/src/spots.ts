@@ -7,8 +7,9 @@ export interface Spot {
   /** The placement that it was last asked about for. */
   _name?: string;
   /** It was in the viewport, and visible. */
-  _isSeen?: boolean | undefined;
-  _isNear?: boolean;
+  _isSeen?: boolean | 0 | undefined;
+  /** How much of it was in the viewport when we were told last. */
+  _share?: number;
   /** What its outcomes name. */
   _shown?: { decisionId: string; slot?: number };
   _isClicked?: boolean;
@@ -49,8 +50,8 @@ const observer = new IntersectionObserver(
     entries.forEach(({ target, intersectionRatio, boundingClientRect: { width, height } }) => {
       const spot = spotOf(target);
       // Leaving tells too: the time for a decision may have run out in the viewport.
-      spot._isSeen ||= (!!intersectionRatio || spot._isNear) && isVisible(target);
-      spot._isNear = !!intersectionRatio;
+      spot._isSeen ||= (intersectionRatio || spot._share) && isVisible(target);
+      spot._share = intersectionRatio;
       // Of what is taller than the window, no more than that can be in it; steps of a percent may just miss it.
       if (intersectionRatio < Math.min(width * height < 242_500 ? 0.5 : 0.3, innerHeight / height - 0.01)) {
         spot._timer = cancel(spot._timer);

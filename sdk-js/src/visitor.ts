@@ -25,7 +25,7 @@ export const ids = (): { anonymousId?: string; userId?: string | undefined } =>
   isKnown() ? { anonymousId: (anonymousId ??= randomId()), userId } : {};
 
 /** The server answers a call that named the visitor with the id, or with null if that may not be kept. */
-export const answered = (id: unknown): void => {
+export const answered = ({ anonymousId: id }: { anonymousId?: unknown }): void => {
   if (id === null && isKnown()) {
     forget();
     state = REFUSED;

@@ -138,6 +138,8 @@ def _cors(origin: bytes) -> HeaderList:
         # Never "*": a beacon always carries credentials, and then that is refused.
         (b"access-control-allow-origin", origin),
         (b"access-control-allow-credentials", b"true"),
+        # When a page may send again what was not taken.
+        (b"access-control-expose-headers", b"retry-after"),
         (b"vary", b"Origin"),
     )
 
