@@ -313,6 +313,9 @@ async def test_an_impression_with_the_visitors_id_is_remembered(server: Server, 
     id = await decision_id(server, anonymousId="looker")
     await batch(server, track("$impression", anonymousId="looker", properties={"decisionId": id}))
     assert list((await profile(valkey.url, "looker")).seen) == ["hero"]
+    named = {"decisionId": id, "action": "deal"}
+    await batch(server, track("$impression", anonymousId="looker", properties=named))
+    assert set((await profile(valkey.url, "looker")).seen) == {"hero", "hero/deal"}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -202,4 +203,15 @@ def test_revenue_of_another_type_is_refused(revenue: Any) -> None:
 def test_an_impression_is_the_visitors_by_its_placement() -> None:
     message = Message("track", event="$impression", anonymous_id="a", properties=track("x").properties)
     telling = understood(message)
-    assert (telling.visitors, telling.act.seen) == ((anonymous_digest("a"),), "hero")
+    assert (telling.visitors, telling.act.seen) == ((anonymous_digest("a"),), ("hero",))
+
+
+def test_an_impression_may_name_the_action_that_was_seen() -> None:
+    properties = msgspec.structs.replace(track("x").properties or Properties(), action="deal")
+    message = Message("track", event="$impression", anonymous_id="a", properties=properties)
+    assert understood(message).act.seen == ("hero", "hero/deal")
+    wrong = msgspec.structs.replace(message, properties=msgspec.structs.replace(properties, action=5))
+    with pytest.raises(
+        Rejected, match=r"^properties\.action: found a value of type int, expected the id"
+    ):
+        understood(wrong)

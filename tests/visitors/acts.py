@@ -41,7 +41,7 @@ acts = st.builds(
     st.none() | sources,
     st.builds(Surroundings, *(st.none() | texts for _ in range(4))),
     st.none() | traits,
-    st.none() | texts,
+    st.lists(texts, max_size=2).map(tuple),
 )
 
 

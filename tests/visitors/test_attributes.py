@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgewise.bandit.features import context_line
+from edgewise.policies.targeting import matches
 from edgewise.visitors import profile as profiles
 from edgewise.visitors.act import Act, Surroundings
 from edgewise.visitors.attributes import attributes
@@ -68,6 +69,15 @@ def test_conditions_read_what_a_visitor_did() -> None:
         "timezone": "Europe/Berlin",
         "part": "evening",
     }
+
+
+def test_conditions_read_what_was_seen_and_when() -> None:
+    profile = lived(
+        act("$impression", NOW - 3 * DAY, 1, seen=("hero", "hero/student-deal")),
+        act("$impression", NOW - 1 * DAY, 2, seen=("hero", "hero/plain")),
+    )
+    assert attributes(profile, NOW)["daysSinceSeen"] == {"hero": 1, "hero/student-deal": 3, "hero/plain": 1}
+    assert matches({"visitor.daysSinceSeen.hero/student-deal": {"$lt": 7}}, {"visitor": attributes(profile, NOW)})
 
 
 def test_of_a_stranger_the_counters_are_nought() -> None:

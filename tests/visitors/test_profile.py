@@ -35,7 +35,7 @@ def test_a_profile_stays_within_its_bound_and_reads_back_as_it_was(many: list[Ac
 @given(st.lists(acts, max_size=60, unique_by=lambda one: one.message[:4]))
 def test_counters_survive_whatever_detail_is_dropped(many: list[Act]) -> None:
     profile = lived(*many)
-    told = [one for one in many if one.seen is None]
+    told = [one for one in many if not one.seen]
     shopped = [one for one in told if one.commerce is not None]
     assert profile.page_views == sum(one.kind in ("page", "screen") for one in told)
     assert profile.orders == sum(one.name == "Order Completed" for one in shopped)
@@ -56,7 +56,7 @@ def fullest() -> Profile:
         kind = ("Product Added", "Product Viewed", "Order Completed", name)[number % 4 if number < 1000 else number % 2]
         many.append(Act("track", kind, at, mark, ids, bought, None, source, around, {name: name}))
         many.append(Act("page", None, at, b"p" + mark[:7], ids, None, name, source, around, None))
-        many.append(Act("track", "$impression", at, b"s" + mark[:7], ids, seen=name))
+        many.append(Act("track", "$impression", at, b"s" + mark[:7], ids, seen=(name, f"/{name}")))
         many.append(Act("track", name, at, b"n" + mark[:7], ids))
     most = dict.fromkeys(("first_seen", "sessions", "engaged", "page_views", "searches"), MAX_COUNT)
     merged = tuple(number.to_bytes(8, "big") for number in range(16))
@@ -163,8 +163,8 @@ def test_a_new_event_name_takes_the_place_of_the_rarest() -> None:
 
 
 def test_an_impression_is_remembered_by_its_placement_and_counts_for_nothing_else() -> None:
-    profile = lived(act("$impression", ids=(b"visitor1",), seen="hero"))
-    assert profile.seen == {"hero": NOW // 1000}
+    profile = lived(act("$impression", ids=(b"visitor1",), seen=("hero", "hero/deal")))
+    assert profile.seen == {"hero": NOW // 1000, "hero/deal": NOW // 1000}
     assert (profile.sessions, profile.events, profile.last_seen) == (0, {}, 0)
     assert profile.origin == (NOW, b"visitor1")
 

@@ -17,16 +17,18 @@ from edgewise.visitors.sources import Source, source_of
 _NO_PROPERTIES = Properties()
 
 
-def act_of(message: Message, at: Milliseconds, digest: Digest, ids: tuple[Digest, ...], seen: str | None = None) -> Act:
+def act_of(
+    message: Message, at: Milliseconds, digest: Digest, ids: tuple[Digest, ...], seen: tuple[str, ...] = ()
+) -> Act:
     """The act of this message, which happened at a time of the server's clock; `digest` stands for the message.
 
-    `seen` is the placement that a reserved event says was seen.
+    `seen` is what a reserved event says was seen.
 
     Raises:
         WrongProperty: a property of an e-commerce event is of the wrong type.
     """
     name = message.event if message.type == "track" else None
-    if seen is not None:
+    if seen:
         return Act("track", name, at, digest, ids, seen=seen)
     properties = message.properties or _NO_PROPERTIES
     viewed = message.type in ("page", "screen")

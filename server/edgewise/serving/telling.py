@@ -96,10 +96,11 @@ class Listener(NamedTuple):
         age = self._age(message.timestamp)
         digest = message_digest(message.message_id) if message.message_id else os.urandom(8)
         ids = (*visitors, *_previous(message.previous_id))
-        outcome, seen = None, None
+        outcome: tuple[PolicyRef, Outcome] | None = None
+        seen: tuple[str, ...] = ()
         if name and (name in RESERVED or properties.decision_id is not None):
             outcome = self._outcome(name, properties, min(age, MAX_AGE), digest)
-            seen = outcome[0].placement if name in RESERVED else None
+            seen = _seen(outcome[0].placement, properties) if name in RESERVED else ()
         elif not visitors:
             raise Rejected("invalid_message", "anonymousId, userId: found neither, expected one of them")
         try:
@@ -178,6 +179,16 @@ def _consent(message: Message) -> Consent | None:
             return known
     found = repr(said[:20]) if isinstance(said, str) else _kind(said)
     raise Rejected("invalid_message", f"context.consent: found {found}, expected one of {', '.join(_CONSENTS)}")
+
+
+def _seen(placement: str, properties: Properties) -> tuple[str, ...]:
+    """The placement that was seen and, where it is named, what was shown there."""
+    action = properties.action
+    if action is None:
+        return (placement,)
+    if isinstance(action, str):
+        return (placement, f"{placement}/{action}")
+    raise Rejected("invalid_message", f"properties.action: found {_kind(action)}, expected the id of an action")
 
 
 def _slot(slot: Any, slots: int) -> int:

@@ -25,7 +25,8 @@ NOWHERE = Surroundings()
 class Act(NamedTuple):
     """One thing that a visitor did, at a time of the server's clock. `ids` are all that it says of who it was.
 
-    `page` is the type or category of the page that was viewed, `seen` the placement of which an impression is told.
+    `page` is the type or category of the page that was viewed, `seen` what an impression is told of: a placement and,
+    if the message names it, the action there.
     """
 
     kind: Kind
@@ -38,4 +39,4 @@ class Act(NamedTuple):
     source: Source | None = None
     surroundings: Surroundings = NOWHERE
     traits: dict[str, Any] | None = None
-    seen: str | None = None
+    seen: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ class Properties(Struct, frozen=True, rename="camel", gc=False):
 
     decision_id: Any = None
     slot: Any = None
+    action: Any = None
     value: Any = None
     revenue: Any = None
     total: Any = None

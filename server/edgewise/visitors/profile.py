@@ -34,7 +34,7 @@ MAX_EVENT_NAMES = 16
 MAX_PAGES = 6
 MAX_INTERESTS = 6
 MAX_PRODUCTS = 5
-MAX_SEEN = 6
+MAX_SEEN = 12
 MAX_IDS = 8
 MAX_MERGED = 16
 MAX_TIME = 2**53
@@ -101,8 +101,9 @@ class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown
         }
         if self.origin is None and act.ids:
             changes["origin"] = (min(max(act.at, 0), MAX_TIME), act.ids[0])
-        if act.seen is not None:
-            changes["seen"] = _with_time(self.seen, act.seen, act.at, MAX_SEEN)
+        if act.seen:
+            times = {bounded(name): seconds(act.at) for name in act.seen}
+            changes["seen"] = names.latest(self.seen, times, MAX_SEEN)
         else:
             changes |= self._visited(act) | self._told(act)
             if act.commerce is not None:
