@@ -3,8 +3,7 @@ import { type Weighed, explained } from "./explained.js";
 
 /** What is said of a decision, in plain words. */
 
-const GROUPS: { [group in Decision["group"]]: string } = {
-  policy: "Drawn by the policy",
+const GROUPS: { [group in Exclude<Decision["group"], "policy">]: string } = {
   control: "This visitor is in the control group, which always gets the baseline",
   pinned: "A pin, a rule of the policy, shows it",
   fallback: "The server could not decide in time, so this is the baseline",
@@ -33,19 +32,26 @@ export const refusal = ({ refused }: Weighed) => (refused ? REFUSALS[refused] : 
 
 /** Why this visitor gets what they get. */
 export function why(decision: Decision): string {
-  const { group, source, slots, propensity, policyVersion } = decision;
-  if (source === "fallback" && group === "fallback") return "The server did not answer in time, so the default content stays.";
-  const { enabled = true, mode, actions = [] } = explained(decision) ?? {};
-  if (group === "none" && !policyVersion) return "The site has no such placement.";
-  if (!enabled && group === "none") return "The policy is switched off: everyone gets the baseline.";
+  const { group, source, policyVersion } = decision;
+  if (!policyVersion) {
+    return group === "none"
+      ? "The site has no such placement."
+      : "The server did not answer in time, so the default content stays.";
+  }
+  if (group === "none" && explained(decision)?.enabled === false)
+    return "The policy is switched off: everyone gets the baseline.";
+  const late = source === "cache" ? ", some time ago, as the server did not answer in time" : "";
+  return `${group === "policy" ? drawn(decision) : GROUPS[group]}${late}.`;
+}
+
+function drawn(decision: Decision): string {
+  const { propensity, slots } = decision;
+  const { mode, actions = [] } = explained(decision) ?? {};
+  if (mode === "apprentice") return "The policy is an apprentice: it shows the baseline, and learns from it";
   const eligible = actions.filter((one) => !one.refused).length;
-  const said = [GROUPS[group]];
-  if (group === "policy" && mode === "apprentice")
-    said[0] = "The policy is an apprentice: it shows the baseline, and learns from it";
-  else if (group === "policy" && !slots && propensity != null) said.push(`with a probability of ${percent(propensity)}`);
-  if (group === "policy" && eligible) said.push(`among ${eligible} eligible ${eligible === 1 ? "action" : "actions"}`);
-  if (source === "cache") said.push("some time ago, as the server did not answer in time");
-  return `${said.join(", ").replace(", with", " with").replace(", among", " among")}.`;
+  const share = propensity != null && !slots ? ` with a probability of ${percent(propensity)}` : "";
+  const among = eligible ? ` among ${eligible} eligible ${eligible === 1 ? "action" : "actions"}` : "";
+  return `Drawn by the policy${share}${among}`;
 }
 
 export const rendering = (rendered: Rendered | undefined) => (rendered ? RENDERED[rendered] : "The page's own code shows it.");
