@@ -101,8 +101,8 @@ async def test_to_be_told_of_begins_a_quiet_while_and_does_not_end_it(store: Sto
         began = await waits(store, user_digest("ann"))
         await put(server, "ann", age=40)
         assert await waits(store, user_digest("ann")) == began
-        await server.post("/v1/page", {"userId": "ann"})
-        assert await waits(store, user_digest("ann")) != began
+        await server.post("/v1/page", {"anonymousId": "a1", "userId": "ann"})
+        assert await waits(store, user_digest("ann")) != began, "it has other ids, whatever the time"
         await put(server, "ann", plan="free")
         assert await store.queues.state("default", user_digest("ann")) == {}
 

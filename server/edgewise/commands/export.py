@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--visitor", metavar="ID", help="All that is held of the visitor with this anonymous or user ID.")
-@click.option("--visitors", is_flag=True, help="What is held under every id, one a line.")
+@click.option("--visitors", is_flag=True, help="The profiles of all visitors, one a line.")
 @site_option
 @with_settings("data", "redis")
 def export(settings: Settings, visitor: str | None, visitors: bool, site: str | None) -> None:
