@@ -116,7 +116,7 @@ async def test_it_stays_up_with_commands_that_work_as_printed_until_ctrl_c(tmp_p
     async with demo(tmp_path, "--visitors", "30", environ=elsewhere) as started:
         await started.until("The server's log:")
         assert re.search(r"^The shop is open: (\S+)$[\s\S]*^The shop stays open at \1, ", started.said, re.MULTILINE)
-        decide, reward, policy, metrics = _commands(started.said)
+        decide, reward, policy, debugger, metrics = _commands(started.said)
         before = json.loads((await run_in_shell(policy))[0])
 
         decision = {"group": "fallback"}
@@ -133,6 +133,9 @@ async def test_it_stays_up_with_commands_that_work_as_printed_until_ctrl_c(tmp_p
 
         await eventually(is_learned)
         assert "edgewise_learning_delay_seconds_bucket" in (await run_in_shell(metrics))[0]
+
+        address = (await run_in_shell(debugger))[0].strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?edgewise-debug=[\w=-]{40,}", address)
 
         family = started.family()
         assert len(family) >= 4  # The server, its store, a web worker and the learner.

@@ -27,14 +27,17 @@ class Api:
     def __init__(self, group: str = "policy") -> None:
         self.asked: list[dict[str, Any]] = []
         self.told: list[dict[str, Any]] = []
+        self.calls: list[tuple[str, str]] = []
         self._group = group
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
         if request.url.path == "/v1/batch":
             self.told += body["batch"]
+            self.calls += ((request.url.path, message["anonymousId"]) for message in body["batch"])
             return httpx.Response(200, json=ALL_GOOD)
         self.asked.append(body)
+        self.calls.append((request.url.path, body["anonymousId"]))
         [placement] = body["placements"]
         answer: dict[str, Any] = {
             "decisionId": None if self._group == "fallback" else f"{placement['id']} of {body['anonymousId']}"
@@ -47,7 +50,7 @@ class Api:
         return httpx.Response(200, json={"decisions": [{**answer, "group": self._group}]})
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        return [message for message in self.told if message["event"] == name]
+        return [message for message in self.told if message.get("event") == name]
 
     def shown(self, visitor: str) -> list[str]:
         return Random(visitor).sample([action.id for action in ROW.actions], SLOTS)
@@ -73,7 +76,8 @@ def names(policy: Policy) -> set[str]:
 async def test_what_shoppers_do_is_what_the_policies_reward() -> None:
     api = Api()
     tally = await sent(api, list(arriving(300, 1)))
-    assert names(ROW) | names(NUDGE) | {"$impression"} == {message["event"] for message in api.told}
+    told = {message["event"] for message in api.told if message["type"] == "track"}
+    assert told == names(ROW) | names(NUDGE) | {"$impression"}
     assert (tally.came, tally.decisions) == (300, 300 * SLOTS)
     assert {message["properties"]["decisionId"] for message in api.events("$impression")} == {
         f"{body['placements'][0]['id']} of {body['anonymousId']}" for body in api.asked
@@ -100,10 +104,26 @@ async def test_they_click_on_what_their_segment_likes_then_buy_it_or_not() -> No
     assert len(ordered) == pytest.approx(ORDERS["free-gift"] * len(added), rel=0.35)
 
 
-async def test_of_a_fallback_nothing_is_told() -> None:
+async def test_every_other_one_has_landed_before_and_the_address_no_longer_says_where_from() -> None:
+    api = Api()
+    visitors = list(arriving(100, 1))
+    await sent(api, visitors)
+    landed = {message["anonymousId"]: message["context"] for message in api.told if message["type"] == "page"}
+    assert landed == {visitor.id: visitor.context for visitor in visitors if visitor.id in landed}
+    assert 30 < len(landed) < 70
+    for body in api.asked:
+        has_source = "utm_source" in body["context"]["page"]["url"]
+        assert has_source == (body["anonymousId"] not in landed)
+    first: dict[tuple[str, str], int] = {}
+    for number, (path, id) in enumerate(api.calls):
+        first.setdefault((path, id), number)
+    assert all(first["/v1/batch", id] < first["/v1/decide", id] for id in landed)
+
+
+async def test_of_a_fallback_nothing_is_told_but_the_page() -> None:
     api = Api(group="fallback")
     tally = await sent(api, list(arriving(20, 1)))
-    assert api.told == []
+    assert {message["type"] for message in api.told} == {"page"}
     assert tally.fallbacks == 20 * SLOTS
 
 

@@ -28,6 +28,7 @@ from edgewise.demo.tally import Tally
 from edgewise.demo.traffic import Traffic
 from edgewise.demo.visitors import SEGMENTS, arriving
 from edgewise.demo.vitals import Watch
+from edgewise.demo.wanderers import Wanderers
 from edgewise.errors import DemoFailed
 
 FRAMES_A_SECOND = 5
@@ -84,12 +85,13 @@ class Demo:
                 else:
                     seen = Tally(SEGMENTS, self.visitors, {})
                     shoppers = Shoppers(client, example.write_key, seen, others[ROW].actions)
-                    work = self._keep_shop(stage, Board(tally, seen, watch), shoppers)
+                    board = Board(tally, seen, watch)
+                    crowd = Crowd(Wanderers(client, example.write_key, tally), shoppers, tally, board)
+                    work = self._keep_shop(stage, board, crowd)
                 await _beside(work, watch.run(), service.ends())
 
-    async def _keep_shop(self, stage: Stage, board: Board, shoppers: Shoppers) -> None:
+    async def _keep_shop(self, stage: Stage, board: Board, crowd: Crowd) -> None:
         """Keep a shop open, while it is demonstrated what is learned and from then on."""
-        crowd = Crowd(stage.traffic, shoppers, stage.tally, board)
         storefront = Storefront(Server(stage.service.url, stage.example.write_key), SEGMENTS, board.looked)
 
         async def demonstrate_and_stay(shop: str) -> None:

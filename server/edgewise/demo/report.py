@@ -101,6 +101,12 @@ curl -sw '\\n' {url}/v1/track \\
 curl -sw '\\n' {url}/v1/policies/{PLACEMENT} \\
   -H "authorization: Bearer $(cat {service.secret_key_file})"
 
+# See in the shop how each decision is made; this prints the address of its page with the debugger:
+echo "{shop}/?edgewise-debug=$(curl -s {url}/v1/previews \\
+  {post} -d '{{"debug": true}}' \\
+  -H "authorization: Bearer $(cat {service.secret_key_file})" \\
+  | sed 's/.*"preview":"\\([^"]*\\)".*/\\1/')"
+
 # Everything that is measured, for Prometheus:
 curl -s {url}/metrics
 

@@ -9,8 +9,9 @@ from random import Random
 import httpx
 
 from edgewise.demo.tally import Tally
-from edgewise.demo.traffic import CLICK_AFTER, ORDER_AFTER, Traffic
+from edgewise.demo.traffic import CLICK_AFTER, ORDER_AFTER
 from edgewise.demo.visitors import CLICK, ORDER, Visitor
+from edgewise.demo.wanderers import Wanderers
 from edgewise.policies.policy import Action
 
 ROW, NUDGE = "home-row", "cart-nudge"
@@ -26,7 +27,7 @@ ORDERS: Mapping[str, float] = {"nothing": 0.3, "almost-free-shipping": 0.7, "fre
 """How likely a basket becomes an order, by what is said in the cart."""
 
 
-class Shoppers(Traffic):
+class Shoppers(Wanderers):
     """Sends shoppers, and counts in `tally` of which category the products are that each segment is shown."""
 
     def __init__(self, client: httpx.AsyncClient, write_key: str, tally: Tally, products: Sequence[Action]) -> None:
@@ -36,6 +37,7 @@ class Shoppers(Traffic):
     async def _visit(self, visitor: Visitor) -> None:
         chance = Random(visitor.id)
         self._tally.arrived()
+        visitor = await self._landed(visitor)
         try:
             decision = await self._ask(visitor, {"id": ROW, "slots": SLOTS})
         finally:

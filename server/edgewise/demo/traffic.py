@@ -42,6 +42,7 @@ class Traffic:
         self._write_key = write_key
         self._tally = tally
         self._messages: list[dict[str, Any]] = []
+        self._posted = asyncio.Condition()
         self._room = asyncio.Semaphore(MAX_CALLS)
         self._failures_in_a_row = 0
 
@@ -97,16 +98,18 @@ class Traffic:
         return dict(decision)
 
     def _tell(self, visitor: Visitor, event: str, **properties: Any) -> None:
-        self._messages.append(
-            {
-                "type": "track",
-                "event": event,
-                "messageId": uuid4().hex,
-                "anonymousId": visitor.id,
-                "timestamp": _now(),
-                "properties": properties,
-            }
-        )
+        self._tell_of(visitor, type="track", event=event, properties=properties)
+
+    def _tell_of(self, visitor: Visitor, **said: Any) -> dict[str, Any]:
+        """Have a message sent."""
+        message = {"messageId": uuid4().hex, "anonymousId": visitor.id, "timestamp": _now()} | said
+        self._messages.append(message)
+        return message
+
+    async def _until_taken(self, message: dict[str, Any]) -> None:
+        """Wait until the server has this message."""
+        async with self._posted:
+            await self._posted.wait_for(lambda: message not in self._messages)
 
     async def _post_for_ever(self) -> None:
         while True:
@@ -122,6 +125,8 @@ class Traffic:
                 return
             self._tally.refused += len(answer["rejected"])
             del self._messages[: len(batch)]
+            async with self._posted:
+                self._posted.notify_all()
 
     async def _call(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any] | None:
         """The answer's body; None when the call failed.
