@@ -80,5 +80,6 @@ code { padding: 1px 5px; border-radius: 4px; font: 12px ui-monospace, Menlo, Con
 .status { padding: 8px 14px; border-top: 1px solid var(--line); font-size: 12px; color: var(--soft); }
 .status:empty { display: none; }
 @media (max-width: 480px) { .panel, .panel.left { right: 8px; left: auto; bottom: 8px; width: calc(100vw - 16px); max-height: 55vh; } header .note { visibility: hidden; } }
+@media print { :host { display: none; } }
 @media (forced-colors: active) { .frame, .panel { border: 1px solid; } .bar { forced-color-adjust: none; } }
 `;

@@ -142,6 +142,25 @@ suite("the debugger on the page", () => {
     await leave(visit);
   });
 
+  test("takes up placements that come later, and lets go of those that leave", async () => {
+    const { visit, panel } = await open();
+    await visit.tab.evaluate(() => {
+      document.querySelector('[data-edgewise="row"]')!.remove();
+      const late = document.createElement("p");
+      late.dataset.edgewise = "code";
+      late.dataset.edgewiseFill = "headline";
+      late.textContent = "By markup";
+      document.body.append(late);
+    });
+    await panel.getByRole("button", { name: /^code / }).waitFor();
+    assert.equal(await panel.getByRole("button", { name: /^row / }).count(), 0);
+    await unfold(panel, "code");
+    await panel.getByRole("button", { name: "Preview deal" }).click();
+    await panel.getByText("code shows deal, as a preview.").waitFor();
+    assert.equal(await visit.text('[data-edgewise="code"]'), "By code");
+    await leave(visit);
+  });
+
   test("is used by keyboard alone: opened, previewed, undone and folded", async () => {
     const { visit, panel } = await open();
     const { keyboard } = visit.tab;
