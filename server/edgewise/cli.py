@@ -71,7 +71,8 @@ def demo(settings: Settings, visitors: int, rate: int, exits: bool) -> None:
     """Watch a server learn from simulated visitors, in half a minute.
 
     Starts `edgewise serve` with a copy of the example policies and a data folder of its own, and sends visitors to it
-    over HTTP. Then it stays up until Ctrl-C, and says what to try. All that it keeps is removed at the end. Takes a
+    over HTTP. Opens a shop that embeds the browser SDK, to be watched in a browser: it prints where. Then it stays up
+    until Ctrl-C, and says what to try; with --exit there is no shop. All that it keeps is removed at the end. Takes a
     free port when --port is in use. Exits with status 1 when the server failed.
 
     \b
