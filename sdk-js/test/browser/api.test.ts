@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { answering, dead, held } from "./proxy.js";
+import { fixed, row } from "./shop.js";
+import { Stage } from "./stage.js";
+
+const stage = new Stage({
+  "hero.toml": fixed("hero", { headline: "Students save 10%" }),
+  "side.toml": fixed("side", { headline: "On the side" }, "aside"),
+  "row.toml": row("row", 3, ["sku-1", "sku-2", "sku-3", "sku-4"]),
+});
+const EMPTY = { tag: "blocking", body: "<p>Nothing to decide</p>" } as const;
+/** The script, which by itself does nothing without a key. */
+const SCRIPT = (attributes = ""): string => `<script nonce="bm9uY2U" src="${stage.proxy.url}/edgewise.js"${attributes}></script>`;
+
+before(() => stage.open());
+after(() => stage.close());
+afterEach(() => stage.clear());
+
+test("a decision comes from the policy, with all that the server says of it", async () => {
+  const visit = await stage.visit(EMPTY);
+  const decision = await visit.tab.evaluate(() => window.edgewise.decide("hero", { timeout: 20_000 }));
+  assert.equal(decision.source, "policy");
+  assert.deepEqual([decision.placement, decision.action, decision.group], ["hero", "deal", "policy"]);
+  assert.deepEqual(decision.payload, { headline: "Students save 10%" });
+  assert.equal(decision.propensity, 1);
+  assert.match(decision.decisionId ?? "", /./);
+  await visit.leave();
+});
+
+test("all placements of the markup go in one request, wherever they stand", async () => {
+  for (const tag of ["head", "end", "blocking"] as const) {
+    const visit = await stage.visit({
+      tag,
+      body: `<div data-edgewise="hero"></div><section><div data-edgewise="side"></div></section>
+        <ul data-edgewise="row" data-edgewise-slots="2"></ul>`,
+    });
+    await visit.rendered();
+    const asked = stage.proxy.questions.map(({ placements }) => placements.map(({ id }) => id).sort());
+    assert.deepEqual(asked, [["hero", "row", "side"]], tag);
+    await visit.leave();
+    await stage.clear();
+  }
+});
+
+test("what is decided in one turn goes in one request", async () => {
+  const visit = await stage.visit(EMPTY);
+  const made = await visit.tab.evaluate(() => {
+    const { decide } = window.edgewise;
+    const timeout = 20_000;
+    return Promise.all([decide("hero", { timeout }), decide("side", { timeout })]);
+  });
+  assert.deepEqual(
+    made.map(({ action, source }) => [action, source]),
+    [
+      ["deal", "policy"],
+      ["aside", "policy"],
+    ],
+  );
+  const asked = stage.proxy.questions.map(({ placements }) => placements);
+  assert.deepEqual(asked, [[{ id: "hero" }, { id: "side" }]]);
+  await visit.leave();
+});
+
+test("a row has its slots, fewer on request, without what is excluded", async () => {
+  const visit = await stage.visit(EMPTY);
+  const decision = await visit.tab.evaluate(() =>
+    window.edgewise.decide("row", { slots: 2, exclude: ["sku-1", "sku-4"], timeout: 20_000 }),
+  );
+  assert.deepEqual(decision.slots?.map(({ action }) => action).sort(), ["sku-2", "sku-3"]);
+  await visit.leave();
+});
+
+test("a slow server is waited for until the deadline, then there is the fallback; the late answer is for the next time", async () => {
+  const visitor = await stage.visitor();
+  const url = stage.put(EMPTY);
+  const visit = await visitor.open(url);
+  const { mood, release } = held();
+  stage.proxy.moods.set("/v1/decide", mood);
+  const [decision, took] = await visit.tab.evaluate(async () => {
+    const begun = performance.now();
+    const made = await window.edgewise.decide("hero", { timeout: 150 });
+    return [made, performance.now() - begun] as const;
+  });
+  assert.deepEqual([decision.source, decision.action, decision.decisionId], ["fallback", null, null]);
+  assert.ok(took >= 149, `it took ${took} ms`);
+  release();
+  // The answer has come once the next question is answered at once, from what was remembered, while the server is held again.
+  await stage.proxy.until("the late answer", (proxy) => proxy.questions[0]?.exchange.status === 200);
+  stage.proxy.moods.set("/v1/decide", held().mood);
+  const again = await visitor.open(url);
+  const cached = await again.tab.evaluate(async () => {
+    for (;;) {
+      const made = await window.edgewise.decide("hero", { timeout: 50 });
+      if (made.source !== "fallback") return made;
+    }
+  });
+  assert.deepEqual([cached.source, cached.action], ["cache", "deal"]);
+  await again.leave();
+});
+
+test("a server that is dead or answers nonsense leads to the fallback, and to no error on the page", async () => {
+  const moods = {
+    dead,
+    html: answering("<html>Bad gateway</html>", 200, "text/html"),
+    empty: answering(""),
+    null: answering("null"),
+    number: answering("5"),
+    object: answering("{}"),
+    list: answering("[]"),
+    "no list": answering('{"decisions": 5}'),
+    "too few": answering('{"decisions": []}'),
+    "nulls": answering('{"decisions": [null]}'),
+    "other placement": answering('{"decisions": [{"placement": "other", "action": "x", "payload": {}}]}'),
+    "no action": answering('{"decisions": [{"placement": "hero", "payload": {}}]}'),
+    "odd slots": answering('{"decisions": [{"placement": "hero", "slots": 5}]}'),
+    "odd slot": answering('{"decisions": [{"placement": "hero", "slots": [null, 7]}]}'),
+    "cut short": answering('{"decisions": [{"placement": "her'),
+    error: answering('{"error": {"code": "internal_error", "message": "?"}}', 500),
+    refused: answering('{"error": {"code": "unauthorized", "message": "?"}}', 401),
+    moved: answering("", 301),
+  };
+  stage.proxy.moods.set("/v1/decide", dead);
+  const visit = await stage.visit(EMPTY);
+  for (const [name, mood] of Object.entries(moods)) {
+    stage.proxy.moods.set("/v1/decide", mood);
+    const made = await visit.tab.evaluate(() => window.edgewise.decide("hero", { timeout: 20_000 }));
+    assert.deepEqual([made.source, made.action, made.decisionId], ["fallback", null, null], name);
+    // Nobody who may say so has said that the visitor may be remembered.
+    assert.deepEqual(await visit.stored(), {}, name);
+  }
+  await visit.leave();
+});
+
+test("calls from before the script came are kept, in their order, and decide answers them", async () => {
+  const visit = await stage.visit({
+    tag: "end",
+    stub: true,
+    body: "<p>Nothing</p>",
+    script: `edgewise.track("First"); edgewise("track", "Second");
+      early = edgewise.decide("hero", {timeout: 20000}); edgewise.identify("user-1", {plan: "pro"})`,
+  });
+  const decision = await visit.tab.evaluate(() => (window as unknown as { early: Promise<{ source: string }> }).early);
+  assert.equal(decision.source, "policy");
+  const [identified] = await stage.proxy.hears("identify");
+  assert.deepEqual([identified?.userId, (identified as { traits?: object }).traits], ["user-1", { plan: "pro" }]);
+  const told = stage.proxy.arrived.filter(({ type }) => type === "track").map(({ event }) => event);
+  assert.deepEqual(told, ["First", "Second"]);
+  await visit.leave();
+});
+
+test("decide keeps its deadline before the script has come, and when it never comes", async () => {
+  stage.proxy.moods.set("/edgewise.js", dead);
+  const visit = await stage.visit({ tag: "head", stub: true, body: "<p>Nothing</p>" });
+  const decision = await visit.tab.evaluate(() => window.edgewise.decide("hero", { timeout: 100 }));
+  assert.equal(decision.source, "fallback");
+  await visit.leave();
+});
+
+test("a reward, what a user is and what they do arrive as they were told", async () => {
+  const visit = await stage.visit(EMPTY);
+  const decisionId = await visit.tab.evaluate(async () => {
+    const { decide, identify, page, reward, track } = window.edgewise;
+    const { decisionId } = await decide("hero", { timeout: 20_000 });
+    identify("user-7", { plan: "pro" });
+    track("Signed Up", { plan: "pro", seats: 3 });
+    page({ type: "cart" });
+    reward(decisionId ?? "", 0.5, 0);
+    return decisionId;
+  });
+  const [reward] = await stage.proxy.hears("$reward");
+  assert.deepEqual(reward?.properties, { decisionId, value: 0.5, slot: 0 });
+  const [signedUp] = await stage.proxy.hears("Signed Up");
+  assert.deepEqual([signedUp?.properties, signedUp?.userId], [{ plan: "pro", seats: 3 }, "user-7"]);
+  await stage.proxy.until("two pages", (proxy) => proxy.told("page").at(-1)?.properties?.type === "cart");
+  await visit.leave();
+});
+
+test("beforeSend may change a message, or drop it", async () => {
+  const visit = await stage.visit({ tag: "none", stub: false, body: "", head: SCRIPT() });
+  await visit.tab.evaluate((endpoint) => {
+    window.edgewise.init({
+      writeKey: "default",
+      endpoint,
+      manual: true,
+      beforeSend: (message) => {
+        if (message.event === "Dropped") return null;
+        return { ...message, properties: { ...message.properties, seen: true } };
+      },
+    });
+    window.edgewise.track("Dropped");
+    window.edgewise.track("Changed");
+  }, stage.proxy.url);
+  const [changed] = await stage.proxy.hears("Changed");
+  assert.deepEqual(changed?.properties, { seen: true });
+  assert.deepEqual(stage.proxy.told("Dropped"), []);
+  await visit.leave();
+});
+
+test("init counts once, and so does a tag that stands there twice", async () => {
+  const tag = SCRIPT(' data-write-key="default" data-budget="20000"');
+  const visit = await stage.visit({ tag: "none", stub: false, head: tag + tag, body: `<div data-edgewise="hero"></div>` });
+  await visit.rendered();
+  await visit.tab.evaluate((endpoint) => {
+    window.edgewise.init({ writeKey: "default", endpoint });
+    window.edgewise.track("Last");
+  }, stage.proxy.url);
+  await stage.proxy.hears("Last");
+  assert.equal(stage.proxy.questions.length, 1);
+  assert.equal(stage.proxy.told("page").length, 1);
+  await visit.leave();
+});
+
+test("a handler is told of decisions, messages and renderings until it is taken off", async () => {
+  const visit = await stage.visit(EMPTY);
+  const told = await visit.tab.evaluate(async () => {
+    const heard: string[] = [];
+    const off = window.edgewise.on("event", ({ event }) => heard.push(event ?? ""));
+    window.edgewise.on("decision", ({ placement, source }) => heard.push(placement, source));
+    window.edgewise.track("One");
+    off();
+    window.edgewise.track("Two");
+    await window.edgewise.decide("hero", { timeout: 20_000 });
+    await new Promise((done) => setTimeout(done));
+    return heard;
+  });
+  assert.deepEqual(told, ["One", "hero", "policy"]);
+  await visit.leave();
+});

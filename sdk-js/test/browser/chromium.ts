@@ -1,0 +1,29 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/** Where a Chromium is: `CHROMIUM`, else what the PATH has; undefined where there is none. */
+export function chromiumPath(): string | undefined {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  const candidates = NAMES.flatMap((name) => folders.map((folder) => join(folder, name)));
+  return [process.env.CHROMIUM ?? "", ...candidates].find(isExecutable);
+}
+
+/** As few surprises as possible: nothing but the tests' own pages speaks to anybody. */
+export const FLAGS = [
+  // Containers run as root, or without the namespaces that the sandbox is made of. Only our own pages are opened.
+  "--no-sandbox",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
+];
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return path !== "";
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { type Message, type Mood, answering, dead } from "./proxy.js";
+import { fixed } from "./shop.js";
+import { Stage } from "./stage.js";
+
+const stage = new Stage({ "hero.toml": fixed("hero", {}) });
+/** Consent is given, so that what waits may be kept. */
+const PAGE = { tag: "blocking", attributes: { "data-consent": "granted" }, body: "<p>A page</p>" } as const;
+
+before(() => stage.open());
+after(() => stage.close());
+afterEach(() => stage.clear());
+
+/** How often each event was sent, whether it arrived or not. */
+function sent(name: string): Message[][] {
+  return stage.proxy
+    .asked("/v1/batch")
+    .map(({ raw }) => (JSON.parse(raw) as { batch: Message[] }).batch.filter(({ event }) => event === name))
+    .filter((batch) => batch.length);
+}
+
+test("what is told as the page goes arrives, whether its tab is closed or shows another page", async () => {
+  for (const goes of ["closes", "leaves"] as const) {
+    const visit = await stage.visit(PAGE);
+    await visit.tab.evaluate((way) => {
+      addEventListener("pagehide", () => window.edgewise.track(`${way}, at the door`));
+      window.edgewise.track(way);
+    }, goes);
+    await (goes === "closes" ? visit.tab.close() : visit.tab.goto("about:blank"));
+    await stage.proxy.hears(goes);
+    await stage.proxy.hears(`${goes}, at the door`);
+  }
+});
+
+test("what is told as the page goes, while another batch is under way, arrives too", async () => {
+  let release = (): void => undefined;
+  stage.proxy.moods.set("/v1/batch", async ({ raw }) => {
+    if (raw.includes('"First"')) await new Promise<void>((resolve) => (release = resolve));
+    return false;
+  });
+  const visit = await stage.visit(PAGE);
+  await visit.tab.evaluate(() => window.edgewise.track("First"));
+  await stage.proxy.until("the first batch", () => sent("First").length > 0);
+  await visit.tab.evaluate(() => window.edgewise.track("Second"));
+  await visit.tab.goto("about:blank");
+  await stage.proxy.hears("Second");
+  release();
+});
+
+test("the same messages are sent again until the server has them", async () => {
+  const refusals: Record<string, Mood> = {
+    dead,
+    unavailable: answering("", 503),
+    nonsense: answering("<html>", 502),
+    slow: answering("", 408),
+    often: answering("", 429),
+    gone: answering("Not found", 404, "text/plain"),
+  };
+  const refused = new Set<string>();
+  stage.proxy.moods.set("/v1/batch", (exchange, response) => {
+    const name = Object.keys(refusals).find((one) => exchange.raw.includes(`"Refused: ${one}"`));
+    if (!name || refused.has(name)) return false;
+    refused.add(name);
+    return refusals[name]?.(exchange, response) ?? false;
+  });
+  const url = stage.put(PAGE);
+  const visitors = Object.keys(refusals).map(async (name) => {
+    const visit = await (await stage.visitor()).open(url);
+    await visit.tab.evaluate((event) => window.edgewise.track(event), `Refused: ${name}`);
+    const [arrived] = await stage.proxy.hears(`Refused: ${name}`);
+    const attempts = sent(`Refused: ${name}`).flat();
+    assert.ok(attempts.length >= 2, name);
+    assert.deepEqual([...new Set(attempts.map(({ messageId }) => messageId))], [arrived?.messageId], name);
+    await visit.leave();
+  });
+  await Promise.all(visitors);
+});
+
+test("Retry-After is heeded", async () => {
+  const times: number[] = [];
+  stage.proxy.moods.set("/v1/batch", (exchange, response) => {
+    if (times.push(performance.now()) > 1) return false;
+    response.writeHead(503, {
+      "retry-after": "3",
+      "access-control-allow-origin": exchange.headers.origin,
+      "access-control-allow-credentials": "true",
+      "access-control-expose-headers": "retry-after",
+    });
+    response.end();
+    return true;
+  });
+  const visit = await stage.visit(PAGE);
+  await visit.tab.evaluate(() => window.edgewise.track("Patient"));
+  await stage.proxy.hears("Patient");
+  const [first = 0, second = 0] = times;
+  assert.ok(second - first >= 2900, `sent again after ${second - first} ms`);
+  await visit.leave();
+});
+
+test("what the server will never take is not sent again, and holds nothing up", async () => {
+  const url = stage.put(PAGE);
+  stage.proxy.moods.set("/v1/batch", (exchange, response) => {
+    const status = /"Refused with (\d+)"/.exec(exchange.raw)?.[1];
+    return status ? answering("{}", Number(status))(exchange, response) : false;
+  });
+  const visitors = [400, 401, 403, 410, 422].map(async (status) => {
+    const visit = await (await stage.visitor()).open(url);
+    await visit.tab.evaluate((event) => window.edgewise.track(event), `Refused with ${status}`);
+    await stage.proxy.until("the refusal", () => sent(`Refused with ${status}`).length > 0);
+    await visit.tab.evaluate((event) => window.edgewise.track(event), `After ${status}`);
+    await stage.proxy.hears(`After ${status}`);
+    assert.equal(sent(`Refused with ${status}`).length, 1);
+    await visit.leave();
+  });
+  await Promise.all(visitors);
+});
+
+test("a batch that is too large for the server goes in halves", async () => {
+  stage.proxy.moods.set("/v1/batch", (exchange, response) =>
+    (JSON.parse(exchange.raw) as { batch: object[] }).batch.length > 3 ? answering("{}", 413)(exchange, response) : false,
+  );
+  const visit = await stage.visit(PAGE);
+  await visit.tab.evaluate(() => {
+    for (let number = 0; number < 10; number++) window.edgewise.track("Many", { number });
+  });
+  const arrived = await stage.proxy.hears("Many", 10);
+  assert.deepEqual(arrived.map(({ properties }) => properties?.number).sort(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  await visit.leave();
+});
+
+test("what is larger than a browser lets go in one piece arrives, in any script", async () => {
+  const visit = await stage.visit(PAGE);
+  await visit.tab.evaluate(() => {
+    for (let number = 0; number < 12; number++) window.edgewise.track("Large", { number, text: "€".repeat(9000) });
+    window.edgewise.track("After");
+  });
+  await stage.proxy.hears("Large", 12);
+  await stage.proxy.hears("After");
+  for (const { raw } of stage.proxy.asked("/v1/batch")) assert.ok(Buffer.byteLength(raw) <= 65536);
+  await visit.leave();
+});
+
+test("what was told offline arrives once the network is back", async () => {
+  const visit = await stage.visit(PAGE);
+  await stage.proxy.hears("page");
+  await visit.visitor.context.setOffline(true);
+  await visit.tab.evaluate(() => window.edgewise.track("In the tunnel"));
+  await visit.tab.evaluate(() => new Promise((done) => setTimeout(done, 1500))); // An attempt fails.
+  await visit.visitor.context.setOffline(false);
+  await stage.proxy.hears("In the tunnel");
+  await visit.leave();
+});
+
+test("what a page could not send before it went, the next one sends", async () => {
+  const visitor = await stage.visitor();
+  const visit = await visitor.open(stage.put(PAGE));
+  await stage.proxy.hears("page");
+  stage.proxy.moods.set("/v1", dead);
+  await visit.tab.evaluate(() => window.edgewise.track("Left behind"));
+  await visit.tab.close();
+  stage.proxy.moods.clear();
+  const next = await visitor.open(stage.put(PAGE));
+  await stage.proxy.hears("Left behind");
+  await next.tab.waitForFunction(() => !Object.keys(localStorage).some((key) => key.startsWith("edgewise.q")));
+  await next.leave();
+});
+
+test("what waits is bounded", async () => {
+  const visitor = await stage.visitor();
+  stage.proxy.moods.set("/v1", dead);
+  for (let pages = 0; pages < 3; pages++) {
+    const visit = await visitor.open(stage.put(PAGE));
+    await visit.tab.evaluate(() => {
+      for (let number = 0; number < 400; number++) window.edgewise.track("Many", { text: "x".repeat(2000) });
+    });
+    await visit.tab.goto("about:blank");
+    await visit.tab.close();
+  }
+  const visit = await visitor.open(stage.put({ tag: "none", body: "" }));
+  const stored = await visit.stored();
+  const size = Object.entries(stored).reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+  assert.ok(size > 10_000 && size < 1_000_000, `${size} characters are stored`);
+  await visit.leave();
+});
+
+test("the clock of a visitor may be wrong", async () => {
+  const visitor = await stage.visitor();
+  await visitor.context.addInitScript(() => {
+    const ahead = 3 * 3600_000;
+    const Real = Date;
+    window.Date = class extends Real {
+      constructor(...args: [number]) {
+        super(...((args.length ? args : [Real.now() + ahead]) as [number]));
+      }
+      static override now(): number {
+        return Real.now() + ahead;
+      }
+    } as DateConstructor;
+  });
+  const visit = await visitor.open(stage.put(PAGE));
+  await visit.tab.evaluate(async () => {
+    const { decisionId } = await window.edgewise.decide("hero", { timeout: 20_000 });
+    window.edgewise.reward(decisionId ?? "", 0.5);
+  });
+  const [reward] = await stage.proxy.hears("$reward");
+  assert.ok(Date.parse(reward?.timestamp ?? "") - Date.now() > 3600_000, "the page's clock is not wrong");
+  const held = await stage.service.export(reward?.anonymousId ?? "");
+  const [outcome] = held.filter(({ name }) => name === "$reward");
+  assert.ok((outcome?.age as number) < 60_000, JSON.stringify(outcome));
+  await visit.leave();
+});

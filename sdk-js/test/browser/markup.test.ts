@@ -1,0 +1,256 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { drawn, fixed, row } from "./shop.js";
+import { Stage } from "./stage.js";
+
+const DEAL = {
+  headline: "Students save 10%",
+  link: "/students",
+  image: "/deal.gif",
+  title: "A deal",
+  count: 3,
+  deep: { er: "down" },
+};
+
+const stage = new Stage({
+  "hero.toml": fixed("hero", DEAL),
+  "plain.toml": fixed("plain", {}),
+  "row.toml": row("row", 3, ["sku-1", "sku-2", "sku-3", "sku-4"]),
+  "pair.toml": drawn("pair", ["one", "two"]),
+});
+
+before(() => stage.open());
+after(() => stage.close());
+afterEach(() => stage.clear());
+
+test("a placement is filled from the payload: text, links, images, attributes of the allow-list", async () => {
+  const visit = await stage.visit({
+    tag: "blocking",
+    body: `<div data-edgewise="hero"><h1 data-edgewise-fill="headline">Welcome</h1>
+      <a data-edgewise-fill="text=headline href=link title=title" href="/">Go</a>
+      <img data-edgewise-fill="src=image alt=title" src="/plain.gif" width="10" height="10" alt="">
+      <b data-edgewise-fill="count">0</b><i data-edgewise-fill="deep.er">up</i>
+      <s data-edgewise-fill="text=missing">kept</s></div>`,
+  });
+  assert.deepEqual(await visit.rendered(), { hero: "swapped" });
+  assert.equal(await visit.text("h1"), "Students save 10%");
+  assert.equal(await visit.text("a"), "Students save 10%");
+  assert.equal(await visit.attribute("a", "href"), "/students");
+  assert.equal(await visit.attribute("a", "title"), "A deal");
+  assert.equal(await visit.attribute("img", "src"), "/deal.gif");
+  assert.equal(await visit.attribute("img", "alt"), "A deal");
+  assert.deepEqual([await visit.text("b"), await visit.text("i"), await visit.text("s")], ["3", "down", "kept"]);
+  await visit.leave();
+});
+
+test("the placement itself may be what is filled", async () => {
+  const visit = await stage.visit({
+    tag: "blocking",
+    body: `<p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>`,
+  });
+  await visit.rendered();
+  assert.equal(await visit.text("p"), "Students save 10%");
+  await visit.leave();
+});
+
+test("a template of the action is its whole variant, and is filled too", async () => {
+  const visit = await stage.visit({
+    tag: "blocking",
+    body: `<div data-edgewise="hero"><p>Welcome</p>
+      <template data-edgewise-action="deal"><h2 data-edgewise-fill="headline">?</h2><em>Only today</em></template>
+      <template data-edgewise-action="other"><h2>Another</h2></template></div>`,
+  });
+  assert.deepEqual(await visit.rendered(), { hero: "swapped" });
+  assert.match(await visit.text("[data-edgewise]"), /^Students save 10%\s+Only today$/);
+  await visit.leave();
+});
+
+test("an action with neither template nor fill is what stands there already", async () => {
+  const visit = await stage.visit({ tag: "blocking", body: `<div data-edgewise="hero">Welcome</div>` });
+  assert.deepEqual(await visit.rendered(), { hero: "default" });
+  assert.equal(await visit.text("[data-edgewise]"), "Welcome");
+  const [impression] = await stage.proxy.hears("$impression");
+  assert.equal(impression?.properties?.decisionId, (await visit.decisions())[0]?.decisionId);
+  await visit.leave();
+});
+
+test("a row repeats its slot's template, each filled from its own payload, less what the page excludes", async () => {
+  const visit = await stage.visit({
+    tag: "blocking",
+    body: `<ul data-edgewise="row" data-edgewise-slots="2" data-edgewise-exclude="sku-1,sku-3">
+      <li>Bestsellers</li>
+      <template data-edgewise-slot><li><a data-edgewise-fill="text=name href=href">?</a></li></template></ul>`,
+  });
+  assert.deepEqual(await visit.rendered(), { row: "swapped" });
+  const [decision] = await visit.decisions();
+  assert.deepEqual(decision?.slots?.map(({ action }) => action).sort(), ["sku-2", "sku-4"]);
+  const shown = await visit.tab.locator("li").allInnerTexts();
+  assert.deepEqual(
+    shown,
+    decision?.slots?.map(({ payload }) => payload.name),
+  );
+  const links = await visit.tab.locator("a").evaluateAll((all) => all.map((one) => one.getAttribute("href")));
+  assert.deepEqual(
+    links,
+    decision?.slots?.map(({ payload }) => payload.href),
+  );
+  await visit.leave();
+});
+
+test("in a row, the template of an action goes before that of the slots", async () => {
+  const visit = await stage.visit({
+    tag: "blocking",
+    body: `<ul data-edgewise="row" data-edgewise-slots="3" data-edgewise-exclude="sku-4">
+      <template data-edgewise-slot><li data-edgewise-fill="name">?</li></template>
+      <template data-edgewise-action="sku-2"><li>The second one!</li></template></ul>`,
+  });
+  await visit.rendered();
+  const shown = await visit.tab.locator("li").allInnerTexts();
+  assert.deepEqual(shown.sort(), ["Product sku-1", "Product sku-3", "The second one!"]);
+  await visit.leave();
+});
+
+test("what is shown is what was drawn", async () => {
+  const seen = new Set<string>();
+  for (let visits = 0; seen.size < 2; visits++) {
+    assert.ok(visits < 40, `only ${[...seen]} was ever drawn`);
+    const visit = await stage.visit({
+      tag: "blocking",
+      body: `<p data-edgewise="pair" data-edgewise-fill="headline">It is nobody</p>`,
+    });
+    await visit.rendered();
+    const [decision] = await visit.decisions();
+    assert.equal(await visit.text("p"), `It is ${decision?.action}`);
+    seen.add(decision?.action ?? "");
+    await visit.leave();
+  }
+});
+
+const BANNER = `<div data-edgewise="hero"><a data-edgewise-fill="text=headline" href="#there">Go</a></div>`;
+
+test("an impression is reported once somebody can have seen it, a click when it is clicked, each once a slot", async () => {
+  const visit = await stage.visit({
+    tag: "blocking",
+    body: `<div data-edgewise="row" data-edgewise-slots="3" data-edgewise-exclude="sku-4">
+      <template data-edgewise-slot><p><a data-edgewise-fill="name" href="#x">?</a> or <em>not</em></p></template></div>`,
+  });
+  await visit.rendered();
+  const [decision] = await visit.decisions();
+  const impressions = await stage.proxy.hears("$impression", 3);
+  assert.deepEqual(impressions.map(({ properties }) => properties?.slot).sort(), [0, 1, 2]);
+  await visit.tab.locator("em").first().click(); // No link, no button.
+  await visit.tab.locator("a").nth(1).click();
+  await visit.tab.locator("a").nth(1).click();
+  await visit.tab.evaluate(() => window.edgewise.track("Last"));
+  await stage.proxy.hears("Last");
+  const clicks = stage.proxy.told("$click");
+  assert.deepEqual(
+    clicks.map(({ properties }) => properties),
+    [{ decisionId: decision?.decisionId, slot: 1 }],
+  );
+  assert.equal(stage.proxy.told("$impression").length, 3);
+  await visit.leave();
+});
+
+test("the link that a placement stands in is clicked, and so is what the markup says can be", async () => {
+  const visit = await stage.visit({
+    tag: "blocking",
+    body: `<a href="#all"><div data-edgewise="hero"><b data-edgewise-fill="headline">Welcome</b></div></a>
+      <div data-edgewise="plain"><b data-edgewise-click>More</b></div>`,
+  });
+  await visit.rendered();
+  await visit.tab.locator("b").nth(0).click();
+  await visit.tab.locator("b").nth(1).click();
+  const clicks = await stage.proxy.hears("$click", 2);
+  const decisions = await visit.decisions();
+  assert.deepEqual(
+    clicks.map(({ properties }) => properties?.decisionId).sort(),
+    decisions.map(({ decisionId }) => decisionId).sort(),
+  );
+  await visit.leave();
+});
+
+test("opening a context menu is no click, opening in a new tab is one", async () => {
+  const visit = await stage.visit({ tag: "blocking", body: BANNER });
+  await visit.rendered();
+  await visit.tab.locator("a").click({ button: "right" });
+  await visit.tab.evaluate(() => window.edgewise.track("Right"));
+  await stage.proxy.hears("Right");
+  assert.deepEqual(stage.proxy.told("$click"), []);
+  const [opened] = await Promise.all([
+    visit.visitor.context.waitForEvent("page"),
+    visit.tab.locator("a").click({ button: "middle" }),
+  ]);
+  await stage.proxy.hears("$click");
+  await opened.close();
+  await visit.leave();
+});
+
+test("data-edgewise-event reports a click, and of a form that it was sent", async () => {
+  stage.site.put("/sent", { tag: "none", body: "Thank you" });
+  const visit = await stage.visit({
+    tag: "blocking",
+    body: `<button data-edgewise-event="Clicked" data-edgewise-properties='{"plan":"pro"}'><b>Buy</b></button>
+      <form data-edgewise-event="Signed Up" action="/sent" method="get"><input name="mail"><button id="send">Send</button></form>
+      <button id="broken" data-edgewise-event="Broken" data-edgewise-properties="{no json">?</button>`,
+  });
+  await visit.tab.locator("b").click();
+  const [clicked] = await stage.proxy.hears("Clicked");
+  assert.deepEqual(clicked?.properties, { plan: "pro" });
+  await visit.tab.locator("#broken").click();
+  await visit.tab.locator("input").click();
+  await visit.check();
+  await Promise.all([visit.tab.waitForURL(/sent/), visit.tab.locator("#send").click()]);
+  await stage.proxy.hears("Signed Up");
+  assert.equal(stage.proxy.told("Signed Up").length, 1);
+});
+
+/** Whether an element that is this large, and this far down, has been reported as seen after a while. */
+async function isReported(style: string): Promise<boolean> {
+  const visit = await stage.visit({
+    tag: "blocking",
+    head: `<style nonce="bm9uY2U">#box{min-height:0;${style}}</style>`,
+    body: `<div id="box" data-edgewise="hero"></div>`,
+  });
+  await visit.rendered();
+  // Two seconds of the page's own clock, of which an impression needs one.
+  await visit.tab.evaluate(() => new Promise((done) => setTimeout(done, 2000)));
+  const watched = await visit.check();
+  return watched.messages.some(({ event }) => event === "$impression");
+}
+
+test("seen is half of it, and of a large one three tenths, in sight for a second", async () => {
+  // The window is 700 pixels high and 1,000 wide.
+  const [half, less, large, lessOfLarge, tall] = await Promise.all([
+    isReported("margin-top:590px;width:300px;height:200px"),
+    isReported("margin-top:610px;width:300px;height:200px"),
+    isReported("margin-top:500px;width:1000px;height:600px"),
+    isReported("margin-top:540px;width:1000px;height:600px"),
+    isReported("width:100px;height:2400px"),
+  ]);
+  assert.deepEqual([half, less], [true, false], "110 and 90 of 200 pixels");
+  assert.deepEqual([large, lessOfLarge], [true, false], "200 and 160 of 600 pixels of a large one");
+  assert.ok(tall, "taller than the window, which it fills");
+});
+
+test("what is scrolled by is not seen, what is scrolled to is", async () => {
+  const visit = await stage.visit({
+    tag: "blocking",
+    head: `<style nonce="bm9uY2U">.far{margin-top:2000px}</style>`,
+    body: `<div class="far" data-edgewise="hero"></div><div class="far" data-edgewise="plain"></div>`,
+  });
+  await visit.rendered();
+  // In sight for a few frames, then out of it.
+  await visit.tab.evaluate(async () => {
+    const frame = (): Promise<unknown> => new Promise((done) => requestAnimationFrame(done));
+    document.querySelector("[data-edgewise=hero]")?.scrollIntoView();
+    for (let frames = 0; frames < 5; frames++) await frame();
+    document.querySelector("[data-edgewise=plain]")?.scrollIntoView();
+  });
+  const [plain] = (await visit.decisions()).filter(({ placement }) => placement === "plain");
+  const [impression] = await stage.proxy.hears("$impression");
+  assert.equal(impression?.properties?.decisionId, plain?.decisionId);
+  await visit.tab.evaluate(() => document.querySelector("[data-edgewise=hero]")?.scrollIntoView());
+  await stage.proxy.hears("$impression", 2);
+  await visit.leave();
+});

@@ -1,0 +1,171 @@
+import { type IncomingMessage, type ServerResponse, createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Waiting } from "./waiting.js";
+
+/** A message as a page sent it. */
+export interface Message {
+  type: string;
+  messageId: string;
+  event?: string;
+  anonymousId?: string | null;
+  userId?: string | null;
+  properties?: Record<string, unknown>;
+  timestamp?: string;
+}
+
+/** A request that has been answered; `status` is 0 where it never was. */
+export interface Exchange {
+  method: string;
+  path: string;
+  headers: IncomingMessage["headers"];
+  raw: string;
+  status: number;
+}
+
+/** What stands between a page and the server: true when it has answered itself, false to let the request through. */
+export type Mood = (exchange: Exchange, response: ServerResponse) => boolean | Promise<boolean>;
+
+/** Nobody is there: the connection breaks. */
+export const dead: Mood = (_, response) => {
+  response.socket?.destroy();
+  return true;
+};
+
+/** An answer that is none of ours. */
+export function answering(body: string, status = 200, type = "application/json"): Mood {
+  return (exchange, response) => {
+    const origin = exchange.headers.origin ?? "*";
+    response.writeHead(status, {
+      "content-type": type,
+      "access-control-allow-origin": origin,
+      "access-control-allow-credentials": "true",
+    });
+    response.end(body);
+    exchange.status = status;
+    return true;
+  };
+}
+
+/** Nothing is answered until `release`; then it is let through. */
+export function held(): { mood: Mood; release: () => void } {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  return { mood: async () => released.then(() => false), release };
+}
+
+/** Stands between the pages and the server, sees all, and may be in the way. */
+export class Proxy {
+  readonly exchanges: Exchange[] = [];
+  /** By the beginning of a path; the longest that fits. */
+  readonly moods = new Map<string, Mood>();
+  private readonly waiting = new Waiting();
+  private readonly server = createServer((incoming, response) => void this.pass(incoming, response));
+
+  /** `target` is asked at each request, as the server may have moved. */
+  constructor(private readonly target: () => string) {}
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  async open(): Promise<void> {
+    await new Promise<void>((resolve) => this.server.listen(0, "127.0.0.1", resolve));
+  }
+
+  async close(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  /** Forget all that was seen, and be in nobody's way. */
+  clear(): void {
+    this.exchanges.length = 0;
+    this.moods.clear();
+  }
+
+  asked(path: string): Exchange[] {
+    return this.exchanges.filter((exchange) => exchange.path === path && exchange.method !== "OPTIONS");
+  }
+
+  /** The decide calls that ask for something, and for what. */
+  get questions(): { exchange: Exchange; placements: { id: string }[]; body: Record<string, unknown> }[] {
+    return this.asked("/v1/decide")
+      .map((exchange) => ({ exchange, body: JSON.parse(exchange.raw) as Record<string, unknown> }))
+      .map(({ exchange, body }) => ({ exchange, body, placements: body.placements as { id: string }[] }))
+      .filter(({ placements }) => placements.length);
+  }
+
+  /** The messages that the server has acknowledged, each once, in the order of their arrival. */
+  get arrived(): Message[] {
+    return this.messages((exchange) => exchange.status === 200);
+  }
+
+  /** Those of one event; or, by a kind, of all pages or the like. */
+  told(name: string): Message[] {
+    return this.arrived.filter((message) => message.event === name || message.type === name);
+  }
+
+  /** Wait until the server has acknowledged this many messages of an event, or of a kind. */
+  async hears(name: string, count = 1): Promise<Message[]> {
+    return this.until(`${count} of ${name}`, () => this.told(name).length >= count && this.told(name));
+  }
+
+  messages(which: (exchange: Exchange) => boolean): Message[] {
+    const batches = this.asked("/v1/batch").filter(which);
+    const sent = batches.flatMap((exchange) => (JSON.parse(exchange.raw) as { batch: Message[] }).batch);
+    return [...new Map(sent.map((message) => [message.messageId, message])).values()];
+  }
+
+  /** Wait for what `find` finds in all that has passed. */
+  async until<Found>(what: string, find: (proxy: this) => Found | undefined | false): Promise<Found> {
+    return this.waiting.until(
+      what,
+      () => find(this),
+      () => this.exchanges.map(({ method, path, raw, status }) => ({ method, path, raw: raw.slice(0, 2000), status })),
+    );
+  }
+
+  private async pass(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const parts: Buffer[] = [];
+    try {
+      for await (const part of incoming) parts.push(part as Buffer);
+    } catch {
+      return; // The page went before it had sent all.
+    }
+    const body = Buffer.concat(parts);
+    const path = incoming.url ?? "";
+    const exchange = {
+      method: incoming.method ?? "",
+      path: path.replace(/\?.*/, ""),
+      headers: incoming.headers,
+      raw: body.toString(),
+      status: 0,
+    };
+    this.exchanges.push(exchange);
+    this.waiting.changed();
+    const mood = this.moodOf(path);
+    if (!mood || !(await mood(exchange, response))) this.forward(path, exchange, body, response);
+    this.waiting.changed();
+  }
+
+  private moodOf(path: string): Mood | undefined {
+    const fitting = [...this.moods.keys()].filter((prefix) => path.startsWith(prefix));
+    return this.moods.get(fitting.sort((one, other) => other.length - one.length)[0] ?? "none");
+  }
+
+  private forward(path: string, exchange: Exchange, body: Buffer, response: ServerResponse): void {
+    const { method, headers } = exchange;
+    const onward = request(this.target() + path, { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+      answer.pipe(response);
+      answer.once("end", () => {
+        exchange.status = answer.statusCode ?? 502;
+        this.waiting.changed();
+      });
+    });
+    onward.on("error", () => response.socket?.destroy());
+    onward.end(body);
+  }
+}

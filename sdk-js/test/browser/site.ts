@@ -1,0 +1,120 @@
+import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { STUB } from "./stub.js";
+import { Waiting } from "./waiting.js";
+
+export const NONCE = "bm9uY2U";
+const PIXEL = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
+
+/** How a page embeds the SDK, and what is on it. */
+export interface Page {
+  /** `head` and `end` (of the body) load it `async`, as customers do; `blocking` before anything is painted. */
+  tag?: "head" | "end" | "blocking" | "none";
+  stub?: boolean;
+  /** Attributes of the script tag, beside the write key. */
+  attributes?: Record<string, string>;
+  /** Milliseconds that a decision may take, for which a placement is hidden at most. Long, so that a slow machine sees what a quick one does. */
+  hidden?: number;
+  head?: string;
+  body: string;
+  /** A script of the page's own, in the head, after the stub. */
+  script?: string;
+  /** Further headers of the page. */
+  headers?: Record<string, string>;
+}
+
+/** The customer's site: pages under a strict Content Security Policy, and what they report. */
+export class Site {
+  readonly reports: Record<string, unknown>[] = [];
+  readonly violations: unknown[] = [];
+  readonly requested: string[] = [];
+  private readonly pages = new Map<string, Page>();
+  private readonly waiting = new Waiting();
+  private readonly server = createServer((incoming, response) => void this.answer(incoming, response));
+
+  constructor(private readonly edge: () => string) {}
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  async open(): Promise<void> {
+    await new Promise<void>((resolve) => this.server.listen(0, "127.0.0.1", resolve));
+  }
+
+  async close(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  /** Serve a page; its address. */
+  put(path: string, page: Page): string {
+    this.pages.set(path, page);
+    return this.url + path;
+  }
+
+  /** Wait for a report that a page has posted to `/report`. */
+  async until<Found>(what: string, find: (reports: Site["reports"]) => Found | undefined | false): Promise<Found> {
+    return this.waiting.until(
+      what,
+      () => find(this.reports),
+      () => this.reports,
+    );
+  }
+
+  private async answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = (incoming.url ?? "").replace(/\?.*/, "");
+    this.requested.push(incoming.url ?? "");
+    const page = this.pages.get(path);
+    if (incoming.method === "POST") await this.take(path, incoming, response);
+    else if (page) response.writeHead(200, this.headers(page)).end(html(page, this.edge()));
+    else if (path.endsWith(".gif")) response.writeHead(200, { "content-type": "image/gif" }).end(PIXEL);
+    else response.writeHead(path === "/favicon.ico" ? 204 : 404).end();
+    this.waiting.changed();
+  }
+
+  private async take(path: string, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const parts: Buffer[] = [];
+    for await (const part of incoming) parts.push(part as Buffer);
+    const body: unknown = JSON.parse(Buffer.concat(parts).toString());
+    if (path === "/violation") this.violations.push(body);
+    else this.reports.push(body as Record<string, unknown>);
+    response.writeHead(204).end();
+  }
+
+  private headers(page: Page): Record<string, string> {
+    const edge = this.edge();
+    const policy = {
+      "default-src": "'none'",
+      "script-src": `'nonce-${NONCE}'`,
+      "style-src": `'nonce-${NONCE}'`,
+      "connect-src": `'self' ${edge}`,
+      "img-src": `'self' ${edge}`,
+      "form-action": "'self'",
+      "base-uri": "'none'",
+      "require-trusted-types-for": "'script'",
+      "trusted-types": "'none'",
+      "report-uri": "/violation",
+    };
+    return {
+      "content-type": "text/html; charset=utf-8",
+      "content-security-policy": Object.entries(policy).map((one) => one.join(" ")).join("; "),
+      ...page.headers,
+    };
+  }
+}
+
+function html(page: Page, edge: string): string {
+  const { tag = "head", stub = tag !== "none", attributes = {}, hidden = 20_000, head = "", body, script = "" } = page;
+  const all = Object.entries({ "data-write-key": "default", "data-budget": `${hidden}`, ...attributes });
+  const written = all.map(([name, value]) => ` ${name}="${value.replaceAll("&", "&amp;").replaceAll('"', "&quot;")}"`);
+  const source = `${tag === "blocking" ? "" : "async "}src="${edge}/edgewise.js"`;
+  const embedded = `<script nonce="${NONCE}" ${source}${written.join("")}></script>`;
+  const own = (text: string): string => (text ? `<script nonce="${NONCE}">${text}</script>` : "");
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A shop</title>
+<meta name="viewport" content="width=device-width">
+<style nonce="${NONCE}">body{margin:0;font:16px/1.25 sans-serif}[data-edgewise]{min-height:300px;display:flow-root}
+[data-edgewise]:not([data-edgewise-done]){animation-duration:${hidden}ms!important}</style>
+${stub ? own(STUB) : ""}${own(script)}${tag === "head" || tag === "blocking" ? embedded : ""}${head}</head>
+<body>${body}${tag === "end" ? embedded : ""}</body></html>`;
+}

@@ -1,0 +1,61 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FLAGS, chromiumPath } from "./chromium.js";
+
+/**
+ * A browser that no debugger watches: under one, Chromium neither prerenders nor hides tabs. Its pages drive themselves,
+ * and report to the site.
+ */
+export class Unwatched {
+  private readonly profile = mkdtempSync(join(tmpdir(), "edgewise-chromium-"));
+  private process: ChildProcess | undefined;
+  private control = "";
+
+  /** Start it on a page. */
+  async open(url: string): Promise<void> {
+    const own = ["--headless", "--remote-debugging-port=0", `--user-data-dir=${this.profile}`, "--window-size=1000,700"];
+    const child = spawn(chromiumPath() ?? "chromium", [...FLAGS, ...own, url], { stdio: ["ignore", "ignore", "pipe"] });
+    this.process = child;
+    process.once("exit", () => child.kill("SIGKILL"));
+    let said = "";
+    this.control = await new Promise((ready, failed) => {
+      child.once("error", failed);
+      child.once("exit", () => failed(new Error(`Chromium ended; it said: ${said}`)));
+      child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
+        const port = /ws:\/\/127\.0\.0\.1:(\d+)/.exec(said)?.[1];
+        if (port) ready(`http://127.0.0.1:${port}`);
+      });
+    });
+  }
+
+  /** A new tab, in front of the others, which are hidden from then on; its id. */
+  async tab(url: string): Promise<string> {
+    return ((await this.ask(`/json/new?${url}`, "PUT")) as { id: string }).id;
+  }
+
+  /** Bring the tab with this address to the front. */
+  async show(url: string): Promise<void> {
+    const tabs = (await this.ask("/json/list")) as { id: string; url: string }[];
+    const tab = tabs.find((one) => one.url.startsWith(url));
+    if (!tab) throw new Error(`found no tab with ${url}, expected one among ${tabs.map((one) => one.url)}`);
+    await fetch(`${this.control}/json/activate/${tab.id}`);
+  }
+
+  async close(): Promise<void> {
+    const child = this.process;
+    if (child && child.exitCode === null) {
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+    }
+    rmSync(this.profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  }
+
+  private async ask(path: string, method = "GET"): Promise<unknown> {
+    return (await fetch(this.control + path, { method })).json();
+  }
+}

@@ -1,0 +1,70 @@
+import type { Decision, Edgewise, Message, Rendering } from "../../src/types.js";
+
+/** What a page did that no page may do, as the page itself saw it. Runs in the page, before all of its scripts. */
+export interface Watched {
+  /** All layout-shift entries, added up. */
+  shift: number;
+  shifts: unknown[];
+  violations: string[];
+  /** By placement: the different texts that stood there, in sight, at some frame. */
+  seen: Record<string, string[]>;
+  /** What the SDK has told of. */
+  decisions: Decision[];
+  rendered: Record<string, Rendering["rendered"]>;
+  messages: Message[];
+}
+
+declare global {
+  interface Window {
+    edgewise: Edgewise;
+    watched: Watched;
+    /** Attack payloads call this when they run. */
+    pwned: unknown[];
+  }
+}
+
+export function watch(): void {
+  const watched: Watched = { shift: 0, shifts: [], violations: [], seen: {}, decisions: [], rendered: {}, messages: [] };
+  window.watched = watched;
+  window.pwned = [];
+  document.addEventListener("securitypolicyviolation", (event) => {
+    watched.violations.push(`${event.effectiveDirective}: ${event.blockedURI} ${event.sample} ${event.sourceFile}`);
+  });
+  // Listened to from the moment that the script is there, so that nothing is missed; what stood there before is the stub.
+  let edgewise: Edgewise & { q?: unknown };
+  Object.defineProperty(window, "edgewise", {
+    get: () => edgewise,
+    set: (value: typeof edgewise) => {
+      edgewise = value;
+      if (value.q) return;
+      value.on("decision", (decision) => watched.decisions.push(decision));
+      value.on("event", (message) => watched.messages.push(message));
+      value.on("render", ({ decision, rendered }) => {
+        watched.rendered[decision.placement] = rendered;
+      });
+    },
+  });
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries() as (PerformanceEntry & { value: number; sources?: { node?: Node }[] })[]) {
+      watched.shift += entry.value;
+      watched.shifts.push([entry.value, entry.sources?.map(({ node }) => (node as Element | null)?.outerHTML)]);
+    }
+  }).observe({ type: "layout-shift", buffered: true });
+  const inSight = (element: Element): boolean => {
+    const box = element.getBoundingClientRect();
+    const within = box.bottom > 0 && box.top < innerHeight && box.height > 0;
+    return within && getComputedStyle(element).visibility === "visible";
+  };
+  const look = (): void => {
+    // What stands there in a tab that is not painted has not been seen.
+    if (document.visibilityState === "visible") {
+      for (const element of document.querySelectorAll<HTMLElement>("[data-edgewise]")) {
+        const seen = (watched.seen[element.dataset.edgewise ?? ""] ??= []);
+        const text = element.innerText.trim();
+        if (inSight(element) && !seen.includes(text)) seen.push(text);
+      }
+    }
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}
