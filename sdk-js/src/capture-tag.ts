@@ -3,4 +3,8 @@ import type { Edgewise } from "./types.js";
 
 declare const edgewise: Edgewise;
 
-capture(edgewise, document.currentScript!.dataset.capture?.split(",") as Captured[] | undefined);
+// By its name, each time: the stub may stand there still.
+capture(
+  { track: (event, properties) => edgewise.track(event, properties) },
+  document.currentScript!.dataset.capture?.split(",") as Captured[] | undefined,
+);

@@ -3,4 +3,5 @@ import type { Edgewise } from "./types.js";
 
 declare const edgewise: Edgewise;
 
-consentMode(edgewise, document.currentScript!.dataset.types?.split(","));
+// By its name, each time: the stub may stand there still.
+consentMode({ consent: (state) => edgewise.consent(state) }, document.currentScript!.dataset.types?.split(","));

@@ -3,4 +3,5 @@ import type { Edgewise } from "./types.js";
 
 declare const edgewise: Edgewise;
 
-tcf(edgewise, document.currentScript!.dataset.purposes?.split(","));
+// By its name, each time: the stub may stand there still.
+tcf({ consent: (state) => edgewise.consent(state) }, document.currentScript!.dataset.purposes?.split(","));

@@ -7,10 +7,10 @@ import type { Visit } from "./visit.js";
 
 const stage = new Stage({ "hero.toml": fixed("hero", {}) });
 
-/** A page with the file that captures, after the core. */
+/** A page with the file that captures, which is there before the core. */
 const visit = async (body: string, attributes = ""): Promise<Visit> =>
   stage.visit({
-    tag: "blocking",
+    tag: "end",
     head: `<script nonce="${NONCE}" src="${stage.proxy.url}/edgewise-capture.js" ${attributes}></script>`,
     // Where links lead is of no interest here.
     script: `addEventListener("click", (event) => event.preventDefault()); addEventListener("auxclick", (event) => event.preventDefault());`,

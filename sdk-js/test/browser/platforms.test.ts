@@ -10,7 +10,8 @@ const stage = new Stage({ "hero.toml": fixed("hero", { headline: "Save 10%" }) }
 /** A page that waits for its consent platform, whose stub is in the head, as is what reads it. */
 async function visit(file: string, platform: string, attributes = ""): Promise<Visit> {
   const page = await stage.visit({
-    tag: "blocking",
+    // The core comes last, so that what it is told goes to the stub at first.
+    tag: "end",
     attributes: { "data-consent": "pending" },
     script: platform,
     head: `<script nonce="${NONCE}" src="${stage.proxy.url}/${file}" ${attributes}></script>`,

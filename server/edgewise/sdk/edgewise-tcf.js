@@ -1,1 +1,1 @@
-((e,t=[1,5,6,8])=>{window.__tcfapi("addEventListener",2,n=>{!n||"cmpuishown"==n.eventStatus||e.consent(0==n.gdprApplies||t.every(e=>n.purpose.consents[e])?"granted":"denied")})})(edgewise,document.currentScript.dataset.purposes?.split(","));
+((e,n=[1,5,6,8])=>{window.__tcfapi("addEventListener",2,t=>{!t||"cmpuishown"==t.eventStatus||e.consent(0==t.gdprApplies||n.every(e=>t.purpose.consents[e])?"granted":"denied")})})({consent:e=>edgewise.consent(e)},document.currentScript.dataset.purposes?.split(","));
