@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from edgewise.learner import policy_learner, process
 from edgewise.learner.process import STAND_BY, Learner
 from edgewise.learner.rebuild import rebuild
 from edgewise.learner.statistics import Statistics
@@ -15,6 +16,12 @@ from edgewise.settings import Settings
 from edgewise.store import Checkpoint, Store, keys
 from tests.eventually import eventually
 from tests.learner.stage import REF, Stage
+
+
+@pytest.fixture(autouse=True)
+def _hasty_learners(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "READ_EVERY", 0.01)
+    monkeypatch.setattr(policy_learner, "PUBLISH_EVERY", 0.02)
 
 
 @asynccontextmanager
