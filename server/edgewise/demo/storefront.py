@@ -196,8 +196,11 @@ def _with_bar(page: str, bar: Html, is_newcomer: bool, nonce: str) -> str:
 
     A newcomer has nothing in the browser's storage: it is cleared before the page's first script looks.
     """
-    clearing = f'<script nonce="{nonce}" src="/demo/newcomer.js"></script>\n' if is_newcomer else ""
-    return page.replace("<head>\n", f"<head>\n{clearing}", 1).replace("</body>", f"{bar}\n</body>", 1)
+    clearing, listening = (
+        f'<script nonce="{nonce}" src="/demo/{name}.js"></script>\n' for name in ("newcomer", "listen")
+    )
+    page = page.replace("<head>\n", f"<head>\n{clearing if is_newcomer else ''}", 1)
+    return page.replace("</head>", f"{listening}</head>", 1).replace("</body>", f"{bar}\n</body>", 1)
 
 
 def _button(guise: Guise, is_current: bool) -> Html:

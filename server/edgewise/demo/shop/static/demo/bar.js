@@ -12,18 +12,19 @@ function made(tag, className, ...children) {
   return element;
 }
 
-// --- What this page shows, as the SDK's public API tells it.
+// --- What this page shows.
 const GROUPS = {
   control: "control group",
   fallback: "no answer in time",
   pinned: "pinned by a rule",
   preview: "a preview",
 };
-edgewise("on", "decision", ({ placement, action, propensity, group }) => {
-  if (placement != "home-hero") return;
+heroShown.then(({ decision: { action, propensity, group, source }, rendered }) => {
+  const isShown = action && /swapped|default/.test(rendered);
+  const why = !isShown && group == "policy" ? "the answer came late" : source == "cache" ? "from the last visit" : GROUPS[group] ?? group;
   find(".demo-shown").replaceChildren(
-    made("b", "", action ?? "the default"),
-    group == "policy" ? `, drawn with ${percent(propensity)}` : `: ${GROUPS[group] ?? group}`,
+    made("b", "", isShown ? action : "the default"),
+    isShown && group == "policy" && source == "policy" ? `, drawn with ${percent(propensity)}` : `: ${why}`,
   );
 });
 
