@@ -22,7 +22,7 @@ export function details(spot: Spot, key: string, show: Show): HTMLElement {
     "div",
     { class: "details" },
     previewing(spot, key, show),
-    h("p", { class: "why" }, why(decision), " ", rendering(rendered)),
+    h("p", { class: "why" }, why(decision), " ", !!decision.policyVersion && rendering(rendered)),
     h("dl", {}, ...facts.flatMap(([name, value]) => (value ? [h("dt", {}, name), h("dd", {}, value)] : []))),
     debug ? actions(spot, debug.actions, key, show) : narrow(decision),
   );
@@ -57,7 +57,9 @@ function narrow({ group, policyVersion }: Decision): HTMLElement | false {
 
 function actions(spot: Spot, weighed: Weighed[], key: string, show: Show): HTMLElement {
   const id = `actions-${key}`;
-  const heading = spot.decision.slots ? "Actions, and their chance of the first slot" : "Actions, and their chances";
+  const { group, slots } = spot.decision;
+  const isDrawn = group !== "control" && group !== "pinned";
+  const heading = `${isDrawn ? "Actions, and their chances" : "What the policy itself would draw"}${slots ? " for the first slot" : ""}`;
   const list = weighed.map((one, place) => action(spot, one, `${key} ${place}`, show));
   return h("div", {}, h("h4", { id }, heading), h("ul", { class: "actions", "aria-labelledby": id }, ...list));
 }

@@ -76,7 +76,7 @@ h4 { margin-bottom: 4px; font-size: 12px; font-weight: 600; color: var(--soft); 
 .previewing { display: flex; align-items: center; gap: 10px; padding: 6px 6px 6px 10px; border-radius: 9px; color: var(--preview); background: color-mix(in srgb, var(--preview) 11%, transparent); }
 .previewing span { flex: 1; overflow-wrap: anywhere; }
 .back { flex: none; color: var(--ink); }
-code { padding: 1px 5px; border-radius: 4px; font: 12px ui-monospace, Menlo, Consolas, monospace; background: var(--shade); color: var(--ink); }
+code { white-space: nowrap; padding: 1px 5px; border-radius: 4px; font: 12px ui-monospace, Menlo, Consolas, monospace; background: var(--shade); color: var(--ink); }
 .status { padding: 8px 14px; border-top: 1px solid var(--line); font-size: 12px; color: var(--soft); }
 .status:empty { display: none; }
 @media (max-width: 480px) { .panel, .panel.left { right: 8px; left: auto; bottom: 8px; width: calc(100vw - 16px); max-height: 55vh; } header .note { visibility: hidden; } }

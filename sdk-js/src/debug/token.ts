@@ -14,7 +14,7 @@ export async function refusalOf(placement: string): Promise<string | undefined> 
     const body = JSON.stringify({ writeKey: tag.dataset.writeKey, placements: [placement], preview: token });
     const response = await fetch(`${endpoint}/v1/decide`, { method: "POST", headers: { "content-type": "text/plain" }, body });
     const answer = (await response.json()) as { error?: { message: string } };
-    return answer.error && `The server refuses: ${answer.error.message}.`;
+    return answer.error && `The server refuses the token: ${answer.error.message.replace("preview: ", "")}.`;
   } catch {
     return "The server cannot be reached.";
   }

@@ -36,7 +36,7 @@ export function why(decision: Decision): string {
   if (!policyVersion) {
     return group === "none"
       ? "The site has no such placement."
-      : "The server did not answer in time, so the default content stays.";
+      : "The server gave no answer in time, so the default content stays.";
   }
   if (group === "none" && explained(decision)?.enabled === false)
     return "The policy is switched off: everyone gets the baseline.";

@@ -203,7 +203,7 @@ suite("the debugger on the page", () => {
 
   test("says why the server does not take a token; the page shows its default", async () => {
     const visit = await stage.visit(PAGE, "?edgewise-debug=forged");
-    await visit.tab.getByText("The server refuses: preview: found a token that this service did not make.").waitFor();
+    await visit.tab.getByText("The server refuses the token: found a token that this service did not make.").waitFor();
     assert.equal(await visit.text("h1"), "Welcome");
     await visit.tab.close();
   });

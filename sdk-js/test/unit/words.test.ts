@@ -53,7 +53,7 @@ suite("what the debugger says", () => {
     [
       "no answer",
       { ...DRAWN, action: null, group: "fallback", source: "fallback", policyVersion: null },
-      "The server did not answer in time, so the default content stays.",
+      "The server gave no answer in time, so the default content stays.",
     ],
     [
       "an answer of before",
