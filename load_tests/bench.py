@@ -22,7 +22,7 @@ import uvloop
 from rich.console import Console
 
 from edgewise.processes.supervisor import APP
-from load_tests import report, serving, shop, stored, training
+from load_tests import report, serving, shop, stored, targeted, targeting, training
 from load_tests.anatomy import Anatomy
 from load_tests.client import Mismeasured
 from load_tests.cores import Cores, on
@@ -69,7 +69,10 @@ async def measure(plan: Plan, tell: Callable[[str], None]) -> Results:
             tell("taking a decide call apart")
             anatomy = await scene.measured("load_tests.anatomy", plan.calls, _REPETITIONS)
             tell("deciding with and without targeting")
-            targeting = await scene.measured("load_tests.targeting", plan.calls, _REPETITIONS)
+            await targeted.fill_profiles(scene.store)
+            async with scene.worker(targeting.APP) as worker:
+                requests = await targeting.compare_requests(worker, plan.rounds, plan.seconds / 2, tell)
+            calls = await scene.measured("load_tests.targeting", plan.calls // 3, plan.rounds)
             tell(f"learning {plan.events:,} events both ways, {plan.learning_rounds} rounds")
             learning = await scene.measured("load_tests.learning", plan.events, plan.learning_rounds)
     return Results(
@@ -78,7 +81,8 @@ async def measure(plan: Plan, tell: Callable[[str], None]) -> Results:
         comparison,
         paced,
         msgspec.json.decode(anatomy, type=Anatomy),
-        msgspec.json.decode(targeting, type=Targeting),
+        requests,
+        msgspec.json.decode(calls, type=Targeting),
         msgspec.json.decode(learning, type=Learning),
         profile,
     )

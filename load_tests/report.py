@@ -25,7 +25,8 @@ class Results(Struct, frozen=True):
     comparison: Comparison
     paced: Sequence[Paced]
     anatomy: Anatomy
-    targeting: Targeting
+    targeted_requests: Targeting
+    targeted_calls: Targeting
     learning: Learning
     profile: Size
 
@@ -54,21 +55,18 @@ def holds(results: Results) -> list[Hold]:
     """The numbers to hold.
 
     Latencies are not strict: at half of saturation they tell as much of what else runs on a machine as of us. Nor is
-    what targeting costs, as long as it is not held.
+    what a full profile adds to conditions and segments, as long as it is not held.
     """
+    requests, calls = results.targeted_requests, results.targeted_calls
     p99 = {paced.candidates: paced.p99 for paced in results.paced}
     return [
         Hold(
             "decide / echo, requests a second of a core", results.comparison.ratios, 0.25, (0.30, 0.50), at_least=True
         ),
         Hold("fold / bare loop, events a second of a core", results.learning.ratios, 0.5, (0.6,), at_least=True),
-        Hold(
-            "20 conditions, 10 segments / without",
-            results.targeting.ratios,
-            1.25,
-            strict=False,
-        ),
-        Hold("these, full profile / without", results.targeting.all_in, 1.25, strict=False),
+        Hold("20 conditions, 10 segments / without, in the door", calls.conditions, 1.25),
+        Hold("these, full profile / none, in the door", calls.all_in, 1.25, strict=False),
+        Hold("these, full profile / none, whole requests", requests.all_in, 1.25, strict=False),
         Hold("a decision in the log, 20 actions", [results.comparison.entry.stored], 500, unit=" bytes"),
         Hold("a visitor's profile in the store", [results.profile.stored], 1024, unit=" bytes"),
         Hold("p99 at half of saturation, 100 actions", p99[100], 10, strict=False, unit=" ms"),
@@ -82,6 +80,7 @@ def show(results: Results, console: Console) -> None:
         _numbers_to_hold(holds(results)),
         _saturated(results.comparison),
         _paced(results.paced),
+        _targeting(results),
         _learning(results.learning),
         _bytes(results),
         _anatomy(results),
@@ -130,6 +129,14 @@ def _paced(rows: Iterable[Paced]) -> Table:
         middle = [_number(median(values)) for values in (row.saturation, row.p50, row.p99)]
         table.add_row(f"{row.candidates:,}", *middle, _range(row.p99))
     table.caption = "Sent at a fixed rate; a latency counts from when its request was meant to be sent."
+    return table
+
+
+def _targeting(results: Results) -> Table:
+    columns = ("no profile", "full profile", "and conditions, segments")
+    table = _table("What targeting costs, 20 actions: µs of CPU", "", *columns)
+    for name, costs in (("a request", results.targeted_requests), ("in its door alone", results.targeted_calls)):
+        table.add_row(name, *(f"{cost:.1f}" for cost in (costs.bare, costs.profiled, costs.targeted)))
     return table
 
 

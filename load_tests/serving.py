@@ -18,9 +18,11 @@ CONNECTIONS = 32
 COMPARED = 20
 """Candidates of the decisions that are compared with an echo."""
 
+DECIDED = b'"group":"policy"'
+"""What the answer to every decide call must have in it."""
+
 _WARM_UP = 0.3  # seconds
 _ECHOED = b'"anonymousId"'
-_DECIDED = b'"group":"policy"'
 
 Tell = Callable[[str], None]
 
@@ -64,6 +66,23 @@ class Paced(Struct, frozen=True):
     p99: Sequence[float]
 
 
+class Round(NamedTuple):
+    """What was answered, and the worker's time on its core meanwhile."""
+
+    traffic: Traffic
+    core: CoreTime
+
+    @property
+    def running(self) -> float:
+        """Seconds that the worker ran; those of the clock where the system does not tell."""
+        return self.core.running or self.traffic.seconds
+
+    @property
+    def rate(self) -> float:
+        """Answers in a second of the worker's own time."""
+        return self.traffic.answered / self.running
+
+
 async def compare(stage: Stage, echo: Worker, decide: Worker, rounds: int, seconds: float, tell: Tell) -> Comparison:
     """Saturate both by turns, and see that the log holds every decision that was acknowledged.
 
@@ -71,15 +90,15 @@ async def compare(stage: Stage, echo: Worker, decide: Worker, rounds: int, secon
         Mismeasured: an answer, or the log, is not as it must be.
     """
     requests = shop.decide_requests(COMPARED)
-    echoes: list[_Round] = []
-    decisions: list[_Round] = []
+    echoes: list[Round] = []
+    decisions: list[Round] = []
     appended = await Appended.from_here(stage, shop.policy_ref(COMPARED))
-    await _saturate(echo, _ECHOED, requests, _WARM_UP)
-    warm_up = await _saturate(decide, _DECIDED, requests, _WARM_UP)
+    await saturate(echo, _ECHOED, requests, _WARM_UP)
+    warm_up = await saturate(decide, DECIDED, requests, _WARM_UP)
     for number in range(rounds):
-        turns = [(echoes, echo, _ECHOED), (decisions, decide, _DECIDED)]
+        turns = [(echoes, echo, _ECHOED), (decisions, decide, DECIDED)]
         for taken, worker, expected in turns if number % 2 == 0 else reversed(turns):
-            taken.append(await _saturate(worker, expected, requests, seconds))
+            taken.append(await saturate(worker, expected, requests, seconds))
         tell(f"decide / echo, round {number + 1} of {rounds}: {decisions[-1].rate / echoes[-1].rate:.3f}")
     answered = sum(one.traffic.answered for one in (warm_up, *decisions))
     entry = await appended.check(answered, COMPARED)
@@ -104,8 +123,8 @@ async def pace(decide: Worker, rounds: int, seconds: float, tell: Tell) -> list[
     for number in range(rounds):
         for candidates, so_far in taken.items():
             requests = shop.decide_requests(candidates)
-            saturation = (await _saturate(decide, _DECIDED, requests, seconds / 3)).traffic.rate
-            async with Client.connected(decide.port, CONNECTIONS, _DECIDED) as client:
+            saturation = (await saturate(decide, DECIDED, requests, seconds / 3)).traffic.rate
+            async with Client.connected(decide.port, CONNECTIONS, DECIDED) as client:
                 so_far.append((saturation, await client.pace(requests, saturation / 2, seconds)))
             p99 = quantile(so_far[-1][1].latencies, 0.99)
             tell(f"half of saturation, {candidates:,} candidates, round {number + 1} of {rounds}: p99 {p99:.1f} ms")
@@ -120,35 +139,25 @@ async def pace(decide: Worker, rounds: int, seconds: float, tell: Tell) -> list[
     ]
 
 
+async def saturate(worker: Worker, expected: bytes, requests: Sequence[bytes], seconds: float) -> Round:
+    """Saturate a worker for so many seconds.
+
+    Raises:
+        Mismeasured: an answer does not have what is expected.
+    """
+    async with Client.connected(worker.port, CONNECTIONS, expected) as client:
+        before = CoreTime.of(worker.pid)
+        traffic = await client.saturate(requests, seconds)
+        return Round(traffic, CoreTime.of(worker.pid).since(before))
+
+
 def quantile(latencies: Sequence[float], share: float) -> float:
     """The milliseconds below which this share of the latencies (in seconds) stayed."""
     ranked = sorted(latencies)
     return ranked[min(len(ranked) - 1, int(share * len(ranked)))] * 1000
 
 
-class _Round(NamedTuple):
-    traffic: Traffic
-    core: CoreTime
-
-    @property
-    def running(self) -> float:
-        """Seconds that the worker ran; those of the clock where the system does not tell."""
-        return self.core.running or self.traffic.seconds
-
-    @property
-    def rate(self) -> float:
-        """Answers in a second of the worker's own time."""
-        return self.traffic.answered / self.running
-
-
-async def _saturate(worker: Worker, expected: bytes, requests: Sequence[bytes], seconds: float) -> _Round:
-    async with Client.connected(worker.port, CONNECTIONS, expected) as client:
-        before = CoreTime.of(worker.pid)
-        traffic = await client.saturate(requests, seconds)
-        return _Round(traffic, CoreTime.of(worker.pid).since(before))
-
-
-def _load(rounds: Sequence[_Round]) -> Load:
+def _load(rounds: Sequence[Round]) -> Load:
     latencies = [latency for one in rounds for latency in one.traffic.latencies]
     seconds = sum(one.traffic.seconds for one in rounds)
     running = sum(one.running for one in rounds)

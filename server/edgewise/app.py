@@ -44,7 +44,7 @@ _SHORT: dict[Kind, str] = {"track": "t", "page": "p", "identify": "i", "alias": 
 """Segment's browser and mobile libraries call by these names."""
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings) -> App:
     """The app of one web worker. It starts without a store, too: then it answers with the policy files' baselines.
 
     Raises:
@@ -56,7 +56,7 @@ def create_app(settings: Settings) -> Starlette:
         raise SettingsError(f"settings: found no {missing}, expected one, as `edgewise serve` hands it to its workers")
 
     @asynccontextmanager
-    async def lifespan(app: _App) -> AsyncIterator[None]:
+    async def lifespan(app: App) -> AsyncIterator[None]:
         budget = settings.decide_budget / 1000
         store = await Store.connect(url, patience=budget, proven=False)
         follower = Follower(store, metrics.model_loaded)
@@ -89,12 +89,12 @@ def create_app(settings: Settings) -> Starlette:
             await follower.stop()
             await store.close()
 
-    app = _App(lifespan=lifespan, exception_handlers={HTTPException: answer_http_error})
+    app = App(lifespan=lifespan, exception_handlers={HTTPException: answer_http_error})
     app.router.redirect_slashes = False
     return app
 
 
-class _App(Starlette):
+class App(Starlette):
     """Lets what is called by far the most through to its door, past Starlette's middleware and router.
 
     They would take a tenth of the time, and a door answers its own errors.

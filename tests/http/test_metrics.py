@@ -51,6 +51,7 @@ async def test_decisions_are_counted_by_placement_and_group(server: Server) -> N
     assert grown[decisions("row", "policy")] == 1
     assert grown[decisions("", "none")] == 2, "a name that anyone can make up is no label"
     assert grown["edgewise_decide_seconds_count[]"] == 1
+    assert not (grown["edgewise_decide_seconds_sum[]"] * 1000).is_integer(), "a millisecond is long for a decision"
     assert not [name for name in after if "made-up" in name]
 
 

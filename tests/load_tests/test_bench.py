@@ -29,9 +29,9 @@ async def test_everything_is_measured_and_reported() -> None:
     microseconds = {step.name: step.microseconds for step in results.anatomy.steps}
     assert all(microseconds[step] > 0 for step in STEPS)
     assert results.learning.events == 100
-    assert results.targeting.targeted > 0
-    assert results.targeting.bare > 0
-    assert len(results.targeting.ratios) == len(results.targeting.all_in)
+    for targeting in (results.targeted_requests, results.targeted_calls):
+        assert min(targeting.bare, targeting.profiled, targeting.targeted) > 0
+        assert len(targeting.conditions) == len(targeting.all_in) == TINY.rounds
     assert 80 < results.comparison.entry.encoded < results.comparison.entry.stored
     shown = io.StringIO()
     report.show(results, Console(width=120, file=shown))

@@ -15,14 +15,6 @@ def test_a_pattern_is_found_anywhere_unless_it_is_anchored() -> None:
     assert not compile_pattern("c$")("abc\n")
 
 
-@given(
-    st.lists(st.from_regex(r"\^?[ab A/_-]{1,3}", fullmatch=True), min_size=1, max_size=3).map("|".join),
-    st.text("ab A/_-\nc", max_size=8),
-)
-def test_what_plain_text_finds_is_what_the_same_pattern_in_brackets_finds(pattern: str, subject: str) -> None:
-    assert compile_pattern(pattern)(subject) is compile_pattern(f"(?:{pattern})")(subject)
-
-
 def test_case_is_ignored_only_when_asked() -> None:
     assert not compile_pattern("Ümlaut")("ein ümlaut")
     assert compile_pattern("Ümlaut", ignore_case=True)("ein ümlaut")

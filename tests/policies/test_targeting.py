@@ -147,6 +147,20 @@ def test_what_makes_no_sense_holds_for_nobody(condition: dict[str, Any]) -> None
     assert matches(condition, VISITOR) is False
 
 
+@given(
+    st.lists(st.from_regex(r"\^?[ab A/_-]{1,3}", fullmatch=True), min_size=1, max_size=3).map("|".join),
+    st.one_of(st.text("ab A/_-\nc", max_size=8), st.integers(-1, 1), st.lists(st.sampled_from("ab"))),
+)
+def test_a_plain_pattern_finds_what_the_same_in_brackets_finds(pattern: str, subject: Any) -> None:
+    plain, in_brackets = ({"a": {"$regex": one}} for one in (pattern, f"(?:{pattern})"))
+    assert matches(plain, {"a": subject}) is matches(in_brackets, {"a": subject})
+
+
+def test_of_a_long_text_a_pattern_sees_the_beginning_alone() -> None:
+    assert matches({"a": {"$regex": "b"}}, {"a": "a" * 4095 + "b"})
+    assert not matches({"a": {"$regex": "b"}}, {"a": "a" * 4096 + "b"})
+
+
 def test_a_key_with_a_dot_in_it_is_no_path() -> None:
     assert not matches({"device.type": "mobile"}, {"device.type": "mobile"})
 

@@ -57,7 +57,7 @@ LEARNING_DELAY_SECONDS = Histogram(
     "edgewise_learning_delay_seconds",
     "Time from the close of a decision's window to a model that knows it being served.",
     ("site", "placement"),
-    buckets=(0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 600.0),
+    buckets=(0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 600.0),
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from edgewise.policies import coercion
 from edgewise.policies.operators import OPERATORS, Test, never
+from edgewise.policies.patterns import LONGEST_SUBJECT, plain
 from edgewise.policies.source import Expression, Source, Value, function_of_attributes, function_of_value
 from edgewise.types import Attributes, Condition
 
@@ -99,8 +100,15 @@ def _operator(source: Source, value: Value, name: str, operand: Any, depth: int)
         return f"(not {_value(source, value, operand, depth)})"
     if name in _SIGNS and type(operand) in (int, float):
         return f"({source.number(value)} {_SIGNS[name]} {source.constant(operand)})"
+    if name in _EQUAL and isinstance(operand, str):
+        return f"({value} {_EQUAL[name]} {source.constant(operand)})"
     make = _NESTING.get(name) or OPERATORS.get(name)
     test = f"{source.constant(make(operand) if make else never)}({value})"
+    if name == "$regex" and isinstance(operand, str) and (simply := plain(operand)) is not None:
+        asked = [f"{value}.startswith({source.constant(simply.beginnings)})"] if simply.beginnings else []
+        asked += [f"{source.constant(part)} in {value}" for part in simply.parts]
+        short = f"type({value}) is str and len({value}) <= {LONGEST_SUBJECT}"
+        return f"(({' or '.join(asked)}) if {short} else {test})"
     if name in _AMONG and _is_list(operand) and all(isinstance(one, str) for one in operand):
         texts = source.constant(frozenset(operand))
         if_list = f"{'not ' if name == '$in' else ''}{texts}.isdisjoint({value}) if type({value}) is list else {test}"
@@ -109,6 +117,7 @@ def _operator(source: Source, value: Value, name: str, operand: Any, depth: int)
 
 
 _SIGNS = {"$lt": "<", "$lte": "<=", "$gt": ">", "$gte": ">="}
+_EQUAL = {"$eq": "==", "$ne": "!="}
 _AMONG = {"$in": "in", "$nin": "not in"}
 
 

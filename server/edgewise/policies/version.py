@@ -127,7 +127,8 @@ class CompiledPolicy:
         `now` is the time since the epoch, by default that of the clock. `barred` are positions of actions that this
         visitor is not to see (again). Never raises, whatever the attributes are.
         """
-        refused = set(compress(self._conditioned, self._unmet(attributes)))
+        unmet = self._unmet(attributes)
+        refused = set(compress(self._conditioned, unmet)) if True in unmet else set()
         if barred:
             refused.update(barred)
         if self._off:

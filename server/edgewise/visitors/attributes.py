@@ -56,8 +56,6 @@ def attributes(
     if profile.traits and "traits" in names:
         traits = reading.part("traits", profile.traits)
         found["traits"] = {name: value for name, (_, value) in traits.items() if name not in sensitive}
-    if profile.surrounded:
-        found["device"], found["locale"], found["timezone"], found["part"] = profile.surroundings
     return found
 
 
@@ -105,6 +103,8 @@ def _add_details(found: dict[str, Any], profile: Profile, second: int) -> None:
         found["products"] = list(profile.products)
     if profile.seen:
         found["daysSinceSeen"] = {name: _days(second, at) for name, at in profile.seen.items()}
+    if profile.surrounded:
+        found["device"], found["locale"], found["timezone"], found["part"] = profile.surroundings
 
 
 def _source(source: Any) -> Mapping[str, str]:

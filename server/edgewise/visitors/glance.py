@@ -12,7 +12,6 @@ from msgspec import Raw, Struct
 
 from edgewise.errors import ProfileError
 from edgewise.types import Digest
-from edgewise.visitors.act import Surroundings
 from edgewise.visitors.cart import Cart
 from edgewise.visitors.interests import Score
 from edgewise.visitors.names import Count, Seconds
@@ -21,7 +20,7 @@ from edgewise.visitors.profile import Time
 from edgewise.visitors.sources import Source
 from edgewise.visitors.traits import Traits
 
-DETAILS = frozenset({"events", "pages", "products", "daysSinceSeen"})
+DETAILS = frozenset({"daysSinceSeen", "device", "events", "locale", "pages", "part", "products", "timezone"})
 """The attributes that a glance does not tell."""
 
 
@@ -47,7 +46,7 @@ class Glance(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     seen: Raw
     first_source: Source | None
     last_source: Source | None
-    surroundings: Surroundings
+    surroundings: Raw
     surrounded: Seconds
     traits: Traits
     ids: Raw

@@ -17,13 +17,17 @@ ONLY_CONDITIONS = frozenset(
         "daysSinceLast",
         "daysSinceOrder",
         "daysSinceSeen",
+        "device",
         "events",
         "first",
         "last",
+        "locale",
         "minutesSinceCart",
         "pages",
+        "part",
         "products",
         "secondsPerPage",
+        "timezone",
         "traits",
     }
 )

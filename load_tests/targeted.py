@@ -1,0 +1,205 @@
+"""The sites that show what targeting costs, and a worker's app that serves them.
+
+All have one policy with the same 21 actions, all of them eligible, and the model of the shop's. Of the visitors of one
+nothing is known, those of another have a full profile, and those of the third have one too, where each action has a
+condition and the site has segments.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import msgspec
+from starlette.applications import Starlette
+
+from edgewise import app as service
+from edgewise.app import App
+from edgewise.http.auth import Gate
+from edgewise.http.bodies import read_messages
+from edgewise.http.decide import Decide
+from edgewise.http.formats import JSON
+from edgewise.policies.policy import Action, Policy
+from edgewise.policies.site import Site
+from edgewise.serving.decider import Decider
+from edgewise.serving.decision_id import KEY_BYTES, DecisionIds
+from edgewise.serving.follower import Follower
+from edgewise.serving.recorder import Recorder
+from edgewise.settings import Settings
+from edgewise.store import Store
+from edgewise.types import Condition
+from load_tests import shop
+from load_tests.anatomy import CANDIDATES
+from load_tests.client import Mismeasured
+
+BARE, PROFILED, TARGETED = SITES = "bare", "profiled", "targeted"
+
+CONDITIONS: Sequence[Condition] = (
+    {"visitor.orders": {"$gte": 1}},
+    {"visitor.revenue": {"$gt": 50}},
+    {"visitor.pageViews": {"$gte": 3}},
+    {"visitor.sessions": {"$lt": 100}},
+    {"visitor.productsViewed": {"$gte": 1}},
+    {"visitor.segments": {"$nin": ["bargain-hunter"]}},
+    {"visitor.segments": {"$nin": ["back-after-30-days", "tea-lover"]}},
+    {"visitor.minutesSinceCart": {"$lt": 600}},
+    {"visitor.daysSinceOrder": {"$lte": 90}},
+    {"visitor.traits.trait-3": "value 3"},
+    {"page.type": {"$ne": "checkout"}},
+    {"page.type": {"$in": ["home", "category", "product"]}},
+    {"page.path": {"$regex": "^/"}},
+    {"device.type": {"$in": ["mobile", "tablet", "desktop"]}},
+    {"device.type": "desktop", "time.hour": {"$gte": 0}},
+    {"time.weekday": {"$lte": 7}},
+    {"locale.language": {"$in": ["de", "en", "fr"]}},
+    {"data.basketValue": {"$lt": 1000}},
+    {"$or": [{"visitor.topCategory": "tea"}, {"visitor.productsViewed": {"$gt": 3}}]},
+    {"data.loggedIn": False},
+)
+"""One for each action, and each of them holds for every visitor here."""
+
+SEGMENTS: dict[str, Condition] = {
+    "new-visitor": {"visitor.sessions": {"$lte": 1}},
+    "frequent-buyer": {"visitor.orders": {"$gte": 3}},
+    "high-value": {"visitor.revenue": {"$gte": 500}},
+    "left-a-cart": {"visitor.cartItems": {"$gte": 1}, "visitor.minutesSinceCart": {"$gte": 30}},
+    "back-after-30-days": {"visitor.daysSinceLast": {"$gte": 30}},
+    "aware": {"visitor.productsViewed": {"$lt": 1}},
+    "considering": {"visitor.productsViewed": {"$gte": 1}, "visitor.orders": {"$lt": 1}},
+    "from-mail": {"$or": [{"page.medium": "email"}, {"visitor.last.medium": "email"}]},
+    "tea-lover": {"visitor.categories.tea": {"$gt": 2}},
+    "bargain-hunter": {"visitor.first.campaign": {"$regex": "sale|bargain"}},
+}
+
+
+def create_app(settings: Settings) -> App:
+    """The app of a worker, whose decide calls are those of these sites."""
+    app = service.create_app(settings)
+    whole = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        assert settings.redis is not None
+        async with whole(app):
+            store = await Store.connect(settings.redis)
+            try:
+                app.decide = await door(store, settings)
+                yield
+            finally:
+                await store.close()
+
+    app.router.lifespan_context = lifespan
+    return app
+
+
+async def door(store: Store, settings: Settings) -> Decide:
+    """The door of decide calls to these sites.
+
+    Raises:
+        Mismeasured: there is no model in the store to score with.
+    """
+    assert settings.secret_key is not None
+    follower = _follower(store)
+    checkpoint = await store.checkpoints.read(shop.policy_ref(CANDIDATES))
+    if checkpoint is None:
+        raise Mismeasured("targeting: found no model of the shop's, expected one to score with")
+    for site in follower.sites.values():
+        site.placements["hero"].load(checkpoint)
+    decider = Decider(store, await _ids(store), settings.decide_budget / 1000)
+    return Decide(Gate(follower, settings.secret_key), decider, settings.max_body)
+
+
+def requests(site: str) -> list[bytes]:
+    """What the visitors' browsers send to `/v1/decide`: one request for each of them."""
+    return [
+        shop.browser_request(
+            "/v1/decide",
+            {**shop.decide_body(index, CANDIDATES), "writeKey": site, "placements": ["hero"]},
+            "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0",
+        )
+        for index in range(len(shop.VISITORS))
+    ]
+
+
+async def fill_profiles(store: Store) -> None:
+    """All that a profile has room for, but impressions, happens to every visitor of two of the sites.
+
+    Raises:
+        Mismeasured: a message was not taken.
+    """
+    follower = _follower(store)
+    recorder = Recorder(store, await _ids(store), follower.find)
+    past = _past(datetime.now(UTC))
+    for site, visitor in product((PROFILED, TARGETED), shop.VISITORS):
+        raw = [
+            msgspec.json.encode({"anonymousId": visitor, "messageId": f"{visitor}-{number}", **message})
+            for number, message in enumerate(past)
+        ]
+        messages, wrong = read_messages(raw, JSON)
+        refused = [*wrong, *await recorder.record(follower.sites[site], messages, None)]
+        if refused:
+            raise Mismeasured(f"profile: found {refused[0]}, expected every message to be taken")
+
+
+def _follower(store: Store) -> Follower:
+    follower = Follower(store)
+    follower.serve_files(_sites())
+    return follower
+
+
+async def _ids(store: Store) -> DecisionIds:
+    return DecisionIds([await store.registry.decision_keys(os.urandom(KEY_BYTES))])
+
+
+def _sites() -> list[Site]:
+    actions = [Action(f"offer-{index}", {"discount": index * 5 % 35}) for index in range(CANDIDATES + 1)]
+    # The baseline is for everyone, so it is one more.
+    targeted = [
+        actions[0],
+        *(Action(one.id, one.features, when=when) for one, when in zip(actions[1:], CONDITIONS, strict=True)),
+    ]
+    plain, full = (Policy("hero", tuple(some), ("offer-0",), control_share=0.0) for some in (actions, targeted))
+    return [
+        Site(BARE, BARE, ("*",), (plain,), robots="learn"),
+        Site(PROFILED, PROFILED, ("*",), (plain,), robots="learn"),
+        Site(TARGETED, TARGETED, ("*",), (full,), robots="learn", segments=SEGMENTS),
+    ]
+
+
+def _past(now: datetime) -> list[dict[str, object]]:
+    """Within the last hour, one after the other, so that what went into the cart after an order is still there."""
+    messages: list[dict[str, object]] = [
+        {"type": "identify", "traits": {f"trait-{number}": f"value {number}" for number in range(6)}},
+        *(_viewed(number) for number in range(8)),
+        *(_event("Product Viewed", **_item(number)) for number in range(12)),
+        *(_event("Product Added", **_item(number)) for number in range(6)),
+        *(_event("Order Completed", revenue=59.9, order_id=f"o-{number}") for number in range(2)),
+        *(_event("Product Added", **_item(number)) for number in range(6)),
+        *(_event(f"Own Event {number}") for number in range(16)),
+    ]
+    began = now - timedelta(seconds=60 * len(messages))
+    return [{**message, "timestamp": began + timedelta(seconds=60 * number)} for number, message in enumerate(messages)]
+
+
+def _viewed(number: int) -> dict[str, object]:
+    return {"type": "page", "properties": {"type": f"kind-{number}"}, "context": _CONTEXT}
+
+
+def _event(name: str, **properties: object) -> dict[str, object]:
+    return {"type": "track", "event": name, "properties": properties}
+
+
+def _item(number: int) -> dict[str, object]:
+    category, brand = f"category-{number % 8}", f"brand-{number % 8}"
+    return {"product_id": f"stoneware-{number}", "category": category, "brand": brand, "price": 19.9, "quantity": 1}
+
+
+_CONTEXT = {
+    "page": {"url": f"{shop.ORIGIN}/c/tea?utm_source=newsletter&utm_medium=email&utm_campaign=autumn"},
+    "locale": "en-GB",
+    "timezone": "Europe/London",
+    "device": {"type": "desktop"},
+}
