@@ -80,6 +80,17 @@ async def test_every_script_keeps_to_one_slot(store: Store) -> None:
     assert await store.registry.decision_keys(b"ring") == b"ring"
 
 
+async def test_a_scan_finds_what_is_on_any_node(store: Store) -> None:
+    visitors = [b"visitor%d" % number for number in range(10)]
+    for visitor in visitors:
+        assert await store.profiles.compare_and_set("shop", visitor, None, b"profile", 60_000)
+    for ref in REFS:
+        await store.log.append(ref, b"e")
+    assert {visitor async for visitor, _ in store.profiles.all("shop")} == set(visitors)
+    assert await store.log.of_site("shop") == set(REFS)
+    assert await store.log.of_site("other") == set()
+
+
 async def test_the_lane_reaches_every_node(store: Store) -> None:
     commands = [store.log.append_command(ref, b"e") for ref in REFS * 10]
     commands += [store.log.append_event_command(ref, b"message1", b"event") for ref in REFS * 2]
