@@ -17,9 +17,13 @@ export class Unwatched {
   /** Start it on a page. */
   async open(url: string): Promise<void> {
     const own = ["--headless", "--remote-debugging-port=0", `--user-data-dir=${this.profile}`, "--window-size=1000,700"];
-    const child = spawn(chromiumPath() ?? "chromium", [...FLAGS, ...own, url], { stdio: ["ignore", "ignore", "pipe"] });
+    // With a group of its own, as it starts many processes, which are ended together.
+    const child = spawn(chromiumPath() ?? "chromium", [...FLAGS, ...own, url], {
+      stdio: ["ignore", "ignore", "pipe"],
+      detached: true,
+    });
     this.process = child;
-    process.once("exit", () => child.kill("SIGKILL"));
+    process.once("exit", () => this.kill());
     let said = "";
     this.control = await new Promise((ready, failed) => {
       child.once("error", failed);
@@ -49,10 +53,15 @@ export class Unwatched {
     const child = this.process;
     if (child && child.exitCode === null) {
       const ended = once(child, "exit");
-      child.kill("SIGKILL");
+      this.kill();
       await ended;
     }
     rmSync(this.profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  }
+
+  private kill(): void {
+    const child = this.process;
+    if (child?.pid && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, "SIGKILL");
   }
 
   private async ask(path: string, method = "GET"): Promise<unknown> {

@@ -31,7 +31,7 @@ export function watch(): void {
     watched.violations.push(`${event.effectiveDirective}: ${event.blockedURI} ${event.sample} ${event.sourceFile}`);
   });
   // Listened to from the moment that the script is there, so that nothing is missed; what stood there before is the stub.
-  let edgewise: Edgewise & { q?: unknown };
+  let edgewise: Edgewise & { q?: unknown } = window.edgewise;
   Object.defineProperty(window, "edgewise", {
     get: () => edgewise,
     set: (value: typeof edgewise) => {

@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { type Mood, answering, dead, held } from "./proxy.js";
+import { fixed } from "./shop.js";
+import type { Page } from "./site.js";
+import { Stage } from "./stage.js";
+import type { Visit } from "./visit.js";
+
+const stage = new Stage({
+  "hero.toml": fixed("hero", { headline: "Students save 10%" }),
+  "tall.toml": fixed("tall", { headline: "Much to say. ".repeat(200) }),
+  "short.toml": fixed("short", { headline: "Hi" }),
+});
+const HERO = `<div data-edgewise="hero"><h1 data-edgewise-fill="headline">Welcome</h1></div><p id="next">What follows</p>`;
+const isShown = (selector: string): boolean => {
+  const element = document.querySelector(selector);
+  return !!element && getComputedStyle(element).visibility === "visible";
+};
+
+before(() => stage.open());
+after(() => stage.close());
+afterEach(() => stage.clear());
+
+/** Wait until somebody who looks sees the placement, in a frame that was drawn. */
+async function seen(visit: Visit, selector = "h1"): Promise<void> {
+  await visit.tab.waitForFunction(isShown, selector);
+  await visit.tab.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+for (const tag of ["head", "end", "blocking"] as const) {
+  for (const stub of [true, false]) {
+    const where = `${tag === "end" ? "at the end of the body" : tag === "head" ? "in the head" : "before all else"}`;
+    test(`the tag ${where}, ${stub ? "with" : "without"} the stub: swapped unseen, or not at all`, async () => {
+      const visit = await stage.visit({ tag, stub, body: HERO });
+      const { hero } = await visit.rendered();
+      const text = await visit.text("h1");
+      assert.equal(text, hero === "swapped" ? "Students save 10%" : "Welcome");
+      // What is hidden until it is decided can be swapped; without the stub, it may be painted before the script comes.
+      if (stub || tag === "blocking") assert.equal(hero, "swapped");
+      else assert.ok(hero === "swapped" || hero === "seen", hero);
+      const [seen, ...more] = (await visit.check()).seen.hero ?? [];
+      assert.deepEqual([seen ?? text, more], [text, []]);
+      await visit.leave();
+    });
+  }
+}
+
+const CALAMITIES: Record<string, Mood> = {
+  "is slow": held().mood,
+  "is dead": dead,
+  "answers nonsense": answering("<html>Welcome to nginx!</html>", 200, "text/html"),
+  "fails": answering('{"error": {"code": "internal_error"}}', 500),
+};
+
+for (const [calamity, mood] of Object.entries(CALAMITIES)) {
+  test(`a server that ${calamity}: the default is released in time, nothing moves`, async () => {
+    stage.proxy.moods.set("/v1", mood);
+    for (const page of [{ tag: "head" }, { tag: "end" }, { tag: "blocking", stub: false }] as Partial<Page>[]) {
+      const visit = await stage.visit({ ...page, hidden: 200, body: HERO });
+      await seen(visit);
+      assert.equal(await visit.text("h1"), "Welcome");
+      assert.notEqual((await visit.rendered()).hero, "swapped");
+      await visit.leave();
+    }
+  });
+}
+
+test("where the script never comes, the page releases the default by itself", async () => {
+  for (const mood of [dead, held().mood, answering("throw 5", 200, "text/javascript")]) {
+    stage.proxy.moods.set("/edgewise.js", mood);
+    const visitor = await stage.visitor();
+    const tab = await visitor.context.newPage();
+    await tab.goto(stage.put({ hidden: 200, body: HERO }), { waitUntil: "commit" });
+    await tab.waitForFunction(isShown, "h1");
+    assert.equal(await tab.locator("h1").innerText(), "Welcome");
+    await tab.close();
+  }
+});
+
+test("the default is hidden until it is decided, and never longer than its time", async () => {
+  const { mood, release } = held();
+  stage.proxy.moods.set("/v1", mood);
+  const visit = await stage.visit({ body: HERO });
+  assert.equal(await visit.tab.evaluate(isShown, "h1"), false);
+  assert.equal(await visit.tab.evaluate(isShown, "#next"), true);
+  release();
+  await seen(visit);
+  assert.equal(await visit.text("h1"), "Students save 10%");
+  await visit.leave();
+});
+
+test("what has been seen is never swapped: a late answer is for the next view, also where it is scrolled out of sight", async () => {
+  const { mood, release } = held();
+  stage.proxy.moods.set("/v1/decide", mood);
+  const below = `<div id="above"></div>${HERO}`;
+  const style = `<style nonce="bm9uY2U">#above{height:1500px}</style>`;
+  const visit = await stage.visit({
+    hidden: 300,
+    attributes: { "data-budget": "20000" },
+    head: style,
+    body: below,
+    script: "addEventListener('DOMContentLoaded', () => scrollTo(0, 1400))",
+  });
+  await seen(visit);
+  await visit.tab.evaluate(() => scrollTo(0, 0));
+  await visit.tab.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  release();
+  assert.deepEqual(await visit.rendered(), { hero: "seen" });
+  await visit.tab.evaluate(() => scrollTo(0, 1400));
+  await seen(visit);
+  assert.equal(await visit.text("h1"), "Welcome");
+  assert.deepEqual((await visit.check()).seen.hero, ["Welcome"]);
+  stage.proxy.moods.set("/v1/decide", held().mood);
+  const next = await visit.visitor.open(stage.put({ body: HERO, attributes: { "data-budget": "100" } }));
+  assert.deepEqual(await next.rendered(), { hero: "swapped" }, "from what was remembered");
+  await next.leave();
+});
+
+test("below the window a late answer is shown", async () => {
+  const { mood, release } = held();
+  stage.proxy.moods.set("/v1/decide", mood);
+  const visit = await stage.visit({
+    hidden: 200,
+    attributes: { "data-budget": "20000" },
+    head: `<style nonce="bm9uY2U">#above{height:1500px}</style>`,
+    body: `<div id="above"></div>${HERO}`,
+  });
+  await visit.tab.waitForFunction(isShown, "h1");
+  release();
+  assert.deepEqual(await visit.rendered(), { hero: "swapped" });
+  await visit.tab.evaluate(() => document.querySelector("h1")?.scrollIntoView());
+  await seen(visit);
+  assert.deepEqual((await visit.check()).seen.hero, ["Students save 10%"]);
+  await visit.leave();
+});
+
+test("what needs more room than there is stays away, and the console says what to do; nobody is told it was seen", async () => {
+  const { mood, release } = held();
+  stage.proxy.moods.set("/v1/decide", mood);
+  const visit = await stage.visit({
+    head: `<style nonce="bm9uY2U">[data-edgewise]{min-height:0!important}</style>`,
+    body: `<div data-edgewise="tall"><p data-edgewise-fill="headline">Welcome</p></div><p>What follows</p>`,
+  });
+  // The page has been drawn, but for the placement.
+  await visit.tab.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length);
+  release();
+  assert.deepEqual(await visit.rendered(), { tall: "moved" });
+  assert.equal(await visit.text("[data-edgewise]"), "Welcome");
+  assert.match(visit.visitor.warnings.join(), /min-height/);
+  await visit.tab.evaluate(() => new Promise((done) => setTimeout(done, 1500)));
+  assert.deepEqual((await visit.check()).messages.filter(({ event }) => event === "$impression"), []);
+  await visit.leave();
+});
+
+test("what needs less room keeps the box of the default", async () => {
+  const { mood, release } = held();
+  stage.proxy.moods.set("/v1/decide", mood);
+  const text = "Much to say. ".repeat(200);
+  const visit = await stage.visit({
+    head: `<style nonce="bm9uY2U">#box{min-height:0;padding:3px;border:1px solid;width:333.3px}</style>`,
+    body: `<div id="box" data-edgewise="short"><p data-edgewise-fill="headline">${text}</p></div><p>What follows</p>`,
+  });
+  await visit.tab.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length);
+  const before = await visit.tab.locator("#box").boundingBox();
+  release();
+  assert.deepEqual(await visit.rendered(), { short: "swapped" });
+  assert.equal(await visit.text("#box"), "Hi");
+  const after = await visit.tab.locator("#box").boundingBox();
+  assert.ok(Math.abs((after?.height ?? 0) - (before?.height ?? 0)) < 1);
+  await visit.leave();
+});
+
+test("where margins would collapse through the placement, nothing moves either", async () => {
+  const { mood, release } = held();
+  stage.proxy.moods.set("/v1/decide", mood);
+  const visit = await stage.visit({
+    head: `<style nonce="bm9uY2U">#box{display:block}h2{margin:50px 0}</style>`,
+    body: `<div id="box" data-edgewise="hero"><p>Welcome</p>
+      <template data-edgewise-action="deal"><h2 data-edgewise-fill="headline"></h2></template></div><p>What follows</p>`,
+  });
+  await visit.tab.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length);
+  release();
+  await visit.rendered();
+  await visit.leave();
+});
+
+test("offline the last good decision is shown, and without one the default", async () => {
+  const visitor = await stage.visitor();
+  const url = stage.put({ body: HERO, attributes: { "data-budget": "20000" } });
+  const first = await visitor.open(url);
+  assert.deepEqual(await first.rendered(), { hero: "swapped" });
+  const [decision] = await first.decisions();
+  await first.leave();
+  // The page itself comes from a cache of the customer's; the service is out of reach.
+  stage.proxy.moods.set("/v1", dead);
+  const second = await visitor.open(url);
+  assert.deepEqual(await second.rendered(), { hero: "swapped" });
+  const [again] = await second.decisions();
+  assert.deepEqual([again?.source, again?.action], ["cache", decision?.action]);
+  assert.equal(await second.text("h1"), "Students save 10%");
+  await second.leave();
+  const stranger = await stage.visit({ body: HERO });
+  assert.deepEqual(await stranger.rendered(), { hero: "default" });
+  assert.equal(await stranger.text("h1"), "Welcome");
+  await stranger.leave();
+});

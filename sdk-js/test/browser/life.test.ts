@@ -1,0 +1,169 @@
+// A page's life: navigation in the page, the way back, prerendering, tabs in the background.
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { fixed } from "./shop.js";
+import { Stage } from "./stage.js";
+import { Unwatched } from "./unwatched.js";
+import { type Watched, watch } from "./watch.js";
+
+const stage = new Stage({
+  "hero.toml": fixed("hero", { headline: "Students save 10%" }),
+  "side.toml": fixed("side", { headline: "On the side" }),
+});
+const HERO = `<div data-edgewise="hero"><h1 data-edgewise-fill="headline">Welcome</h1></div>`;
+
+before(() => stage.open());
+after(() => stage.close());
+afterEach(() => stage.clear());
+
+/** Pages of which this was told, by their paths, in order. */
+const pages = (): string[] =>
+  stage.proxy
+    .told("page")
+    .map((message) => new URL((message as { context?: { page: { url: string } } }).context?.page.url ?? "").pathname);
+
+test("a page that changes without a load is viewed anew: once a path, and what it brings is decided", async () => {
+  const visit = await stage.visit({ tag: "blocking", body: HERO });
+  await visit.rendered();
+  await visit.tab.evaluate(() => {
+    history.pushState({}, "", "/cart");
+    history.replaceState({}, "", "/cart?coupon=1");
+    history.pushState({}, "", "/cart?coupon=1#top");
+    const side = document.createElement("h2");
+    Object.assign(side.dataset, { edgewise: "side", edgewiseFill: "headline" });
+    document.body.append(side);
+  });
+  assert.deepEqual(Object.keys(await visit.rendered()), ["hero", "side"]);
+  assert.equal(await visit.text("h2"), "On the side");
+  await visit.tab.evaluate(() => history.go(-2));
+  await visit.tab.waitForFunction(() => !location.pathname.includes("cart"));
+  await visit.tab.evaluate(() => window.edgewise.track("Last"));
+  await stage.proxy.hears("Last");
+  const path = new URL(visit.tab.url()).pathname;
+  assert.deepEqual(pages(), [path, "/cart", path]);
+  assert.deepEqual(stage.proxy.questions.map(({ placements }) => placements.map(({ id }) => id)), [["hero"], ["side"]]);
+  await visit.leave();
+});
+
+test("several placements that are inserted at once go in one request", async () => {
+  const visit = await stage.visit({ tag: "blocking", body: "<main></main>" });
+  await visit.tab.evaluate(() => {
+    const main = document.querySelector("main");
+    for (const name of ["hero", "side"]) {
+      const element = document.createElement("div");
+      element.dataset.edgewise = name;
+      main?.append(element);
+    }
+  });
+  await visit.rendered();
+  assert.deepEqual(stage.proxy.questions.map(({ placements }) => placements.map(({ id }) => id)), [["hero", "side"]]);
+  await visit.leave();
+});
+
+test("a page that comes back as it was left is viewed again, decided and seen once", async () => {
+  const visit = await stage.visit({ tag: "blocking", body: HERO });
+  await visit.rendered();
+  await stage.proxy.hears("$impression");
+  const path = new URL(visit.tab.url()).pathname;
+  const other = stage.put({ tag: "blocking", body: "<p>Another</p>" });
+  // As a visitor does, by a link: the driver's own navigation would not keep the page.
+  await visit.tab.evaluate((url) => (location.href = url), other);
+  await visit.tab.waitForURL(other);
+  await stage.proxy.hears("page", 2);
+  await visit.tab.evaluate(() => history.back());
+  await stage.proxy.until("three page views", () => pages().length === 3);
+  assert.deepEqual(pages(), [path, new URL(other).pathname, path]);
+  assert.equal(await visit.text("h1"), "Students save 10%");
+  await visit.tab.evaluate(() => window.edgewise.track("Back"));
+  await stage.proxy.hears("Back");
+  assert.equal(stage.site.requested.filter((one) => one === path).length, 1, "the page was loaded again");
+  assert.equal(stage.proxy.questions.length, 1);
+  assert.equal(stage.proxy.told("$impression").length, 1);
+  await visit.leave();
+});
+
+/** What the page's own script does in a browser that no debugger watches: look, and report to the site. */
+const REPORTS = `
+  (${watch})();
+  const report = (what) => navigator.sendBeacon("/report", JSON.stringify({ path: location.pathname, what, text: document.querySelector("h1").innerText, watched }));
+  addEventListener("load", () => report("loaded"));
+  document.addEventListener("visibilitychange", () => report(document.visibilityState));
+  document.addEventListener("prerenderingchange", () => report("activated"));
+  addEventListener("DOMContentLoaded", () => edgewise.on("render", () => report(document.prerendering ? "rendered unseen" : "rendered " + document.visibilityState)));
+`;
+
+interface Report extends Record<string, unknown> {
+  path: string;
+  what: string;
+  text: string;
+  watched: Watched;
+}
+
+/** The first report of a page that says this. */
+const reported = async (path: string, what: string): Promise<Report> =>
+  stage.site.until(`${path}: ${what}`, (reports) => {
+    return (reports as Report[]).find((one) => one.path === path && one.what === what);
+  });
+
+test("a page that is prerendered is decided, and nothing is counted before somebody looks at it", async () => {
+  const target = new URL(stage.put({ tag: "head", body: HERO, script: REPORTS }));
+  const rules = JSON.stringify({ prerender: [{ urls: [target.pathname], eagerness: "immediate" }] });
+  const start = stage.put({
+    tag: "none",
+    body: `<h1>Start</h1><a href="${target.pathname}">Go</a>`,
+    head: `<script type="speculationrules" nonce="bm9uY2U">${rules}</script>`,
+    // Once it is told to, it goes where the rules lead.
+    script: `setInterval(() => fetch("/told").then(({ ok }) => ok && document.querySelector("a").click()), 100)`,
+  });
+  const browser = new Unwatched();
+  try {
+    await browser.open(start);
+    const unseen = await reported(target.pathname, "rendered unseen");
+    assert.equal(unseen.text, "Students save 10%");
+    assert.equal(stage.proxy.questions.length, 1);
+    // All that a page tells within a second would have been here by then, and an impression.
+    await stage.site.until("the start to ask again and again", () => stage.site.requested.filter((one) => one === "/told").length > 25);
+    assert.deepEqual(stage.proxy.asked("/v1/batch"), []);
+    stage.site.put("/told", { tag: "none", body: "" });
+    await reported(target.pathname, "activated");
+    await stage.proxy.hears("page");
+    await stage.proxy.hears("$impression");
+    assert.deepEqual(pages(), [target.pathname]);
+    assert.equal(stage.proxy.questions.length, 1);
+  } finally {
+    await browser.close();
+  }
+});
+
+test("a tab in the background is decided; it is seen once it is looked at, and for as long as it is", async () => {
+  const page = { tag: "head", body: HERO, script: REPORTS } as const;
+  const [hidden, front] = [new URL(stage.put(page)), new URL(stage.put(page))];
+  // It is in the background when it loads the page.
+  const opener = stage.put({
+    tag: "none",
+    body: "<h1>Opener</h1>",
+    script: `document.addEventListener("visibilitychange", () => document.hidden && (location.href = "${hidden}"));
+      addEventListener("load", () => fetch("/opened"))`,
+  });
+  const browser = new Unwatched();
+  try {
+    await browser.open(opener);
+    await stage.site.until("the opener", () => stage.site.requested.includes("/opened"));
+    await browser.tab(front.href);
+    const { text } = await reported(hidden.pathname, "rendered hidden");
+    assert.equal(text, "Students save 10%");
+    // The one in front is seen; a second is over for both.
+    const [impression] = await stage.proxy.hears("$impression");
+    const told = (await reported(front.pathname, "rendered visible")).watched.decisions[0]?.decisionId;
+    assert.equal(impression?.properties?.decisionId, told);
+    await browser.show(hidden.href);
+    await reported(hidden.pathname, "visible");
+    const impressions = await stage.proxy.hears("$impression", 2);
+    assert.notEqual(impressions[1]?.properties?.decisionId, told);
+    const last = await reported(front.pathname, "hidden");
+    assert.equal(last.watched.shift, 0);
+    assert.deepEqual(last.watched.violations, []);
+  } finally {
+    await browser.close();
+  }
+});
