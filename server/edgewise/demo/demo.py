@@ -30,6 +30,7 @@ from edgewise.demo.visitors import SEGMENTS, arriving
 from edgewise.demo.vitals import Watch
 from edgewise.demo.wanderers import Wanderers
 from edgewise.errors import DemoFailed
+from edgewise.policies.policy import Policy
 
 FRAMES_A_SECOND = 5
 LINE_EVERY = 5.0
@@ -80,26 +81,23 @@ class Demo:
                 tally = Tally(SEGMENTS, self.visitors, example.worth)
                 watch = Watch(client, service.secret_key_file)
                 stage = Stage(service, example, tally, watch, Traffic(client, example.write_key, tally))
-                if self.exits:
-                    work = self._demonstrate(stage)
-                else:
-                    seen = Tally(SEGMENTS, self.visitors, {})
-                    shoppers = Shoppers(client, example.write_key, seen, others[ROW].actions)
-                    board = Board(tally, seen, watch)
-                    crowd = Crowd(Wanderers(client, example.write_key, tally), shoppers, tally, board)
-                    work = self._keep_shop(stage, board, crowd)
+                work = self._demonstrate(stage) if self.exits else self._keep_shop(stage, client, others[ROW])
                 await _beside(work, watch.run(), service.ends())
 
-    async def _keep_shop(self, stage: Stage, board: Board, crowd: Crowd) -> None:
+    async def _keep_shop(self, stage: Stage, client: httpx.AsyncClient, row: Policy) -> None:
         """Keep a shop open, while it is demonstrated what is learned and from then on."""
-        storefront = Storefront(Server(stage.service.url, stage.example.write_key), SEGMENTS, board.looked)
+        service, write_key = stage.service, stage.example.write_key
+        seen = Tally(SEGMENTS, self.visitors, {})
+        board = Board(stage.tally, seen, stage.watch)
+        wanderers, shoppers = Wanderers(client, write_key, stage.tally), Shoppers(client, write_key, seen, row.actions)
+        crowd = Crowd(wanderers, shoppers, stage.tally, board)
 
         async def demonstrate_and_stay(shop: str) -> None:
             await self._demonstrate(stage, shop)
-            self._say(report.suggestions(stage.service, stage.example, shop))
+            self._say(report.suggestions(service, stage.example, shop))
             await crowd.lingers()
 
-        async with opened(storefront.app(), HOST) as url:
+        async with opened(Storefront(Server(service.url, write_key), SEGMENTS, board.looked).app(), HOST) as url:
             self._say(report.invitation(url))
             await _beside(demonstrate_and_stay(url), crowd.shops())
 

@@ -13,21 +13,12 @@ from uuid import uuid4
 
 import edgewise
 from edgewise.demo.catalogue import SHOP, Basket, Catalogue, Product, euros
+from edgewise.demo.shelves import SHELVES
 
 STUB = Path(edgewise.__file__).parent / "sdk" / "edgewise-stub.js"
 
 FACES = {"tea": "tea-sencha", "coffee": "coffee-grinder", "linen": "linen-apron", "wood": "walnut-bowl"}
 """The product that stands for its category."""
-
-_LISTS = {
-    "/all": ("Everything", "Twelve things. We use every one of them ourselves, most of them before eight."),
-    "/new": ("Just in", "What arrived this week: all that it takes for a better cup."),
-    "/sale": ("20% off everything light", "Linen for the long days, and a spoon that weighs nothing. Until Sunday."),
-    "/c/tea": ("Tea", "Boil, wait, pour. For the waiting there is a good pot."),
-    "/c/coffee": ("Coffee", "By hand, since the machine always seemed to be in more of a hurry than we are."),
-    "/c/linen": ("Linen", "Washed soft, and better with every summer."),
-    "/c/wood": ("Oak & walnut", "From the next valley, dried for three winters."),
-}
 
 
 class Html(str):
@@ -63,10 +54,10 @@ class Pages:
         return self._page(visit, "home", "Slow Morning", fill("home", row=row, aisles=_joined(aisles)))
 
     def listing(self, visit: Visit) -> str:
-        """What is on one of the shelves, which the path names."""
-        title, lead = _LISTS[visit.path]
-        cards = _cards(one for one in self._catalogue.products.values() if _is_on(visit.path, one))
-        return self._page(visit, "category", title, fill("list", title=title, lead=lead, cards=cards))
+        """What is on the shelf that the path names."""
+        shelf = SHELVES[visit.path]
+        cards = _cards(filter(shelf.has, self._catalogue.products.values()))
+        return self._page(visit, "category", shelf.title, fill("list", title=shelf.title, lead=shelf.lead, cards=cards))
 
     def product(self, visit: Visit, product: Product) -> str:
         words = fill(
@@ -154,11 +145,6 @@ class Pages:
         return fill("row", heading=heading, exclude=left_out, cards=cards)
 
 
-def shelves() -> Iterable[str]:
-    """The paths of all lists of products."""
-    return _LISTS
-
-
 def fill(template: str, /, **values: object) -> Html:
     """A template with these values, which are escaped unless they are HTML."""
     return Html(
@@ -190,12 +176,6 @@ def _joined(parts: Iterable[Html]) -> Html:
 
 def _baseline(catalogue: Catalogue) -> list[Product]:
     return [catalogue.products[id] for id in ("tea-pot", "tea-mug", "linen-towel", "oak-board")]
-
-
-def _is_on(path: str, product: Product) -> bool:
-    if path == "/sale":
-        return product.was is not None
-    return path == "/all" or (product.new if path == "/new" else path == f"/c/{product.category}")
 
 
 def _cards(products: Iterable[Product]) -> Html:

@@ -17,9 +17,11 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from edgewise.demo.bar import with_bar
 from edgewise.demo.catalogue import SHOP, Basket, Product, catalogue
-from edgewise.demo.guise import Guise, guises
-from edgewise.demo.pages import Html, Pages, Server, Visit, fill, shelves
+from edgewise.demo.guise import guises
+from edgewise.demo.pages import Pages, Server, Visit
+from edgewise.demo.shelves import SHELVES
 from edgewise.demo.visitors import Segment
 from edgewise.errors import DemoFailed
 
@@ -48,7 +50,7 @@ class Storefront:
     def app(self) -> Starlette:
         pages = self._pages
         plain: dict[str, Write] = {"/": pages.home, "/shipping": pages.shipping, "/students": pages.students}
-        plain |= dict.fromkeys(shelves(), pages.listing) | {"/cart": pages.cart}
+        plain |= dict.fromkeys(SHELVES, pages.listing) | {"/cart": pages.cart}
         return Starlette(
             routes=[
                 *(Route(path, self._page(write)) for path, write in plain.items()),
@@ -110,21 +112,17 @@ class Storefront:
         return JSONResponse(self._look(), headers={"cache-control": "no-store"})
 
     def _written(self, request: Request, write: Write, status: int = 200) -> Response:
-        guise = self._guises.get(request.cookies.get(_GUISE, ""))
-        user_agent = guise.user_agent if guise and guise.user_agent else request.headers.get("user-agent", "")
+        guise = self._guises.get(request.cookies.get(_GUISE, ""), self._guises["yourself"])
+        user_agent = guise.user_agent or request.headers.get("user-agent", "")
         device = "mobile" if "Mobi" in user_agent else "desktop"
         visit = Visit(request.url.path, secrets.token_urlsafe(16), self._basket(request), device)
         is_newcomer = _NEWCOMER in request.cookies
-        page = _with_bar(write(visit), self._bar(visit, guise), is_newcomer, visit.nonce)
+        page = with_bar(write(visit), visit.nonce, self._guises.values(), guise, is_newcomer)
         headers = {"content-security-policy": self._csp(visit.nonce), "cache-control": "no-cache"}
         response = HTMLResponse(page, status, headers={**headers, "x-content-type-options": "nosniff"})
         if is_newcomer:
             response.delete_cookie(_NEWCOMER, samesite="lax", httponly=True)
         return response
-
-    def _bar(self, visit: Visit, current: Guise | None) -> Html:
-        who = (_button(guise, guise is (current or self._guises["yourself"])) for guise in self._guises.values())
-        return fill("bar", nonce=visit.nonce, who=Html("".join(who)))
 
     def _csp(self, nonce: str) -> str:
         """As strict as it gets: only scripts that the page itself has written down, and no HTML from text."""
@@ -189,20 +187,3 @@ def _to(path: str, basket: Basket | None = None) -> Response:
     if basket is not None:
         response.set_cookie(_BASKET, str(basket), samesite="lax", httponly=True)
     return response
-
-
-def _with_bar(page: str, bar: Html, is_newcomer: bool, nonce: str) -> str:
-    """The demo's bar goes in below the shop's page, which knows nothing of it.
-
-    A newcomer has nothing in the browser's storage: it is cleared before the page's first script looks.
-    """
-    clearing, listening = (
-        f'<script nonce="{nonce}" src="/demo/{name}.js"></script>\n' for name in ("newcomer", "listen")
-    )
-    page = page.replace("<head>\n", f"<head>\n{clearing if is_newcomer else ''}", 1)
-    return page.replace("</head>", f"{listening}</head>", 1).replace("</body>", f"{bar}\n</body>", 1)
-
-
-def _button(guise: Guise, is_current: bool) -> Html:
-    current = Html(' aria-current="true"') if is_current else Html()
-    return fill("guise", name=guise.name, looks=guise.looks, href=f"/demo/as/{guise.slug}", current=current)
