@@ -211,7 +211,5 @@ def test_an_impression_may_name_the_action_that_was_seen() -> None:
     message = Message("track", event="$impression", anonymous_id="a", properties=properties)
     assert understood(message).act.seen == ("hero", "hero/deal")
     wrong = msgspec.structs.replace(message, properties=msgspec.structs.replace(properties, action=5))
-    with pytest.raises(
-        Rejected, match=r"^properties\.action: found a value of type int, expected the id"
-    ):
+    with pytest.raises(Rejected, match=r"^properties\.action: found a value of type int, expected the id"):
         understood(wrong)

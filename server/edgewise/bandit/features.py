@@ -69,7 +69,7 @@ def context_line(attributes: Attributes, namespaces: Sequence[Namespace] = NAMES
         if tree and (type(tree) is dict or isinstance(tree, Mapping)):
             tokens: list[str] = []
             if namespace == "visitor":
-                tree = {name: tree[name] for name in _OF_VISITORS if name in tree}
+                tree = {name: value for name in _OF_VISITORS if (value := tree.get(name))}
             _collect(tokens, tree, "", 1)
             if tokens:
                 line = f"{line} |{LETTERS[namespace]} {' '.join(tokens[:MAX_ITEMS])}"

@@ -40,11 +40,11 @@ def attributes(
     if profile.categories:
         found["topCategory"] = interests.top(profile.categories)
         if "categories" in names:
-            found["categories"] = interests.worths(reading.part("categories", profile.categories), now)
+            found["categories"] = interests.worths(profile.categories, now, reading.parts.get("categories"))
     if profile.brands:
         found["topBrand"] = interests.top(profile.brands)
         if "brands" in names:
-            found["brands"] = interests.worths(reading.part("brands", profile.brands), now)
+            found["brands"] = interests.worths(profile.brands, now, reading.parts.get("brands"))
     if type(profile) is Profile:  # isinstance() takes its time to find that it is none.
         _add_details(found, profile, second)
     if profile.last_source is not None and profile.first_source is not None:
@@ -54,8 +54,9 @@ def attributes(
         if "first" in names:
             found["first"] = _source(profile.first_source)
     if profile.traits and "traits" in names:
-        traits = reading.part("traits", profile.traits)
-        found["traits"] = {name: value for name, (_, value) in traits.items() if name not in sensitive}
+        told = profile.traits
+        asked = reading.parts.get("traits", told)
+        found["traits"] = {name: told[name][1] for name in asked if name in told and name not in sensitive}
     return found
 
 

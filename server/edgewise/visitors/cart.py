@@ -15,7 +15,7 @@ MAX_ITEMS = 6
 MAX_PRICE = 1e9
 
 
-class Item(Struct, frozen=True, array_like=True):
+class Item(Struct, frozen=True, array_like=True, gc=False):
     """So many of a product, at a price a piece, touched at a time."""
 
     touched: Seconds
@@ -35,12 +35,15 @@ class Cart(Struct, frozen=True, array_like=True):
     @property
     def quantity(self) -> int:
         """How many pieces are in it."""
-        return sum([item.quantity for item in self.items.values()])
+        quantity = 0
+        for item in self.items.values():
+            quantity += item.quantity
+        return quantity
 
     @property
     def value(self) -> float:
         """What they cost together."""
-        return sum([item.quantity * item.price for item in self.items.values()])
+        return sum(item.quantity * item.price for item in self.items.values())
 
     def after(self, event: str | None, commerce: Commerce, at: int) -> Cart:
         """The cart after this event, which came at this second."""

@@ -24,7 +24,7 @@ DETAILS = frozenset({"daysSinceSeen", "device", "events", "locale", "pages", "pa
 """The attributes that a glance does not tell."""
 
 
-class Glance(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Glance(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """The fields of a profile, in their order."""
 
     format: Literal[2]

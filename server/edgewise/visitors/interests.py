@@ -7,7 +7,7 @@ a fixed time: sums of those need no clock, so the result depends neither on when
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta
@@ -45,13 +45,15 @@ def combined(one: Mapping[str, float], other: Mapping[str, float], limit: int) -
     return dict(sorted(kept))
 
 
-def worths(scores: Mapping[str, float], now: Milliseconds) -> dict[str, float]:
-    """What the scores are worth now. A product viewed this moment is worth 1, half of that in 14 days."""
-    if not scores:
+def worths(scores: Mapping[str, float], now: Milliseconds, asked: Collection[str] | None = None) -> dict[str, float]:
+    """What the scores are worth now, of these names or of all. A product viewed this moment is worth 1, half of that in
+    14 days."""
+    names = scores if asked is None else [name for name in asked if name in scores]
+    if not names:
         return {}
     of_one = 1.0 / _grown(now)
     most = _MAX_WORTH / of_one
-    return {name: score * of_one if score < most else _MAX_WORTH for name, score in scores.items()}
+    return {name: score * of_one if (score := scores[name]) < most else _MAX_WORTH for name in names}
 
 
 def top(scores: Mapping[str, float]) -> str | None:

@@ -13,7 +13,7 @@ MAX_REVENUE = 1e12
 Revenue = Annotated[float, Meta(ge=-MAX_REVENUE, le=MAX_REVENUE)]
 
 
-class Orders(Struct, frozen=True, array_like=True):
+class Orders(Struct, frozen=True, array_like=True, gc=False):
     """The orders of a visitor. `revenue` is less what was refunded; `last` is a time in seconds, 0 for never."""
 
     count: Count = 0

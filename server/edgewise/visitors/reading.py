@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from typing import TypeVar
-
-V = TypeVar("V")
+from collections.abc import Collection, Iterable, Mapping, Set
 
 ONLY_CONDITIONS = frozenset(
     {
@@ -37,10 +34,11 @@ ONLY_CONDITIONS = frozenset(
 class Reading:
     """Made once from the dotted paths that conditions have; those that do not lead to visitors are ignored.
 
-    `names` are the attributes that are asked for, or something in them.
+    `names` are the attributes that are asked for, or something in them; `parts` has what is asked for of those of which
+    not everything is.
     """
 
-    __slots__ = ("_parts", "names")
+    __slots__ = ("names", "parts")
 
     def __init__(self, paths: Iterable[str]) -> None:
         ours = [path.split(".")[1:3] for path in paths if path == "visitor" or path.startswith("visitor.")]
@@ -48,14 +46,9 @@ class Reading:
         if [] in ours:
             whole |= ONLY_CONDITIONS
         self.names: Set[str] = frozenset(whole.union(keys[0] for keys in ours if keys))
-        self._parts = {
+        self.parts: Mapping[str, Collection[str]] = {
             name: tuple(sorted({keys[1] for keys in ours if keys[:1] == [name]})) for name in self.names - whole
         }
-
-    def part(self, name: str, values: Mapping[str, V]) -> Mapping[str, V]:
-        """What is asked for of the values in this attribute."""
-        wanted = self._parts.get(name)
-        return values if wanted is None else {one: values[one] for one in wanted if one in values}
 
 
 EVERYTHING = Reading(("visitor",))

@@ -13,7 +13,7 @@ from edgewise.visitors.names import Seconds, bounded, seconds
 _UTM = {"utm_source": "source", "utm_medium": "medium", "utm_campaign": "name"}
 
 
-class Source(Struct, frozen=True, array_like=True, order=True):
+class Source(Struct, frozen=True, array_like=True, order=True, gc=False):
     """When a visitor came, and from where. Without a campaign, `source` is the referrer's host, or `direct`."""
 
     at: Seconds
