@@ -302,5 +302,3 @@ async def test_it_is_served_on_the_next_free_port() -> None:
             assert url != f"http://127.0.0.1:{port}"
             async with httpx.AsyncClient(trust_env=False) as client:
                 assert "Slow Morning" in (await client.get(url)).text
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", urlsplit(url).port or 0))
