@@ -2,25 +2,14 @@ import { read, write } from "./storage.js";
 import type { Decision } from "./types.js";
 import { mayStore } from "./visitor.js";
 
-const KEY = "edgewise.c";
+const PREFIX = "edgewise.c.";
 const DAY = 864e5;
-const MOST = 30;
 
-/** The last good answers by their questions: of this page and, with consent, of former ones. */
-let answers: { [question: string]: Decision } | undefined;
+/** Keeps the last good answer for a placement, with consent, for when the server cannot be reached in time. */
+export const remember = (decision: Decision): void =>
+  write(PREFIX + decision.placement, { ...decision, at: Date.now(), source: "cache" });
 
-/** The last good answer to a question: this one, if there is one. Once there are many, the cache starts anew. */
-export const lastGood = (question: string, answer?: Decision): Decision | undefined => {
-  answers ??= ((mayStore() && read(KEY)) || {}) as NonNullable<typeof answers>;
-  if (answer) {
-    if (Object.keys(answers)[MOST]) answers = {};
-    answers[question] = answer;
-    write(KEY, answers);
-  }
-  const last = answers[question];
-  return Date.now() - last?.at! < DAY ? last : undefined;
-};
-
-export const forgetDecisions = (): void => {
-  answers = {};
+export const lastGood = (placement: string): Decision | undefined => {
+  const last = mayStore() && read(PREFIX + placement);
+  return Date.now() - last?.at < DAY ? last : undefined;
 };

@@ -1,5 +1,4 @@
 import { attempt } from "./attempt.js";
-import { forgetDecisions } from "./cache.js";
 import { decide } from "./decide.js";
 import { on } from "./emitter.js";
 import { listen } from "./listen.js";
@@ -33,9 +32,8 @@ const consent = (state: ConsentState): void => {
   const wasKnown = isKnown();
   say(state);
   queue.adopt();
-  if (!isKnown()) forgetDecisions();
   // What was not told before.
-  else if (!wasKnown) navigation.view();
+  if (isKnown() && !wasKnown) navigation.view();
 };
 
 /** Clicks in what was decided, and `data-edgewise-event`: on a form, that it was sent; on anything else, that it was clicked. */

@@ -1,11 +1,11 @@
-import { lastGood } from "./cache.js";
+import { lastGood, remember } from "./cache.js";
 import { context } from "./context.js";
 import { emit } from "./emitter.js";
 import { options, token } from "./options.js";
 import { post } from "./post.js";
 import { adopt } from "./queue.js";
 import type { Context, DecideOptions, Decision, Slot } from "./types.js";
-import { answered, ids, isKnown, mayStore } from "./visitor.js";
+import { answered, ids, isOpen } from "./visitor.js";
 
 /** A placement that is asked for, as it is sent, and what is done with its answer, whenever that comes. */
 interface Question {
@@ -22,14 +22,12 @@ export const decide = (
   { timeout = options.budget, context: _context, ...wanted }: DecideOptions = {},
 ): Promise<Decision> => {
   const _body = { id: placement, ...wanted };
-  const text = JSON.stringify(_body);
   const decided = new Promise<Decision>((resolve) => {
     /** A late answer comes to nobody but the cache. */
     const _settle = (answer?: any) => {
-      if (!isSound(answer, placement)) return resolve(lastGood(text) ?? nothing(placement));
-      const { group, decisionId } = answer;
-      if (decisionId) lastGood(text, { ...answer, at: Date.now(), source: "cache" });
-      resolve({ ...answer, source: group == "fallback" ? group : "policy" });
+      if (!isSound(answer, placement)) return resolve(lastGood(placement) ?? nothing(placement));
+      if (answer.decisionId) remember(answer);
+      resolve({ ...answer, source: answer.group == "fallback" ? "fallback" : "policy" });
     };
     questions.push({ _body, _context, _settle });
     setTimeout(_settle, timeout);
@@ -41,7 +39,7 @@ export const decide = (
 
 /** From now on, what is asked for in one turn is sent at its end. Of who is new, the server shall say if they may be kept. */
 export const release = (): void => {
-  if (isHeld) send(isKnown() && !mayStore());
+  if (isHeld) send(isOpen());
   isHeld = false;
 };
 

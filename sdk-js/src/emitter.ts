@@ -10,6 +10,12 @@ export const on = <Name extends keyof Events>(name: Name, handler: (detail: Even
   return () => listeners.delete(listener);
 };
 
-/** In a turn of its own, so that a handler which throws breaks nothing but itself. */
+/** A handler that throws is told of in the console, and breaks nothing but itself. */
 export const emit = <Name extends keyof Events>(name: Name, detail: Events[Name]): void =>
-  listeners.forEach(([one, handler]) => one == name && setTimeout(handler, 0, detail));
+  listeners.forEach(([one, handler]) => {
+    try {
+      if (one == name) handler(detail);
+    } catch (error) {
+      reportError(error);
+    }
+  });

@@ -8,16 +8,15 @@ import type { Message } from "./types.js";
 import { isKnown, mayStore } from "./visitor.js";
 
 const PREFIX = "edgewise.q.";
-const MOST_SENT = 4e4;
 const MOST_STORED = 4e5;
 const WEEK = 7 * 864e5;
 
-/** Where this page leaves what was not acknowledged when it went. */
-const own = PREFIX + randomId();
+/** Where this page has left what is not acknowledged. */
+let own = PREFIX + randomId();
 /** What is not acknowledged, oldest first; those that are being sent stand at the front. */
 let waiting: Message[] = [];
 let flying = 0;
-let most = 200;
+let maxBytes = 4e4;
 let failures = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -53,9 +52,12 @@ const leave = () => {
 
 const bytes = (messages: Message[]) => new Blob([JSON.stringify(messages)]).size;
 
+/** Under a new key each time: another page may be about to remove the former one, whose content it has read. */
 const save = () => {
-  remove(own);
+  const former = own;
+  own = PREFIX + randomId();
   if (waiting[0]) write(own, waiting);
+  remove(former);
 };
 
 /** One batch at a time; but when the page goes, there may be no other time. */
@@ -63,9 +65,9 @@ const flush = () => {
   timer = cancel(timer);
   // Without consent, what names the visitor is not sent any more.
   waiting = waiting.filter((message) => isKnown() || !message.anonymousId);
-  let batch = waiting.slice(flying, flying + most);
+  let batch = waiting.slice(flying);
   if (!batch[0] || (flying && !document.hidden)) return;
-  while (batch[1] && bytes(batch) > MOST_SENT) batch = batch.slice(0, batch.length / 2);
+  while (batch[1] && bytes(batch) > maxBytes) batch = batch.slice(0, batch.length / 2);
   flying += batch.length;
   // What outlives its page shares one small allowance, which may be used up: the next try goes without.
   post("batch", { batch, sentAt: new Date() }, failures % 2 == 0)
@@ -73,7 +75,7 @@ const flush = () => {
     .then(([status, seconds]) => {
       flying -= batch.length;
       if (status == 413 && batch[1]) {
-        most = batch.length / 2;
+        maxBytes = bytes(batch) / 2;
         flush();
       } else if (/^2|40[013]|41[03]|422/.test(`${status}`)) {
         waiting = waiting.filter((message) => !batch.includes(message));

@@ -20,8 +20,8 @@ export const render = (element: HTMLElement, { slots, ...decision }: Decision, i
   const { decisionId } = decision;
   const isShown = decisionId && /sw|de/.test(rendered);
   const isRow = isShown && slots && edits[0];
-  watch(element, { ...spotOf(element), _shown: isShown && !isRow ? { decisionId } : undefined });
-  if (isRow) elements.forEach((one, slot) => one && watch(one, { _shown: { decisionId, slot } }));
+  watch(element, { ...spotOf(element), _shown: isShown && !isRow ? { decisionId, action: decision.action } : undefined });
+  if (isRow) elements.forEach((one, slot) => one && watch(one, { _shown: { decisionId, slot, action: slots[slot]!.action } }));
   return rendered;
 };
 

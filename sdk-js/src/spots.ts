@@ -11,7 +11,7 @@ export interface Spot {
   /** How much of it was in the viewport when we were told last. */
   _share?: number;
   /** What its outcomes name. */
-  _shown?: { decisionId: string; slot?: number };
+  _shown?: { decisionId: string; action: string | null; slot?: number } | undefined;
   _isClicked?: boolean;
   _timer?: ReturnType<typeof setTimeout> | undefined;
 }

@@ -17,8 +17,11 @@ export const consent = (): ConsentState | undefined => state || undefined;
 
 export const mayStore = (): boolean => state === AGREED || state == "granted";
 
+/** Whether nobody has said anything yet: neither the visitor nor, for them, the server. */
+export const isOpen = (): boolean => state == undefined;
+
 /** Whether this is somebody, and not just anybody. Until the server has answered, ids live in memory. */
-export const isKnown = (): boolean => state == undefined || mayStore();
+export const isKnown = (): boolean => isOpen() || mayStore();
 
 /** Who the visitor is, as far as that may be told. */
 export const ids = (): { anonymousId?: string; userId?: string | undefined } =>
@@ -48,10 +51,10 @@ export const say = (said: ConsentState | undefined): void => {
   save();
 };
 
-/** Null: the visitor has logged out, and whoever comes next is somebody else. */
+/** Null: the visitor has logged out, and whoever comes next is somebody else, of whom nothing is known. */
 export const become = (user: string | null): void => {
-  if (!user) anonymousId = undefined;
-  userId = user ?? undefined;
+  if (user) userId = user;
+  else forget();
   save();
 };
 
