@@ -3,6 +3,7 @@
 //   node build.mjs             the script files into server/edgewise/sdk/ (committed: `pip install .` needs no Node),
 //                              the modules for npm and their types into dist/
 //   node build.mjs --out DIR   the script files into DIR, and nothing else: a test compares them with the committed ones
+//   node build.mjs --modules   what npm users get into dist/, and nothing else
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -108,6 +109,8 @@ function table(files) {
 const out = process.argv.indexOf("--out");
 if (out > 0) {
   table(await buildScripts(resolve(process.argv[out + 1])));
+} else if (process.argv.includes("--modules")) {
+  table(await buildModules(join(HERE, "dist")));
 } else {
   table([...(await buildScripts(SERVED)), ...(await buildModules(join(HERE, "dist")))]);
 }
