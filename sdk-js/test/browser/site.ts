@@ -90,6 +90,7 @@ export class Site {
       "style-src": `'nonce-${NONCE}'`,
       "connect-src": `'self' ${edge}`,
       "img-src": `'self' ${edge}`,
+      "media-src": "'self'",
       "form-action": "'self'",
       "base-uri": "'none'",
       "require-trusted-types-for": "'script'",

@@ -1,0 +1,322 @@
+// Pages that are closed at random, a network that goes and comes, and a server that is killed and started again: every
+// event that a page reported arrives exactly once, and the counts of what was sent, what arrived and what was learned
+// agree. EDGEWISE_CHAOS_SEED repeats a run, EDGEWISE_CHAOS_ROUNDS lengthens it.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Message } from "../../src/types.js";
+import { type Mood, answering, dead } from "./proxy.js";
+import type { Held } from "./service.js";
+import { Stage } from "./stage.js";
+import { Visit, type Visitor } from "./visit.js";
+import { eventually } from "./waiting.js";
+
+const SEED = Number(process.env.EDGEWISE_CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const ROUNDS = Number(process.env.EDGEWISE_CHAOS_ROUNDS ?? 1);
+const STEPS = 80;
+
+/** From the first outcome of a decision, what follows in this time is learned; milliseconds. */
+const WINDOW = 4000;
+const CLICK = 0.25;
+const LEDGER = "ledger.";
+
+const HERO = `
+placement = "hero"
+baseline = "plain"
+control = { share = 0.0 }
+[reward]
+window = "${WINDOW}ms"
+impression_within = "10m"
+range = [0.0, 1000000.0]
+[reward.events]
+"$click" = ${CLICK}
+[[actions]]
+id = "plain"
+[[actions]]
+id = "deal"
+`;
+
+/** Its log keeps what has no decision id. */
+const SIDE = `
+placement = "side"
+baseline = "plain"
+[reward]
+window = "1s"
+[reward.events]
+"Signed Up" = 1.0
+[[actions]]
+id = "plain"
+`;
+
+const stage = new Stage({ "hero.toml": HERO, "side.toml": SIDE }, ["--appendfsync", "always"]);
+
+before(() => stage.open());
+after(() => stage.close());
+
+/** mulberry32: the same numbers for the same seed. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/**
+ * Keeps, in the page, what it told, before it is sent; and whether the page was given the time to go in order. A browser
+ * in a hurry does not give it, and then what was told last may be lost with the page.
+ */
+const KEEP_LEDGER = `
+  const key = "${LEDGER}" + Math.random(), messages = [];
+  const write = (isOver) => localStorage.setItem(key, JSON.stringify({ isOver, messages }));
+  addEventListener("pagehide", () => messages.length && write(true));
+  edgewise.init({ beforeSend: (message) => { messages.push(message); write(false); return message; } });
+`;
+
+/** The answer is lost: the server has the request, the page does not know. */
+const unheard: Mood = async (exchange, response) => {
+  const headers = { "content-type": "text/plain" };
+  const request = { method: "POST", headers, body: exchange.raw };
+  // Nor does the server, if it is down.
+  exchange.status = await fetch(stage.service.url + exchange.path, request).then(
+    ({ status }) => status,
+    () => 0,
+  );
+  response.socket?.destroy();
+  return true;
+};
+
+/** One visitor's browser, in which tabs come and go. */
+class Chaos {
+  readonly done: string[] = [];
+  private tabs: Visit[] = [];
+  private restarting: Promise<void> | undefined;
+  private offline = false;
+  private rewards = 0;
+
+  constructor(
+    private readonly visitor: Visitor,
+    private readonly urls: string[],
+    private readonly draw: () => number,
+  ) {}
+
+  /** Something happens. */
+  async step(): Promise<void> {
+    const acts = [
+      ...[this.tell, this.tell, this.tell, this.click, this.open, this.close, this.close, this.navigate, this.navigate],
+      ...[this.network, this.mood, this.crash, this.back],
+    ];
+    const act = this.pick(acts);
+    this.done.push(act.name);
+    if (!this.tabs.length) await this.open();
+    await act.call(this);
+  }
+
+  /** All is well again: every tab is closed, and the visitor comes back once more, to a page that tells nothing itself. */
+  async calm(url: string): Promise<Visit> {
+    stage.proxy.moods.clear();
+    await this.visitor.context.setOffline(false);
+    await this.restarting;
+    for (const { tab } of this.tabs.splice(0)) await tab.close();
+    return this.visitor.open(url);
+  }
+
+  private async open(): Promise<void> {
+    if (this.tabs.length > 2) return;
+    const tab = await this.visitor.context.newPage();
+    this.tabs.push(await this.go(tab, this.pick(this.urls)));
+  }
+
+  private async go(tab: Visit["tab"], url: string): Promise<Visit> {
+    // Offline there is no page; then the tab shows an error.
+    await tab.goto(url, { waitUntil: "commit" }).catch(() => undefined);
+    return new Visit(this.visitor, tab);
+  }
+
+  /** A few events at once, and now and then the page goes in the same moment. */
+  private async tell(): Promise<void> {
+    const { tab } = this.pick(this.tabs);
+    const count = 1 + Math.floor(this.draw() * 5);
+    const values = Array.from({ length: count }, () => ++this.rewards);
+    const leave = this.draw() < 0.3 ? this.pick(this.urls) : "";
+    await tab
+      .evaluate(
+        ([values, leave]) => {
+          if (!window.edgewise || !window.watched) return;
+          const decided = window.watched.decisions.find(({ decisionId }) => decisionId);
+          for (const value of values) {
+            if (decided?.decisionId && value % 2) window.edgewise.reward(decided.decisionId, value / 1024);
+            else window.edgewise.track("Signed Up", { value });
+          }
+          if (leave) location.href = leave;
+        },
+        [values, leave] as const,
+      )
+      .catch(() => undefined);
+  }
+
+  private async click(): Promise<void> {
+    await this.pick(this.tabs)
+      .tab.evaluate(() => document.querySelector<HTMLElement>("[data-edgewise] b")?.click())
+      .catch(() => undefined);
+  }
+
+  private async close(): Promise<void> {
+    const [visit] = this.tabs.splice(Math.floor(this.draw() * this.tabs.length), 1);
+    await visit?.tab.close();
+  }
+
+  private async navigate(): Promise<void> {
+    const { tab } = this.pick(this.tabs);
+    await this.go(tab, this.pick(this.urls));
+  }
+
+  private async back(): Promise<void> {
+    await this.pick(this.tabs)
+      .tab.goBack({ waitUntil: "commit", timeout: 2000 })
+      .catch(() => undefined);
+  }
+
+  private async network(): Promise<void> {
+    this.offline = !this.offline;
+    await this.visitor.context.setOffline(this.offline);
+  }
+
+  private async mood(): Promise<void> {
+    const mood = this.pick([undefined, undefined, dead, unheard, answering("", 503), answering("<html>", 502)]);
+    if (mood) stage.proxy.moods.set("/v1/batch", mood);
+    else stage.proxy.moods.clear();
+  }
+
+  /** The server is killed, and started again while the visitor goes on. */
+  private async crash(): Promise<void> {
+    this.restarting ??= stage.service
+      .kill()
+      .then(() => stage.service.start())
+      .finally(() => (this.restarting = undefined));
+  }
+
+  private pick<Item>(items: readonly Item[]): Item {
+    const item = items[Math.floor(this.draw() * items.length)];
+    assert.ok(item !== undefined || items.length);
+    return item as Item;
+  }
+}
+
+/** What the pages have told: what is owed, and what a page that was cut short may have taken with it. */
+async function ledger(last: Visit): Promise<{ owed: Message[]; doubtful: Message[] }> {
+  const kept = Object.entries(await last.stored()).filter(([key]) => key.startsWith(LEDGER));
+  const pages = kept.map(([, text]) => JSON.parse(text) as { isOver: boolean; messages: Message[] });
+  const told = (isOver: boolean): Message[] => pages.filter((page) => page.isOver === isOver).flatMap(({ messages }) => messages);
+  return { owed: told(true), doubtful: told(false) };
+}
+
+interface Entry {
+  at: string;
+  entry: "decision" | "outcome" | "event";
+  placement: string;
+  key: string;
+  name: string;
+  value: number | null;
+  message: string;
+}
+
+/** What the log says was to be learned: of each decision, what followed its first outcome within the window, each once. */
+function learnable(log: Entry[]): { decisions: number; reward: number } {
+  const closes = new Map<string, number>();
+  const paid = new Set<string>();
+  let reward = 0;
+  for (const { at, key, message, name, value } of log) {
+    const time = Date.parse(at);
+    if (!closes.has(key)) closes.set(key, time + WINDOW);
+    const once = `${key} ${name === "$reward" ? message : name}`;
+    if (time >= (closes.get(key) ?? 0) || paid.has(once)) continue;
+    paid.add(once);
+    reward += name === "$reward" ? (value ?? 0) : name === "$click" ? CLICK : 0;
+  }
+  return { decisions: closes.size, reward };
+}
+
+const named = (messages: Message[], name: string): Message[] =>
+  messages.filter(({ event, type }) => event === name || type === name);
+
+/** That many arrived as are owed; where a page was cut short, up to so many more as it had told. */
+function agrees(what: string, arrived: number, owed: number, doubtful: number): void {
+  assert.ok(owed <= arrived && arrived <= owed + doubtful, `${what}: ${arrived} arrived, ${owed} owed, ${doubtful} doubtful`);
+}
+
+async function audit(told: Awaited<ReturnType<typeof ledger>>, visitor: string): Promise<void> {
+  const held = await stage.service.export(visitor);
+  const { profile } = held.find((one) => "profile" in one) as unknown as {
+    profile: { events: Record<string, number>; pageViews: number };
+  };
+  const entries = held.filter((one: Held) => "entry" in one) as unknown as Entry[];
+  const outcomes = entries.filter(({ entry, placement }) => entry === "outcome" && placement === "hero");
+  const count = (name: string): [number, number] => [named(told.owed, name).length, named(told.doubtful, name).length];
+
+  agrees("page views in the profile", profile.pageViews, ...count("page"));
+  agrees("events in the profile", profile.events["Signed Up"] ?? 0, ...count("Signed Up"));
+  const events = entries.filter(({ entry }) => entry === "event").map(({ message }) => message);
+  agrees("events in the log", events.length, ...count("Signed Up"));
+  assert.equal(new Set(events).size, events.length, "an event is in the log twice");
+  for (const name of ["$impression", "$click", "$reward"]) {
+    const arrived = new Set(outcomes.filter((one) => one.name === name).map(({ message }) => message));
+    agrees(`${name} in the log`, arrived.size, ...count(name));
+  }
+  const values = new Set(outcomes.filter(({ name }) => name === "$reward").map(({ value }) => value));
+  for (const { properties } of named(told.owed, "$reward")) assert.ok(values.has(properties?.value as number));
+
+  const made = entries.filter(({ entry, placement }) => entry === "decision" && placement === "hero").length;
+  const expected = learnable(outcomes);
+  const report = await eventually(`${made} decisions and ${JSON.stringify(expected)} to be learned`, async () => {
+    const said = await stage.service.report("hero");
+    return said.decisions === made && said.model?.learnedDecisions === expected.decisions && said;
+  });
+  const learned = report.actions.reduce((sum, { share, meanReward }) => sum + share * (meanReward ?? 0), 0);
+  assert.ok(Math.abs(learned * expected.decisions - expected.reward) < 1e-6, `${learned * expected.decisions} was learned, expected ${expected.reward}`);
+}
+
+test(`every event arrives exactly once, and what arrived is what is learned (EDGEWISE_CHAOS_SEED=${SEED})`, async (context) => {
+  const page = {
+    tag: "blocking",
+    stub: true,
+    script: KEEP_LEDGER,
+    attributes: { "data-consent": "granted" },
+    body: `<div data-edgewise="hero"><a href="#x"><b>A deal</b></a></div>`,
+  } as const;
+  const visitor = await stage.visitor();
+  const urls = [stage.put(page), stage.put({ ...page, tag: "end" }), stage.put({ ...page, tag: "head" })];
+  const draw = random(SEED);
+  // The visitor is somebody before anything happens.
+  const first = await visitor.open(urls[0] ?? "");
+  await first.rendered();
+  const chaos = new Chaos(visitor, urls, draw);
+  for (let step = 0; step < STEPS * ROUNDS; step++) {
+    await chaos.step();
+    await new Promise((done) => setTimeout(done, draw() * 150));
+  }
+  await first.tab.close();
+  const last = await chaos.calm(
+    stage.put({ ...page, body: "", attributes: { "data-consent": "granted", "data-manual": "" } }),
+  );
+  const told = await ledger(last);
+  const acts = [...new Set(chaos.done)].map((act) => `${chaos.done.filter((one) => one === act).length} ${act}`);
+  context.diagnostic(`${acts.join(", ")}: ${told.owed.length} events owed, ${told.doubtful.length} doubtful`);
+  assert.ok(told.owed.length > 20, `only ${told.owed.length} events were told`);
+  const missing = (): Message[] => {
+    const arrived = new Set(stage.proxy.arrived.map(({ messageId }) => messageId));
+    return told.owed.filter(({ messageId }) => !arrived.has(messageId));
+  };
+  await eventually("all that is owed to arrive", async () => !missing().length).catch(async (error: Error) => {
+    const sent = stage.proxy.messages(() => true).map(({ messageId }) => messageId);
+    const lost = missing().map(({ messageId, event, type, timestamp }) => {
+      return `${messageId} ${event ?? type} ${timestamp} ${sent.includes(messageId) ? "sent" : "never sent"}`;
+    });
+    const stored = Object.entries(await last.stored()).filter(([key]) => key.startsWith("edgewise"));
+    assert.fail(`${error.message}; ${JSON.stringify({ lost, stored }, null, 1)}`);
+  });
+  assert.deepEqual(visitor.errors, []);
+  await last.tab.close();
+  await audit(told, told.owed[0]?.anonymousId ?? "");
+});

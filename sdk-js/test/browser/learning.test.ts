@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Stage } from "./stage.js";
+import { eventually } from "./waiting.js";
+
+const PAIR = `
+placement = "pair"
+baseline = "plain"
+control = { share = 0.0 }
+explore = { algorithm = "squarecb", floor = 0.02 }
+[reward]
+window = "1s"
+impression_within = "60s"
+[reward.events]
+"$click" = 1.0
+[[actions]]
+id = "plain"
+payload = { headline = "Welcome" }
+[[actions]]
+id = "bold"
+payload = { headline = "Look here!" }
+`;
+const PAGE = { tag: "blocking", body: `<a href="#x" data-edgewise="pair" data-edgewise-fill="headline">?</a>` } as const;
+
+const stage = new Stage({ "pair.toml": PAIR });
+
+before(() => stage.open());
+after(() => stage.close());
+
+const learned = async (decisions: number): Promise<void> => {
+  await eventually(`${decisions} decisions to be learned`, async () => {
+    return ((await stage.service.report("pair")).model?.learnedDecisions ?? 0) >= decisions;
+  });
+};
+
+/** Somebody who clicks what is bold, and nothing else. */
+async function visitor(number: number): Promise<void> {
+  const named = { writeKey: "default", anonymousId: `visitor-${number}` };
+  const answer = (await stage.service.post("/v1/decide", { ...named, placements: ["pair"], context: {} })) as {
+    decisions: [{ decisionId: string; action: string }];
+  };
+  const [{ decisionId, action }] = answer.decisions;
+  const messages = ["$impression", ...(action === "bold" ? ["$click"] : [])].map((event) => {
+    return { type: "track", messageId: `${number}${event}`, event, properties: { decisionId } };
+  });
+  await stage.service.post("/v1/batch", { ...named, batch: messages.map((one) => ({ ...one, anonymousId: named.anonymousId })) });
+}
+
+test("from a visit to a learned change: what is clicked is shown", async () => {
+  const first = await stage.visit(PAGE);
+  await first.rendered();
+  const [decision] = await first.decisions();
+  assert.equal(decision?.propensity, 0.5, "nothing is known yet");
+  await first.tab.locator("a").click();
+  await stage.proxy.hears("$click");
+  await first.leave();
+  await learned(1);
+  const [clicked] = (await stage.service.report("pair")).actions.filter(({ id }) => id === decision?.action);
+  assert.equal(clicked?.meanReward, 1);
+
+  const visitors = 240;
+  for (let number = 0; number < visitors; number += 20) {
+    await Promise.all(Array.from({ length: 20 }, (_, i) => visitor(number + i)));
+  }
+  await learned(visitors + 1);
+
+  let bold = 0;
+  // Whoever comes now sees, as a rule, what was clicked; a worker has the new model within a moment.
+  await eventually("the page to show what was clicked, three times in a row", async () => {
+    const visit = await stage.visit(PAGE);
+    await visit.rendered();
+    const [shown] = await visit.decisions();
+    assert.equal(await visit.text("a"), shown?.action === "bold" ? "Look here!" : "Welcome");
+    bold = shown?.action === "bold" && (shown.propensity ?? 0) > 0.8 ? bold + 1 : 0;
+    await visit.leave();
+    return bold === 3;
+  });
+});
