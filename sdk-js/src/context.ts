@@ -2,15 +2,12 @@ import { options } from "./options.js";
 import type { Context } from "./types.js";
 import { isKnown } from "./visitor.js";
 
-/** What is known of page and visitor at this moment. What the page says goes before it, the last before the first. */
-export const context = (more: (Context | undefined)[] = []): Context => {
-  const known: Context = Object.assign(
-    { locale: navigator.language, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone },
-    options.context,
-    ...more,
-  );
-  known.page = { url: location.href, referrer: document.referrer, type: options.pageType, ...known.page };
+/** What is known of page and visitor at this moment; what the page says goes before it. */
+export const context = (): Context => ({
+  locale: navigator.language,
+  timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+  ...options.context,
+  page: { url: location.href, referrer: document.referrer, type: options.pageType, ...options.context?.page },
   // It may speak of the visitor.
-  if (!isKnown()) delete known.data;
-  return known;
-};
+  ...(!isKnown() && { data: undefined }),
+});

@@ -4,33 +4,29 @@ import { emit } from "./emitter.js";
 import { options, token } from "./options.js";
 import { post } from "./post.js";
 import { adopt } from "./queue.js";
-import type { Context, DecideOptions, Decision, Slot } from "./types.js";
+import type { DecideOptions, Decision, Slot } from "./types.js";
 import { answered, ids, isOpen } from "./visitor.js";
 
 /** A placement that is asked for, as it is sent, and what is done with its answer, whenever that comes. */
-interface Question {
-  _body: { id: string };
-  _context: Context | undefined;
-  _settle: (answer?: any) => void;
-}
+type Question = [body: { id: string }, settle: (answer?: any) => void];
 
 let questions: Question[] = [];
 let isHeld = true;
 
 export const decide = (
   placement: string,
-  { timeout = options.budget, context: _context, ...wanted }: DecideOptions = {},
+  { timeout = options.budget, context: more, ...wanted }: DecideOptions = {},
 ): Promise<Decision> => {
-  const _body = { id: placement, ...wanted };
+  options.context = { ...options.context, ...more };
   const decided = new Promise<Decision>((resolve) => {
     /** A late answer comes to nobody but the cache. */
-    const _settle = (answer?: any) => {
+    const settle = (answer?: any) => {
       if (!isSound(answer, placement)) return resolve(lastGood(placement) ?? nothing(placement));
       if (answer.decisionId) remember(answer);
       resolve({ ...answer, source: answer.group == "fallback" ? "fallback" : "policy" });
     };
-    questions.push({ _body, _context, _settle });
-    setTimeout(_settle, timeout);
+    questions.push([{ id: placement, ...wanted }, settle]);
+    setTimeout(settle, timeout);
     if (!isHeld) setTimeout(send);
   });
   decided.then((decision) => emit("decision", decision));
@@ -48,8 +44,8 @@ const send = (isNeeded?: boolean) => {
   if (!asked[0] && !isNeeded) return;
   post("decide", {
     ...ids(),
-    placements: asked.map(({ _body }) => _body),
-    context: context(asked.map(({ _context }) => _context)),
+    placements: asked.map(([body]) => body),
+    context: context(),
     preview: token,
   })
     .then((response) => response.json())
@@ -57,9 +53,9 @@ const send = (isNeeded?: boolean) => {
       answered(answer);
       // What former pages left may be sent now.
       adopt();
-      asked.forEach(({ _settle }, i) => _settle(answer.decisions[i]));
+      asked.forEach(([, settle], i) => settle(answer.decisions[i]));
     })
-    .catch(() => asked.forEach(({ _settle }) => _settle()));
+    .catch(() => asked.forEach(([, settle]) => settle()));
 };
 
 /** Whether this is an answer to the question, and not what a broken proxy or a foreign server says. */

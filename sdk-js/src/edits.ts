@@ -16,9 +16,12 @@ export const apply = (edits: Edit[]): Edit[] =>
 /** What may be written where: names of elements that are not HTML are not in capitals, and an SVG's links may run. */
 const HARMLESS = / (text|alt|title|width|height|aria-label)$|^(A|AREA) href$|^(IMG|SOURCE|VIDEO|AUDIO) src$/;
 
+/** Text in these would run, or would once somebody copies the page's HTML: it stands there as it is. */
+const RAW = ":not(script,style,iframe,object,noscript)";
+
 /** What `data-edgewise-fill` asks for in and under a root, as far as the payload has it and it can do no harm. */
 export const filling = (root: Element | DocumentFragment, payload: unknown): Edit[] =>
-  [root as HTMLElement, ...root.querySelectorAll<HTMLElement>("[data-edgewise-fill]:not(script,style)")].flatMap((target) =>
+  [root as HTMLElement, ...root.querySelectorAll<HTMLElement>(`[data-edgewise-fill]${RAW}`)].flatMap((target) =>
     (target.dataset?.edgewiseFill ?? "").split(/\s+/).flatMap((pair): Edit[] => {
       const [path, name = "text"] = pair.split("=").reverse() as [string, string?];
       const value = path.split(".").reduce((found: any, key) => found?.[key], payload);

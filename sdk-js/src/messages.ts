@@ -3,7 +3,7 @@ import { context } from "./context.js";
 import { emit } from "./emitter.js";
 import { options } from "./options.js";
 import { listen } from "./listen.js";
-import { push } from "./queue.js";
+import { bytes, push } from "./queue.js";
 import { randomId } from "./random.js";
 import type { Message, Properties } from "./types.js";
 import { become, ids, isKnown } from "./visitor.js";
@@ -36,7 +36,7 @@ const tell = (said: Pick<Message, "type"> & Partial<Message>): void => {
   };
   const sent = options.beforeSend ? options.beforeSend(message) : message;
   // The server takes no more of one; and what JSON cannot hold would stay in the queue for ever.
-  if (sent && attempt(() => JSON.stringify(sent).length < 32_000)) {
+  if (sent && attempt(() => bytes([sent]) < 32_000)) {
     push(sent);
     emit("event", sent);
   }

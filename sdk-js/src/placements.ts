@@ -18,7 +18,7 @@ export const start = (): void => {
 
 const gather = () => {
   look();
-  document.querySelectorAll<HTMLElement>("[data-edgewise]:not(script,style)").forEach(place);
+  document.querySelectorAll<HTMLElement>("[data-edgewise]").forEach(place);
 };
 
 const place = (element: HTMLElement) => {

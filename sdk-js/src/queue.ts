@@ -50,7 +50,7 @@ const leave = () => {
   flush();
 };
 
-const bytes = (messages: Message[]) => new Blob([JSON.stringify(messages)]).size;
+export const bytes = (messages: Message[]) => new Blob([JSON.stringify(messages)]).size;
 
 /** Under a new key each time: another page may be about to remove the former one, whose content it has read. */
 const save = () => {
@@ -71,8 +71,8 @@ const flush = () => {
   flying += batch.length;
   // What outlives its page shares one small allowance, which may be used up: the next try goes without.
   post("batch", { batch, sentAt: new Date() }, failures % 2 == 0)
-    .then(({ status, headers }) => [status, +headers.get("retry-after")!] as const, () => [0, 0] as const)
-    .then(([status, seconds]) => {
+    .catch((): Partial<Response> => ({}))
+    .then(({ status, headers }) => {
       flying -= batch.length;
       if (status == 413 && batch[1]) {
         maxBytes = bytes(batch) / 2;
@@ -82,6 +82,9 @@ const flush = () => {
         failures = 0;
         save();
         flush();
-      } else timer = setTimeout(flush, Math.max(seconds, Math.min(2 ** failures++, 60) * (0.5 + Math.random())) * 1000);
+      } else {
+        const pause = Math.min(2 ** failures++, 60) * (0.5 + Math.random());
+        timer = setTimeout(flush, Math.max(pause, +(headers?.get("retry-after") ?? 0)) * 1000);
+      }
     });
 };

@@ -45,7 +45,7 @@ export interface DecideOptions {
   slots?: number | undefined;
   /** Ids of actions that are not wanted, such as the product on whose page the row stands. */
   exclude?: string[] | undefined;
-  /** Merged over the page's context, for the whole request. */
+  /** More about the page: it goes before what was said so far, part by part, from now on. */
   context?: Context;
   /** Show this action; heeded only with a preview token. */
   action?: string;
