@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgpack
+import msgspec
 
 from edgewise.errors import EntryError
 from edgewise.types import DecisionKey, Digest, Milliseconds
@@ -120,8 +121,7 @@ def encode(entry: Entry) -> bytes:
             fields = (_CUT,)
         case Robot():
             fields = (_ROBOT,)
-    packed: bytes = msgpack.packb(fields)
-    return packed
+    return _encoder.encode(fields)
 
 
 def decode(data: bytes) -> Entry:
@@ -148,6 +148,8 @@ def decode(data: bytes) -> Entry:
     except (ValueError, TypeError, KeyError, IndexError, msgpack.UnpackException) as error:
         raise EntryError(f"log entry of {len(data)} bytes is not a known entry: {error!r}") from error
 
+
+_encoder = msgspec.msgpack.Encoder()
 
 _PLAIN: dict[int, type[Outcome] | type[Event] | type[Version] | type[Tick] | type[Cut] | type[Robot]] = {
     _OUTCOME: Outcome,

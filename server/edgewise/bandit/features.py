@@ -9,9 +9,10 @@ different features never share a token.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any
 
 from edgewise.policies.policy import NAMESPACES, Action, Namespace
@@ -39,6 +40,7 @@ MAX_ITEMS = 64
 _MAX_TOKEN = 96
 _MAX_DEPTH = 4
 _SCALARS = (str, int, float)
+_VALUE = itemgetter(1)
 _NOT_FEATURES = frozenset({"url", "title", "id"})
 _OF_VISITORS = (
     "segments",
@@ -69,8 +71,9 @@ def context_line(attributes: Attributes, namespaces: Sequence[Namespace] = NAMES
         if tree and (type(tree) is dict or isinstance(tree, Mapping)):
             tokens: list[str] = []
             if namespace == "visitor":
-                tree = {name: value for name in _OF_VISITORS if (value := tree.get(name))}
-            _collect(tokens, tree, "", 1)
+                _collect(tokens, filter(_VALUE, zip(_OF_VISITORS, map(tree.get, _OF_VISITORS), strict=True)), "", 1)
+            else:
+                _collect(tokens, tree.items(), "", 1)
             if tokens:
                 line = f"{line} |{LETTERS[namespace]} {' '.join(tokens[:MAX_ITEMS])}"
     if line == "shared":
@@ -86,14 +89,14 @@ def slot_line(context: str, slot: int, slots: int) -> str:
 def action_line(action: Action) -> str:
     """An action as one line: `|a id=student-deal tone=young discount=10`."""
     tokens = [f"id={_escaped(action.id)}"]
-    _collect(tokens, action.features, "f.", 1)
+    _collect(tokens, action.features.items(), "f.", 1)
     del tokens[MAX_ITEMS:]
     return f"|{LETTERS['action']} {' '.join(tokens)}"
 
 
-def _collect(tokens: list[str], tree: Mapping[str, Any], prefix: str, depth: int) -> None:
-    """Add the tokens of what is in this mapping."""
-    for name, value in tree.items():
+def _collect(tokens: list[str], items: Iterable[tuple[str, Any]], prefix: str, depth: int) -> None:
+    """Add the tokens of these values, each with its name."""
+    for name, value in items:
         kind = type(value)
         if kind is str and len(value) <= _MAX_TOKEN:
             token = _text_token(prefix, name, value)
@@ -112,7 +115,7 @@ def _collect_inside(tokens: list[str], name: str, value: Any, prefix: str, depth
         return
     if isinstance(value, Mapping):
         if depth < _MAX_DEPTH and name not in _NOT_FEATURES:
-            _collect(tokens, value, f"{prefix}{_name(name)}.", depth + 1)
+            _collect(tokens, value.items(), f"{prefix}{_name(name)}.", depth + 1)
         return
     for item in value[:MAX_ITEMS] if isinstance(value, list | tuple) else (value,):
         token = _scalar_token(prefix, name, item) if isinstance(item, _SCALARS) else None
