@@ -205,7 +205,7 @@ def _parsed(request: bytes) -> tuple[Scope, bytes]:
 async def _main(calls: int, repetitions: int) -> None:
     settings = Settings.load({}, os.environ)
     assert settings.redis is not None
-    store = await Store.connect(settings.redis)
+    store = await Store.connect(settings.redis, patience=settings.decide_budget / 1000)
     try:
         print(msgspec.json.encode(await dissect(store, settings, calls, repetitions)).decode())
     finally:

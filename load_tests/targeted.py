@@ -84,7 +84,7 @@ def create_app(settings: Settings) -> App:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         assert settings.redis is not None
         async with whole(app):
-            store = await Store.connect(settings.redis)
+            store = await Store.connect(settings.redis, patience=settings.decide_budget / 1000)
             try:
                 app.decide = await door(store, settings)
                 yield

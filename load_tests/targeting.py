@@ -98,7 +98,7 @@ async def _cpu(browser: Browser, calls: int) -> float:
 async def _main(calls: int, rounds: int) -> None:
     settings = Settings.load({}, os.environ)
     assert settings.redis is not None
-    store = await Store.connect(settings.redis)
+    store = await Store.connect(settings.redis, patience=settings.decide_budget / 1000)
     try:
         print(msgspec.json.encode(await compare_calls(store, settings, calls, rounds)).decode())
     finally:
