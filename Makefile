@@ -1,8 +1,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+EDGEWISE := $(CURDIR)/$(BIN)/edgewise
+SDK := sdk-js/node_modules
+export CHROMIUM
+CHROMIUMS := chromium chromium-browser google-chrome google-chrome-stable
+HAS_CHROMIUM = (for one in "$$CHROMIUM" $(CHROMIUMS); do command -v "$$one" >/dev/null && exit; done; exit 1)
 
-.PHONY: setup test lint demo bench chaos quality sdk clean
+.PHONY: setup test test-sdk lint demo bench chaos quality sdk clean
 
 setup: $(VENV)/ready
 
@@ -24,20 +29,35 @@ lint: setup
 test: lint
 	@command -v curl >/dev/null || { echo "Installing curl ..."; apt-get update -qq && apt-get install -y -qq curl; }
 	$(BIN)/pytest -q -n 2 -m "not quality and not chaos"
+	@$(MAKE) --no-print-directory test-sdk
 
 # Kills at random instants, again and again; EDGEWISE_CHAOS_SEED repeats a run, EDGEWISE_CHAOS_ROUNDS lengthens it.
 # Then the laws, on ten times as many examples as `make test` has.
 chaos: setup
 	$(BIN)/pytest -q -m chaos
 	$(BIN)/pytest -q -n 2 -m "hypothesis and not chaos" --hypothesis-profile many
+	@EDGEWISE_CHAOS_ROUNDS=$${EDGEWISE_CHAOS_ROUNDS:-10} $(MAKE) --no-print-directory test-sdk TESTS=chaos.test.ts
 
 # Minutes of learning on real data, which lies in ../shared/data (docs/learning.md says where it is from).
 quality: setup
 	$(BIN)/pytest -q -m quality
 
 # The browser SDK: into server/edgewise/sdk/, which is committed, and into sdk-js/dist/ for npm. Needs Node 20 or newer.
-sdk:
-	cd sdk-js && npm ci --no-fund --no-audit && node build.mjs
+sdk: $(SDK)/ready
+	cd sdk-js && node build.mjs
+
+# It is tested in a browser that is driven; TESTS names some of the files in sdk-js/test/browser/.
+test-sdk: setup $(SDK)/ready
+	cd sdk-js && node_modules/.bin/tsc --noEmit && node_modules/.bin/tsc -p test && node test/run.mjs unit
+	@$(HAS_CHROMIUM) || { echo "Installing chromium ..."; apt-get update -qq && apt-get install -y -qq chromium; } >&2 || true
+	@$(HAS_CHROMIUM) || echo "SKIPPED: the tests in a browser, as there is none. Install chromium (on Debian: apt-get install chromium), or name one: make CHROMIUM=/path/to/it $(MAKECMDGOALS)"
+	@! $(HAS_CHROMIUM) || (cd sdk-js && EDGEWISE=$(EDGEWISE) node test/run.mjs browser $(TESTS))
+
+$(SDK)/ready: sdk-js/package-lock.json
+	@command -v npm >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))' || \
+		{ echo "The browser SDK is built and tested with Node 20 or newer and its npm; found $$(node --version 2>&1), npm $$(npm --version 2>&1). Install them (https://nodejs.org), then do this again."; exit 1; }
+	cd sdk-js && npm ci --no-fund --no-audit
+	@touch $@
 
 demo: setup
 	$(BIN)/edgewise demo $(ARGS)
@@ -46,4 +66,4 @@ bench: setup
 	$(BIN)/python -m load_tests.bench
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) $(SDK) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -146,7 +146,7 @@ test("an impression is reported once somebody can have seen it, a click when it 
   const clicks = stage.proxy.told("$click");
   assert.deepEqual(
     clicks.map(({ properties }) => properties),
-    [{ decisionId: decision?.decisionId, slot: 1 }],
+    [{ decisionId: decision?.decisionId, slot: 1, action: decision?.slots?.[1]?.action }],
   );
   assert.equal(stage.proxy.told("$impression").length, 3);
   await visit.leave();
