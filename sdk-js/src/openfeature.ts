@@ -32,7 +32,10 @@ export const edgewiseProvider = (
     const decision = decisions.find(({ placement }) => placement == flagKey);
     if (!decision) return { value, errorCode: "FLAG_NOT_FOUND" as ErrorCode };
     const { action, decisionId, payload, slots, source } = decision;
-    if (decisionId && decisionId != evaluated[flagKey]) client.track("$impression", { decisionId: (evaluated[flagKey] = decisionId) });
+    if (decisionId && decisionId != evaluated[flagKey]) {
+      evaluated[flagKey] = decisionId;
+      client.track("$impression", { decisionId, action });
+    }
     const found = [slots ?? (action && payload), payload.value, action].find((one) => typeof one == typeof value);
     return { value: (found ?? value) as T, variant: action!, reason: source };
   };

@@ -53,6 +53,7 @@ suite("an application with OpenFeature", () => {
     assert.deepEqual(more, [], "however often it is evaluated");
     const decisionId = impression?.properties?.decisionId;
     assert.ok(decisionId);
+    assert.equal(impression?.properties?.action, "deal");
     assert.deepEqual([reward?.properties?.decisionId, reward?.properties?.value], [decisionId, 0.5]);
     assert.deepEqual([event?.properties?.plan, event?.properties?.decisionId], ["pro", undefined]);
     assert.deepEqual(visit.visitor.errors, []);

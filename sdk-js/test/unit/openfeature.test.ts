@@ -100,7 +100,7 @@ suite("placements as feature flags", () => {
     await serve("hero");
     flags.getObjectValue("hero", {});
     flags.getStringValue("hero", "");
-    assert.deepEqual(client.told, [["track", "$impression", { decisionId: "d1" }]]);
+    assert.deepEqual(client.told, [["track", "$impression", { decisionId: "d1", action: "deal" }]]);
   });
 
   test("another context identifies the user, and is decided anew", async () => {
@@ -112,7 +112,7 @@ suite("placements as feature flags", () => {
       ["decide", "hero", { plan: "pro" }],
     ]);
     assert.equal(flags.getStringValue("hero", ""), "other");
-    assert.deepEqual(client.told, [["track", "$impression", { decisionId: "d2" }]]);
+    assert.deepEqual(client.told, [["track", "$impression", { decisionId: "d2", action: "other" }]]);
   });
 
   test("of two contexts the later one holds, whichever is answered first", async () => {
