@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { type Answer, Page } from "./page.js";
+
+const open = (storage: Record<string, string> = {}): Page => {
+  const page = new Page(storage);
+  page.core.say("granted");
+  page.core.start();
+  return page;
+};
+
+const events = (page: Page): (string | undefined)[] => page.told.map(({ event }) => event);
+
+suite("messages", () => {
+  test("go a second after the first, together", async () => {
+    const page = open();
+    page.core.track("One");
+    await page.pass(900);
+    page.core.track("Two");
+    assert.deepEqual(events(page), []);
+    await page.pass(100);
+    assert.deepEqual(events(page), ["One", "Two"]);
+    assert.equal(page.sent.length, 1);
+    assert.ok(page.sent[0]?.keepalive);
+  });
+
+  test("go at once when there are twenty, and when the page is hidden", async () => {
+    const page = open();
+    for (let i = 0; i < 20; i++) page.core.track("Many");
+    await page.pass(0);
+    assert.equal(page.told.length, 20);
+    page.core.track("Last");
+    page.hide();
+    await page.pass(0);
+    assert.equal(page.told.length, 21);
+  });
+
+  test("go in batches of forty kilobytes, as bytes and not as characters", async () => {
+    const page = open();
+    for (let i = 0; i < 8; i++) page.core.track("Large", { text: "€".repeat(5000) });
+    await page.pass(20_000);
+    assert.equal(new Set(page.told.map(({ messageId }) => messageId)).size, 8);
+    for (const { body } of page.sent) assert.ok(new Blob([JSON.stringify(body.batch)]).size <= 40_000);
+  });
+
+  test("that no server would take, or that JSON cannot hold, hold nothing up", async () => {
+    const page = open();
+    const circle: Record<string, any> = {};
+    circle.circle = circle;
+    page.core.track("Circle", circle);
+    page.core.track("Huge", { text: "x".repeat(40_000) });
+    page.core.track("Fine");
+    await page.pass(1000);
+    assert.deepEqual(events(page), ["Fine"]);
+  });
+
+  test("are sent again, later and later, with the same ids, until they are taken", async () => {
+    const page = open();
+    page.answer = () => "lost";
+    page.core.track("Patient");
+    await page.pass(60_000);
+    const tries = page.sent.length;
+    assert.ok(tries >= 5 && tries <= 9, `${tries} tries in a minute`);
+    page.answer = () => ({ status: 200 });
+    await page.pass(100_000);
+    assert.equal(new Set(page.told.map(({ messageId }) => messageId)).size, 1);
+    assert.equal(page.sent.length, tries + 1);
+  });
+
+  test("go without keepalive every other time, since what may outlive a page may be used up", async () => {
+    const page = open();
+    page.answer = () => "lost";
+    page.core.track("Patient");
+    await page.pass(10_000);
+    assert.deepEqual(page.sent.slice(0, 3).map(({ keepalive }) => keepalive), [true, false, true]);
+  });
+
+  test("wait as long as the server asks for", async () => {
+    const page = open();
+    page.answer = () => ({ status: 503, headers: { "retry-after": "30" } });
+    page.core.track("Patient");
+    await page.pass(30_900);
+    assert.equal(page.sent.length, 1);
+    await page.pass(100);
+    assert.equal(page.sent.length, 2);
+  });
+
+  for (const status of [400, 401, 403, 410, 422]) {
+    test(`are not sent again when they are refused with ${status}`, async () => {
+      const page = open();
+      page.answer = () => ({ status });
+      page.core.track("Refused");
+      await page.pass(100_000);
+      assert.equal(page.sent.length, 1);
+      assert.deepEqual(page.keys, ["edgewise"]);
+    });
+  }
+
+  for (const status of [404, 408, 429, 500, 503]) {
+    test(`are sent again after ${status}`, async () => {
+      const page = open();
+      page.answer = () => ({ status });
+      page.core.track("Again");
+      await page.pass(10_000);
+      assert.ok(page.sent.length > 1);
+    });
+  }
+
+  test("go in halves where the server takes less, and one that is too large alone is given up", async () => {
+    const page = open();
+    const takes: Answer = ({ body: { batch } }) => ({
+      status: batch.length > 3 || batch.some(({ event }) => event == "Too large") ? 413 : 200,
+    });
+    page.answer = takes;
+    for (const event of ["1", "2", "3", "Too large", "4", "5", "6", "7"]) page.core.track(event);
+    await page.pass(10_000);
+    const taken = page.sent.filter((sent) => takes(sent) != "lost" && (takes(sent) as { status: number }).status == 200);
+    assert.deepEqual(taken.flatMap(({ body }) => body.batch.map(({ event }) => event)).sort(), ["1", "2", "3", "4", "5", "6", "7"]);
+  });
+});
+
+suite("what a page could not send", () => {
+  test("is stored when it is hidden, with what is under way, and sent by the next page", async () => {
+    const page = open();
+    page.answer = () => "never";
+    page.core.track("Under way");
+    await page.pass(1000);
+    page.core.track("Waiting");
+    page.hide();
+    await page.pass(0);
+    assert.deepEqual(events(page), ["Under way", "Waiting"], "each once, though one is under way");
+    assert.deepEqual(page.keys.sort(), ["edgewise", "edgewise.q.*"]);
+    const next = open(page.storage);
+    await next.pass(0);
+    assert.deepEqual(events(next), ["Under way", "Waiting"]);
+    assert.deepEqual(next.keys, ["edgewise"]);
+  });
+
+  test("is not lost when the page that goes stores after the page that comes has looked", async () => {
+    const page = open();
+    page.answer = () => "lost";
+    page.core.track("Early");
+    page.hide();
+    const former = { ...page.storage };
+    page.core.track("Late");
+    // The page that comes has read the former key, and removes it only now.
+    const next = open(former);
+    for (const key of Object.keys(page.storage)) if (!(key in former)) next.storage[key] = page.storage[key]!;
+    await next.pass(0);
+    const third = open(next.storage);
+    third.core.adopt();
+    await third.pass(0);
+    assert.ok([...events(next), ...events(third)].includes("Late"));
+  });
+
+  test("is forgotten after a week, and when it is nonsense", async () => {
+    const page = open();
+    page.answer = () => "lost";
+    page.core.track("Old");
+    page.hide();
+    page.storage["edgewise.q.1-1"] = "{no json";
+    page.storage["edgewise.q.2-2"] = "[null, 5]";
+    const next = new Page(page.storage);
+    next.now = page.now + 8 * 864e5;
+    next.core.say("granted");
+    next.core.start();
+    await next.pass(0);
+    assert.deepEqual(events(next), []);
+    assert.deepEqual(next.keys, ["edgewise"]);
+  });
+
+  test("is bounded", async () => {
+    const page = open();
+    page.answer = () => "lost";
+    for (let i = 0; i < 300; i++) page.core.track("Many", { text: "x".repeat(2000) });
+    page.hide();
+    const size = Object.values(page.storage).reduce((sum, text) => sum + text.length, 0);
+    assert.ok(size > 300_000 && size < 500_000, `${size} characters`);
+  });
+
+  test("waits for the network, and goes when it is back", async () => {
+    const page = open();
+    page.answer = () => "lost";
+    page.core.track("Offline");
+    await page.pass(30_000);
+    page.answer = () => ({ status: 200 });
+    const before = page.sent.length;
+    page.happens("online");
+    await page.pass(0);
+    assert.equal(page.sent.length, before + 1);
+  });
+});
