@@ -6,7 +6,10 @@ export interface Watched {
   shift: number;
   shifts: unknown[];
   violations: string[];
-  /** By placement: the different texts that stood there, in sight, at some frame. */
+  /**
+   * By placement: the different texts that stood there, in sight, at some frame. Without the stub, only from the first
+   * paint on that the browser has told of: before that nobody can know what is on the screen.
+   */
   seen: Record<string, string[]>;
   /** What the SDK has told of. */
   decisions: Decision[];
@@ -36,6 +39,7 @@ export function watch(): void {
     get: () => edgewise,
     set: (value: typeof edgewise) => {
       edgewise = value;
+      hasStub ||= !!value.q;
       if (value.q) return;
       value.on("decision", (decision) => watched.decisions.push(decision));
       value.on("event", (message) => watched.messages.push(message));
@@ -50,6 +54,8 @@ export function watch(): void {
       watched.shifts.push([entry.value, entry.sources?.map(({ node }) => (node as Element | null)?.outerHTML)]);
     }
   }).observe({ type: "layout-shift", buffered: true });
+  let hasStub = false;
+  const isDrawn = (): boolean => hasStub || performance.getEntriesByType("paint").length > 0;
   const inSight = (element: Element): boolean => {
     const box = element.getBoundingClientRect();
     const within = box.bottom > 0 && box.top < innerHeight && box.height > 0;
@@ -61,7 +67,7 @@ export function watch(): void {
       for (const element of document.querySelectorAll<HTMLElement>("[data-edgewise]")) {
         const seen = (watched.seen[element.dataset.edgewise ?? ""] ??= []);
         const text = element.innerText.trim();
-        if (inSight(element) && !seen.includes(text)) seen.push(text);
+        if (isDrawn() && inSight(element) && !seen.includes(text)) seen.push(text);
       }
     }
     requestAnimationFrame(look);
