@@ -28,8 +28,8 @@ const SCRIPTS = {
 
 const STUB = "edgewise-stub";
 
-/** What npm users import: `edgewise`, `edgewise/tcf`, … */
-const MODULES = ["index", "openfeature", "tcf", "consent-mode", "capture"];
+/** What npm users import: `edgewise` (on a server, another one), `edgewise/tcf`, … */
+const MODULES = ["index", "server", "openfeature", "tcf", "consent-mode", "capture"];
 
 const COMMON = {
   write: false,

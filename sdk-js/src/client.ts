@@ -1,4 +1,5 @@
 import { attempt } from "./attempt.js";
+import { callable } from "./callable.js";
 import { decide } from "./decide.js";
 import { on } from "./emitter.js";
 import { listen } from "./listen.js";
@@ -9,7 +10,7 @@ import * as placements from "./placements.js";
 import * as queue from "./queue.js";
 import { render } from "./render.js";
 import { click } from "./spots.js";
-import type { ConsentState, Edgewise, EdgewiseApi, Options } from "./types.js";
+import type { ConsentState, Options } from "./types.js";
 import { isKnown, say } from "./visitor.js";
 
 let isStarted = false;
@@ -47,9 +48,4 @@ const acted = ({ type, target, button }: MouseEvent & { target: HTMLElement }) =
   }
 };
 
-const api: EdgewiseApi = { init, decide, render, track, page, identify, reward, consent, on };
-
-export const edgewise: Edgewise = Object.assign(
-  (method: keyof EdgewiseApi, ...args: unknown[]) => (api[method] as (...args: unknown[]) => any)(...args),
-  api,
-);
+export const edgewise = callable({ init, decide, render, track, page, identify, reward, consent, on });

@@ -1,0 +1,19 @@
+import { callable } from "./callable.js";
+
+export * from "./types.js";
+
+const nothing = (): void => {};
+
+/** What a server that renders pages gets in place of the SDK: nothing happens, and every decision is the default. */
+export const edgewise = callable({
+  init: nothing,
+  decide: async (placement) => ({ placement, decisionId: null, action: null, payload: {}, group: "fallback", source: "fallback" }),
+  render: () => "default",
+  track: nothing,
+  page: nothing,
+  identify: nothing,
+  reward: nothing,
+  consent: nothing,
+  on: () => nothing,
+});
+export const { init, decide, render, track, page, identify, reward, consent, on } = edgewise;
