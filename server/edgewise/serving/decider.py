@@ -43,6 +43,7 @@ class _Drawn(NamedTuple):
     placement: ServedPlacement
     entry: Decision
     appended: Future[Any] | None
+    trace: Trace
 
 
 class Decider:
@@ -86,24 +87,24 @@ class Decider:
             return []
         deadline = started + self._budget
         trace = "none" if preview is not None else _trace(site, visitor)
+        known: Known | None
         try:
             known = await known_of(self._store, site, visitor, asked, attributes, now, trace, deadline)
         except StoreError:
-            # What is shown on purpose needs to know nothing of the visitor.
-            fallbacks = [
-                (preview and decided.previewed(site, one, preview))
-                or decided.fallback(site.placements.get(one.placement), one)
-                for one in asked
-            ]
-            return _explained(site, None, asked, fallbacks) if preview and preview.debug else fallbacks
-        call = _Call(known, trace, started, deadline)
-        drawn = [
-            (preview and decided.previewed(site, one, preview))
-            or await self._decide(call, site.placements.get(one.placement), one)
-            for one in asked
-        ]
-        answers = [await self._answer(call, one, result) for one, result in zip(asked, drawn, strict=True)]
+            known = None
+        call = None if known is None else _Call(known, trace, started, deadline)
+        drawn = [await self._show(call, site, one, preview) for one in asked]
+        answers = [await self._answer(one, result) for one, result in zip(asked, drawn, strict=True)]
         return _explained(site, known, asked, answers) if preview and preview.debug else answers
+
+    async def _show(
+        self, call: _Call | None, site: ServedSite, asked: Asked, preview: Preview | None
+    ) -> _Drawn | Decided:
+        """What is shown on purpose, for which nothing of the visitor need be known; else what is decided for them."""
+        if preview is not None and (previewed := decided.previewed(site, asked, preview)) is not None:
+            return previewed
+        placement = site.placements.get(asked.placement)
+        return decided.fallback(placement, asked) if call is None else await self._decide(call, placement, asked)
 
     async def _decide(self, call: _Call, placement: ServedPlacement | None, asked: Asked) -> _Drawn | Decided:
         """Decide for one placement, and hand what was drawn to the log. Nothing is waited for, unless a policy counts
@@ -142,51 +143,43 @@ class Decider:
     def _append(self, call: _Call, placement: ServedPlacement, asked: Asked, entry: Decision) -> _Drawn | Decided:
         """Hand what is left of a decision to the log."""
         if call.trace == "none":
-            return _Drawn(placement, entry, None)
+            return _Drawn(placement, entry, None, call.trace)
         left = encode(entry) if call.trace == "decision" else _A_ROBOT
         command = self._store.log.append_command(placement.ref, left)
         try:
-            return _Drawn(placement, entry, self._store.lane.submit(command, call.deadline))
+            return _Drawn(placement, entry, self._store.lane.submit(command, call.deadline), call.trace)
         except StoreError:  # While a commit is overdue, there is nothing to wait for.
             return decided.fallback(placement, asked)
 
-    async def _answer(self, call: _Call, asked: Asked, drawn: _Drawn | Decided) -> Decided:
+    async def _answer(self, asked: Asked, drawn: _Drawn | Decided) -> Decided:
         """The answer, once the store has acknowledged the entry."""
         if isinstance(drawn, Decided):
             return drawn
-        placement, entry, appended = drawn
         try:
-            if appended is not None:
-                await appended
-            return decided.drawn(placement, asked, entry, self._decision_id(call, placement, entry))
+            if drawn.appended is not None:
+                await drawn.appended
+            return decided.drawn(drawn.placement, asked, drawn.entry, self._decision_id(drawn))
         except StoreError:
-            return decided.fallback(placement, asked)
+            return decided.fallback(drawn.placement, asked)
 
-    def _decision_id(self, call: _Call, placement: ServedPlacement, entry: Decision) -> str | None:
+    def _decision_id(self, drawn: _Drawn) -> str | None:
         """The id of a decision that was logged as one."""
-        if call.trace != "decision":
+        if drawn.trace != "decision":
             return None
-        return self._ids.issue(placement.policy_id, len(entry.slots), entry.key, tied=bool(entry.visitor))
+        entry = drawn.entry
+        return self._ids.issue(drawn.placement.policy_id, len(entry.slots), entry.key, tied=bool(entry.visitor))
 
 
 def _explained(
     site: ServedSite, known: Known | None, asked: Sequence[Asked], answers: Sequence[Decided]
 ) -> list[Decided]:
     """The same answers, with how they are made for this visitor, of whom nothing may be known."""
-    told = []
-    for one, answer in zip(asked, answers, strict=True):
-        placement = site.placements.get(one.placement)
-        if placement is None:
-            told.append(answer)
-            continue
-        if known is None:
-            explanation = explain(placement, None)
-        else:
-            compiled = placement.compiled
-            barred = compiled.held if known.remembered is None else known.remembered.barred(compiled)
-            explanation = explain(placement, known.attributes, one.exclude, barred, known.now)
-        told.append(answer._replace(explanation=explanation))
-    return told
+    return [
+        answer._replace(explanation=explain(placement, known, one))
+        if (placement := site.placements.get(one.placement)) is not None
+        else answer
+        for one, answer in zip(asked, answers, strict=True)
+    ]
 
 
 def _trace(site: ServedSite, visitor: Visitor) -> Trace:

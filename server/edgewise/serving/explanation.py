@@ -9,8 +9,10 @@ from typing import Literal, NamedTuple, TypeAlias
 from edgewise.bandit.choice import choose
 from edgewise.bandit.features import context_line
 from edgewise.policies.policy import Action, Mode
+from edgewise.serving.asked import Asked
 from edgewise.serving.decision_id import new_key
 from edgewise.serving.follower import ServedPlacement
+from edgewise.serving.known import Known
 from edgewise.types import Attributes, Milliseconds
 
 Refusal: TypeAlias = Literal["off", "time", "excluded", "seen", "condition"]
@@ -42,25 +44,16 @@ class Explanation(NamedTuple):
     actions: tuple[Weighed, ...]
 
 
-def explain(
-    placement: ServedPlacement,
-    attributes: Attributes | None,
-    exclude: Collection[str] = (),
-    barred: Collection[int] = (),
-    now: Milliseconds | None = None,
-) -> Explanation:
-    """How this placement is decided for one with these attributes; None where they are not known.
-
-    The rest is as in `CompiledPolicy.eligible`.
-    """
-    policy = placement.policy
-    if now is None:
-        now = time.time_ns() // 1_000_000
+def explain(placement: ServedPlacement, known: Known | None, asked: Asked) -> Explanation:
+    """How this placement is decided for one of whom this is known; None where it could not be read."""
+    compiled, policy = placement.compiled, placement.policy
+    now = time.time_ns() // 1_000_000 if known is None or known.now is None else known.now
     age = None if placement.held is None else max(0, now - placement.held.position.ms)
-    if attributes is None:
+    if known is None:
         weighed = [Weighed(action.id, None, None) for action in policy.actions]
     else:
-        weighed = _weighed(placement, attributes, exclude, barred, now)
+        barred = compiled.held if known.remembered is None else known.remembered.barred(compiled)
+        weighed = _weighed(placement, known.attributes, asked.exclude, barred, now)
     return Explanation(policy.enabled, policy.explore.mode, age, tuple(weighed))
 
 
