@@ -71,8 +71,8 @@ async def measure(plan: Plan, tell: Callable[[str], None]) -> Results:
             tell("deciding with and without targeting")
             await targeted.fill_profiles(scene.store)
             async with scene.worker(targeting.APP) as worker:
-                requests = await targeting.compare_requests(worker, plan.rounds, plan.seconds / 2, tell)
-            calls = await scene.measured("load_tests.targeting", plan.calls // 3, plan.rounds)
+                requests = await targeting.compare_requests(worker, 3 * plan.rounds, plan.seconds / 6, tell)
+            calls = await scene.measured("load_tests.targeting", plan.calls // 10, 3 * plan.rounds)
             tell(f"learning {plan.events:,} events both ways, {plan.learning_rounds} rounds")
             learning = await scene.measured("load_tests.learning", plan.events, plan.learning_rounds)
     return Results(

@@ -31,7 +31,7 @@ async def test_everything_is_measured_and_reported() -> None:
     assert results.learning.events == 100
     for targeting in (results.targeted_requests, results.targeted_calls):
         assert min(targeting.bare, targeting.profiled, targeting.targeted) > 0
-        assert len(targeting.conditions) == len(targeting.all_in) == TINY.rounds
+        assert len(targeting.conditions) == len(targeting.all_in) == 3 * TINY.rounds
     assert 80 < results.comparison.entry.encoded < results.comparison.entry.stored
     shown = io.StringIO()
     report.show(results, Console(width=120, file=shown))
