@@ -174,7 +174,7 @@ test("where margins would collapse through the placement, nothing moves either",
   const { mood, release } = held();
   stage.proxy.moods.set("/v1/decide", mood);
   const visit = await stage.visit({
-    head: `<style nonce="bm9uY2U">#box{display:block}h2{margin:50px 0}</style>`,
+    head: `<style nonce="bm9uY2U">#box{display:block}p{margin:0}h2{margin:50px 0}</style>`,
     body: `<div id="box" data-edgewise="hero"><p>Welcome</p>
       <template data-edgewise-action="deal"><h2 data-edgewise-fill="headline"></h2></template></div><p>What follows</p>`,
   });

@@ -1,5 +1,5 @@
 /** How long a test waits for what must happen, before it fails; milliseconds. Only a failure takes this long. */
-export const PATIENCE = 30_000;
+export const PATIENCE = 60_000;
 
 /** Wakes all that wait for something to become true, each time that something has changed. */
 export class Waiting {
