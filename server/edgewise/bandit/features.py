@@ -40,6 +40,7 @@ MAX_ITEMS = 64
 _MAX_TOKEN = 96
 _MAX_DEPTH = 4
 _SCALARS = (str, int, float)
+_LISTS = (list, tuple)
 _VALUE = itemgetter(1)
 _NOT_FEATURES = frozenset({"url", "title", "id"})
 _OF_VISITORS = (
@@ -113,21 +114,14 @@ def _collect_inside(tokens: list[str], name: str, value: Any, prefix: str, depth
     """The same for what is in a list or a mapping inside of it, and for long texts."""
     if len(tokens) >= MAX_ITEMS:
         return
-    if isinstance(value, Mapping):
-        if depth < _MAX_DEPTH and name not in _NOT_FEATURES:
-            _collect(tokens, value.items(), f"{prefix}{_name(name)}.", depth + 1)
-        return
-    for item in value[:MAX_ITEMS] if isinstance(value, list | tuple) else (value,):
-        token = _scalar_token(prefix, name, item) if isinstance(item, _SCALARS) else None
+    if isinstance(value, _LISTS):
+        _collect(tokens, [(name, item) for item in value[:MAX_ITEMS] if isinstance(item, _SCALARS)], prefix, depth)
+    elif isinstance(value, str):
+        token = _token(prefix, name, value)  # Not from the cache: a hostile caller's texts must not fill the memory.
         if token is not None:
             tokens.append(token)
-
-
-def _scalar_token(prefix: str, name: str, value: str | bool | int | float) -> str | None:
-    """The token, from a cache unless it is a long text: what a hostile caller sends must not fill the memory."""
-    if not isinstance(value, str):
-        return _number_token(prefix, name, value)
-    return _text_token(prefix, name, value) if len(value) <= _MAX_TOKEN else _token(prefix, name, value)
+    elif isinstance(value, Mapping) and depth < _MAX_DEPTH and name not in _NOT_FEATURES:
+        _collect(tokens, value.items(), f"{prefix}{_name(name)}.", depth + 1)
 
 
 def _token(prefix: str, name: str, value: str | bool | int | float) -> str | None:
