@@ -12,8 +12,8 @@ from starlette.applications import Starlette
 
 from edgewise import __version__
 from edgewise.http.auth import Gate
-from edgewise.http.sdk import sdk_routes
-from tests.servers import running
+from edgewise.http.sdk import SDK, sdk_routes
+from tests.servers import Server, running
 
 SCRIPT = "console.log('“hello”');\n" * 40
 FILES = {"edgewise.js": SCRIPT, "edgewise.js.map": '{"version": 3}', "edgewise-tcf.js": "tcf()", "README.md": "no"}
@@ -142,3 +142,13 @@ async def test_where_the_sdk_was_not_built_the_server_starts_and_says_what_to_do
     answer = await client.get("/edgewise.js")
     assert answer.status_code == 404
     assert "make sdk" in answer.json()["error"]["message"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_server_has_what_lies_in_the_package_in_the_version_of_the_server(server: Server) -> None:
+    names = sorted(file.name for file in SDK.iterdir())
+    assert {"edgewise.js", "edgewise-stub.js", "edgewise-tcf.js", "edgewise.js.map"} < set(names)
+    for name in names:
+        for path in (f"/{name}", f"{VERSIONED}/{name}"):
+            answer = await server.get(path)
+            assert (answer.status_code, answer.content) == (200, (SDK / name).read_bytes())

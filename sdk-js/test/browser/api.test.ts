@@ -8,6 +8,7 @@ const stage = new Stage({
   "hero.toml": fixed("hero", { headline: "Students save 10%" }),
   "side.toml": fixed("side", { headline: "On the side" }, "aside"),
   "row.toml": row("row", 3, ["sku-1", "sku-2", "sku-3", "sku-4"]),
+  "site.toml": 'robots = "learn"\norigins = ["*"]\n',
 });
 const EMPTY = { tag: "blocking", body: "<p>Nothing to decide</p>" } as const;
 /** The script, which by itself does nothing without a key. */
@@ -225,5 +226,15 @@ test("a handler is told of decisions, messages and renderings until it is taken 
     return heard;
   });
   assert.deepEqual(told, ["One", "hero", "policy"]);
+  await visit.leave();
+});
+
+test("a site without TLS is served too, though browsers keep some of what they can from its pages", async () => {
+  const { port } = new URL(stage.site.url);
+  const path = stage.put({ tag: "blocking", body: `<p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>` });
+  const visit = await (await stage.visitor()).open(`http://shop.test:${port}${new URL(path).pathname}`);
+  assert.equal(await visit.tab.evaluate(() => isSecureContext), false);
+  assert.deepEqual(await visit.rendered(), { hero: "swapped" });
+  await stage.proxy.hears("$impression");
   await visit.leave();
 });

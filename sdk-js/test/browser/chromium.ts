@@ -17,6 +17,8 @@ export const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
   "--no-first-run",
+  // A shop with a name, whose pages are not taken for secure ones as those of this machine are.
+  "--host-resolver-rules=MAP shop.test 127.0.0.1",
 ];
 
 function isExecutable(path: string): boolean {
