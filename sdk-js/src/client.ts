@@ -9,7 +9,7 @@ import { options, token } from "./options.js";
 import * as placements from "./placements.js";
 import * as queue from "./queue.js";
 import { render } from "./render.js";
-import { click } from "./spots.js";
+import { DONE, spotOf } from "./spots.js";
 import type { ConsentState, Options } from "./types.js";
 import { isKnown, say } from "./visitor.js";
 
@@ -39,9 +39,14 @@ const consent = (state: ConsentState): void => {
 
 /** Clicks in what was decided, and `data-edgewise-event`: on a form, that it was sent; on anything else, that it was clicked. */
 const acted = ({ type, target, button }: MouseEvent & { target: HTMLElement }) => {
+  // The other button opens a menu.
   if (button > 1) return;
   const isSent = type == "submit";
-  if (!isSent) click(target);
+  const spot = spotOf(target.closest(`[${DONE}]`));
+  if (!isSent && spot._shown && !spot._isClicked && target.closest("a,button,[role=button],[data-edgewise-click]")) {
+    spot._isClicked = true;
+    track("$click", spot._shown);
+  }
   const element = target.closest<HTMLElement>("[data-edgewise-event]");
   if (element && isSent == (element.tagName == "FORM")) {
     track(element.dataset.edgewiseEvent!, attempt(() => JSON.parse(element.dataset.edgewiseProperties!)));

@@ -1,14 +1,17 @@
-import { lastGood, remember } from "./cache.js";
 import { context } from "./context.js";
 import { emit } from "./emitter.js";
 import { options, token } from "./options.js";
 import { post } from "./post.js";
 import { adopt } from "./queue.js";
+import { read, write } from "./storage.js";
 import type { DecideOptions, Decision, Slot } from "./types.js";
-import { answered, ids, isOpen } from "./visitor.js";
+import { answered, ids, isOpen, mayStore } from "./visitor.js";
 
 /** A placement that is asked for, as it is sent, and what is done with its answer, whenever that comes. */
 type Question = [body: { id: string }, settle: (answer?: any) => void];
+
+const CACHED = "edgewise.c.";
+const DAY = 864e5;
 
 let questions: Question[] = [];
 let isHeld = true;
@@ -21,13 +24,18 @@ export const decide = (
   const decided = new Promise<Decision>((resolve) => {
     /** A late answer comes to nobody but the cache. */
     const settle = (answer?: any) => {
-      if (!isSound(answer, placement)) return resolve(lastGood(placement) ?? nothing(placement));
-      if (answer.decisionId) remember(answer);
-      resolve({ ...answer, source: answer.group == "fallback" ? "fallback" : "policy" });
+      const key = CACHED + placement;
+      if (isSound(answer, placement)) {
+        if (answer.decisionId) write(key, { ...answer, at: Date.now(), source: "cache" });
+        resolve({ ...answer, source: answer.group == "fallback" ? "fallback" : "policy" });
+      } else {
+        const last = mayStore() && read(key);
+        resolve(Date.now() - last?.at < DAY ? last : nothing(placement));
+      }
     };
     questions.push([{ id: placement, ...wanted }, settle]);
     setTimeout(settle, timeout);
-    if (!isHeld) setTimeout(send);
+    if (!isHeld && !questions[1]) setTimeout(send);
   });
   decided.then((decision) => emit("decision", decision));
   return decided;
@@ -35,13 +43,13 @@ export const decide = (
 
 /** From now on, what is asked for in one turn is sent at its end. Of who is new, the server shall say if they may be kept. */
 export const release = (): void => {
-  if (isHeld) send(isOpen());
+  if (isHeld) send();
   isHeld = false;
 };
 
-const send = (isNeeded?: boolean) => {
+const send = () => {
   const asked = questions.splice(0);
-  if (!asked[0] && !isNeeded) return;
+  if (!asked[0] && !isOpen()) return;
   post("decide", {
     ...ids(),
     placements: asked.map(([body]) => body),

@@ -10,6 +10,6 @@ export const on = <Name extends keyof Events>(name: Name, handler: (detail: Even
   return () => listeners.delete(listener);
 };
 
-/** Each handler in a turn of its own, yet before anything else happens: one that throws breaks nothing but itself. */
+/** Each handler in a turn of its own: one that throws breaks nothing but itself. */
 export const emit = <Name extends keyof Events>(name: Name, detail: Events[Name]): void =>
-  listeners.forEach(([one, handler]) => one == name && queueMicrotask(() => handler(detail)));
+  listeners.forEach(([one, handler]) => one == name && setTimeout(handler, 0, detail));

@@ -3,7 +3,7 @@ import { context } from "./context.js";
 import { emit } from "./emitter.js";
 import { options } from "./options.js";
 import { listen } from "./listen.js";
-import { bytes, push } from "./queue.js";
+import { push } from "./queue.js";
 import { randomId } from "./random.js";
 import type { Message, Properties } from "./types.js";
 import { become, ids, isKnown } from "./visitor.js";
@@ -30,14 +30,11 @@ const tell = (said: Pick<Message, "type"> & Partial<Message>): void => {
   const message: Message = {
     ...said,
     messageId: randomId(),
-    timestamp: new Date().toJSON(),
+    timestamp: new Date(),
     ...ids(),
     context: isLinked ? undefined : { ...context(), data: undefined, userAgent: navigator.userAgent },
   };
   const sent = options.beforeSend ? options.beforeSend(message) : message;
-  // The server takes no more of one; and what JSON cannot hold would stay in the queue for ever.
-  if (sent && attempt(() => bytes([sent]) < 32_000)) {
-    push(sent);
-    emit("event", sent);
-  }
+  // What JSON cannot hold is not told, and throws nothing into the page.
+  if (sent) attempt(() => (push(sent), emit("event", sent)));
 };

@@ -1,6 +1,5 @@
 import { cancel } from "./cancel.js";
 import { listen } from "./listen.js";
-import { onHide } from "./page-life.js";
 import { post } from "./post.js";
 import { randomId } from "./random.js";
 import { keys, read, remove, write } from "./storage.js";
@@ -21,15 +20,16 @@ let failures = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 export const push = (message: Message): void => {
+  while (bytes([...waiting, message]) > MOST_STORED && waiting[0]) waiting.shift();
   waiting.push(message);
-  while (bytes(waiting) > MOST_STORED) waiting.shift();
   if (document.hidden) leave();
   else if (waiting[19] && !failures) flush();
   else timer ??= setTimeout(flush, 1000);
 };
 
 export const start = (): void => {
-  onHide(leave);
+  // Maybe for good: it is the last moment at which anything is sure to run.
+  listen("visibilitychange", () => document.hidden && leave());
   listen("online", flush);
   adopt();
 };
@@ -39,7 +39,7 @@ export const adopt = (): void => {
   if (!mayStore()) return;
   for (const key of keys(PREFIX)) {
     if (key == own) continue;
-    waiting.push(...[].concat(read(key)).filter((one?: Message) => Date.now() - Date.parse(one?.timestamp!) < WEEK));
+    waiting.push(...[].concat(read(key)).filter((one?: Message) => Date.now() - Date.parse(one?.timestamp as string) < WEEK));
     leave();
     remove(key);
   }
@@ -50,7 +50,7 @@ const leave = () => {
   flush();
 };
 
-export const bytes = (messages: Message[]) => new Blob([JSON.stringify(messages)]).size;
+const bytes = (messages: Message[]) => new Blob([JSON.stringify(messages)]).size;
 
 /** Under a new key each time: another page may be about to remove the former one, whose content it has read. */
 const save = () => {
@@ -84,7 +84,7 @@ const flush = () => {
         flush();
       } else {
         const pause = Math.min(2 ** failures++, 60) * (0.5 + Math.random());
-        timer = setTimeout(flush, Math.max(pause, +(headers?.get("retry-after") ?? 0)) * 1000);
+        timer = setTimeout(flush, Math.max(pause, (headers?.get("retry-after") ?? 0) as number) * 1000);
       }
     });
 };

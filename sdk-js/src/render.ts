@@ -1,10 +1,11 @@
 import { apply, type Edit, filling } from "./edits.js";
-import { isUnseen, mayMove, spotOf, watch } from "./spots.js";
+import { isBelow, isPainted, isUnseen, spotOf, watch } from "./spots.js";
 import type { Decision, Rendered } from "./types.js";
 
 /** Shows a decision in an element, as its markup says; `isForced`: even if it was seen. */
 export const render = (element: HTMLElement, { slots, ...decision }: Decision, isForced = true): Rendered => {
   const templates = [...element.querySelectorAll("template")];
+  const { decisionId } = decision;
   const parts = (slots ?? [decision]).map(({ action, payload }) => {
     const template =
       templates.find(({ dataset }) => dataset.edgewiseAction === action) ??
@@ -17,7 +18,6 @@ export const render = (element: HTMLElement, { slots, ...decision }: Decision, i
   const edits: Edit[] =
     parts[0] && !parts.includes(undefined) ? [[element, "", [...parts, ...templates]]] : filling(element, decision.payload);
   const rendered = !edits[0] ? "default" : isForced || isUnseen(element) ? swap(element, edits) : "seen";
-  const { decisionId } = decision;
   const isShown = decisionId && /sw|de/.test(rendered);
   const isRow = isShown && slots && edits[0];
   watch(element, { ...spotOf(element), _shown: isShown && !isRow ? { decisionId, action: decision.action } : undefined });
@@ -38,17 +38,18 @@ const swap = (element: HTMLElement, edits: Edit[]): Rendered => {
   if (!hasMoved()) return "swapped";
   apply(undo);
   style.minHeight = minHeight;
-  console.warn("edgewise: needs min-height", element);
+  console.warn("edgewise: min-height", element);
   return "moved";
 };
 
-/** Where what stands around the element begins and ends, as far as somebody sees that. */
+/** Where what stands around the element begins and ends, as far as somebody sees that. Of the first frame we may not have been told yet. */
 const surroundings = (element: HTMLElement): number[] => {
-  const places = [];
-  for (let one: Element | null = mayMove(element) ? null : element; one; one = one.parentElement) {
+  const places: number[] = [];
+  if (isBelow(element) || (document.hidden && !isPainted())) return places;
+  for (let one: Element | null = element; one; one = one.parentElement) {
     for (const other of [one.nextElementSibling, one.parentElement]) {
-      const { top, left, bottom } = (other?.getBoundingClientRect() ?? {}) as DOMRect;
-      places.push(top + left + bottom);
+      const { left, bottom } = (other ?? element).getBoundingClientRect();
+      places.push(left + bottom);
     }
   }
   return places;

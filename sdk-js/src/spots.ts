@@ -1,6 +1,6 @@
 import { cancel } from "./cancel.js";
 import { track } from "./messages.js";
-import { onHide } from "./page-life.js";
+import { listen } from "./listen.js";
 
 /** An element that shows, or will show, a decision or a slot of it. */
 export interface Spot {
@@ -31,14 +31,11 @@ export const watch = (element: Element, spot: Spot, isDone = true): void => {
   observer.observe(element);
 };
 
-const isPainted = () => !!performance.getEntriesByType("paint")[0];
+export const isPainted = () => !!performance.getEntriesByType("paint")[0];
 
 const isVisible = (element: Element) => getComputedStyle(element).visibility != "hidden";
 
-const isBelow = (element: Element) => element.getBoundingClientRect().top >= innerHeight;
-
-/** Whether nobody sees when what is around an element moves. Of the first frame we may not have been told yet. */
-export const mayMove = (element: Element): boolean => isBelow(element) || (document.hidden && !isPainted());
+export const isBelow = (element: Element) => element.getBoundingClientRect().top >= innerHeight;
 
 /** Whether an element has no height, or nobody has got to see it. */
 export const isUnseen = (element: Element): boolean =>
@@ -57,27 +54,20 @@ const observer = new IntersectionObserver(
         spot._timer = cancel(spot._timer);
       } else if (spot._shown) spot._timer ??= count(spot, target);
     }),
-  { threshold: Array.from(Array(101), (_, percent) => percent / 100) },
+  { threshold: [...Array(101).keys()].map((percent) => percent / 100) },
 );
 
-let hidings = 0;
-onHide(() => hidings++);
+/** How often the tab was hidden or shown. */
+let changes = 0;
+listen("visibilitychange", () => changes++);
 
 const count = (spot: Spot, element: Element) => {
-  const before = hidings;
+  const before = changes;
   return setTimeout(() => {
-    if (document.hidden || before != hidings) spot._timer = count(spot, element);
+    if (document.hidden || before != changes) spot._timer = count(spot, element);
     else {
       observer.unobserve(element);
       track("$impression", spot._shown);
     }
   }, 1000);
-};
-
-/** A click on something that is there to be clicked, in what was decided; once. */
-export const click = (target: Element): void => {
-  const spot = spotOf(target.closest(`[${DONE}]`));
-  if (spot._isClicked || !spot._shown || !target.closest("a,button,[role=button],[data-edgewise-click]")) return;
-  spot._isClicked = true;
-  track("$click", spot._shown);
 };

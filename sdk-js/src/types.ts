@@ -95,7 +95,7 @@ export interface Rendering {
 export interface Message {
   type: "track" | "page" | "identify";
   messageId: string;
-  timestamp: string;
+  timestamp: Date | string;
   anonymousId?: string | undefined;
   userId?: string | undefined;
   event?: string;

@@ -43,7 +43,7 @@ export const say = (said: ConsentState | undefined): void => {
   state = (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl ? "denied" : said;
   // Pending says nothing against what is stored: the page waits for its consent banner.
   if (state == "denied" || (anonymousId && !isKnown())) forget();
-  const stored = !anonymousId && isKnown() && read(KEY);
+  const stored = isKnown() && read(KEY);
   if (stored) {
     ({ a: anonymousId, u: userId } = stored);
     state ??= stored.c as typeof state;

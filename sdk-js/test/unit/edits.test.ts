@@ -29,7 +29,7 @@ suite("a payload", () => {
   });
 
   test("leaves what it does not have, or has as something else than text and numbers", () => {
-    for (const payload of [{}, null, { a: null }, { a: {} }, { a: [] }, { a: true }, "text"]) {
+    for (const payload of [{}, null, { a: null }, { a: {} }, { a: [] }, { a: true }, undefined, 5, "text"]) {
       assert.deepEqual(written(`<p data-edgewise-fill="a">x</p>`, payload), []);
     }
     assert.deepEqual(written(`<p data-edgewise-fill="constructor text=__proto__.x">x</p>`, {}), []);
