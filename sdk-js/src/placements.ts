@@ -4,7 +4,7 @@ import { listen } from "./listen.js";
 import { look } from "./navigation.js";
 import { options, token } from "./options.js";
 import { render } from "./render.js";
-import { DONE, isUnseen, spotOf, watch } from "./spots.js";
+import { DONE, isInSight, isUnseen, spotOf, watch } from "./spots.js";
 
 /** Deals with the placements in the markup: with those that are there, and with those that come. */
 export const start = (): void => {
@@ -24,7 +24,7 @@ const gather = () => {
 const place = (element: HTMLElement) => {
   const { edgewise: name, edgewiseSlots, edgewiseExclude } = element.dataset;
   if (!name || spotOf(element)._name == name) return;
-  watch(element, { _name: name }, !isUnseen(element));
+  watch(element, { _name: name, _isBare: isInSight(element) }, !isUnseen(element));
   decide(name, { slots: +edgewiseSlots! || undefined, exclude: edgewiseExclude?.split(",") }).then((decision) =>
     emit("render", { element, decision, rendered: render(element, decision, !!token) }),
   );

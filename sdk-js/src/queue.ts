@@ -39,7 +39,9 @@ export const adopt = (): void => {
   if (!mayStore()) return;
   for (const key of keys(PREFIX)) {
     if (key == own) continue;
-    waiting.push(...[].concat(read(key)).filter((one?: Message) => Date.now() - Date.parse(one?.timestamp as string) < WEEK));
+    const left = [].concat(read(key)).filter((one?: Message) => Date.now() - Date.parse(one?.timestamp as string) < WEEK);
+    // Several pages may have taken what one had left: were it kept twice each time, it would soon be too much to keep.
+    waiting.push(...left.filter((one: Message) => !waiting.some(({ messageId }) => messageId == one.messageId)));
     leave();
     remove(key);
   }

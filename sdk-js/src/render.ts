@@ -1,5 +1,5 @@
 import { apply, type Edit, filling } from "./edits.js";
-import { isBelow, isPainted, isUnseen, spotOf, watch } from "./spots.js";
+import { isBelow, isUnseen, painted, spotOf, watch } from "./spots.js";
 import type { Decision, Rendered } from "./types.js";
 
 /** Shows a decision in an element, as its markup says; `isForced`: even if it was seen. */
@@ -45,7 +45,7 @@ const swap = (element: HTMLElement, edits: Edit[]): Rendered => {
 /** Where what stands around the element begins and ends, as far as somebody sees that. Of the first frame we may not have been told yet. */
 const surroundings = (element: HTMLElement): number[] => {
   const places: number[] = [];
-  if (isBelow(element) || (document.hidden && !isPainted())) return places;
+  if (isBelow(element) || (document.hidden && !painted())) return places;
   for (let one: Element | null = element; one; one = one.parentElement) {
     for (const other of [one.nextElementSibling, one.parentElement]) {
       const { left, bottom } = (other ?? element).getBoundingClientRect();

@@ -6,6 +6,8 @@ import { listen } from "./listen.js";
 export interface Spot {
   /** The placement that it was last asked about for. */
   _name?: string;
+  /** It stood there in sight when it was found, as no stub hid it. */
+  _isBare?: boolean;
   /** It was in the viewport, and visible. */
   _isSeen?: boolean | 0 | undefined;
   /** How much of it was in the viewport when we were told last. */
@@ -31,15 +33,21 @@ export const watch = (element: Element, spot: Spot, isDone = true): void => {
   observer.observe(element);
 };
 
-export const isPainted = () => !!performance.getEntriesByType("paint")[0];
+/** When this script came, and the page was painted first: which the browser tells some frames later. */
+const began = performance.now();
+export const painted = () => performance.getEntriesByType("paint")[0]?.startTime;
 
 const isVisible = (element: Element) => getComputedStyle(element).visibility != "hidden";
 
 export const isBelow = (element: Element) => element.getBoundingClientRect().top >= innerHeight;
 
-/** Whether an element has no height, or nobody has got to see it. */
-export const isUnseen = (element: Element): boolean =>
-  !spotOf(element)._isSeen && (isBelow(element) || !isPainted() || !(element as HTMLElement).offsetHeight || !isVisible(element));
+export const isInSight = (element: HTMLElement) => !isBelow(element) && !!element.offsetHeight && isVisible(element);
+
+/** Whether nobody has got to see an element. */
+export const isUnseen = (element: HTMLElement): boolean => {
+  const { _isSeen, _isBare } = spotOf(element);
+  return !_isSeen && !(_isBare && painted()! < began) && !(painted() && isInSight(element));
+};
 
 /** The Media Rating Council's rule: half of the pixels (of a large one 30%), for one continuous second, in a visible tab. */
 const observer = new IntersectionObserver(

@@ -153,6 +153,18 @@ suite("what a page could not send", () => {
     assert.ok([...events(next), ...events(third)].includes("Late"));
   });
 
+  test("is kept once, though two pages have left it", async () => {
+    const page = open();
+    page.answer = () => "lost";
+    page.core.track("Twice");
+    page.hide();
+    const [key] = Object.keys(page.storage).filter((one) => one.startsWith("edgewise.q."));
+    page.storage["edgewise.q.1-1"] = page.storage[key!]!;
+    const next = open(page.storage);
+    await next.pass(0);
+    assert.deepEqual(events(next), ["Twice"]);
+  });
+
   test("is forgotten after a week, and when it is nonsense", async () => {
     const page = open();
     page.answer = () => "lost";
