@@ -157,7 +157,8 @@ export class Proxy {
 
   private forward(path: string, exchange: Exchange, body: Buffer, response: ServerResponse): void {
     const { method, headers } = exchange;
-    const onward = request(this.target() + path, { method, headers }, (answer) => {
+    // Over a connection of its own: one that is kept may be closed in the very moment in which it is used again.
+    const onward = request(this.target() + path, { method, headers, agent: false }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
       answer.pipe(response);
       answer.once("end", () => {
