@@ -36,7 +36,7 @@ test: lint
 chaos: setup
 	$(BIN)/pytest -q -m chaos
 	$(BIN)/pytest -q -n 2 -m "hypothesis and not chaos" --hypothesis-profile many
-	@EDGEWISE_CHAOS_ROUNDS=$${EDGEWISE_CHAOS_ROUNDS:-10} $(MAKE) --no-print-directory test-sdk TESTS=chaos.test.ts
+	@EDGEWISE_TEST_MINUTES=30 EDGEWISE_CHAOS_ROUNDS=$${EDGEWISE_CHAOS_ROUNDS:-10} $(MAKE) --no-print-directory test-sdk TESTS=chaos.test.ts
 
 # Minutes of learning on real data, which lies in ../shared/data (docs/learning.md says where it is from).
 quality: setup

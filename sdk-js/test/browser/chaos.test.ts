@@ -87,6 +87,18 @@ const unheard: Mood = async (exchange, response) => {
   return true;
 };
 
+/**
+ * As far as it gets in a moment: what a page that comes back, goes away or fails to load at the same time makes of an
+ * order of the driver's, nobody knows, and some of them never end.
+ */
+async function soon<Result>(order: Promise<Result>): Promise<Result | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, 5000, undefined)));
+  const result = await Promise.race([order.catch(() => undefined), over]);
+  clearTimeout(timer);
+  return result;
+}
+
 /** One visitor's browser, in which tabs come and go. */
 class Chaos {
   readonly done: string[] = [];
@@ -109,7 +121,7 @@ class Chaos {
     ];
     const act = this.pick(acts);
     this.done.push(act.name);
-    if (!this.tabs.length) await this.open();
+    while (!this.tabs.length) await this.open();
     await act.call(this);
   }
 
@@ -118,19 +130,19 @@ class Chaos {
     stage.proxy.moods.clear();
     await this.visitor.context.setOffline(false);
     await this.restarting;
-    for (const { tab } of this.tabs.splice(0)) await tab.close();
+    for (const { tab } of this.tabs.splice(0)) await soon(tab.close());
     return this.visitor.open(url);
   }
 
   private async open(): Promise<void> {
     if (this.tabs.length > 2) return;
-    const tab = await this.visitor.context.newPage();
-    this.tabs.push(await this.go(tab, this.pick(this.urls)));
+    const tab = await soon(this.visitor.context.newPage());
+    if (tab) this.tabs.push(await this.go(tab, this.pick(this.urls)));
   }
 
   private async go(tab: Visit["tab"], url: string): Promise<Visit> {
     // Offline there is no page; then the tab shows an error.
-    await tab.goto(url, { waitUntil: "commit" }).catch(() => undefined);
+    await soon(tab.goto(url, { waitUntil: "commit" }));
     return new Visit(this.visitor, tab);
   }
 
@@ -140,8 +152,8 @@ class Chaos {
     const count = 1 + Math.floor(this.draw() * 5);
     const values = Array.from({ length: count }, () => ++this.rewards);
     const leave = this.draw() < 0.3 ? this.pick(this.urls) : "";
-    await tab
-      .evaluate(
+    await soon(
+      tab.evaluate(
         ([values, leave]) => {
           if (!window.edgewise || !window.watched) return;
           const decided = window.watched.decisions.find(({ decisionId }) => decisionId);
@@ -152,19 +164,18 @@ class Chaos {
           if (leave) location.href = leave;
         },
         [values, leave] as const,
-      )
-      .catch(() => undefined);
+      ),
+    );
   }
 
   private async click(): Promise<void> {
-    await this.pick(this.tabs)
-      .tab.evaluate(() => document.querySelector<HTMLElement>("[data-edgewise] b")?.click())
-      .catch(() => undefined);
+    const { tab } = this.pick(this.tabs);
+    await soon(tab.evaluate(() => document.querySelector<HTMLElement>("[data-edgewise] b")?.click()));
   }
 
   private async close(): Promise<void> {
     const [visit] = this.tabs.splice(Math.floor(this.draw() * this.tabs.length), 1);
-    await visit?.tab.close();
+    if (visit) await soon(visit.tab.close());
   }
 
   private async navigate(): Promise<void> {
@@ -173,9 +184,7 @@ class Chaos {
   }
 
   private async back(): Promise<void> {
-    await this.pick(this.tabs)
-      .tab.goBack({ waitUntil: "commit", timeout: 2000 })
-      .catch(() => undefined);
+    await soon(this.pick(this.tabs).tab.goBack({ waitUntil: "commit", timeout: 4000 }));
   }
 
   private async network(): Promise<void> {
@@ -296,7 +305,7 @@ test(`every event arrives exactly once, and what arrived is what is learned (EDG
     await chaos.step();
     await new Promise((done) => setTimeout(done, draw() * 150));
   }
-  await first.tab.close();
+  await soon(first.tab.close());
   const last = await chaos.calm(
     stage.put({ ...page, body: "", attributes: { "data-consent": "granted", "data-manual": "" } }),
   );
@@ -319,6 +328,6 @@ test(`every event arrives exactly once, and what arrived is what is learned (EDG
     assert.fail(`${error.message}; ${JSON.stringify({ lost, stored }, null, 1)}`);
   });
   assert.deepEqual(visitor.errors, []);
-  await last.tab.close();
+  await soon(last.tab.close());
   await audit(told, told.owed[0]?.anonymousId ?? "");
 });
