@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from starlette.applications import Starlette
 from edgewise import __version__
 from edgewise.http.auth import Gate
 from edgewise.http.sdk import SDK, sdk_routes
+from edgewise.serving.follower import ServedSite
 from tests.servers import Server, running
 
 SCRIPT = "console.log('“hello”');\n" * 40
@@ -21,7 +23,7 @@ VERSIONED = f"/sdk/{__version__}"
 
 
 class NoSites:
-    sites: dict[str, object] = {}  # noqa: RUF012
+    sites: Mapping[str, ServedSite] = MappingProxyType({})
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=sdk_routes(Gate(NoSites(), "secret"), folder))  # type: ignore[arg-type]
+    app = Starlette(routes=sdk_routes(Gate(NoSites(), "secret"), folder))
     async with running(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         yield client
 
@@ -100,7 +102,7 @@ async def test_who_has_it_already_is_told_so(client: httpx.AsyncClient, path: st
 
 
 async def test_the_same_file_has_the_same_tag_on_every_worker(client: httpx.AsyncClient, folder: Path) -> None:
-    app = Starlette(routes=sdk_routes(Gate(NoSites(), "secret"), folder))  # type: ignore[arg-type]
+    app = Starlette(routes=sdk_routes(Gate(NoSites(), "secret"), folder))
     async with running(app) as port:
         other = await client.get(f"http://127.0.0.1:{port}/edgewise.js")
     assert (await client.get("/edgewise.js")).headers["etag"] == other.headers["etag"]
