@@ -1,5 +1,5 @@
-import { type IncomingMessage, type ServerResponse, createServer, request } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type IncomingMessage, type ServerResponse, request } from "node:http";
+import { LocalServer } from "./local.js";
 import { Waiting } from "./waiting.js";
 
 /** A message as a page sent it. */
@@ -56,27 +56,15 @@ export function held(): { mood: Mood; release: () => void } {
 }
 
 /** Stands between the pages and the server, sees all, and may be in the way. */
-export class Proxy {
+export class Proxy extends LocalServer {
   readonly exchanges: Exchange[] = [];
   /** By the beginning of a path; the longest that fits. */
   readonly moods = new Map<string, Mood>();
   private readonly waiting = new Waiting();
-  private readonly server = createServer((incoming, response) => void this.pass(incoming, response));
 
   /** `target` is asked at each request, as the server may have moved. */
-  constructor(private readonly target: () => string) {}
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  async open(): Promise<void> {
-    await new Promise<void>((resolve) => this.server.listen(0, "127.0.0.1", resolve));
-  }
-
-  async close(): Promise<void> {
-    this.server.closeAllConnections();
-    await new Promise((resolve) => this.server.close(resolve));
+  constructor(private readonly target: () => string) {
+    super();
   }
 
   /** Forget all that was seen, and be in nobody's way. */
@@ -127,7 +115,7 @@ export class Proxy {
     );
   }
 
-  private async pass(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  protected async answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const parts: Buffer[] = [];
     try {
       for await (const part of incoming) parts.push(part as Buffer);

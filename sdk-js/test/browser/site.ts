@@ -1,5 +1,5 @@
-import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { LocalServer } from "./local.js";
 import { STUB } from "./stub.js";
 import { Waiting } from "./waiting.js";
 
@@ -24,27 +24,15 @@ export interface Page {
 }
 
 /** The customer's site: pages under a strict Content Security Policy, and what they report. */
-export class Site {
+export class Site extends LocalServer {
   readonly reports: Record<string, unknown>[] = [];
   readonly violations: unknown[] = [];
   readonly requested: string[] = [];
   private readonly pages = new Map<string, Page>();
   private readonly waiting = new Waiting();
-  private readonly server = createServer((incoming, response) => void this.answer(incoming, response));
 
-  constructor(private readonly edge: () => string) {}
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  async open(): Promise<void> {
-    await new Promise<void>((resolve) => this.server.listen(0, "127.0.0.1", resolve));
-  }
-
-  async close(): Promise<void> {
-    this.server.closeAllConnections();
-    await new Promise((resolve) => this.server.close(resolve));
+  constructor(private readonly edge: () => string) {
+    super();
   }
 
   /** Serve a page; its address. */
@@ -62,7 +50,7 @@ export class Site {
     );
   }
 
-  private async answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  protected async answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (incoming.url ?? "").replace(/\?.*/, "");
     this.requested.push(incoming.url ?? "");
     const page = this.pages.get(path);
