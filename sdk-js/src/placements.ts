@@ -4,7 +4,7 @@ import { listen } from "./listen.js";
 import { look } from "./navigation.js";
 import { options, token } from "./options.js";
 import { render } from "./render.js";
-import { DONE, isInSight, isUnseen, spotOf, watch } from "./spots.js";
+import { isInSight, isUnseen, isVisible, spotOf, watch } from "./spots.js";
 
 /** Deals with the placements in the markup: with those that are there, and with those that come. */
 export const start = (): void => {
@@ -13,7 +13,6 @@ export const start = (): void => {
   // A page that comes slowly is not waited for: its first placements are on the screen already.
   setTimeout(release, document.readyState == "loading" ? options.budget / 2 : 0);
   listen("DOMContentLoaded", release);
-  hideUndecided();
 };
 
 const gather = () => {
@@ -24,17 +23,12 @@ const gather = () => {
 const place = (element: HTMLElement) => {
   const { edgewise: name, edgewiseSlots, edgewiseExclude } = element.dataset;
   if (!name || spotOf(element)._name == name) return;
-  watch(element, { _name: name, _isBare: isInSight(element) }, !isUnseen(element));
-  decide(name, { slots: +edgewiseSlots! || undefined, exclude: edgewiseExclude?.split(",") }).then((decision) =>
-    emit("render", { element, decision, rendered: render(element, decision, !!token) }),
-  );
-};
-
-/** Only while an animation runs: should this script be stopped, the browser still shows everything in time. */
-const hideUndecided = () => {
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(
-    `@keyframes ew{0%,to{visibility:hidden}}[data-edgewise]:not([${DONE}]){animation:ew ${options.budget}ms}`,
-  );
-  document.adoptedStyleSheets.push(sheet);
+  // Should this script be stopped, the browser still shows everything in time.
+  const isDone = !isUnseen(element);
+  watch(element, { _name: name, _isBare: isInSight(element) }, isDone);
+  const veil = element.animate({ visibility: ["hidden", "hidden"] }, isVisible(element) && !isDone ? +options.budget : 0);
+  decide(name, { slots: +edgewiseSlots! || undefined, exclude: edgewiseExclude?.split(",") }).then((decision) => {
+    emit("render", { element, decision, rendered: render(element, decision, !!token) });
+    veil.cancel();
+  });
 };

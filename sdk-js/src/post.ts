@@ -2,7 +2,7 @@ import { options } from "./options.js";
 import { consent } from "./visitor.js";
 
 /** As plain text, which spares a preflight. */
-export const post = (path: string, body: object, keepalive = false): Promise<Response> =>
+export const post = (path: string, body: object, keepalive?: boolean): Promise<Response> =>
   fetch(`${options.endpoint}/v1/${path}`, {
     method: "POST",
     body: JSON.stringify({ writeKey: options.writeKey, consent: consent(), ...body }),

@@ -1,7 +1,6 @@
 import { cancel } from "./cancel.js";
 import { listen } from "./listen.js";
 import { post } from "./post.js";
-import { randomId } from "./random.js";
 import { keys, read, remove, write } from "./storage.js";
 import type { Message } from "./types.js";
 import { isKnown, mayStore } from "./visitor.js";
@@ -10,21 +9,22 @@ const PREFIX = "edgewise.q.";
 const MOST_STORED = 4e5;
 const WEEK = 7 * 864e5;
 
-/** Where this page has left what is not acknowledged. */
-let own = PREFIX + randomId();
 /** What is not acknowledged, oldest first; those that are being sent stand at the front. */
 let waiting: Message[] = [];
 let flying = 0;
-let maxBytes = 4e4;
 let failures = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
+/** Each message has a key of its own, so no page writes over what another has left. */
+const keyOf = ({ messageId }: Message) => PREFIX + messageId;
+
 export const push = (message: Message): void => {
-  while (bytes([...waiting, message]) > MOST_STORED && waiting[0]) waiting.shift();
+  // What JSON cannot hold fails here, and does not get in.
+  while (bytes([...waiting, message]) > MOST_STORED && waiting[0]) drop([waiting[0]]);
   waiting.push(message);
   if (document.hidden) leave();
   else if (waiting[19] && !failures) flush();
-  else timer ??= setTimeout(flush, 1000);
+  else soon();
 };
 
 export const start = (): void => {
@@ -34,33 +34,30 @@ export const start = (): void => {
   adopt();
 };
 
-/** What former pages left: theirs is removed once it is kept as ours. The server drops what arrived after all. */
+/** What former pages left. The server drops what arrived after all, or what several pages send. */
 export const adopt = (): void => {
   if (!mayStore()) return;
   for (const key of keys(PREFIX)) {
-    if (key == own) continue;
-    const left = [].concat(read(key)).filter((one?: Message) => Date.now() - Date.parse(one?.timestamp as string) < WEEK);
-    // Several pages may have taken what one had left: were it kept twice each time, it would soon be too much to keep.
-    waiting.push(...left.filter((one: Message) => !waiting.some(({ messageId }) => messageId == one.messageId)));
-    leave();
-    remove(key);
+    const left: Message | undefined = read(key);
+    if (!(Date.now() - Date.parse(left?.timestamp as any) < WEEK)) remove(key);
+    else if (!waiting.some((one) => keyOf(one) == key)) waiting.push(left!);
   }
+  soon();
 };
 
+const soon = () => (timer ??= setTimeout(flush, 1000));
+
 const leave = () => {
-  save();
+  waiting.forEach((message) => write(keyOf(message), message));
   flush();
 };
 
-const bytes = (messages: Message[]) => new Blob([JSON.stringify(messages)]).size;
-
-/** Under a new key each time: another page may be about to remove the former one, whose content it has read. */
-const save = () => {
-  const former = own;
-  own = PREFIX + randomId();
-  if (waiting[0]) write(own, waiting);
-  remove(former);
+const drop = (gone: Message[]) => {
+  waiting = waiting.filter((message) => !gone.includes(message));
+  gone.forEach((message) => remove(keyOf(message)));
 };
+
+const bytes = (messages: Message[]) => new Blob([JSON.stringify(messages)]).size;
 
 /** One batch at a time; but when the page goes, there may be no other time. */
 const flush = () => {
@@ -69,24 +66,20 @@ const flush = () => {
   waiting = waiting.filter((message) => isKnown() || !message.anonymousId);
   let batch = waiting.slice(flying);
   if (!batch[0] || (flying && !document.hidden)) return;
-  while (batch[1] && bytes(batch) > maxBytes) batch = batch.slice(0, batch.length / 2);
+  while (batch[1] && bytes(batch) > 4e4) batch = batch.slice(0, batch.length / 2);
   flying += batch.length;
   // What outlives its page shares one small allowance, which may be used up: the next try goes without.
   post("batch", { batch, sentAt: new Date() }, failures % 2 == 0)
     .catch((): Partial<Response> => ({}))
-    .then(({ status, headers }) => {
+    .then(({ status }) => {
       flying -= batch.length;
-      if (status == 413 && batch[1]) {
-        maxBytes = bytes(batch) / 2;
-        flush();
-      } else if (/^2|40[013]|41[03]|422/.test(`${status}`)) {
-        waiting = waiting.filter((message) => !batch.includes(message));
+      if (/^2|40[013]|41[03]|422/.test(`${status}`)) {
+        drop(batch);
         failures = 0;
-        save();
         flush();
       } else {
         const pause = Math.min(2 ** failures++, 60) * (0.5 + Math.random());
-        timer = setTimeout(flush, Math.max(pause, (headers?.get("retry-after") ?? 0) as number) * 1000);
+        timer = setTimeout(flush, pause * 1000);
       }
     });
 };

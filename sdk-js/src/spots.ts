@@ -19,7 +19,7 @@ export interface Spot {
 }
 
 /** Marks elements that are what they will be. */
-export const DONE = "data-edgewise-done";
+export const DONE = "data-ew";
 
 const spots = new WeakMap<Element, Spot>();
 
@@ -37,7 +37,7 @@ export const watch = (element: Element, spot: Spot, isDone = true): void => {
 const began = performance.now();
 export const painted = () => performance.getEntriesByType("paint")[0]?.startTime;
 
-const isVisible = (element: Element) => getComputedStyle(element).visibility != "hidden";
+export const isVisible = (element: Element) => getComputedStyle(element).visibility != "hidden";
 
 export const isBelow = (element: Element) => element.getBoundingClientRect().top >= innerHeight;
 

@@ -17,7 +17,7 @@ type Call = [args: unknown[], settle: (value: unknown) => void];
   );
 
   sheet.replaceSync(
-    "@keyframes ew{0%,to{visibility:hidden}}[data-edgewise]:not([data-edgewise-done]){animation:ew.2s}",
+    "@keyframes ew{0%,to{visibility:hidden}}[data-edgewise]:not([data-ew]){animation:ew.2s!important}",
   );
   document.adoptedStyleSheets = [sheet];
 }

@@ -45,8 +45,8 @@ export const say = (said: ConsentState | undefined): void => {
   if (state == "denied" || (anonymousId && !isKnown())) forget();
   const stored = isKnown() && read(KEY);
   if (stored) {
-    ({ a: anonymousId, u: userId } = stored);
-    state ??= stored.c as typeof state;
+    ({ anonymousId, userId } = stored);
+    state ??= stored.consent as typeof state;
   }
   save();
 };
@@ -58,7 +58,7 @@ export const become = (user: string | null): void => {
   save();
 };
 
-const save = () => write(KEY, { a: ids().anonymousId, u: userId, c: state });
+const save = () => write(KEY, { ...ids(), consent: state });
 
 const forget = () => {
   anonymousId = userId = undefined;

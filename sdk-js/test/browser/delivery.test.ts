@@ -77,34 +77,13 @@ test("the same messages are sent again until the server has them", async () => {
   await Promise.all(visitors);
 });
 
-test("Retry-After is heeded", async () => {
-  const times: number[] = [];
-  stage.proxy.moods.set("/v1/batch", (exchange, response) => {
-    if (times.push(performance.now()) > 1) return false;
-    response.writeHead(503, {
-      "retry-after": "3",
-      "access-control-allow-origin": exchange.headers.origin,
-      "access-control-allow-credentials": "true",
-      "access-control-expose-headers": "retry-after",
-    });
-    response.end();
-    return true;
-  });
-  const visit = await stage.visit(PAGE);
-  await visit.tab.evaluate(() => window.edgewise.track("Patient"));
-  await stage.proxy.hears("Patient");
-  const [first = 0, second = 0] = times;
-  assert.ok(second - first >= 2900, `sent again after ${second - first} ms`);
-  await visit.leave();
-});
-
 test("what the server will never take is not sent again, and holds nothing up", async () => {
   const url = stage.put(PAGE);
   stage.proxy.moods.set("/v1/batch", (exchange, response) => {
     const status = /"Refused with (\d+)"/.exec(exchange.raw)?.[1];
     return status ? answering("{}", Number(status))(exchange, response) : false;
   });
-  const visitors = [400, 401, 403, 410, 422].map(async (status) => {
+  const visitors = [400, 401, 403, 410, 413, 422].map(async (status) => {
     const visit = await (await stage.visitor()).open(url);
     await visit.tab.evaluate((event) => window.edgewise.track(event), `Refused with ${status}`);
     await stage.proxy.until("the refusal", () => sent(`Refused with ${status}`).length > 0);
@@ -114,19 +93,6 @@ test("what the server will never take is not sent again, and holds nothing up", 
     await visit.leave();
   });
   await Promise.all(visitors);
-});
-
-test("a batch that is too large for the server goes in halves", async () => {
-  stage.proxy.moods.set("/v1/batch", (exchange, response) =>
-    (JSON.parse(exchange.raw) as { batch: object[] }).batch.length > 3 ? answering("{}", 413)(exchange, response) : false,
-  );
-  const visit = await stage.visit(PAGE);
-  await visit.tab.evaluate(() => {
-    for (let number = 0; number < 10; number++) window.edgewise.track("Many", { number });
-  });
-  const arrived = await stage.proxy.hears("Many", 10);
-  assert.deepEqual(arrived.map(({ properties }) => properties?.number).sort(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-  await visit.leave();
 });
 
 test("what is larger than a browser lets go in one piece arrives, in any script", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { type Mood, answering, dead, held } from "./proxy.js";
 import { fixed } from "./shop.js";
-import type { Page } from "./site.js";
+import { NONCE, type Page } from "./site.js";
 import { Stage } from "./stage.js";
 import type { Visit } from "./visit.js";
 
@@ -88,6 +88,22 @@ test("the default is hidden until it is decided, and never longer than its time"
   assert.equal(await visit.text("h1"), "Students save 10%");
   await visit.leave();
 });
+
+// As many sites do for visitors who prefer reduced motion.
+const STILL = `<style nonce="${NONCE}">*{animation:none!important;animation-duration:.01ms!important;transition:none!important}</style>`;
+
+for (const page of [{ stub: true }, { tag: "blocking", stub: false }] as Partial<Page>[]) {
+  test(`the default is hidden where the site stops all animations, ${page.stub ? "by" : "without"} the stub`, async () => {
+    const { mood, release } = held();
+    stage.proxy.moods.set("/v1", mood);
+    const visit = await stage.visit({ ...page, head: STILL, body: HERO });
+    assert.equal(await visit.tab.evaluate(isShown, "h1"), false);
+    release();
+    await seen(visit);
+    assert.deepEqual((await visit.check()).seen.hero, ["Students save 10%"]);
+    await visit.leave();
+  });
+}
 
 test("what has been seen is never swapped: a late answer is for the next view, also where it is scrolled out of sight", async () => {
   const { mood, release } = held();

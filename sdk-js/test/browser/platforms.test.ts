@@ -1,20 +1,17 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, suite, test } from "node:test";
 import { fixed } from "./shop.js";
-import { NONCE } from "./site.js";
 import { Stage } from "./stage.js";
 import type { Visit } from "./visit.js";
 
 const stage = new Stage({ "hero.toml": fixed("hero", { headline: "Save 10%" }) });
 
-/** A page that waits for its consent platform, whose stub is in the head, as is what reads it. */
-async function visit(file: string, platform: string, attributes = ""): Promise<Visit> {
+/** A page that waits for its consent platform, whose stub is in the head. */
+async function visit(file: string, platform: string, attributes = {}): Promise<Visit> {
   const page = await stage.visit({
-    // The core comes last, so that what it is told goes to the stub at first.
-    tag: "end",
-    attributes: { "data-consent": "pending" },
+    file,
+    attributes: { "data-consent": "pending", ...attributes },
     script: platform,
-    head: `<script nonce="${NONCE}" src="${stage.proxy.url}/${file}" ${attributes}></script>`,
     body: `<p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>`,
   });
   await page.rendered();
@@ -58,7 +55,7 @@ suite("consent platforms", () => {
   });
 
   test("TCF: the tag may name other purposes", async () => {
-    const page = await visit("edgewise-tcf.js", TCF, 'data-purposes="1,8"');
+    const page = await visit("edgewise-tcf.js", TCF, { "data-purposes": "1,8" });
     await asks(
       page,
       () => (window as any).answer(1, 8),
@@ -79,7 +76,7 @@ suite("consent platforms", () => {
   });
 
   test("Consent Mode: the tag may name other types", async () => {
-    const page = await visit("edgewise-consent-mode.js", GTAG, 'data-types="ad_storage"');
+    const page = await visit("edgewise-consent-mode.js", GTAG, { "data-types": "ad_storage" });
     await asks(
       page,
       () => (window as any).gtag("consent", "update", { ad_storage: "granted" }),

@@ -8,6 +8,8 @@ const PIXEL = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBR
 
 /** How a page embeds the SDK, and what is on it. */
 export interface Page {
+  /** The script that the tag loads. */
+  file?: string;
   /** `head` and `end` (of the body) load it `async`, as customers do; `blocking` before anything is painted. */
   tag?: "head" | "end" | "blocking" | "none";
   stub?: boolean;
@@ -94,16 +96,16 @@ export class Site extends LocalServer {
 }
 
 function html(page: Page, edge: string): string {
-  const { tag = "head", stub = tag !== "none", attributes = {}, hidden = 20_000, head = "", body, script = "" } = page;
+  const { file = "edgewise.js", tag = "head", stub = tag !== "none", attributes = {}, hidden = 20_000, head = "", body, script = "" } = page;
   const all = Object.entries({ "data-write-key": "default", "data-budget": `${hidden}`, ...attributes });
   const written = all.map(([name, value]) => ` ${name}="${value.replaceAll("&", "&amp;").replaceAll('"', "&quot;")}"`);
-  const source = `${tag === "blocking" ? "" : "async "}src="${edge}/edgewise.js"`;
+  const source = `${tag === "blocking" ? "" : "async "}src="${edge}/${file}"`;
   const embedded = `<script nonce="${NONCE}" ${source}${written.join("")}></script>`;
   const own = (text: string): string => (text ? `<script nonce="${NONCE}">${text}</script>` : "");
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A shop</title>
 <meta name="viewport" content="width=device-width">
 <style nonce="${NONCE}">body{margin:0;font:16px/1.25 sans-serif}[data-edgewise]{min-height:300px;display:flow-root}
-[data-edgewise]:not([data-edgewise-done]){animation-duration:${hidden}ms!important}</style>
+[data-edgewise][data-edgewise]:not([data-ew]){animation-duration:${hidden}ms!important}</style>
 ${stub ? own(STUB) : ""}${own(script)}${tag === "head" || tag === "blocking" ? embedded : ""}${head}</head>
 <body>${body}${tag === "end" ? embedded : ""}</body></html>`;
 }

@@ -18,7 +18,7 @@ suite("a visitor", () => {
     const { anonymousId } = page.core.ids();
     assert.ok(anonymousId);
     assert.equal(open(undefined, page.storage).core.ids().anonymousId, anonymousId);
-    assert.equal(JSON.parse(page.storage.edgewise!).c, "granted", "and need not say so again");
+    assert.equal(JSON.parse(page.storage.edgewise!).consent, "granted", "and need not say so again");
   });
 
   for (const [said, gpc] of [["pending", false], ["denied", false], ["granted", true], [undefined, true]] as const) {
