@@ -1,13 +1,10 @@
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
+import { executable } from "./executable.js";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /** Where a Chromium is: `CHROMIUM`, else what the PATH has; undefined where there is none. */
 export function chromiumPath(): string | undefined {
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  const candidates = NAMES.flatMap((name) => folders.map((folder) => join(folder, name)));
-  return [process.env.CHROMIUM ?? "", ...candidates].find(isExecutable);
+  return executable(process.env.CHROMIUM, NAMES);
 }
 
 /** As few surprises as possible: nothing but the tests' own pages speaks to anybody. */
@@ -20,12 +17,3 @@ export const FLAGS = [
   // A shop with a name, whose pages are not taken for secure ones as those of this machine are.
   "--host-resolver-rules=MAP shop.test 127.0.0.1",
 ];
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return path !== "";
-  } catch {
-    return false;
-  }
-}
