@@ -3,9 +3,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 EDGEWISE := $(CURDIR)/$(BIN)/edgewise
 SDK := sdk-js/node_modules
-export CHROMIUM
+export CHROMIUM FIREFOX
 CHROMIUMS := chromium chromium-browser google-chrome google-chrome-stable
+FIREFOXES := firefox-esr firefox
 HAS_CHROMIUM = (for one in "$$CHROMIUM" $(CHROMIUMS); do command -v "$$one" >/dev/null && exit; done; exit 1)
+HAS_FIREFOX = (for one in "$$FIREFOX" $(FIREFOXES); do command -v "$$one" >/dev/null && exit; done; exit 1)
 
 .PHONY: setup test test-sdk lint demo bench chaos quality sdk clean
 
@@ -46,12 +48,16 @@ quality: setup
 sdk: $(SDK)/ready
 	cd sdk-js && node build.mjs
 
-# It is tested in a browser that is driven; TESTS names some of the files in sdk-js/test/browser/.
+# It is tested in browsers that are driven: at length in Chromium, the main things in Firefox, too. TESTS names some of the
+# files in sdk-js/test/browser/ and sdk-js/test/firefox/.
 test-sdk: setup $(SDK)/ready
 	cd sdk-js && node_modules/.bin/tsc --noEmit && node_modules/.bin/tsc -p test && node test/run.mjs unit
 	@$(HAS_CHROMIUM) || { echo "Installing chromium ..."; apt-get update -qq && apt-get install -y -qq chromium; } >&2 || true
 	@$(HAS_CHROMIUM) || echo "SKIPPED: the tests in a browser, as there is none. Install chromium (on Debian: apt-get install chromium), or name one: make CHROMIUM=/path/to/it $(MAKECMDGOALS)"
 	@! $(HAS_CHROMIUM) || (cd sdk-js && EDGEWISE=$(EDGEWISE) node test/run.mjs browser $(TESTS))
+	@$(HAS_FIREFOX) || { echo "Installing firefox-esr ..."; apt-get update -qq && apt-get install -y -qq --no-install-recommends firefox-esr; } >&2 || true
+	@$(HAS_FIREFOX) || echo "SKIPPED: the tests in Firefox, as there is none. Install it (on Debian: apt-get install firefox-esr), or name one: make FIREFOX=/path/to/it $(MAKECMDGOALS)"
+	@! $(HAS_FIREFOX) || (cd sdk-js && EDGEWISE=$(EDGEWISE) node test/run.mjs firefox $(TESTS))
 
 $(SDK)/ready: sdk-js/package-lock.json
 	@command -v npm >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))' || \

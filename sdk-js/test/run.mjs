@@ -1,4 +1,4 @@
-// Bundles the tests of a folder and runs them: `node test/run.mjs unit|browser [file…]`.
+// Bundles the tests of a folder and runs them: `node test/run.mjs unit|browser|firefox [file…]`.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -9,6 +9,11 @@ const here = dirname(fileURLToPath(import.meta.url));
 const [room, ...asked] = process.argv.slice(2);
 const isAsked = (file) => !asked.length || asked.some((one) => basename(one) === file);
 const files = readdirSync(join(here, room)).filter((file) => file.endsWith(".test.ts") && isAsked(file));
+if (!files.length) {
+  // `node --test` would look for some by itself.
+  console.log(`None of the tests in test/${room} is called ${asked.join(" or ")}.`);
+  process.exit();
+}
 // Where their imports of packages are found.
 const folder = mkdtempSync(join(here, `../node_modules/.${room}-`));
 

@@ -2,7 +2,7 @@ import type { Decision, Edgewise, Message, Rendering } from "../../src/types.js"
 
 /** What a page did that no page may do, as the page itself saw it. Runs in the page, before all of its scripts. */
 export interface Watched {
-  /** All layout-shift entries, added up. */
+  /** All layout-shift entries, added up; where the browser has none, by how many pixels what follows placements has moved. */
   shift: number;
   shifts: unknown[];
   violations: string[];
@@ -54,6 +54,15 @@ export function watch(): void {
       watched.shifts.push([entry.value, entry.sources?.map(({ node }) => (node as Element | null)?.outerHTML)]);
     }
   }).observe({ type: "layout-shift", buffered: true });
+  const tellsOfShifts = PerformanceObserver.supportedEntryTypes.includes("layout-shift");
+  const tops = new Map<Element, number>();
+  const compare = (element: Element): void => {
+    const top = element.getBoundingClientRect().top + scrollY;
+    const moved = Math.abs(top - (tops.get(element) ?? top));
+    if (moved) watched.shifts.push([moved, [element.outerHTML]]);
+    watched.shift += moved;
+    tops.set(element, top);
+  };
   let hasStub = false;
   const isDrawn = (): boolean => hasStub || performance.getEntriesByType("paint").length > 0;
   const inSight = (element: Element): boolean => {
@@ -70,6 +79,7 @@ export function watch(): void {
         if (isDrawn() && inSight(element) && !seen.includes(text)) seen.push(text);
       }
     }
+    if (!tellsOfShifts) document.querySelectorAll("[data-edgewise] ~ *").forEach(compare);
     requestAnimationFrame(look);
   };
   requestAnimationFrame(look);

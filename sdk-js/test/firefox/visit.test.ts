@@ -1,0 +1,212 @@
+// What the tests in Chromium show at length holds in Firefox, too: a visit from the tag to what is learned of it.
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { CORPUS, TARGETED, attacker } from "../browser/attacks.js";
+import { type Mood, dead, held } from "../browser/proxy.js";
+import { fixed } from "../browser/shop.js";
+import { NONCE, type Page } from "../browser/site.js";
+import { eventually } from "../browser/waiting.js";
+import { Stage } from "./stage.js";
+import type { Visit } from "./visit.js";
+
+const stage = new Stage({
+  "hero.toml": fixed("hero", { headline: "Students save 10%" }),
+  "side.toml": fixed("side", { headline: "On the side" }),
+  "counted.toml": fixed("counted", { headline: "Students save 10%" }),
+});
+const GRANTED = { "data-consent": "granted" };
+const HERO = `<div data-edgewise="hero"><h1 data-edgewise-fill="headline">Welcome</h1><a href="#deal">Look</a></div>
+  <p>What follows</p><button data-edgewise-event="Signed Up">Sign up</button>`;
+
+before(() => stage.open());
+after(() => stage.close());
+afterEach(() => stage.clear());
+
+const path = (visit: Visit): string => new URL(visit.tab.url()).pathname;
+
+/** Pages of which this was told, by their paths, in order. */
+const pages = (): string[] =>
+  stage.proxy
+    .told("page")
+    .map((message) => new URL((message as { context?: { page: { url: string } } }).context?.page.url ?? "").pathname);
+
+test("a visit: decided, swapped unseen while nothing moves; what follows arrives once, is counted, and is learned", async () => {
+  const visit = await stage.visit({ attributes: GRANTED, body: HERO.replace('"hero"', '"counted"') });
+  assert.deepEqual(await visit.rendered(), { counted: "swapped" });
+  assert.equal(await visit.text("h1"), "Students save 10%");
+  await visit.tab.click("[data-edgewise] a");
+  await visit.tab.click("button");
+  const [signedUp] = await stage.proxy.hears("Signed Up");
+  await stage.proxy.hears("$click");
+  await stage.proxy.hears("$impression");
+  assert.deepEqual((await visit.check()).seen, { counted: ["Students save 10%\nLook"] });
+  await visit.leave();
+
+  const log = (await stage.service.export(signedUp?.anonymousId ?? "")).filter(({ placement }) => placement === "counted");
+  const told = log.map(({ entry, name }) => `${entry} ${name ?? ""}`.trim());
+  assert.deepEqual(told.sort(), ["decision", "event Signed Up", "outcome $click", "outcome $impression"]);
+  const report = await eventually("the visit to be learned", async () => {
+    const said = await stage.service.report("counted");
+    return said.model?.learnedDecisions === 1 && said;
+  });
+  assert.equal(report.decisions, 1);
+  assert.ok((report.actions[0]?.meanReward ?? 0) > 0, JSON.stringify(report));
+});
+
+test("wherever the tag is, with the stub and without: swapped unseen, or not at all", async () => {
+  for (const [tag, stub] of [["head", false], ["end", true], ["end", false], ["blocking", false]] as const) {
+    const visit = await stage.visit({ tag, stub, body: HERO });
+    const { hero } = await visit.rendered();
+    if (stub || tag === "blocking") assert.equal(hero, "swapped");
+    else assert.ok(hero === "swapped" || hero === "seen", hero);
+    assert.equal(await visit.text("h1"), hero === "swapped" ? "Students save 10%" : "Welcome");
+    await visit.leave();
+  }
+});
+
+// By leaving, not by closing the tab: there Firefox now and then ends a page without having told it so.
+test("what is told as the page goes arrives", async () => {
+  const visit = await stage.visit({ tag: "blocking", attributes: GRANTED, body: HERO });
+  await visit.tab.evaluate(() => {
+    addEventListener("pagehide", () => window.edgewise.track("Left, at the door"));
+    window.edgewise.track("Left");
+  });
+  await visit.tab.goto("about:blank");
+  await stage.proxy.hears("Left");
+  await stage.proxy.hears("Left, at the door");
+});
+
+test("what a page could not send before it went, the next one sends", async () => {
+  const visitor = await stage.visitor();
+  const url = stage.put({ tag: "blocking", attributes: GRANTED, body: "<p>A page</p>" });
+  const visit = await visitor.open(url);
+  stage.proxy.moods.set("/v1", dead);
+  await visit.tab.evaluate(() => window.edgewise.track("Left behind"));
+  await visit.tab.goto("about:blank");
+  await stage.proxy.until("an attempt", ({ exchanges }) => exchanges.some(({ raw }) => raw.includes("Left behind")));
+  assert.deepEqual(stage.proxy.told("Left behind"), []);
+  stage.proxy.moods.clear();
+  const next = await visitor.open(url);
+  await stage.proxy.hears("Left behind");
+  await next.until(() => !Object.keys(localStorage).some((key) => key.startsWith("edgewise.q")));
+  await next.leave();
+});
+
+/** An application that draws its pages by itself. */
+const APPLICATION = `
+  const draw = () => {
+    document.querySelector("main").replaceChildren();
+    if (location.pathname === "/cart") {
+      const side = document.createElement("div");
+      Object.assign(side.dataset, { edgewise: "side", edgewiseFill: "headline" });
+      document.querySelector("main").append(side);
+    }
+  };
+  const go = (path) => { history.pushState({}, "", path); draw(); };
+  addEventListener("popstate", draw);
+`;
+
+for (const [age, script] of Object.entries<() => void>({
+  "with the Navigation API, where it is": () => undefined,
+  "without it, as before Firefox 147": () => Object.defineProperty(window, "navigation", { value: undefined }),
+})) {
+  test(`a page that changes without a load is viewed anew, and what it brings is decided: ${age}`, async () => {
+    const visitor = (await stage.visitor()).before(script);
+    const visit = await visitor.open(stage.put({ tag: "blocking", body: `${HERO}<main></main>`, script: APPLICATION }));
+    await visit.rendered();
+    const home = path(visit);
+    await visit.tab.evaluate("go('/cart')");
+    assert.deepEqual(await visit.rendered(), { hero: "swapped", side: "swapped" });
+    assert.equal(await visit.text("main"), "On the side");
+    await visit.tab.evaluate("go('/cart?coupon=1#top')");
+    await visit.tab.evaluate(() => history.go(-2));
+    await stage.proxy.until("three page views", () => pages().length > 2);
+    assert.deepEqual(pages(), [home, "/cart", home]);
+    await visit.leave();
+  });
+}
+
+test("a page that comes back as it was left is viewed again, decided and seen once", async () => {
+  const visit = await stage.visit({ tag: "blocking", body: HERO });
+  await visit.rendered();
+  await stage.proxy.hears("$impression");
+  const first = path(visit);
+  // From there the visitor goes back at once. The driver is not asked from here on: it loses its way in such pages.
+  const script = `addEventListener("load", () => setTimeout(() => history.back()))`;
+  const other = stage.put({ tag: "blocking", body: "<p>Another</p>", script });
+  await visit.tab.evaluate((url) => void (location.href = url), other);
+  await stage.proxy.hears("page", 3);
+  assert.deepEqual(pages(), [first, new URL(other).pathname, first]);
+  assert.equal(stage.site.requested.filter((one) => one === first).length, 1, "the page was loaded again");
+  assert.equal(stage.proxy.questions.length, 1);
+  assert.equal(stage.proxy.told("$impression").length, 1);
+});
+
+test("no payload runs, wherever a page asks it to be written; a strict policy is not violated once", async () => {
+  stage.proxy.moods.set("/v1/decide", attacker);
+  const room = `<style nonce="${NONCE}">[data-edgewise]{height:1000px;overflow:hidden}</style>`;
+  for (const headers of [undefined, { "content-security-policy": "" }]) {
+    const visit = await stage.visit({ tag: "blocking", head: room, body: TARGETED, ...(headers && { headers }) });
+    assert.equal(Object.keys(await visit.rendered()).length, CORPUS.length);
+    const found = await visit.tab.evaluate(async () => {
+      for (const one of document.querySelectorAll<HTMLElement>("[data-edgewise] *")) {
+        for (const type of ["focus", "mouseover", "error", "load", "toggle"]) one.dispatchEvent(new Event(type));
+      }
+      // What would run as a task of its own has run by then.
+      await new Promise((done) => setTimeout(done, 200));
+      const links = [...document.querySelectorAll<HTMLAnchorElement>("a[href], area[href]")];
+      const leads = links.map(({ href }) => (typeof href === "string" ? new URL(href, document.baseURI).protocol : "http:"));
+      return { pwned: window.pwned, leads: [...new Set(leads)], violations: window.watched.violations };
+    });
+    assert.deepEqual(found.pwned, []);
+    assert.deepEqual(found.violations, []);
+    for (const protocol of found.leads) assert.match(protocol, /^(https?|mailto|tel):$/);
+    assert.deepEqual(visit.visitor.errors, []);
+  }
+});
+
+test("without consent: decided all the same, and what follows is told; no id, no cookie, nothing stored", async () => {
+  for (const state of ["pending", "denied"]) {
+    const url = stage.put({ attributes: { "data-consent": state }, body: HERO });
+    const visit = await (await stage.visitor()).open(url);
+    assert.deepEqual(await visit.rendered(), { hero: "swapped" });
+    await visit.tab.click("[data-edgewise] a");
+    await visit.tab.evaluate(() => {
+      window.edgewise.identify("mail@example.org");
+      window.edgewise.track("Signed Up");
+    });
+    await visit.check();
+    await visit.tab.goto("about:blank");
+    await stage.proxy.hears("$click");
+    await visit.tab.goto(url);
+    await visit.rendered();
+    const databases = await visit.tab.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name));
+    assert.deepEqual([await visit.stored(), await visit.visitor.context.cookies(), databases], [{}, [], []], state);
+    const sent = stage.proxy.exchanges.map(({ raw, headers }) => raw + JSON.stringify(headers)).join("\n");
+    for (const word of ["anonymousId", "userId", "mail@example.org", '"Signed Up"', "cookie"]) assert.ok(!sent.includes(word), word);
+    await visit.leave();
+    await stage.clear();
+  }
+});
+
+const CALAMITIES: Record<string, Mood> = { dead, silent: held().mood };
+
+for (const [calamity, mood] of Object.entries(CALAMITIES)) {
+  test(`a server that is ${calamity}: the default is shown in the budget, nothing moves`, async () => {
+    stage.proxy.moods.set("/v1", mood);
+    for (const page of [{ tag: "head" }, { tag: "blocking", stub: false }] as Partial<Page>[]) {
+      const visit = await stage.visit({ ...page, hidden: 200, body: HERO });
+      await visit.until(() => getComputedStyle(document.querySelector("h1") as Element).visibility === "visible");
+      assert.equal(await visit.text("h1"), "Welcome");
+      const [took, source] = await visit.tab.evaluate(async () => {
+        const asked = performance.now();
+        const decision = await window.edgewise.decide("side");
+        return [performance.now() - asked, decision.source] as const;
+      });
+      assert.equal(source, "fallback");
+      assert.ok(took < 2000, `the page had to wait for ${took} ms`);
+      assert.notEqual((await visit.rendered()).hero, "swapped");
+      await visit.leave();
+    }
+  });
+}
