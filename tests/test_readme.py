@@ -119,8 +119,10 @@ def test_every_command_is_run_by_some_test() -> None:
     assert all(block.startswith(known) for block in COMMANDS)
 
 
-def test_every_page_that_is_linked_is_there() -> None:
-    for page in ("README.md", "docs/operations.md", "docs/design.md"):
+def test_every_page_is_linked_and_every_link_leads_to_one() -> None:
+    pages = [page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").glob("*.md")]
+    assert [page for page in pages if f"]({page})" not in README] == []
+    for page in ("README.md", *pages):
         path = ROOT / page
         for link in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
             assert (path.parent / link).exists(), f"{page}: {link}"

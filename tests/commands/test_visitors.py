@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from edgewise.cli import main
 from edgewise.commands import visitors as visitor_commands
+from edgewise.entries import Event, encode
 from edgewise.serving.customers import Customers
 from edgewise.serving.triggers import NO_TRIGGERS, Named
 from edgewise.serving.visitor_id import anonymous_digest, user_digest
@@ -69,13 +70,32 @@ async def test_an_erasure_without_a_learner_is_kept_and_said(
     store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await Stage(store).publish()
+    await Customers(store).tell("shop", Named(user_id="ann"), {"plan": "pro"}, NO_TRIGGERS)
     monkeypatch.setattr(visitor_commands, "BEGIN_WITHIN", 0.2)
     said = await edgewise(store_url, "erase", "ann", "--now")
     assert said.exit_code == 1
     assert "no learner has begun within 0.2 s" in said.output
     assert (await store.erasures.pending(["shop"]))["shop"].holds([user_digest("ann")])
-    later = await edgewise(store_url, "erase", "ann", "--erase-within", "2h")
+    await Customers(store).tell("shop", Named(user_id="ben"), {"plan": "pro"}, NO_TRIGGERS)
+    later = await edgewise(store_url, "erase", "ben", "--erase-within", "2h")
     assert later.stdout == "profiles of shop: erased\nlog and models: within 2 hours, by the learner\n"
+
+
+async def test_an_erasure_says_where_nothing_was_found(store: Store, store_url: str) -> None:
+    stage = Stage(store)
+    await stage.publish()
+    typo = await edgewise(store_url, "erase", "nobody")
+    assert typo.exit_code == 0, "as for one that is asked for again"
+    assert typo.stdout == (
+        "profiles of shop: none under 'nobody', and nothing else is held of it; is it spelled right?\n"
+        "log and models: within 24 hours, by the learner\n"
+    )
+    event = Event((user_digest("ann"),), "Order Completed", 5, b"message1")
+    await store.log.append(REF, encode(event))
+    said = await edgewise(store_url, "erase", "ann")
+    assert said.exit_code == 0
+    assert "profiles of shop: none under 'ann', but entries elsewhere: 1 " in said.stdout
+    assert (await store.erasures.pending(["shop"]))["shop"].holds([user_digest("ann"), user_digest("nobody")])
 
 
 async def test_a_site_must_be_known(store: Store, store_url: str) -> None:

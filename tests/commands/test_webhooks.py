@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 
 from click.testing import CliRunner
@@ -16,6 +17,17 @@ from edgewise.store import Store
 from edgewise.visitors.profile import Profile
 
 VISITOR = b"visitor1"
+
+
+async def test_a_courier_with_nothing_to_do_says_that_it_runs_and_ends_when_told(store_url: str) -> None:
+    courier = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "edgewise", "courier", "--redis", store_url), stderr=asyncio.subprocess.PIPE
+    )
+    assert courier.stderr is not None
+    async with asyncio.timeout(60):
+        assert f"sending what waits for webhooks; the store is {store_url}".encode() in await courier.stderr.readline()
+        courier.terminate()
+        assert await courier.wait() == 0
 
 
 async def test_messages_that_were_given_up_are_printed(store: Store, store_url: str) -> None:

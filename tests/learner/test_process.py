@@ -65,3 +65,32 @@ async def test_a_learner_whose_epoch_the_store_lost_takes_the_policy_over_again_
         await published(store, 8, after=before.epoch)
     rebuilt = await rebuild(store, REF)
     assert (rebuilt.equal, rebuilt.learned) == (True, 8)
+
+
+async def test_a_policy_that_another_learner_took_over_is_taken_back_after_a_while_and_none_of_it_is_an_error(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(process, "STAND_BY", 0.2)
+    stage = Stage(store)
+    await stage.publish()
+    async with learning(store):
+        await stage.visit(4)
+        await published(store, 4)
+        taken = await store.checkpoints.raise_epoch(REF)
+        await stage.visit(4)
+        await published(store, 8, after=taken)
+    (said,) = [record for record in caplog.records if record.name == process.__name__]
+    assert said.levelname == "WARNING"
+    assert "shop/hero: another learner has taken it over; this one stands by" in said.getMessage()
+
+
+async def test_a_learner_that_ends_while_another_one_has_its_policy_says_nothing_of_it(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = Stage(store)
+    await stage.publish()
+    async with learning(store):
+        await stage.visit(4)
+        await published(store, 4)
+        await store.checkpoints.raise_epoch(REF)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

@@ -51,6 +51,16 @@ def test_every_crawler_of_the_list_is_known() -> None:
     assert missed == []
 
 
+def test_the_engine_has_memory_enough_for_the_whole_list_and_complains_of_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """It says so on standard error by itself, past all logging, and is slower then."""
+    for entry in CRAWLER_USER_AGENTS_DATA:
+        for example in entry["instances"]:
+            is_crawler(f"{example} seen nowhere else".encode("latin-1", "replace"))
+    assert capfd.readouterr().err == ""
+
+
 def test_a_user_agent_without_end_is_looked_at_only_so_far() -> None:
     assert is_crawler(b"x" * 100 + b"Googlebot/2.1")
     assert not is_crawler(b"x" * 1_000_000 + b"Googlebot/2.1")

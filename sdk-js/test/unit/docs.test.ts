@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { suite, test } from "node:test";
 import { gzipSync } from "node:zlib";
@@ -12,6 +13,17 @@ suite("docs/sdk.md", () => {
     const stub = `<script>${served("edgewise-stub.js")}</script>`;
     assert.ok(docs.includes(stub), "copy server/edgewise/sdk/edgewise-stub.js into docs/sdk.md");
     assert.ok(Buffer.byteLength(stub) <= 350);
+  });
+
+  test("has the stub's hash as a Content Security Policy must have it", () => {
+    const hash = createHash("sha256").update(served("edgewise-stub.js")).digest("base64");
+    const told = [...docs.matchAll(/'(sha\d+-[^']*)'/g)].map(([, source]) => source);
+    assert.deepEqual(told, [`sha256-${hash}`], "the policy in docs/sdk.md must allow server/edgewise/sdk/edgewise-stub.js");
+  });
+
+  test("names the package as `npm pack` does", () => {
+    const { name, version } = JSON.parse(readFileSync("package.json", "utf8")) as { name: string; version: string };
+    assert.ok(docs.includes(`npm install ./${name}-${version}.tgz`));
   });
 
   test("tells of every method", () => {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgewise.commands.customer_file import Row, WrongRow, read_rows
+from edgewise.commands.holdings import holdings
 from edgewise.commands.joining import joined, site_named
 from edgewise.commands.options import with_settings
 from edgewise.errors import EdgewiseError
@@ -39,7 +40,8 @@ def erase(settings: Settings, id: str, site: str | None, now: bool) -> None:
     """Erase the visitor with this anonymous or user ID, under every id that is known of them.
 
     Their profiles go at once. The learner writes the logs anew without what they did, and folds the models anew from
-    what is left, while the last ones are served. Erasing again does no harm.
+    what is left, while the last ones are served. Erasing again does no harm, nor does an ID of which nothing is held:
+    that is said, lest it was mistyped, and the exit status is 0.
 
     \b
     Examples:
@@ -133,15 +135,25 @@ async def _erase(settings: Settings, id: str, site: str | None, now: bool) -> No
 
     async with joined(settings) as store:
         name = (await site_named(store, site)).name
+        customers = Customers(store)
         within = 0 if now else settings.erase_within
-        visitors = await Customers(store).erase(name, id, within // 2)
-        click.echo(f"profiles of {name}: erased")
+        found = "erased" if await customers.records(name, id) else await _without_profile(store, name, id)
+        visitors = await customers.erase(name, id, within // 2)
+        click.echo(f"profiles of {name}: {found}")
         if not now:
             hours = settings.erase_within / 3_600_000
             click.echo(f"log and models: within {hours:g} hours, by the learner")
             return
         await _until_done(store, name, visitors)
         click.echo("log and models: erased")
+
+
+async def _without_profile(store: Store, site: str, id: str) -> str:
+    """What is found of an id without a profile. The logs are read for it: a typo must not look like an erasure."""
+    found = len([one async for one in holdings(store, site, id)])
+    if found:
+        return f"none under {id!r}, but entries elsewhere: {found} (`edgewise export` shows them)"
+    return f"none under {id!r}, and nothing else is held of it; is it spelled right?"
 
 
 async def _until_done(store: Store, site: str, visitors: frozenset[Digest]) -> None:

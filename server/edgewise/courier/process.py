@@ -215,6 +215,7 @@ async def run(settings: Settings) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # It would log each address, with what a site put into it.
     store = await Store.connect(settings.redis, proven=False)
     delivery = Delivery(settings.webhook_allow_private)
+    log.info("sending what waits for webhooks; the store is %s", store.url)
     try:
         await Courier(store, delivery, os.environ).run(stop)
     finally:

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from edgewise.errors import RequestError
 from edgewise.http.answers import HeaderList
 from edgewise.http.formats import Headers
+from edgewise.http.refusals import Refusals
 from edgewise.policies.origins import ANY_ORIGIN
 from edgewise.serving.follower import ServedSite
 
@@ -47,6 +48,7 @@ class Gate:
     def __init__(self, sites: Sites, secret_key: str) -> None:
         self._sites = sites
         self._secret_key = secret_key.encode()
+        self._refusals = Refusals()
 
     def admit(self, headers: Headers, write_key: str | None) -> Caller:
         """The caller of a door that is open to browsers and servers. `write_key` is the body's.
@@ -68,6 +70,7 @@ class Gate:
         if origin is None:
             return Caller(site, False, ())
         if not _allows(site, origin):
+            self._refusals.tell(site.name, site.origins, origin)
             found = _shown(origin)
             message = (
                 f"Origin: found {found}, expected one of the origins of site {site.name!r} (`origins` in site.toml)"
@@ -91,6 +94,15 @@ class Gate:
         if origin is None or not any(_allows(site, origin) for site in self._sites.sites.values()):
             return ()
         return _cors(origin)
+
+    def cors_of_error(self, origin: bytes | None) -> HeaderList:
+        """What lets the page read why it got nothing, wherever it is from: `origins` may be what is wrong.
+
+        That tells a stranger nothing: an error says what is wrong with the request, never what is held of anybody, and
+        whoever is no browser reads it anyway. "*" goes without credentials (the SDK sends none), so that no cookie of
+        a visitor makes a difference. The request itself is judged as before: what is refused has done nothing.
+        """
+        return self.cors(origin) or (() if origin is None else _CORS_OF_STRANGERS)
 
     def _check_secret(self, key: bytes) -> None:
         if not hmac.compare_digest(key, self._secret_key):
@@ -142,6 +154,13 @@ def _cors(origin: bytes) -> HeaderList:
         (b"access-control-expose-headers", b"retry-after"),
         (b"vary", b"Origin"),
     )
+
+
+_CORS_OF_STRANGERS: HeaderList = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"retry-after"),
+    (b"vary", b"Origin"),
+)
 
 
 def _unauthorized(message: str) -> RequestError:

@@ -17,6 +17,8 @@ from edgewise.visitors.robots import is_crawler
 class _Messages(Door):
     """A door for messages."""
 
+    for_pages = True
+
     def __init__(self, gate: Gate, recorder: Recorder, limit: int) -> None:
         super().__init__(gate)
         self._recorder = recorder

@@ -26,6 +26,8 @@ class Decide(Door):
     `country_header` names the header in which a CDN says in which country the visitor is.
     """
 
+    for_pages = True
+
     def __init__(self, gate: Gate, decider: Decider, limit: int, country_header: str | None = None) -> None:
         super().__init__(gate)
         self._decider = decider

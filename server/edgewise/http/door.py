@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -49,6 +49,9 @@ class Call:
 class Door(ABC):
     """An ASGI app for one path. Whatever it raises is answered as an error that the page that asked may read."""
 
+    for_pages: ClassVar[bool] = False
+    """Whether pages call here: then those of origins that are not allowed may read why, too."""
+
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
 
@@ -58,8 +61,9 @@ class Door(ABC):
             await self.open(call)
         except Exception as raised:  # noqa: BLE001  # This is where every exception ends.
             error = request_error(raised)
-            headers = (*error_headers(error), *self.gate.cors(call.headers.get(b"origin")))
-            await call.answer(error_answer(error), headers, error.status)
+            origin = call.headers.get(b"origin")
+            cors = self.gate.cors_of_error(origin) if self.for_pages else self.gate.cors(origin)
+            await call.answer(error_answer(error), (*error_headers(error), *cors), error.status)
 
     @abstractmethod
     async def open(self, call: Call) -> None:
@@ -67,13 +71,22 @@ class Door(ABC):
 
 
 class Preflight(Door):
-    """`OPTIONS`: a browser asks whether a page of some origin may call."""
+    """`OPTIONS`: a browser asks whether a page of some origin may call.
+
+    Of other origins than the allowed ones too, as it would hide from them why they are refused. What they would then
+    post as JSON they can post as plain text without asking, and the door looks at the origin itself. They may not send
+    `Authorization`: the secret key is for servers, and no page elsewhere is to try one.
+    """
 
     async def open(self, call: Call) -> None:
-        headers = self.gate.cors(call.headers.get(b"origin"))
-        if headers:
-            headers = (*headers, *_MAY)
-        await call.send({"type": "http.response.start", "status": 204, "headers": list(headers) or [_VARY]})
+        origin = call.headers.get(b"origin")
+        if origin is None:
+            headers: HeaderList = (_VARY,)
+        elif cors := self.gate.cors(origin):
+            headers = (*cors, *_MAY)
+        else:
+            headers = (*self.gate.cors_of_error(origin), *_STRANGERS_MAY)
+        await call.send({"type": "http.response.start", "status": 204, "headers": list(headers)})
         await call.send({"type": "http.response.body"})
 
 
@@ -87,9 +100,14 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
 
 
 _VARY = (b"vary", b"Origin")
-_MAY = (
+_MAY: HeaderList = (
     (b"access-control-allow-methods", b"POST"),
     (b"access-control-allow-headers", b"authorization, content-encoding, content-type"),
     # Two hours, which is the most that Chromium heeds.
     (b"access-control-max-age", b"7200"),
+)
+_STRANGERS_MAY: HeaderList = (
+    (b"access-control-allow-methods", b"POST"),
+    (b"access-control-allow-headers", b"content-encoding, content-type"),
+    # And no age: they may be allowed any moment.
 )

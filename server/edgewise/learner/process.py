@@ -63,6 +63,8 @@ class Learner:
         for ref, learner in self._learners.items():
             try:
                 await learner.publish()
+            except Fenced:
+                pass  # It is another learner's now, which folds the same log.
             except StoreError as error:
                 self._complain(ref, error)
 
@@ -71,7 +73,8 @@ class Learner:
         await self._look_at_sites()
         if time.monotonic() - self._erased_at >= ERASE_EVERY:
             await self._erase()
-        active = {ref: learner for ref, learner in self._learners.items() if self._is_ours(ref)}
+        # Looked up afterwards: one that is taken back has a new learner.
+        active = {ref: self._learners[ref] for ref in self._learners if self._is_ours(ref)}
         if not active:
             return False
         pages = await self._store.log.read({ref: learner.read_from for ref, learner in active.items()}, _COUNT)
@@ -87,8 +90,10 @@ class Learner:
             await learner.publish_if_due()
             if maintain:
                 await learner.keep_within_bounds()
-        except Fenced as fence:
-            log.error("%s; this learner stands by for %.0f s", fence, STAND_BY)
+        except Fenced:
+            # Nothing is lost, and whoever upgrades or moves a learner does just that.
+            message = "%s/%s: another learner has taken it over; this one stands by for %.0f s, and takes it back then"
+            log.warning(message, *learner.ref, STAND_BY)
             self._standing_by[learner.ref] = time.monotonic() + STAND_BY
             return False
         except TailLost as lost:

@@ -25,7 +25,7 @@ def origin_list(value: Any) -> tuple[str, ...]:
 def _origin(value: Any) -> str:
     if value == ANY_ORIGIN:
         return ANY_ORIGIN
-    written = _written_by_a_browser(value) if isinstance(value, str) else None
+    written = written_by_a_browser(value) if isinstance(value, str) else None
     if written is None:
         raise ValueError(
             f'found {found(value)}, expected "*" or an origin without a path, '
@@ -34,7 +34,8 @@ def _origin(value: Any) -> str:
     return written
 
 
-def _written_by_a_browser(origin: str) -> str | None:
+def written_by_a_browser(origin: str) -> str | None:
+    """This origin as browsers write it; None where it is none of a web page's."""
     try:
         parts = urlsplit(origin)
         port = parts.port

@@ -63,7 +63,19 @@ def _is_crawler(user_agent: bytes) -> bool:
     return _CRAWLERS.search(user_agent.decode("latin-1")) is not None
 
 
+def _options() -> re2.Options:
+    """Memory enough for the whole list.
+
+    It needs 10 MiB: with its usual 8, RE2 says on standard error that it has no memory, and falls back to an engine of
+    half the speed. A worker pays 2 MB of it, and 12 when every crawler of the list has come.
+    """
+    options = re2.Options()
+    options.max_mem = 16 << 20
+    return options
+
+
 # RE2: no User-Agent, however made up, can stall a worker.
 _CRAWLERS = re2.compile(
-    "|".join(f"(?:{known['pattern']})" for known in CRAWLER_USER_AGENTS_DATA if _PROGRAMS not in known["tags"])
+    "|".join(f"(?:{known['pattern']})" for known in CRAWLER_USER_AGENTS_DATA if _PROGRAMS not in known["tags"]),
+    _options(),
 )
