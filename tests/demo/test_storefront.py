@@ -220,6 +220,24 @@ async def test_from_a_product_to_an_order_everything_is_told_in_the_markup(shop:
     assert (await shop.get("/checkout")).url.path == "/cart"
 
 
+async def test_what_is_in_the_basket_is_not_recommended_beside_it(shop: httpx.AsyncClient) -> None:
+    for product in ("linen-towel", "oak-spoon", "tea-pot"):
+        await shop.post("/cart", data={"product": product})
+    [row] = (one for one, policy in placements(await page(shop, "/cart")) if policy.placement == "home-row")
+    assert row.attributes["data-edgewise-exclude"] == "linen-towel,oak-spoon,tea-pot"
+    by_default = [card.attributes["href"] for card in row.all("a", templates=False)]
+    assert by_default == ["/p/tea-mug", "/p/oak-board", "/p/tea-sencha", "/p/coffee-grinder"]
+    [row] = (one for one, policy in placements(await page(shop, "/")) if policy.placement == "home-row")
+    assert "data-edgewise-exclude" not in row.attributes
+
+
+async def test_a_product_is_not_recommended_beside_itself(shop: httpx.AsyncClient) -> None:
+    [(row, _)] = placements(await page(shop, "/p/tea-mug"))
+    assert row.attributes["data-edgewise-exclude"] == "tea-mug"
+    by_default = [card.attributes["href"] for card in row.all("a", templates=False)]
+    assert by_default == ["/p/tea-pot", "/p/linen-towel", "/p/oak-board", "/p/tea-sencha"]
+
+
 async def test_what_is_removed_is_gone(shop: httpx.AsyncClient) -> None:
     await shop.post("/cart", data={"product": "tea-pot"})
     await shop.post("/cart", data={"product": "tea-mug"})
