@@ -133,10 +133,13 @@ async def test_a_page_embeds_the_sdk_as_customers_do(shop: httpx.AsyncClient) ->
     for path, text in (await every_page(shop)).items():
         scripts = [one for one in parsed(text).all("script") if not one.attributes.get("src", "").startswith("/demo/")]
         assert "edgewise" in scripts[0].own_text, path
-        assert len(scripts[0].own_text) <= 350
+        assert len(scripts[0].own_text) <= 351
         tag = tag_of(parsed(text))
         assert (tag["src"], tag["data-write-key"]) == (f"{EDGE}/edgewise.js", SITE.write_key)
         assert "async" in tag
+        # The stub hides what is undecided for as long as the tag waits, and no longer.
+        assert (tag["data-budget"], "animation:ew 1s!" in scripts[0].own_text) == ("1000", True)
+        assert "timeout||1000," in scripts[0].own_text
 
 
 async def test_placements_are_those_of_the_policies_and_ask_for_no_more_than_these_give(
