@@ -294,6 +294,8 @@ async def test_whoever_plays_a_segment_is_what_the_shop_sees_of_it(shop: httpx.A
         one for one in parsed(answer.text).all("a", having="aria-current") if "demo-guise" in str(one.attributes)
     ]
     assert current.text.startswith(segment.name)
+    [again] = [one for one in parsed(answer.text).all("a") if one.text == "Come as another visitor"]
+    assert again.attributes["href"] == current.attributes["href"]
 
 
 async def test_a_new_visitor_starts_with_an_empty_storage_once(shop: httpx.AsyncClient) -> None:
