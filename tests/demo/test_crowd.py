@@ -10,7 +10,7 @@ import pytest
 
 from edgewise.demo import board as boards
 from edgewise.demo.board import Board
-from edgewise.demo.crowd import RATE, Crowd
+from edgewise.demo.crowd import RATE, SHOPPERS_RATE, Crowd
 from edgewise.demo.tally import Tally
 from edgewise.demo.traffic import Traffic
 from edgewise.demo.visitors import CLICK, ORDER, SEGMENTS, Visitor, arriving
@@ -40,10 +40,15 @@ def burst() -> Tally:
 
 
 @pytest.fixture
-async def board(tmp_path: Path, burst: Tally) -> AsyncIterator[Board]:
+def cart() -> Tally:
+    return Tally(SEGMENTS, 2, {})
+
+
+@pytest.fixture
+async def board(tmp_path: Path, burst: Tally, cart: Tally) -> AsyncIterator[Board]:
     (tmp_path / "secret-key").write_text("secret")
     async with httpx.AsyncClient() as client:
-        yield Board(burst, Tally(SEGMENTS, 2, {}), Watch(client, tmp_path / "secret-key"))
+        yield Board(burst, Tally(SEGMENTS, 2, {}), cart, Watch(client, tmp_path / "secret-key"))
 
 
 @asynccontextmanager
@@ -95,7 +100,7 @@ async def test_then_visitors_come_for_as_long_as_somebody_looks(
             return min(len(hero.came), len(row.came)) > 5
 
         await eventually(they_come)
-        assert hero.rates == row.rates == {RATE}
+        assert (hero.rates, row.rates) == ({RATE}, {SHOPPERS_RATE})
 
         async def they_stop() -> bool:
             came = len(hero.came), len(row.came)
@@ -107,15 +112,18 @@ async def test_then_visitors_come_for_as_long_as_somebody_looks(
     assert len(ids) == len(set(ids))
 
 
-def test_the_board_tells_how_many_came_and_what_each_segment_is_shown(burst: Tally, board: Board) -> None:
+def test_the_board_tells_how_many_came_and_what_each_segment_is_shown(burst: Tally, cart: Tally, board: Board) -> None:
     for visitor in arriving(200, 1):
         burst.arrived()
         burst.decided(visitor, "policy", visitor.segment.favourite)
         burst.reacted(visitor, "policy", visitor.segment.favourite)
+        cart.decided(visitor, "policy", "free-gift" if visitor.segment.likes == "wood" else "nothing")
     told = board.told()
     assert (told["visitors"], told["model"], told["lift"], told["control"]) == (200, 0, None, None)
     assert told["policy"] == pytest.approx(burst.policy.mean)
     for segment, column in zip(SEGMENTS, told["segments"], strict=True):
         assert (column["name"], column["hero"][segment.favourite]) == (segment.name, 1.0)
         assert sum(column["hero"].values()) == 1.0
+        liked = "free-gift" if segment.likes == "wood" else "nothing"
+        assert column["nudge"] == {action: float(action == liked) for action in segment.nudges}
         assert column["row"] == {"tea": 0.0, "coffee": 0.0, "linen": 0.0, "wood": 0.0}

@@ -133,10 +133,13 @@ async def test_a_page_embeds_the_sdk_as_customers_do(shop: httpx.AsyncClient) ->
     for path, text in (await every_page(shop)).items():
         scripts = [one for one in parsed(text).all("script") if not one.attributes.get("src", "").startswith("/demo/")]
         assert "edgewise" in scripts[0].own_text, path
-        assert len(scripts[0].own_text) <= 350
+        assert len(scripts[0].own_text) <= 351
         tag = tag_of(parsed(text))
         assert (tag["src"], tag["data-write-key"]) == (f"{EDGE}/edgewise.js", SITE.write_key)
         assert "async" in tag
+        # The stub hides what is undecided for as long as the tag waits, and no longer.
+        assert (tag["data-budget"], "animation:ew 1s!" in scripts[0].own_text) == ("1000", True)
+        assert "timeout||1000," in scripts[0].own_text
 
 
 async def test_placements_are_those_of_the_policies_and_ask_for_no_more_than_these_give(
@@ -220,6 +223,24 @@ async def test_from_a_product_to_an_order_everything_is_told_in_the_markup(shop:
     assert (await shop.get("/checkout")).url.path == "/cart"
 
 
+async def test_what_is_in_the_basket_is_not_recommended_beside_it(shop: httpx.AsyncClient) -> None:
+    for product in ("linen-towel", "oak-spoon", "tea-pot"):
+        await shop.post("/cart", data={"product": product})
+    [row] = (one for one, policy in placements(await page(shop, "/cart")) if policy.placement == "home-row")
+    assert row.attributes["data-edgewise-exclude"] == "linen-towel,oak-spoon,tea-pot"
+    by_default = [card.attributes["href"] for card in row.all("a", templates=False)]
+    assert by_default == ["/p/tea-mug", "/p/oak-board", "/p/tea-sencha", "/p/coffee-grinder"]
+    [row] = (one for one, policy in placements(await page(shop, "/")) if policy.placement == "home-row")
+    assert "data-edgewise-exclude" not in row.attributes
+
+
+async def test_a_product_is_not_recommended_beside_itself(shop: httpx.AsyncClient) -> None:
+    [(row, _)] = placements(await page(shop, "/p/tea-mug"))
+    assert row.attributes["data-edgewise-exclude"] == "tea-mug"
+    by_default = [card.attributes["href"] for card in row.all("a", templates=False)]
+    assert by_default == ["/p/tea-pot", "/p/linen-towel", "/p/oak-board", "/p/tea-sencha"]
+
+
 async def test_what_is_removed_is_gone(shop: httpx.AsyncClient) -> None:
     await shop.post("/cart", data={"product": "tea-pot"})
     await shop.post("/cart", data={"product": "tea-mug"})
@@ -273,6 +294,8 @@ async def test_whoever_plays_a_segment_is_what_the_shop_sees_of_it(shop: httpx.A
         one for one in parsed(answer.text).all("a", having="aria-current") if "demo-guise" in str(one.attributes)
     ]
     assert current.text.startswith(segment.name)
+    [again] = [one for one in parsed(answer.text).all("a") if one.text == "Come as another visitor"]
+    assert again.attributes["href"] == current.attributes["href"]
 
 
 async def test_a_new_visitor_starts_with_an_empty_storage_once(shop: httpx.AsyncClient) -> None:

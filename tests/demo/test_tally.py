@@ -49,6 +49,13 @@ def test_shares_are_of_the_latest_visitors(tally: Tally) -> None:
     assert share == pytest.approx(2 / 3)
 
 
+def test_of_how_many_visitors_may_be_said(clock: Clock) -> None:
+    tally = Tally(SEGMENTS, 1000, WORTH, clock, lately=4)
+    for action in ["plain"] * 4 + ["summer-sale"] * 3:
+        tally.decided(visitor(), "policy", action)
+    assert tally.share(STUDENTS, "summer-sale") == 0.75
+
+
 def test_an_action_that_was_added_to_the_policy_is_listed_once_it_is_shown(tally: Tally) -> None:
     assert tally.actions == list(STUDENTS.tastes)
     tally.decided(visitor(), "policy", "brand-new")

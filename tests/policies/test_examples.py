@@ -44,7 +44,7 @@ def test_every_product_of_the_row_may_be_seen_by_everyone(examples: dict[str, Co
 
 @pytest.mark.parametrize(
     ("basket", "nudges"),
-    [(None, set()), (24.9, set()), (25, {"almost-free-shipping"}), (40, set()), (80, {"free-gift"})],
+    [(None, set()), (0, set()), (9, {"almost-free-shipping"}), (39.9, {"almost-free-shipping"}), (40, {"free-gift"})],
 )
 def test_the_cart_is_nudged_by_the_value_of_the_basket(
     examples: dict[str, CompiledPolicy], basket: float | None, nudges: set[str]

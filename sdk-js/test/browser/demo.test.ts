@@ -18,6 +18,7 @@ const USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, l
 let demo: ChildProcess;
 let browser: Browser;
 let said = "";
+let shop: string;
 
 before(async () => {
   demo = spawn(EDGEWISE, ["demo", "--port", "0", "--policies", "../policies", "--visitors", "40", "--rate", "40"], {
@@ -33,6 +34,7 @@ before(async () => {
       if (said.includes("The server's log:")) ready();
     });
   });
+  [, shop = ""] = /The shop is open: (\S+)/.exec(said) ?? assert.fail(said);
 });
 
 after(async () => {
@@ -43,9 +45,8 @@ after(async () => {
 });
 
 test("whoever opens the shop gets a page that was decided for them, and what they do is told, once", async () => {
-  const [, shop] = /The shop is open: (\S+)/.exec(said) ?? assert.fail(said);
   const visitor = await Visitor.of(browser, { userAgent: USER_AGENT });
-  const [home, decisions] = await decided(visitor, shop!);
+  const [home, decisions] = await decided(visitor);
 
   const { action, payload } = decisions["home-hero"]!;
   const recommended = decisions["home-row"]!.slots!.map((slot) => slot.payload.name);
@@ -86,20 +87,74 @@ test("whoever opens the shop gets a page that was decided for them, and what the
   await visitor.close();
 });
 
+test("the bar tells which banner and which nudge are shown, and the row beside a basket recommends other things", async () => {
+  const visitor = await Visitor.of(browser, { userAgent: USER_AGENT });
+  const [visit, { "home-hero": hero }] = await decided(visitor, "gift-buyers", "policy");
+  assert.equal(await visit.text(".demo-shown b"), hero!.action);
+  assert.equal(await visit.text(".demo-shown small"), `banner, drawn with ${percent(hero!.propensity!)}`);
+  assert.equal(await visit.tab.locator(".demo-note").isVisible(), false);
+
+  await go(visit, ".bag", `${shop}/cart`);
+  const { "cart-nudge": nudge, "home-row": row } = await shown(visit, ["cart-nudge", "home-row"], "policy", () => visit.tab.reload());
+  assert.equal(await visit.text(".nudge-box"), nudge!.payload.text ?? "Sixty days to change your mind.");
+  assert.equal(await visit.text(".demo-shown b"), nudge!.action);
+  assert.equal(await visit.text(".demo-shown small"), `nudge, drawn with ${percent(nudge!.propensity!)}`);
+  const basket = await visit.tab.locator(".line .card-name").allInnerTexts();
+  const recommended = await visit.tab.locator(".row .card-name").allInnerTexts();
+  assert.deepEqual(basket, ["Walnut bowl", "Napkins, set of four"]);
+  assert.deepEqual(recommended, row!.slots!.map((slot) => slot.payload.name));
+  assert.ok(!recommended.some((name) => basket.includes(name)), String(recommended));
+
+  await visit.check();
+  await visit.tab.click(".demo [data-demo=board]");
+  const board = visit.tab.locator(".demo-segments > section", { hasText: "gift buyers" });
+  await board.getByText("Cart: the nudge beside the basket").waitFor();
+
+  // Whoever watches sees the next one's home page, then their basket.
+  await go(visit, ".demo [data-demo=watch]", `${shop}/?utm_source=instagram`);
+  await visit.tab.waitForURL(`${shop}/cart`);
+  await visitor.close();
+});
+
+test("whoever is in the control group is told so, and may come as another visitor", async () => {
+  const visitor = await Visitor.of(browser, { userAgent: USER_AGENT, viewport: { width: 390, height: 844 } });
+  await visitor.context.route("**/v1/decide", async (route) => {
+    const response = await route.fetch();
+    const answer = (await response.json()) as { decisions: Decision[] };
+    await route.fulfill({ response, json: { ...answer, decisions: answer.decisions.map((one) => ({ ...one, group: "control" })) } });
+  });
+  const [visit] = await decided(visitor, "yourself", "control");
+  assert.equal(await visit.text(".demo-shown small"), "banner, control group");
+  assert.match(await visit.text(".demo-note"), /^You are in the control group/);
+  await visitor.context.unroute("**/v1/decide");
+  const before = (await visit.check()).messages[0]!.anonymousId;
+  await go(visit, ".demo-note a", `${shop}/`);
+  await visit.rendered();
+  const { anonymousId } = await visit.tab.evaluate(() => window.watched.messages[0]!);
+  assert.notEqual(anonymousId, before);
+  await visitor.close();
+});
+
 /** The first visit to the home page that was decided in time: on a machine under load pages rightly show their default. */
-async function decided(visitor: Visitor, shop: string): Promise<[Visit, Record<string, Decision>]> {
+async function decided(visitor: Visitor, guise = "students", group?: string): Promise<[Visit, Record<string, Decision>]> {
+  const visit = await visitor.open(`${shop}/demo/as/${guise}`);
+  const decisions = await shown(visit, ["home-hero", "home-row"], group, () => visit.tab.goto(`${shop}/demo/as/${guise}`));
+  return [visit, decisions];
+}
+
+/** What a page shows in these placements, once it was decided in time, and for this group; until then it is loaded again. */
+async function shown(visit: Visit, names: string[], group: string | undefined, again: () => Promise<unknown>): Promise<Record<string, Decision>> {
   for (;;) {
-    const visit = await visitor.open(`${shop}/demo/as/students`);
     const rendered = await visit.rendered();
     const decisions = Object.fromEntries((await visit.decisions()).map((one) => [one.placement, one]));
     await visit.check();
-    const names = ["home-hero", "home-row"];
-    if (names.every((name) => decisions[name]?.source === "policy" && /swapped|default/.test(rendered[name]!))) {
-      return [visit, decisions];
-    }
-    await visit.tab.close();
+    const isDecided = (name: string) => decisions[name]?.source === "policy" && /swapped|default/.test(rendered[name]!);
+    if (names.every((name) => isDecided(name) && (!group || decisions[name]!.group === group))) return decisions;
+    await again();
   }
 }
+
+const percent = (share: number) => `${Math.round(100 * share)}%`;
 
 async function go(visit: Visit, selector: string, to: string): Promise<void> {
   await visit.tab.click(selector);

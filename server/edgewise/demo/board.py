@@ -15,12 +15,13 @@ LOOKED = 20.0
 
 
 class Board:
-    """Tells of the visitors of the hero and of the row, as two tallies have counted them."""
+    """Tells of the visitors of the hero, of the row and of the cart, as three tallies have counted them."""
 
-    def __init__(self, hero: Tally, row: Tally, watch: Watch) -> None:
+    def __init__(self, hero: Tally, row: Tally, cart: Tally, watch: Watch) -> None:
         self._categories = catalogue().categories
         self._hero = hero
         self._row = row
+        self._cart = cart
         self._watch = watch
         self._is_watched = asyncio.Event()
         self._nobody: asyncio.TimerHandle | None = None
@@ -55,6 +56,7 @@ class Board:
                     "name": segment.name,
                     "hero": {action: hero.share(segment, action) for action in hero.actions},
                     "row": {category: row.share(segment, category) for category in self._categories},
+                    "nudge": {action: self._cart.share(segment, action) for action in segment.nudges},
                 }
                 for segment in hero.segments
             ],

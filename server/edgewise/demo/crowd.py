@@ -8,12 +8,16 @@ from itertools import takewhile
 from typing import Never
 
 from edgewise.demo.board import Board
+from edgewise.demo.shoppers import RETURNS
 from edgewise.demo.tally import Tally
 from edgewise.demo.traffic import Traffic
 from edgewise.demo.visitors import Visitor, arriving
 
 RATE = 15
 """Visitors a second, at most: of the hero once the first burst is over, and of the row."""
+
+SHOPPERS_RATE = round(RATE / (1 - RETURNS))
+"""Of the row, and of the cart alone."""
 
 _HERO_SEED, _ROW_SEED = 2, 3
 
@@ -33,7 +37,7 @@ class Crowd:
         while True:
             if not self._is_bursting:
                 await self._board.until_watched()
-            await self._row.send(self._while_worth_it(visitors), RATE)
+            await self._row.send(self._while_worth_it(visitors), SHOPPERS_RATE)
 
     async def lingers(self) -> Never:
         """Send visitors of the hero, for ever."""

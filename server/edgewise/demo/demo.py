@@ -22,7 +22,7 @@ from edgewise.demo.example import WINDOW, Example, copied, hurried
 from edgewise.demo.pages import Server
 from edgewise.demo.screen import View, fits, screen
 from edgewise.demo.service import HOST, Service, serving
-from edgewise.demo.shoppers import ROW, Shoppers
+from edgewise.demo.shoppers import NUDGED_LATELY, ROW, Shoppers
 from edgewise.demo.storefront import Storefront, opened
 from edgewise.demo.tally import Tally
 from edgewise.demo.traffic import Traffic
@@ -87,9 +87,10 @@ class Demo:
     async def _keep_shop(self, stage: Stage, client: httpx.AsyncClient, row: Policy) -> None:
         """Keep a shop open, while it is demonstrated what is learned and from then on."""
         service, write_key = stage.service, stage.example.write_key
-        seen = Tally(SEGMENTS, self.visitors, {})
-        board = Board(stage.tally, seen, stage.watch)
-        wanderers, shoppers = Wanderers(client, write_key, stage.tally), Shoppers(client, write_key, seen, row.actions)
+        seen, nudged = Tally(SEGMENTS, self.visitors, {}), Tally(SEGMENTS, self.visitors, {}, lately=NUDGED_LATELY)
+        board = Board(stage.tally, seen, nudged, stage.watch)
+        wanderers = Wanderers(client, write_key, stage.tally)
+        shoppers = Shoppers(client, write_key, seen, nudged, row.actions)
         crowd = Crowd(wanderers, shoppers, stage.tally, board)
 
         async def demonstrate_and_stay(shop: str) -> None:

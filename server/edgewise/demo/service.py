@@ -17,11 +17,15 @@ import httpx
 from edgewise.child import Child
 from edgewise.errors import DemoFailed
 from edgewise.settings import PREFIX, Settings
+from edgewise.types import Milliseconds
 
 HOST = "127.0.0.1"
 
 START_WITHIN = 60.0
 """Seconds that it has until it is ready."""
+
+DECIDE_BUDGET: Milliseconds = 500
+"""More than by default, as its visitors and the browser of whoever looks share the machine with it."""
 
 _STOP_WITHIN = 20.0
 _LAST_WORDS = 12
@@ -58,7 +62,7 @@ async def serving(policies: Path, folder: Path, port: int) -> AsyncIterator[Serv
         DemoFailed: it did not become ready; says what it said last.
     """
     port = _free_port(port)
-    settings = Settings(host=HOST, port=port, policies=policies, data=folder / "data")
+    settings = Settings(host=HOST, port=port, policies=policies, data=folder / "data", decide_budget=DECIDE_BUDGET)
     # What is set for another server, such as its store, is not for this one.
     environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | settings.environ()
     log = folder / "server.log"

@@ -1,9 +1,9 @@
-"""Shoppers: visitors of the row of products, who may put one in the basket, meet the nudge there, and order or not."""
+"""Shoppers: visitors of the row of products, or of the basket. There they meet the nudge, and order or not."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from random import Random
 
 import httpx
@@ -23,20 +23,36 @@ CHARMED, BORED = 0.35, 0.03
 KEEPS = 0.7
 """How likely a product that was clicked goes into the basket."""
 
-ORDERS: Mapping[str, float] = {"nothing": 0.3, "almost-free-shipping": 0.7, "free-gift": 0.6}
-"""How likely a basket becomes an order, by what is said in the cart."""
+RETURNS = 0.4
+"""How likely a visitor comes back for a basket that was filled before, and looks at nothing else."""
+
+NUDGED_LATELY = 50
+"""Visitors of a segment over whom the nudges' shares are counted: fewer see the cart than the row."""
 
 
 class Shoppers(Wanderers):
-    """Sends shoppers, and counts in `tally` of which category the products are that each segment is shown."""
+    """Sends shoppers, and counts what each segment is shown.
 
-    def __init__(self, client: httpx.AsyncClient, write_key: str, tally: Tally, products: Sequence[Action]) -> None:
+    Counted are in `tally` the categories of the products in the row, and in `nudged` what is said in the cart.
+    """
+
+    def __init__(
+        self, client: httpx.AsyncClient, write_key: str, tally: Tally, nudged: Tally, products: Sequence[Action]
+    ) -> None:
         super().__init__(client, write_key, tally)
+        self._nudged = nudged
         self._categories = {action.id: str(action.features.get("category", "")) for action in products}
 
     async def _visit(self, visitor: Visitor) -> None:
         chance = Random(visitor.id)
         self._tally.arrived()
+        if chance.random() < RETURNS:
+            self._room.release()
+            await self._check_out(visitor, chance)
+        else:
+            await self._look_along(visitor, chance)
+
+    async def _look_along(self, visitor: Visitor, chance: Random) -> None:
         visitor = await self._landed(visitor)
         try:
             decision = await self._ask(visitor, {"id": ROW, "slots": SLOTS})
@@ -60,11 +76,14 @@ class Shoppers(Wanderers):
                 await self._check_out(visitor, chance)
 
     async def _check_out(self, visitor: Visitor, chance: Random) -> None:
+        visitor = await self._gone_to(visitor, "/cart", "cart")
         nudge = await self._ask(visitor, {"id": NUDGE})
         if nudge is None:
             return
+        self._nudged.decided(visitor, nudge["group"], nudge["action"])
         if nudge["decisionId"] is not None:
             self._tell(visitor, "$impression", decisionId=nudge["decisionId"])
         await asyncio.sleep(ORDER_AFTER)
-        if chance.random() < ORDERS.get(nudge["action"], ORDERS["nothing"]):
+        orders = visitor.segment.nudges
+        if chance.random() < orders.get(nudge["action"], orders["nothing"]):
             self._tell(visitor, ORDER)

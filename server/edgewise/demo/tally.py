@@ -20,10 +20,18 @@ PERIODS = 20
 
 
 class Tally:
-    """Counts. `planned` is how many visitors shall come, `worth` the reward of each reaction; `clock` tells seconds."""
+    """Counts. `planned` is how many visitors shall come, `worth` the reward of each reaction; `clock` tells seconds.
+
+    Shares are those of the latest `lately` visitors of a segment.
+    """
 
     def __init__(
-        self, segments: Sequence[Segment], planned: int, worth: Worth, clock: Callable[[], float] = time.monotonic
+        self,
+        segments: Sequence[Segment],
+        planned: int,
+        worth: Worth,
+        clock: Callable[[], float] = time.monotonic,
+        lately: int = LATELY,
     ) -> None:
         self.segments = segments
         self.planned = planned
@@ -36,7 +44,7 @@ class Tally:
         self.policy = Rewards()
         self.control = Rewards()
         self.periods = [Rewards() for _ in range(PERIODS)]
-        self._shown = {segment.name: deque[str](maxlen=LATELY) for segment in segments}
+        self._shown = {segment.name: deque[str](maxlen=lately) for segment in segments}
         self._times: deque[float] = deque()
         self._clock = clock
         self._began = clock()

@@ -33,6 +33,7 @@ AGENTS = {
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Visitors who are alike. `tastes` is how likely each action is to be clicked, `likes` a category of products.
+    `nudges` is how likely their basket becomes an order, by what is said in the cart.
 
     `devices` and `sources` (the campaign that brought them) hold how frequent each is, `baskets` the least and the most
     that a basket of theirs is worth. They overlap between segments, so that no single one of them gives a taste away.
@@ -46,6 +47,7 @@ class Segment:
     baskets: tuple[int, int]
     tastes: Mapping[str, float]
     likes: str
+    nudges: Mapping[str, float]
 
     def taste(self, action: str) -> float:
         return self.tastes.get(action, INDIFFERENT)
@@ -69,9 +71,10 @@ SEGMENTS: tuple[Segment, ...] = (
         share=0.36,
         devices={"mobile": 0.9, "desktop": 0.1},
         sources={"instagram": 0.7, "newsletter": 0.2, "ads": 0.1},
-        baskets=(0, 30),
+        baskets=(5, 35),
         tastes={"plain": 0.15, "new-arrivals": 0.44, "free-shipping": 0.12, "summer-sale": 0.10},
         likes="coffee",
+        nudges={"nothing": 0.6, "almost-free-shipping": 0.2, "free-gift": 0.3},
     ),
     Segment(
         name="bargain hunters",
@@ -82,6 +85,7 @@ SEGMENTS: tuple[Segment, ...] = (
         baskets=(10, 60),
         tastes={"plain": 0.14, "new-arrivals": 0.09, "free-shipping": 0.15, "summer-sale": 0.45},
         likes="linen",
+        nudges={"nothing": 0.2, "almost-free-shipping": 0.75, "free-gift": 0.7},
     ),
     Segment(
         name="gift buyers",
@@ -92,6 +96,7 @@ SEGMENTS: tuple[Segment, ...] = (
         baskets=(40, 140),
         tastes={"plain": 0.16, "new-arrivals": 0.12, "free-shipping": 0.43, "summer-sale": 0.10},
         likes="wood",
+        nudges={"nothing": 0.3, "almost-free-shipping": 0.3, "free-gift": 0.75},
     ),
 )
 

@@ -20,6 +20,10 @@ class Wanderers(Traffic):
         """The visitor as they are when they ask: where they have landed, or a page further."""
         if int(visitor.id, 16) % 2:
             return visitor
+        return await self._gone_to(visitor, "/", "home")
+
+    async def _gone_to(self, visitor: Visitor, path: str, type: str) -> Visitor:
+        """The visitor on their next page, once the server knows of the one before."""
         await self._until_taken(self._tell_of(visitor, type="page", context=visitor.context))
-        home = {"url": "https://shop.example/", "type": "home"}
-        return visitor._replace(context={**visitor.context, "page": home})
+        page = {"url": f"https://shop.example{path}", "type": type}
+        return visitor._replace(context={**visitor.context, "page": page})

@@ -13,25 +13,41 @@ function made(tag, className, ...children) {
 }
 
 // --- What this page shows.
+const PLACEMENTS = { "home-hero": "banner", "cart-nudge": "nudge" };
 const GROUPS = {
   control: "control group",
   fallback: "no answer in time",
   pinned: "pinned by a rule",
   preview: "a preview",
 };
-heroShown.then(({ decision: { action, propensity, group, source }, rendered }) => {
+shown.then(({ decision: { placement, action, propensity, group, source }, rendered }) => {
   const isShown = action && /swapped|default/.test(rendered);
   const why = !isShown && group == "policy" ? "the answer came late" : source == "cache" ? "from the last visit" : GROUPS[group] ?? group;
+  find(".demo-note").hidden = group != "control";
+  const how = isShown && group == "policy" && source == "policy" ? `drawn with ${percent(propensity)}` : why;
   find(".demo-shown").replaceChildren(
+    made("small", "", `${PLACEMENTS[placement] ?? placement}, ${how}`),
     made("b", "", isShown ? action : "the default"),
-    isShown && group == "policy" && source == "policy" ? `, drawn with ${percent(propensity)}` : `: ${why}`,
   );
 });
 
 // --- What was learned.
 const segments = new Map();
 
-function columnOf({ name, hero }) {
+/** A bar of shares and its key, in a column; gives back what shows others. */
+function sharesIn(column, title, names) {
+  const parts = names.map((name) => made("div", `demo-${name}`));
+  const keys = names.map((name) => made("li", `demo-${name}`, made("span")));
+  column.append(made("div", "demo-part", title, made("div", "demo-shares", ...parts), made("ul", "demo-key", ...keys)));
+  return (shares) =>
+    names.forEach((name, i) => {
+      parts[i].style.flexGrow = shares[name];
+      keys[i].hidden = !Math.round(100 * shares[name]);
+      keys[i].firstChild.textContent = `${name} ${percent(shares[name])}`;
+    });
+}
+
+function columnOf({ name, hero, row, nudge }) {
   const actions = new Map();
   const column = made("section", "", made("h3", "", name));
   for (const action of Object.keys(hero)) {
@@ -45,11 +61,10 @@ function columnOf({ name, hero }) {
     actions.set(action, { row, fill, figure });
     column.append(row);
   }
-  const shares = made("div", "demo-shares");
-  const key = made("ul", "demo-key");
-  column.append(made("div", "demo-row", "Shelves of the products in the row", shares, key));
+  const showRow = sharesIn(column, "Row: the products' shelves", Object.keys(row));
+  const showNudge = sharesIn(column, "Cart: the nudge beside the basket", Object.keys(nudge));
   find(".demo-segments").append(column);
-  return { actions, shares, key };
+  return { actions, showRow, showNudge };
 }
 
 function show(board) {
@@ -65,7 +80,7 @@ function show(board) {
       segments.clear();
       board.segments.forEach((each) => segments.set(each.name, columnOf(each)));
     }
-    const { actions, shares, key } = segments.get(segment.name);
+    const { actions, showRow, showNudge } = segments.get(segment.name);
     const most = Math.max(...Object.values(segment.hero));
     for (const [action, share] of Object.entries(segment.hero)) {
       const { row, fill, figure } = actions.get(action);
@@ -73,15 +88,8 @@ function show(board) {
       fill.style.transform = `scaleX(${share})`;
       figure.textContent = percent(share);
     }
-    const categories = Object.entries(segment.row);
-    if (shares.childElementCount != categories.length) {
-      shares.replaceChildren(...categories.map(([name]) => made("div", `demo-${name}`)));
-      key.replaceChildren(...categories.map(([name]) => made("li", `demo-${name}`, made("span"))));
-    }
-    categories.forEach(([name, share], i) => {
-      shares.children[i].style.flexGrow = share;
-      key.children[i].firstChild.textContent = `${name} ${percent(share)}`;
-    });
+    showRow(segment.row);
+    showNudge(segment.nudge);
   }
 }
 
@@ -107,14 +115,14 @@ function open(isOpen) {
 boardButton.addEventListener("click", () => open(find(".demo-board").hidden));
 open(state.getItem("demo-board") == "open");
 
-// --- Watching: one newcomer after the other, of one segment after the other.
+// --- Watching: one newcomer after the other, of one segment after the other. Each looks into the basket, too.
 const watchButton = find("[data-demo=watch]");
 let timer;
 function watch(isWatching) {
   clearTimeout(timer);
   watchButton.setAttribute("aria-pressed", isWatching);
   state.setItem("demo-watch", isWatching ? "yes" : "");
-  if (isWatching) timer = setTimeout(next, WATCH_EVERY);
+  if (isWatching) timer = setTimeout(location.pathname == "/" ? () => location.assign("/cart") : next, WATCH_EVERY);
 }
 function next() {
   const guises = [...bar.querySelectorAll(".demo-guise")].slice(1);
