@@ -10,8 +10,6 @@ from pathlib import Path
 from random import Random
 from typing import Literal, TypeAlias
 
-import pytest
-
 from tests.eventually import eventually
 from tests.integration.audit import audit
 from tests.integration.chaos import episodes, rounds
@@ -50,10 +48,11 @@ async def kill(service: Service, victim: Victim, chance: Random) -> None:
     await eventually(runs_again)
 
 
-async def storm(folder: Path, chance: Random, rounds: int, victims: tuple[Victim, ...], **settings: str) -> None:
+async def storm(folder: Path, chance: Random, rounds: int, victims: tuple[Victim, ...]) -> None:
     """Kill one of the victims in each round, at a random instant of the traffic; audit after each episode."""
     for number, kills in enumerate(episodes(rounds)):
-        async with serving(folder / f"episode-{number}", **settings) as service:
+        # With everysec, Valkey may hold back what it has acknowledged, while the disk is busy.
+        async with serving(folder / f"episode-{number}", appendfsync="always") as service:
             async with visiting(service.url, chance) as traffic:
                 for victim in islice(cycle(chance.sample(victims, len(victims))), kills):
                     await traffic.more(BETWEEN)
@@ -75,11 +74,8 @@ async def test_the_whole_service_killed_goes_on_where_it_was(tmp_path: Path, cha
 
 
 @rounds(quick=2, many=24)
-@pytest.mark.parametrize("appendfsync", ["always", "everysec"])
-async def test_a_killed_valkey_loses_nothing_acknowledged(
-    tmp_path: Path, chance: Random, rounds: int, appendfsync: str
-) -> None:
-    await storm(tmp_path, chance, rounds, ("valkey-server",), appendfsync=appendfsync)
+async def test_a_killed_valkey_loses_nothing_acknowledged(tmp_path: Path, chance: Random, rounds: int) -> None:
+    await storm(tmp_path, chance, rounds, ("valkey-server",))
 
 
 @rounds(quick=None, many=60)
