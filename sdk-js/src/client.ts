@@ -3,9 +3,9 @@ import { callable } from "./callable.js";
 import { decide } from "./decide.js";
 import { on } from "./emitter.js";
 import { listen } from "./listen.js";
-import { identify, page, reward, track } from "./messages.js";
+import { identify, page, reward, track, waitFor } from "./messages.js";
 import * as navigation from "./navigation.js";
-import { options, token } from "./options.js";
+import { options } from "./options.js";
 import * as placements from "./placements.js";
 import * as queue from "./queue.js";
 import { render } from "./render.js";
@@ -16,17 +16,24 @@ import { isKnown, say } from "./visitor.js";
 let isStarted = false;
 
 const init = (chosen: Partial<Options>): void => {
-  if (isStarted) return;
   Object.assign(options, chosen);
-  if (!options.writeKey) return;
+  if (isStarted || !options.writeKey) return;
   isStarted = true;
   say(options.consent);
   queue.start();
-  for (const type of ["click", "auxclick", "submit"]) listen(type, acted);
+  listen("click", acted);
+  listen("auxclick", acted);
+  listen("submit", acted);
+  const token = new URLSearchParams(location.search).get("edgewise-debug");
+  // The debugger first, so that it misses nothing: the server has it only for whom it signed a token. Not where the page
+  // trusts but the bytes whose hash it names.
+  if (token && !options.integrity) waitFor(import(`${options.endpoint}/edgewise-debug.js?preview=${token}`).then(begin, begin));
+  else begin();
+};
+
+const begin = () => {
   navigation.start();
-  // The debugger first, so that it misses nothing.
-  if (token) import(`${options.endpoint}/edgewise-debug.js`).finally(placements.start);
-  else placements.start();
+  placements.start();
 };
 
 const consent = (state: ConsentState): void => {

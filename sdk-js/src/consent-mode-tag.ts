@@ -1,4 +1,5 @@
+import { options } from "./options.js";
 import "./tag.js";
 import { consentMode } from "./consent-mode.js";
 
-consentMode(window.edgewise!, document.currentScript!.dataset.types?.split(","));
+consentMode(window.edgewise, options.types?.split(","));

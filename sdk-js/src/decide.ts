@@ -1,11 +1,11 @@
 import { context } from "./context.js";
 import { emit } from "./emitter.js";
-import { options, token } from "./options.js";
+import { options } from "./options.js";
 import { post } from "./post.js";
 import { adopt } from "./queue.js";
 import { read, write } from "./storage.js";
-import type { DecideOptions, Decision, Slot } from "./types.js";
-import { answered, ids, isOpen, mayStore } from "./visitor.js";
+import type { DecideOptions, Decision } from "./types.js";
+import { answered, ids, mayStore } from "./visitor.js";
 
 /** A placement that is asked for, as it is sent, and what is done with its answer, whenever that comes. */
 type Question = [body: { id: string }, settle: (answer?: any) => void];
@@ -25,11 +25,12 @@ export const decide = (
     /** A late answer comes to nobody but the cache. */
     const settle = (answer?: any) => {
       const key = CACHED + placement;
-      if (isSound(answer, placement)) {
+      // Else nobody has answered, or a broken proxy, or a foreign server.
+      if (answer?.placement == placement) {
         if (answer.decisionId) write(key, { ...answer, at: Date.now(), source: "cache" });
         resolve({ ...answer, source: answer.group == "fallback" ? "fallback" : "policy" });
       } else {
-        const last = mayStore() && read(key);
+        const last = mayStore && read(key);
         resolve(Date.now() - last?.at < DAY ? last : nothing(placement));
       }
     };
@@ -49,12 +50,12 @@ export const release = (): void => {
 
 const send = () => {
   const asked = questions.splice(0);
-  if (!asked[0] && !isOpen()) return;
+  if (!asked[0] && mayStore != null) return;
   post("decide", {
     ...ids(),
     placements: asked.map(([body]) => body),
     context: context(),
-    preview: token,
+    preview: options.preview,
   })
     .then((response) => response.json())
     .then((answer) => {
@@ -65,11 +66,6 @@ const send = () => {
     })
     .catch(() => asked.forEach(([, settle]) => settle()));
 };
-
-/** Whether this is an answer to the question, and not what a broken proxy or a foreign server says. */
-const isSound = (answer: any, placement: string): answer is Decision =>
-  answer?.placement == placement &&
-  (answer.slots ?? [answer]).every(({ action }: Slot) => action !== undefined);
 
 const nothing = (placement: string): Decision => ({
   placement,

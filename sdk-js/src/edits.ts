@@ -13,15 +13,13 @@ export const apply = (edits: Edit[]): Edit[] =>
     return [target, attribute, former];
   });
 
-/** What may be written where: names of elements that are not HTML are not in capitals, and an SVG's links may run. */
-const HARMLESS = / (text|alt|title|width|height|aria-label)$|^(A|AREA) href$|^(IMG|SOURCE|VIDEO|AUDIO) src$/;
-
-/** Text in these would run, or would once somebody copies the page's HTML: it stands there as it is. */
-const RAW = ":not(script,style,iframe,object,noscript)";
+/** What may be written where. Text in those first elements would run, or would once somebody copies the page's HTML. */
+const HARMLESS =
+  /^(?!(script|style|iframe|object|xmp|no\w+) ).* (text|alt|title|width|height|aria-label)$|^a href$|^(img|source|video) src$/i;
 
 /** What `data-edgewise-fill` asks for in and under a root, as far as the payload has it and it can do no harm. */
 export const filling = (root: Element | DocumentFragment, payload: unknown): Edit[] =>
-  [root as HTMLElement, ...root.querySelectorAll<HTMLElement>(`[data-edgewise-fill]${RAW}`)].flatMap((target) =>
+  [root as HTMLElement, ...root.querySelectorAll<HTMLElement>("[data-edgewise-fill]")].flatMap((target) =>
     (target.dataset?.edgewiseFill ?? "").split(/\s+/).flatMap((pair): Edit[] => {
       const [path, name = "text"] = pair.split("=").reverse() as [string, string?];
       const value = path.split(".").reduce((found: any, key) => found?.[key], payload);

@@ -1,4 +1,3 @@
-import { attempt } from "./attempt.js";
 import { context } from "./context.js";
 import { emit } from "./emitter.js";
 import { options } from "./options.js";
@@ -8,9 +7,9 @@ import { randomId } from "./random.js";
 import type { Message, Properties } from "./types.js";
 import { become, ids, isKnown } from "./visitor.js";
 
-export const track = (event: string, properties?: Properties): void => tell({ type: "track", event, properties });
+export const track = (event: string, properties?: Properties): Promise<void> => tell({ type: "track", event, properties });
 
-export const page = (properties?: Properties): void =>
+export const page = (properties?: Properties): Promise<void> =>
   tell({ type: "page", properties: { type: options.pageType, ...properties } });
 
 export const identify = (userId: string | null, traits?: Properties): void => {
@@ -18,23 +17,36 @@ export const identify = (userId: string | null, traits?: Properties): void => {
   if (userId) tell({ type: "identify", traits });
 };
 
-export const reward = (decisionId: string, value: number, slot?: number): void =>
+export const reward = (decisionId: string, value: number, slot?: number): Promise<void> =>
   track("$reward", { decisionId, value, slot });
 
+/** What is told waits for this: for the debugger, where somebody looks behind the scenes. */
+let ready: Promise<unknown> | undefined;
+
+export const waitFor = (promise: Promise<unknown>): void => {
+  ready = promise;
+};
+
+/** As it is now: the page may go on to change what it has handed over. */
+const copy = <T>(value: T) => JSON.parse(JSON.stringify(value));
+
 /** Without consent, only what followed a decision is told: that is known by the decision, and needs nobody's name. */
-const tell = (said: Pick<Message, "type"> & Partial<Message>): void => {
+const tell = async (said: Pick<Message, "type"> & Partial<Message>): Promise<void> => {
   // Nothing is counted before somebody looks at the page.
   if ((document as { prerendering?: boolean }).prerendering) return listen("prerenderingchange", () => tell(said));
   const isLinked = said.properties?.decisionId;
   if (!isKnown() && !isLinked) return;
-  const message: Message = {
+  const message: Message = copy({
     ...said,
     messageId: randomId(),
     timestamp: new Date(),
     ...ids(),
-    context: isLinked ? undefined : { ...context(), data: undefined, userAgent: navigator.userAgent },
-  };
-  const sent = options.beforeSend ? options.beforeSend(message) : message;
-  // What JSON cannot hold is not told, and throws nothing into the page.
-  if (sent) attempt(() => (push(sent), emit("event", sent)));
+    context: isLinked ? undefined : { ...context(), data: undefined },
+  });
+  if (ready) await ready;
+  const sent = options.beforeSend ? await options.beforeSend(message) : message;
+  if (sent) {
+    push(sent);
+    emit("event", sent);
+  }
 };

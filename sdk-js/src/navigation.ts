@@ -17,5 +17,6 @@ export const look = (): void => {
 };
 
 export const view = () => {
-  if (!options.manual) page();
+  // As an attribute, it has no value.
+  if (!(options.manual ?? false) && (options.manual as unknown) !== "") page();
 };

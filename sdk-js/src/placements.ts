@@ -2,9 +2,9 @@ import { decide, release } from "./decide.js";
 import { emit } from "./emitter.js";
 import { listen } from "./listen.js";
 import { look } from "./navigation.js";
-import { options, token } from "./options.js";
+import { options } from "./options.js";
 import { render } from "./render.js";
-import { isInSight, isUnseen, isVisible, spotOf, watch } from "./spots.js";
+import { DONE, isInSight, isUnseen, isVisible, spotOf, watch } from "./spots.js";
 
 /** Deals with the placements in the markup: with those that are there, and with those that come. */
 export const start = (): void => {
@@ -22,13 +22,14 @@ const gather = () => {
 
 const place = (element: HTMLElement) => {
   const { edgewise: name, edgewiseSlots, edgewiseExclude } = element.dataset;
-  if (!name || spotOf(element)._name == name) return;
+  // A copy of what was decided already stays what it is.
+  if (!name || (spotOf(element)._name ?? (element.hasAttribute(DONE) && name)) == name) return;
   // Should this script be stopped, the browser still shows everything in time.
   const isDone = !isUnseen(element);
   watch(element, { _name: name, _isBare: isInSight(element) }, isDone);
   const veil = element.animate({ visibility: ["hidden", "hidden"] }, isVisible(element) && !isDone ? +options.budget : 0);
   decide(name, { slots: +edgewiseSlots! || undefined, exclude: edgewiseExclude?.split(",") }).then((decision) => {
-    emit("render", { element, decision, rendered: render(element, decision, !!token) });
+    emit("render", { element, decision, rendered: render(element, decision, !!options.preview) });
     veil.cancel();
   });
 };

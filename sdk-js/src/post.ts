@@ -5,6 +5,6 @@ import { consent } from "./visitor.js";
 export const post = (path: string, body: object, keepalive?: boolean): Promise<Response> =>
   fetch(`${options.endpoint}/v1/${path}`, {
     method: "POST",
-    body: JSON.stringify({ writeKey: options.writeKey, consent: consent(), ...body }),
+    body: JSON.stringify({ writeKey: options.writeKey, consent, ...body }),
     keepalive,
   });

@@ -7,7 +7,6 @@ import { isKnown, mayStore } from "./visitor.js";
 
 const PREFIX = "edgewise.q.";
 const MOST_STORED = 4e5;
-const WEEK = 7 * 864e5;
 
 /** What is not acknowledged, oldest first; those that are being sent stand at the front. */
 let waiting: Message[] = [];
@@ -20,10 +19,9 @@ const keyOf = ({ messageId }: Message) => PREFIX + messageId;
 
 export const push = (message: Message): void => {
   // What JSON cannot hold fails here, and does not get in.
-  while (bytes([...waiting, message]) > MOST_STORED && waiting[0]) drop([waiting[0]]);
+  while (length([...waiting, message]) > MOST_STORED && waiting[0]) drop([waiting[0]]);
   waiting.push(message);
   if (document.hidden) leave();
-  else if (waiting[19] && !failures) flush();
   else soon();
 };
 
@@ -36,11 +34,10 @@ export const start = (): void => {
 
 /** What former pages left. The server drops what arrived after all, or what several pages send. */
 export const adopt = (): void => {
-  if (!mayStore()) return;
+  if (!mayStore) return;
   for (const key of keys(PREFIX)) {
     const left: Message | undefined = read(key);
-    if (!(Date.now() - Date.parse(left?.timestamp as any) < WEEK)) remove(key);
-    else if (!waiting.some((one) => keyOf(one) == key)) waiting.push(left!);
+    if (left?.messageId && !waiting.some((one) => keyOf(one) == key)) waiting.push(left);
   }
   soon();
 };
@@ -57,7 +54,7 @@ const drop = (gone: Message[]) => {
   gone.forEach((message) => remove(keyOf(message)));
 };
 
-const bytes = (messages: Message[]) => new Blob([JSON.stringify(messages)]).size;
+const length = (messages: Message[]) => JSON.stringify(messages).length;
 
 /** One batch at a time; but when the page goes, there may be no other time. */
 const flush = () => {
@@ -66,20 +63,20 @@ const flush = () => {
   waiting = waiting.filter((message) => isKnown() || !message.anonymousId);
   let batch = waiting.slice(flying);
   if (!batch[0] || (flying && !document.hidden)) return;
-  while (batch[1] && bytes(batch) > 4e4) batch = batch.slice(0, batch.length / 2);
+  while (batch[1] && length(batch) > 2e4) batch = batch.slice(0, batch.length / 2);
   flying += batch.length;
   // What outlives its page shares one small allowance, which may be used up: the next try goes without.
   post("batch", { batch, sentAt: new Date() }, failures % 2 == 0)
     .catch((): Partial<Response> => ({}))
     .then(({ status }) => {
       flying -= batch.length;
-      if (/^2|40[013]|41[03]|422/.test(`${status}`)) {
+      if (/^2|4[0-2][0-2]|413/.test(status as any)) {
         drop(batch);
         failures = 0;
         flush();
       } else {
-        const pause = Math.min(2 ** failures++, 60) * (0.5 + Math.random());
-        timer = setTimeout(flush, pause * 1000);
+        // Ever longer, and not all at once.
+        timer = setTimeout(flush, Math.min(2 ** failures++, 60) * (500 + 1000 * Math.random()));
       }
     });
 };

@@ -1,3 +1,4 @@
+import { cancel } from "./cancel.js";
 import { apply, type Edit, filling } from "./edits.js";
 import { isBelow, isUnseen, painted, spotOf, watch } from "./spots.js";
 import type { Decision, Rendered } from "./types.js";
@@ -5,12 +6,16 @@ import type { Decision, Rendered } from "./types.js";
 /** Shows a decision in an element, as its markup says; `isForced`: even if it was seen. */
 export const render = (element: HTMLElement, { slots, ...decision }: Decision, isForced = true): Rendered => {
   const templates = [...element.querySelectorAll("template")];
+  // Frameworks that render in the browser put into a template what belongs into its content.
+  for (const { content, childNodes } of templates) {
+    if (!content.firstChild) content.append(...[...childNodes].map((one) => one.cloneNode(true)));
+  }
   const { decisionId } = decision;
   const parts = (slots ?? [decision]).map(({ action, payload }) => {
     const template =
       templates.find(({ dataset }) => dataset.edgewiseAction === action) ??
       (slots && templates.find(({ dataset }) => "edgewiseSlot" in dataset));
-    const part = template && document.importNode(template.content, true);
+    const part = template && (template.content.cloneNode(true) as DocumentFragment);
     if (part) apply(filling(part, payload));
     return part;
   });
@@ -20,7 +25,9 @@ export const render = (element: HTMLElement, { slots, ...decision }: Decision, i
   const rendered = !edits[0] ? "default" : isForced || isUnseen(element) ? swap(element, edits) : "seen";
   const isShown = decisionId && /sw|de/.test(rendered);
   const isRow = isShown && slots && edits[0];
-  watch(element, { ...spotOf(element), _shown: isShown && !isRow ? { decisionId, action: decision.action } : undefined });
+  const { _name, _timer } = spotOf(element);
+  cancel(_timer);
+  watch(element, { _name, _shown: isShown && !isRow ? { decisionId, action: decision.action } : undefined });
   if (isRow) elements.forEach((one, slot) => one && watch(one, { _shown: { decisionId, slot, action: slots[slot]!.action } }));
   return rendered;
 };

@@ -17,3 +17,6 @@ export const edgewise = callable({
   on: () => nothing,
 });
 export const { init, decide, render, track, page, identify, reward, consent, on } = edgewise;
+
+/** There is no consent platform on a server, and no visitor whose clicks could be captured. */
+export const [tcf, consentMode, capture] = [nothing, nothing, nothing];

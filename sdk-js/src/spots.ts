@@ -19,7 +19,8 @@ export interface Spot {
 }
 
 /** Marks elements that are what they will be. */
-export const DONE = "data-ew";
+export const DONE = "data-e";
+
 
 const spots = new WeakMap<Element, Spot>();
 
@@ -58,11 +59,11 @@ const observer = new IntersectionObserver(
       spot._isSeen ||= (intersectionRatio || spot._share) && isVisible(target);
       spot._share = intersectionRatio;
       // Of what is taller than the window, no more than that can be in it; steps of a percent may just miss it.
-      if (intersectionRatio < Math.min(width * height < 242_500 ? 0.5 : 0.3, innerHeight / height - 0.01)) {
+      if (intersectionRatio < Math.min(width * height < 242_500 ? 0.5 : 0.3, innerHeight / height - 0.1)) {
         spot._timer = cancel(spot._timer);
       } else if (spot._shown) spot._timer ??= count(spot, target);
     }),
-  { threshold: [...Array(101).keys()].map((percent) => percent / 100) },
+  { threshold: [0, 0.1, 0.2, 0.3, 0.4, 0.5] },
 );
 
 /** How often the tab was hidden or shown. */

@@ -9,7 +9,7 @@ export const read = (key: string): any => attempt(() => JSON.parse(store[key]!))
 
 /** Nothing without consent, nor where storage is full. */
 export const write = (key: string, value: unknown): void => {
-  attempt(() => mayStore() && (store[key] = JSON.stringify(value)));
+  attempt(() => mayStore && (store[key] = JSON.stringify(value)));
 };
 
 export const keys = (prefix: string): string[] => Object.keys(store).filter((key) => key.startsWith(prefix));

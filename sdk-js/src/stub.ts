@@ -5,7 +5,7 @@ type Call = [args: unknown[], settle: (value: unknown) => void];
 // A block keeps the names to itself in fewer bytes than a function.
 {
   const calls: Call[] = [];
-  const sheet = new CSSStyleSheet();
+  let sheet: CSSStyleSheet;
 
   // @ts-ignore: in a script that is not strict, this makes a property of the window.
   edgewise = new Proxy(
@@ -16,8 +16,9 @@ type Call = [args: unknown[], settle: (value: unknown) => void];
     { get: (call, name) => (name == "q" ? calls : call.bind(0, name)) },
   );
 
-  sheet.replaceSync(
-    "@keyframes ew{0%,to{visibility:hidden}}[data-edgewise]:not([data-ew]){animation:ew.2s!important}",
+  // After what the page's own scripts need: older browsers stop here.
+  (sheet = new CSSStyleSheet()).replaceSync(
+    "@keyframes ew{0%,to{visibility:hidden}}[data-edgewise]:not([data-e]){animation:ew.2s!important}",
   );
   document.adoptedStyleSheets = [sheet];
 }

@@ -4,24 +4,28 @@ import type { Edgewise } from "./types.js";
 
 /** What the stub has kept until this script came: calls, each with what settles the promise that was given for it. */
 interface Stub {
-  q?: [args: Parameters<Edgewise>, settle: (value: unknown) => void][];
+  q?: Call[];
 }
 
-declare global {
-  interface Window {
-    edgewise?: Edgewise & Stub;
-  }
-}
+type Call = [args: Parameters<Edgewise>, settle: (value: unknown) => void];
 
-const { src, dataset } = document.currentScript as HTMLScriptElement;
-const { edgewise: stub } = window;
+// Markup can take the name of a property of the document; it cannot be within a script.
+const { src, dataset, integrity } = document.currentScript!.closest("script")!;
+const { edgewise: stub } = window as { edgewise?: Edgewise & Stub };
 
-// A page may have the tag twice; then the first one serves.
-if (!stub || stub.q) {
+/** In its own turn, so that a call that fails ends no other. Not locked to the answer: the stub's own time runs on. */
+const serve = async ([args, settle]: Call) => (edgewise as (...args: unknown[]) => any)(...args)?.then?.(settle);
+
+// A page may have the tag twice; then the first one serves. An element may have the name, too.
+if (!stub?.init || stub.q) {
   const calls = stub?.q ?? [];
-  window.edgewise = edgewise;
+  // Not to be written over: a page may have the stub twice.
+  Object.defineProperty(window, "edgewise", { value: edgewise, writable: false });
   // The attributes have the options' names; numbers may be texts. A queued `init` adds to them.
-  Object.assign(options, { endpoint: new URL(src).origin }, dataset, { manual: "manual" in dataset });
-  if (calls[0]?.[0][0] != "init") edgewise.init({});
-  for (const [args, settle] of calls) settle((edgewise as (...args: unknown[]) => unknown)(...args));
+  Object.assign(options, { endpoint: new URL(src).origin, integrity }, dataset);
+  calls.filter(([[method]]) => method == "init").map(serve);
+  edgewise.init({});
+  calls.map(serve);
+  // Who has kept the stub goes on calling it.
+  calls.push = serve as any;
 }

@@ -1,4 +1,5 @@
 import "./tag.js";
+import { options } from "./options.js";
 import { tcf } from "./tcf.js";
 
-tcf(window.edgewise!, document.currentScript!.dataset.purposes?.split(","));
+tcf(window.edgewise, options.purposes?.split(","));

@@ -34,7 +34,9 @@ export interface Options {
   /** No page views by itself: the site calls {@link Edgewise.page}. */
   manual?: boolean;
   /** Sees each message before it is queued; may change it, or drop it by returning null. */
-  beforeSend?: (message: Message) => Message | null;
+  beforeSend?: (message: Message) => Message | null | Promise<Message | null>;
+  /** A preview token: shown is what it says, and nothing is logged. */
+  preview?: string;
 }
 
 /** How one decision is asked for. */
@@ -95,7 +97,7 @@ export interface Rendering {
 export interface Message {
   type: "track" | "page" | "identify";
   messageId: string;
-  timestamp: Date | string;
+  timestamp: string;
   anonymousId?: string | undefined;
   userId?: string | undefined;
   event?: string;
@@ -122,7 +124,7 @@ export interface Edgewise {
 
 /** The methods of {@link Edgewise}. */
 export interface EdgewiseApi {
-  /** Starts the SDK. Only the first call counts. */
+  /** Starts the SDK, once. Later calls change the options. */
   init(options: Partial<Options>): void;
   /**
    * What to show in a placement. Always resolves in time, never rejects. All that are asked for in one turn of the event
@@ -146,3 +148,10 @@ export interface EdgewiseApi {
 }
 
 export interface Edgewise extends EdgewiseApi {}
+
+declare global {
+  interface Window {
+    /** Set by the tag, or by the page that imports the SDK: the debugger looks for it there. */
+    edgewise: Edgewise;
+  }
+}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import get_args
 
 from starlette.applications import Starlette
@@ -34,6 +35,7 @@ from edgewise.policies.site import load_sites
 from edgewise.serving.customers import Customers
 from edgewise.serving.decider import Decider
 from edgewise.serving.follower import Follower
+from edgewise.serving.preview import check_signature
 from edgewise.serving.recorder import Recorder
 from edgewise.settings import Settings
 from edgewise.store import Store
@@ -70,7 +72,7 @@ def create_app(settings: Settings) -> App:
             app.decide = Decide(gate, decider, settings.max_body, settings.country_header)
             app.router.routes[:] = [
                 *_browser_routes(gate, app.decide, recorder, settings.max_body),
-                *sdk_routes(gate),
+                *sdk_routes(gate, partial(check_signature, follower.ids)),
                 Route("/v1/policies", policies := Policies(gate, store, follower), methods=["GET"]),
                 Route("/v1/policies/{placement}", policies, methods=["GET"]),
                 Route(

@@ -220,6 +220,22 @@ async def test_messagepack_says_the_same_as_json(server: Server, valkey: Valkey)
     assert packed._replace(message=b"") == plain._replace(message=b"")
 
 
+async def test_a_browser_tells_the_device_and_the_language_and_a_library_does_not(server: Server) -> None:
+    iphone = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148"
+    page = {"type": "page", "context": {"page": {"url": "https://shop.example/"}}}
+    speakers: dict[str, dict[str, str]] = {
+        "browser": {"user_agent": iphone},
+        "library": {"user_agent": "analytics-python/2.3.2"},
+        "server": {"user_agent": iphone, **BEARER},
+    }
+    found = {}
+    for name, headers in speakers.items():
+        await server.post("/v1/batch", {"batch": [page | {"anonymousId": name}]}, accept_language="de-AT,de", **headers)
+        (held,) = (await server.get(f"/v1/profiles/{name}", **BEARER)).json()["held"]
+        found[name] = [held["profile"]["surroundings"].get(known) for known in ("device", "locale")]
+    assert found == {"browser": ["mobile", "de-AT"], "library": [None, None], "server": [None, None]}
+
+
 async def test_what_the_segment_libraries_send_is_understood(server: Server, valkey: Valkey) -> None:
     """As analytics-python (gzip, Basic) and analytics.js (text/plain, short paths) put it on the wire."""
     common: dict[str, Any] = {

@@ -13,6 +13,7 @@ from edgewise.bandit.features import context_line
 from edgewise.errors import RequestError
 from edgewise.http.bodies import ContextBody
 from edgewise.http.context import attributes_of
+from edgewise.visitors.browser import browser_of
 
 FRIDAY_NOON = datetime(2026, 1, 2, 12, 30, tzinfo=UTC)
 
@@ -23,8 +24,9 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-def attributes(user_agent: bytes | None = None, **context: Any) -> dict[str, Any]:
-    return attributes_of(msgspec.convert(context, ContextBody), user_agent, FRIDAY_NOON)
+def attributes(user_agent: bytes | None = None, languages: bytes | None = None, **context: Any) -> dict[str, Any]:
+    browser = browser_of(user_agent, languages)
+    return attributes_of(msgspec.convert(context, ContextBody), browser, FRIDAY_NOON)
 
 
 def test_without_a_context_nothing_is_known() -> None:
@@ -70,7 +72,7 @@ def test_an_url_that_cannot_be_read_tells_nothing_but_itself(url: str) -> None:
         ),
         ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "bot"),
         ("Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; bingbot/2.0) Chrome/116 Safari/537.36", "bot"),
-        ("\xff\xfe", "desktop"),
+        ("Mozilla/5.0 \xff\xfe", "desktop"),
     ],
 )
 def test_the_device_is_told_from_the_user_agent(user_agent: str, device: str) -> None:
@@ -78,8 +80,29 @@ def test_the_device_is_told_from_the_user_agent(user_agent: str, device: str) ->
 
 
 def test_a_device_that_is_given_goes_before_the_user_agent() -> None:
-    assert attributes(b"iPhone", device={"type": "tv"})["device"] == {"type": "tv"}
-    assert "device" not in attributes(b"")
+    assert attributes(b"Mozilla/5.0 (iPhone)", device={"type": "tv"})["device"] == {"type": "tv"}
+
+
+@pytest.mark.parametrize("user_agent", [None, b"", b"analytics-python/2.3.2", b"node", b"curl/8.5.0"])
+def test_of_what_is_no_browser_neither_device_nor_language_is_taken(user_agent: bytes | None) -> None:
+    assert attributes(user_agent, b"de-DE") == {}
+
+
+@pytest.mark.parametrize(
+    ("languages", "locale"),
+    [
+        (b"de-DE,de;q=0.9,en;q=0.8", {"language": "de", "region": "DE"}),
+        (b"fr", {"language": "fr"}),
+        (b" zh-Hant-TW ;q=1", {"language": "zh", "region": "TW"}),
+        (b"*", None),
+        (b"", None),
+        (b"x" * 5000, None),
+        (b"\xff,de", None),
+    ],
+)
+def test_the_language_is_the_one_that_the_browser_names_first(languages: bytes, locale: dict[str, str] | None) -> None:
+    assert attributes(b"Mozilla/5.0", languages).get("locale") == locale
+    assert attributes(b"Mozilla/5.0", languages, locale="it-CH")["locale"] == {"language": "it", "region": "CH"}
 
 
 @pytest.mark.parametrize(
@@ -142,11 +165,20 @@ def test_what_is_too_large_or_too_odd_is_refused_with_its_path(own: dict[str, An
     assert (refused.value.status, refused.value.details[0].path) == (400, path)
 
 
-@given(st.dictionaries(st.text(max_size=10), json_values, max_size=5), st.text(max_size=50), st.binary(max_size=50))
-def test_any_context_is_refused_or_can_be_scored(own: dict[str, Any], text: str, user_agent: bytes) -> None:
+@given(
+    st.dictionaries(st.text(max_size=10), json_values, max_size=5),
+    st.text(max_size=50),
+    st.binary(max_size=50),
+    st.binary(max_size=50),
+)
+def test_any_context_is_refused_or_can_be_scored(
+    own: dict[str, Any], text: str, user_agent: bytes, languages: bytes
+) -> None:
     page = {"url": text, "path": text, "type": text, "referrer": text}
     with suppress(RequestError):
-        assert context_line(attributes(user_agent, page=page, locale=text, timezone=text, data=own)).encode()
+        assert context_line(
+            attributes(b"Mozilla/" + user_agent, languages, page=page, locale=text, timezone=text, data=own)
+        ).encode()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from edgewise.http import metrics
 from edgewise.types import PolicyRef
 from tests.eventually import eventually
-from tests.servers import SHOP, Server, serve
+from tests.servers import BEARER, SHOP, Server, serve
 from tests.valkey import Valkey
 
 one_server = pytest.mark.asyncio(loop_scope="module")
@@ -90,6 +90,17 @@ async def test_robots_and_calls_without_consent_are_counted(server: Server) -> N
     calls = {said: grown("edgewise_decide_calls_total", consent=said) for said in ("granted", "pending", "denied")}
     assert calls == {"granted": 3, "pending": 1, "denied": 1}
     assert grown("edgewise_decisions_total", placement="hero", group="robot") == 1
+
+
+@one_server
+async def test_what_is_decided_for_who_looks_behind_the_scenes_is_counted_apart(server: Server) -> None:
+    token = (await server.post("/v1/previews", {"debug": True}, **BEARER)).json()["preview"]
+    before = await measured(server)
+    await server.post("/v1/decide", {"placements": ["hero"], "preview": token})
+    after = await measured(server)
+    for group, count in (("preview", 1), ("policy", 0)):
+        name = decisions("hero", group)
+        assert after.get(name, 0) - before.get(name, 0) == count
 
 
 async def test_ids_with_impossible_rates_are_counted_as_robots(store_url: str) -> None:

@@ -15,15 +15,28 @@ from edgewise import __version__
 from edgewise.http.auth import Gate
 from edgewise.http.sdk import SDK, sdk_routes
 from edgewise.serving.follower import ServedSite
-from tests.servers import Server, running
+from edgewise.serving.preview import WrongPreview
+from tests.servers import BEARER, Server, running
 
 SCRIPT = "console.log('“hello”');\n" * 40
-FILES = {"edgewise.js": SCRIPT, "edgewise.js.map": '{"version": 3}', "edgewise-tcf.js": "tcf()", "README.md": "no"}
+FILES = {
+    "edgewise.js": SCRIPT,
+    "edgewise.js.map": '{"version": 3}',
+    "edgewise-debug.js": "debug()",
+    "edgewise-tcf.js": "tcf()",
+    "README.md": "no",
+}
+SIGNED = "c2lnbmVk"
 VERSIONED = f"/sdk/{__version__}"
 
 
 class NoSites:
     sites: Mapping[str, ServedSite] = MappingProxyType({})
+
+
+def signed(token: str) -> None:
+    if token != SIGNED:
+        raise WrongPreview("invalid_preview", "found a token that this service did not make")
 
 
 @pytest.fixture
@@ -35,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=sdk_routes(Gate(NoSites(), "secret"), folder))
+    app = Starlette(routes=sdk_routes(Gate(NoSites(), "secret"), signed, folder))
     async with running(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         yield client
 
@@ -102,7 +115,7 @@ async def test_who_has_it_already_is_told_so(client: httpx.AsyncClient, path: st
 
 
 async def test_the_same_file_has_the_same_tag_on_every_worker(client: httpx.AsyncClient, folder: Path) -> None:
-    app = Starlette(routes=sdk_routes(Gate(NoSites(), "secret"), folder))
+    app = Starlette(routes=sdk_routes(Gate(NoSites(), "secret"), signed, folder))
     async with running(app) as port:
         other = await client.get(f"http://127.0.0.1:{port}/edgewise.js")
     assert (await client.get("/edgewise.js")).headers["etag"] == other.headers["etag"]
@@ -121,11 +134,24 @@ async def test_a_source_map_is_json(client: httpx.AsyncClient) -> None:
     assert (answer.headers["content-type"], answer.json()) == ("application/json", {"version": 3})
 
 
+@pytest.mark.parametrize("folder_of", ["/", f"{VERSIONED}/"])
+async def test_the_debugger_is_for_those_who_have_a_signed_token(client: httpx.AsyncClient, folder_of: str) -> None:
+    path = f"{folder_of}edgewise-debug.js"
+    for query in ("", "?preview=", "?preview=forged", f"?preview={SIGNED}&preview=forged"):
+        answer = await client.get(path + query)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_preview")
+        assert answer.headers["cache-control"] == "no-store"
+    assert (await client.get(f"{path}?preview={SIGNED}")).text == "debug()"
+
+
 @pytest.mark.parametrize("path", ["/edgewise-nope.js", f"{VERSIONED}/README.md", f"{VERSIONED}/app.py"])
 async def test_what_is_no_file_of_the_sdk_is_not_found(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
-    assert "expected one of the SDK's files (edgewise-tcf.js, edgewise.js, edgewise.js.map)" in answer.text
+    assert (
+        "expected one of the SDK's files (edgewise-debug.js, edgewise-tcf.js, edgewise.js, edgewise.js.map)"
+        in answer.text
+    )
     assert answer.headers["cache-control"] == "no-store"
 
 
@@ -150,7 +176,9 @@ async def test_where_the_sdk_was_not_built_the_server_starts_and_says_what_to_do
 async def test_the_server_has_what_lies_in_the_package_in_the_version_of_the_server(server: Server) -> None:
     names = sorted(file.name for file in SDK.iterdir())
     assert {"edgewise.js", "edgewise-stub.js", "edgewise-tcf.js", "edgewise.js.map"} < set(names)
+    made = await server.post("/v1/previews", {"debug": True}, **BEARER)
+    token = made.json()["preview"]
     for name in names:
         for path in (f"/{name}", f"{VERSIONED}/{name}"):
-            answer = await server.get(path)
+            answer = await server.get(f"{path}?preview={token}")
             assert (answer.status_code, answer.content) == (200, (SDK / name).read_bytes())

@@ -9,7 +9,7 @@ from edgewise.policies.version import encode_policy
 from edgewise.registry import SiteEntry
 from edgewise.serving.decision_id import DecisionIds
 from edgewise.serving.follower import ServedPlacement, ServedSite
-from edgewise.serving.preview import LONGEST, WrongPreview, debug_token, preview_token, read_preview
+from edgewise.serving.preview import LONGEST, WrongPreview, check_signature, debug_token, preview_token, read_preview
 from edgewise.types import PolicyRef
 from tests.learner.stage import POLICY, REF
 
@@ -58,6 +58,15 @@ def test_a_token_made_with_an_older_key_of_the_ring_is_good() -> None:
 @pytest.mark.parametrize("token", [TOKEN, DEBUG])
 def test_a_token_expires(token: str) -> None:
     assert refusal(token, now=NOW + 60) == "preview_expired"
+
+
+def test_that_a_token_was_signed_here_can_be_told_of_one_that_has_expired_too() -> None:
+    for token in (TOKEN, DEBUG):
+        check_signature(IDS, token)
+        for forged in ("", token[:-4], token.swapcase()):
+            with pytest.raises(WrongPreview) as caught:
+                check_signature(IDS, forged)
+            assert caught.value.code == "invalid_preview"
 
 
 @pytest.mark.parametrize("token", [TOKEN, DEBUG])

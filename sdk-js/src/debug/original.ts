@@ -45,7 +45,7 @@ export class Originals {
 
   private look(): void {
     for (const element of document.querySelectorAll<HTMLElement>("[data-edgewise]")) {
-      const isDone = element.hasAttribute("data-ew");
+      const isDone = element.hasAttribute("data-e");
       if (!isDone || !this.all.has(element)) this.all.set(element, new Original(element));
     }
   }

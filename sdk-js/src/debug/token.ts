@@ -13,8 +13,9 @@ export async function refusalOf(placement: string): Promise<string | undefined> 
   try {
     const body = JSON.stringify({ writeKey: tag.dataset.writeKey, placements: [placement], preview: token });
     const response = await fetch(`${endpoint}/v1/decide`, { method: "POST", headers: { "content-type": "text/plain" }, body });
-    const answer = (await response.json()) as { error?: { message: string } };
-    return answer.error && `The server refuses the token: ${answer.error.message.replace("preview: ", "")}.`;
+    const { error } = (await response.json()) as { error?: { code: string; message: string } };
+    const what = error?.code.includes("preview") ? "the token" : "the page";
+    return error && `The server refuses ${what}: ${error.message.replace("preview: ", "")}.`;
   } catch {
     return "The server cannot be reached.";
   }

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
+import type { Edgewise } from "../../src/types.js";
 import { answering, dead, held } from "./proxy.js";
 import { fixed, row } from "./shop.js";
 import { Stage } from "./stage.js";
+import { STUB } from "./stub.js";
 
 const stage = new Stage({
   "hero.toml": fixed("hero", { headline: "Students save 10%" }),
@@ -113,9 +115,6 @@ test("a server that is dead or answers nonsense leads to the fallback, and to no
     "too few": answering('{"decisions": []}'),
     "nulls": answering('{"decisions": [null]}'),
     "other placement": answering('{"decisions": [{"placement": "other", "action": "x", "payload": {}}]}'),
-    "no action": answering('{"decisions": [{"placement": "hero", "payload": {}}]}'),
-    "odd slots": answering('{"decisions": [{"placement": "hero", "slots": 5}]}'),
-    "odd slot": answering('{"decisions": [{"placement": "hero", "slots": [null, 7]}]}'),
     "cut short": answering('{"decisions": [{"placement": "her'),
     error: answering('{"error": {"code": "internal_error", "message": "?"}}', 500),
     refused: answering('{"error": {"code": "unauthorized", "message": "?"}}', 401),
@@ -147,6 +146,81 @@ test("calls from before the script came are kept, in their order, and decide ans
   assert.deepEqual([identified?.userId, (identified as { traits?: object }).traits], ["user-1", { plan: "pro" }]);
   const told = stage.proxy.arrived.filter(({ type }) => type === "track").map(({ event }) => event);
   assert.deepEqual(told, ["First", "Second"]);
+  await visit.leave();
+});
+
+test("who has kept what the stub gave goes on using it", async () => {
+  const visit = await stage.visit({ ...EMPTY, tag: "head", script: "kept = edgewise; ({ track } = edgewise)" });
+  await visit.tab.waitForFunction(() => !("q" in window.edgewise));
+  const decision = await visit.tab.evaluate(() => {
+    const { kept, track } = window as unknown as { kept: Edgewise; track: Edgewise["track"] };
+    kept.track("Kept");
+    track("Taken out");
+    return kept.decide("hero", { timeout: 20_000 });
+  });
+  assert.deepEqual([decision.source, decision.action], ["policy", "deal"]);
+  await Promise.all([stage.proxy.hears("Kept"), stage.proxy.hears("Taken out")]);
+  await visit.leave();
+});
+
+test("what a page has chosen holds from the first message on, wherever it stands among its calls", async () => {
+  const script = `edgewise.on("event", () => {}); edgewise.track("Early");
+    edgewise.init({ beforeSend: (message) => ({ ...message, properties: { stamped: true } }) })`;
+  const visit = await stage.visit({ ...EMPTY, tag: "head", script });
+  await Promise.all([stage.proxy.hears("page"), stage.proxy.hears("Early")]);
+  assert.deepEqual(stage.proxy.arrived.map(({ properties }) => properties), [{ stamped: true }, { stamped: true }]);
+  await visit.leave();
+});
+
+test("a call that fails ends no other, and the console tells of it", async () => {
+  const visit = await stage.visit({ ...EMPTY, tag: "head", script: `edgewise.trak("Misspelt"); edgewise.track("After")` });
+  await stage.proxy.hears("After");
+  const [error, ...more] = visit.visitor.errors.splice(0);
+  assert.match(error ?? "", /TypeError.*not a function/);
+  assert.deepEqual(more, []);
+  await visit.leave();
+});
+
+test("the time of a decision is counted from the call, and not anew from when the script comes", async () => {
+  const { mood, release } = held();
+  stage.proxy.moods.set("/edgewise.js", mood);
+  stage.proxy.moods.set("/v1", held().mood);
+  const visitor = await stage.visitor();
+  const tab = await visitor.context.newPage();
+  // The timer is for what is wrong: were the time counted anew, the script would have come too late to be in time for it.
+  const script = `order = []; done = Promise.all([
+    edgewise.decide("hero", { timeout: 1000 }).then(() => order.push("decided")),
+    new Promise((done) => setTimeout(done, 1400)).then(() => order.push("later")) ])`;
+  await tab.goto(stage.put({ ...EMPTY, tag: "head", script }), { waitUntil: "commit" });
+  await tab.waitForFunction(() => performance.now() > 600);
+  release();
+  const order = await tab.evaluate(async () => {
+    const page = window as unknown as { done: Promise<void>; order: string[] };
+    await page.done;
+    return page.order;
+  });
+  assert.deepEqual(order, ["decided", "later"]);
+  await tab.close();
+});
+
+test("an element may have the SDK's name", async () => {
+  const body = `<section id="edgewise"><p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p></section>`;
+  const visit = await stage.visit({ tag: "blocking", stub: false, body });
+  assert.deepEqual(await visit.rendered(), { hero: "swapped" });
+  await visit.leave();
+});
+
+test("a page that has the stub and the tag twice is one page all the same", async () => {
+  const again = `<script nonce="bm9uY2U">${STUB}</script>${SCRIPT(' data-write-key="default"')}`;
+  const visit = await stage.visit({
+    tag: "blocking",
+    head: `${again}<script nonce="bm9uY2U">edgewise.track("Once")</script>`,
+    body: `<p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>`,
+  });
+  await visit.rendered();
+  await stage.proxy.hears("Once");
+  assert.deepEqual(stage.proxy.arrived.map(({ type }) => type), ["page", "track"]);
+  assert.equal(stage.proxy.questions.length, 1);
   await visit.leave();
 });
 

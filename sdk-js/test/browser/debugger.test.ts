@@ -201,9 +201,33 @@ suite("the debugger on the page", () => {
     await leave(visit);
   });
 
-  test("says why the server does not take a token; the page shows its default", async () => {
-    const visit = await stage.visit(PAGE, "?edgewise-debug=forged");
-    await visit.tab.getByText("The server refuses the token: found a token that this service did not make.").waitFor();
+  test("is loaded for no token that anybody makes up: the page is as for any visitor", async () => {
+    const visit = await stage.visit(PAGE, "?edgewise-debug=made-up");
+    assert.equal((await visit.rendered()).hero, "swapped");
+    await stage.proxy.hears("page");
+    assert.equal(stage.proxy.questions[0]?.body.preview, undefined);
+    assert.deepEqual(stage.proxy.exchanges.filter(({ path }) => path === "/edgewise-debug.js").map(({ status }) => status), [400]);
+    assert.equal(await visit.tab.getByRole("region", { name: "Edgewise debugger" }).count(), 0);
+    await visit.leave();
+  });
+
+  test("nothing is told of what is done meanwhile: neither pages, nor events, nor what the page's own code says", async () => {
+    const { visit } = await open({ ...PAGE, body: `${PAGE.body}<button data-edgewise-event="Order Completed">Buy</button>` });
+    await visit.tab.getByRole("button", { name: "Buy" }).click();
+    await visit.tab.evaluate(() => window.edgewise.track("Signed Up"));
+    // What had been told would be sent as the page goes.
+    await visit.tab.goto(stage.put({ body: "<p>Elsewhere</p>", attributes: { "data-write-key": "default" } }));
+    await stage.proxy.hears("page");
+    assert.deepEqual(stage.proxy.arrived.map(({ type }) => type), ["page"]);
+    await leave(visit);
+  });
+
+  test("says why the server does not take a token any more; the page shows its default", async () => {
+    const expired = await token({ debug: true, validSeconds: 1 });
+    // Whole seconds count.
+    await new Promise((done) => setTimeout(done, 1100));
+    const visit = await stage.visit(PAGE, `?edgewise-debug=${expired}`);
+    await visit.tab.getByText(/The server refuses the token: found one that expired \d s ago/).waitFor();
     assert.equal(await visit.text("h1"), "Welcome");
     await visit.tab.close();
   });

@@ -254,3 +254,61 @@ test("what is scrolled by is not seen, what is scrolled to is", async () => {
   await stage.proxy.hears("$impression", 2);
   await visit.leave();
 });
+
+test("what a framework puts into a template, and not into its content, is its variant", async () => {
+  const visit = await stage.visit({ tag: "blocking", body: "<main></main>" });
+  await visit.tab.evaluate(() => {
+    // As React does, which does not know what a template is.
+    const placement = document.createElement("div");
+    placement.dataset.edgewise = "hero";
+    const template = document.createElement("template");
+    template.dataset.edgewiseAction = "deal";
+    const heading = document.createElement("h2");
+    heading.dataset.edgewiseFill = "headline";
+    template.append(heading);
+    placement.append(template);
+    document.querySelector("main")?.append(placement);
+  });
+  assert.deepEqual(await visit.rendered(), { hero: "swapped" });
+  assert.equal(await visit.text("div > h2"), "Students save 10%");
+  assert.equal(await visit.tab.evaluate(() => document.querySelector("template")?.childNodes.length), 1, "the framework's own stay");
+  await visit.leave();
+});
+
+test("a copy of what was decided stays what it is, and is nobody's decision", async () => {
+  const visit = await stage.visit({ tag: "blocking", body: `<p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>` });
+  await visit.rendered();
+  await visit.tab.evaluate(() => {
+    const original = document.querySelector("p");
+    // Another one, so that it is known when all have been dealt with.
+    const other = document.createElement("h2");
+    Object.assign(other.dataset, { edgewise: "plain" });
+    if (original) document.body.append(original.cloneNode(true), other);
+  });
+  await visit.rendered();
+  assert.deepEqual(await visit.tab.locator("p").allInnerTexts(), ["Students save 10%", "Students save 10%"]);
+  assert.deepEqual(stage.proxy.questions.map(({ placements }) => placements.map(({ id }) => id)), [["hero"], ["plain"]]);
+  await visit.leave();
+});
+
+test("an element that shows another decision reports that one, and no more the former", async () => {
+  const visit = await stage.visit({ tag: "blocking", body: `<p id="here" data-edgewise-fill="headline">Welcome</p>` });
+  const ids = await visit.tab.evaluate(async () => {
+    const element = document.querySelector<HTMLElement>("#here");
+    const made = [];
+    for (let turn = 0; turn < 2; turn++) {
+      const decision = await window.edgewise.decide("hero", { timeout: 20_000 });
+      if (element) window.edgewise.render(element, decision);
+      made.push(decision.decisionId);
+    }
+    return made;
+  });
+  assert.notEqual(ids[0], ids[1]);
+  const impressions = await stage.proxy.hears("$impression");
+  await visit.tab.locator("#here").evaluate((element) => (element.dataset.edgewiseClick = ""));
+  await visit.tab.locator("#here").click();
+  await stage.proxy.hears("$click");
+  const told = [...impressions, ...stage.proxy.told("$click")].map(({ properties }) => properties?.decisionId);
+  assert.deepEqual(told, [ids[1], ids[1]]);
+  await visit.leave();
+});

@@ -33,8 +33,9 @@ test("the committed scripts are what a build of the sources makes, byte for byte
 
 test("the version is that of the server, which serves it under this name", async () => {
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+  const { preview } = (await stage.service.post("/v1/previews", { writeKey: "default", debug: true })) as { preview: string };
   for (const name of readdirSync(SERVED)) {
-    const answer = await fetch(`${stage.proxy.url}/sdk/${version}/${name}`);
+    const answer = await fetch(`${stage.proxy.url}/sdk/${version}/${name}?preview=${preview}`);
     assert.equal(answer.status, 200, name);
     assert.equal(await answer.text(), readFileSync(join(SERVED, name), "utf8"), name);
   }

@@ -1,5 +1,7 @@
 // Whatever a payload is, it is shown, and runs nothing.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { after, afterEach, before, test } from "node:test";
 import { CORPUS, RUN, TARGETED, attacker } from "./attacks.js";
 import { fixed } from "./shop.js";
@@ -8,6 +10,7 @@ import { Stage } from "./stage.js";
 
 const stage = new Stage({
   "hero.toml": fixed("hero", { headline: `<img src=x onerror="${RUN}">`, link: `java\tscript:${RUN}`, image: "//other.example/x.gif" }),
+  "raw.toml": fixed("raw", { code: `pwned.push(1)//<img src=x onerror="${RUN}">` }),
 });
 
 before(() => stage.open());
@@ -32,8 +35,9 @@ test("no payload runs, wherever a page asks it to be written, on a page without 
     const home = location.href;
     // Texts that are no addresses are relative ones, which lead elsewhere on the site, and do no more.
     addEventListener("click", (event) => {
-      const { protocol } = (event.target as Element).closest<HTMLAnchorElement>("a, area") ?? {};
-      if (/^http/.test(protocol ?? "")) event.preventDefault();
+      // Of an SVG's link, too, which has no protocol to ask for.
+      const link = (event.target as Element).closest("a, area")?.getAttribute("href");
+      if (/^http/.test(new URL(link ?? "", location.href).protocol)) event.preventDefault();
     });
     for (const link of document.querySelectorAll<HTMLElement>("a, area, button")) {
       link.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
@@ -126,4 +130,49 @@ test("the debugger, too, keeps to a strict policy", async () => {
   const watched = await visit.tab.evaluate(() => window.watched);
   assert.deepEqual(watched.violations, []);
   assert.deepEqual(visit.visitor.errors, []);
+});
+
+test("text goes into nothing in which it would run, or would once the page's HTML is copied", async () => {
+  const raw = ["script", "style", "iframe", "object", "xmp", "noscript", "noembed", "noframes"];
+  const body = raw
+    .map((tag) => `<${tag} data-edgewise="raw" data-edgewise-fill="code"></${tag}><div data-edgewise="raw"><${tag} data-edgewise-fill="code"></${tag}></div>`)
+    .join("");
+  const svg = `<svg><script data-edgewise="raw" data-edgewise-fill="code"></script></svg>`;
+  const visit = await stage.visit(page({ headers: OPEN, body: body + svg }));
+  await visit.rendered();
+  const found = await visit.tab.evaluate(() => {
+    const copy = document.createElement("div");
+    copy.innerHTML = document.body.innerHTML;
+    document.body.append(copy);
+    const written = [...document.querySelectorAll("[data-edgewise-fill]")].filter(({ textContent }) => textContent);
+    return [window.pwned, written.map(({ outerHTML }) => outerHTML)];
+  });
+  assert.deepEqual(found, [[], []]);
+});
+
+test("markup cannot take the script's place: then there is no SDK, rather than somebody else's", async () => {
+  const visit = await stage.visit({
+    tag: "end",
+    stub: false,
+    body: `<img name="currentScript" src="${stage.site.url}/theirs.gif" data-write-key="theirs"><p data-edgewise="raw">Welcome</p>`,
+  });
+  await visit.tab.waitForLoadState("networkidle");
+  assert.match(visit.visitor.errors.splice(0).join(), /TypeError/);
+  assert.deepEqual(stage.site.requested.filter((path) => path.startsWith("/v1")), []);
+  assert.deepEqual(stage.proxy.asked("/v1/decide"), []);
+  await visit.leave();
+});
+
+test("a page that names the hash of its script is given no other, whatever its address says", async () => {
+  const made = (await stage.service.post("/v1/previews", { writeKey: "default", debug: true })) as { preview: string };
+  const bytes = readFileSync("../server/edgewise/sdk/edgewise.js");
+  const integrity = `sha384-${createHash("sha384").update(bytes).digest("base64")}`;
+  const visit = await stage.visit(
+    { tag: "blocking", attributes: { integrity, crossorigin: "anonymous" }, body: `<p data-edgewise="hero">Welcome</p>` },
+    `?edgewise-debug=${made.preview}`,
+  );
+  await visit.rendered();
+  await stage.proxy.hears("page");
+  assert.deepEqual(stage.proxy.exchanges.filter(({ path }) => path.includes("debug")), []);
+  await visit.leave();
 });

@@ -105,7 +105,7 @@ function html(page: Page, edge: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A shop</title>
 <meta name="viewport" content="width=device-width">
 <style nonce="${NONCE}">body{margin:0;font:16px/1.25 sans-serif}[data-edgewise]{min-height:300px;display:flow-root}
-[data-edgewise][data-edgewise]:not([data-ew]){animation-duration:${hidden}ms!important}</style>
+[data-edgewise][data-edgewise]:not([data-e]){animation-duration:${hidden}ms!important}</style>
 ${stub ? own(STUB) : ""}${own(script)}${tag === "head" || tag === "blocking" ? embedded : ""}${head}</head>
 <body>${body}${tag === "end" ? embedded : ""}</body></html>`;
 }

@@ -19,7 +19,6 @@ export interface Watched {
 
 declare global {
   interface Window {
-    edgewise: Edgewise;
     watched: Watched;
     /** Attack payloads call this when they run. */
     pwned: unknown[];
@@ -35,19 +34,28 @@ export function watch(): void {
   });
   // Listened to from the moment that the script is there, so that nothing is missed; what stood there before is the stub.
   let edgewise: Edgewise & { q?: unknown } = window.edgewise;
-  Object.defineProperty(window, "edgewise", {
+  const listen = (value: typeof edgewise) => {
+    value.on("decision", (decision) => watched.decisions.push(decision));
+    value.on("event", (message) => watched.messages.push(message));
+    value.on("render", ({ decision, rendered }) => {
+      watched.rendered[decision.placement] = rendered;
+    });
+  };
+  const define = Object.defineProperty;
+  define(window, "edgewise", {
+    configurable: true,
     get: () => edgewise,
     set: (value: typeof edgewise) => {
       edgewise = value;
       hasStub ||= !!value.q;
-      if (value.q) return;
-      value.on("decision", (decision) => watched.decisions.push(decision));
-      value.on("event", (message) => watched.messages.push(message));
-      value.on("render", ({ decision, rendered }) => {
-        watched.rendered[decision.placement] = rendered;
-      });
+      if (!value.q) listen(value);
     },
   });
+  // The tag defines it for good; from then on it is none of ours.
+  Object.defineProperty = (target, name, descriptor) => {
+    if (target === window && name === "edgewise") listen(descriptor.value as typeof edgewise);
+    return define(target, name, descriptor);
+  };
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries() as (PerformanceEntry & { value: number; sources?: { node?: Node }[] })[]) {
       watched.shift += entry.value;

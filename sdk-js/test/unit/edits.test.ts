@@ -41,13 +41,14 @@ suite("a payload", () => {
     });
   }
 
-  for (const tag of ["script", "style", "iframe", "object", "noscript"]) {
+  for (const tag of ["script", "style", "iframe", "object", "xmp", "noscript", "noembed", "noframes"]) {
     test(`never writes into ${tag}`, () => {
       const element = document.createElement(tag);
       element.setAttribute("data-edgewise-fill", "a");
       const root = document.createElement("div");
       root.append(element);
       assert.deepEqual(filling(root, { a: "x" }), []);
+      assert.deepEqual(filling(element, { a: "x" }), [], "nor where it is the placement itself");
     });
   }
 

@@ -54,12 +54,12 @@ export class Page {
   /** `storage` outlives pages: hand the same to the next one. */
   constructor(
     readonly storage: Record<string, string> = {},
-    more: { gpc?: boolean; search?: string } = {},
+    more: { gpc?: boolean } = {},
   ) {
     const page = this;
     const context = createContext({
       localStorage: storage,
-      location: { origin: "https://shop.example", href: "https://shop.example/all", pathname: "/all", search: more.search ?? "" },
+      location: { origin: "https://shop.example", href: "https://shop.example/all", pathname: "/all" },
       navigator: { globalPrivacyControl: more.gpc, language: "de-DE", userAgent: "Test" },
       document: {
         referrer: "",
@@ -101,8 +101,8 @@ export class Page {
     this.now = until;
   }
 
-  happens(type: string): void {
-    for (const [one, listener] of this.listeners) if (one == type) listener({ type });
+  happens(type: string, more: object = {}): void {
+    for (const [one, listener] of this.listeners) if (one == type) listener({ type, ...more });
   }
 
   hide(): void {

@@ -114,4 +114,84 @@ suite("a visitor", () => {
     assert.equal(now.userId, undefined);
     assert.notEqual(now.anonymousId, anonymousId);
   });
+
+  for (const [already, stored] of [["somebody else", "user-1"], ["nobody", undefined]] as const) {
+    test(`who logs in before they agree is that user then, though ${already} was known here`, async () => {
+      const former = open("granted");
+      if (stored) former.core.identify(stored);
+      const page = open("pending", former.storage);
+      page.core.identify("user-2");
+      page.core.say("granted");
+      assert.equal(page.core.ids().userId, "user-2");
+    });
+  }
+
+  test("has a user's id that is a text, also where the site counts its users", async () => {
+    const page = open("granted");
+    page.core.identify(42 as unknown as string);
+    assert.equal(page.core.ids().userId, "42");
+  });
+
+  for (const nobody of [null, undefined, ""]) {
+    test(`who is not logged in is not forgotten for it: ${JSON.stringify(nobody)}`, async () => {
+      const page = open("granted");
+      const { anonymousId } = page.core.ids();
+      page.core.identify(nobody as null);
+      assert.equal(page.core.ids().anonymousId, anonymousId);
+    });
+  }
+});
+
+suite("a visitor who has the site in two tabs", () => {
+  /** What is done in one of them, of which the browser tells the other. */
+  const both = (): [Page, Page, tell: () => void] => {
+    const one = open("granted");
+    const other = open(undefined, one.storage);
+    return [one, other, () => other.happens("storage", { key: "edgewise" })];
+  };
+
+  test("and takes consent back in one of them, leaves nothing in the other either", async () => {
+    const [one, other, tell] = both();
+    other.core.identify("user-1");
+    other.core.track("Unsent");
+    one.core.say("denied");
+    tell();
+    other.core.release();
+    other.core.decide("hero");
+    other.core.track("Later");
+    other.hide();
+    await other.pass(100_000);
+    assert.deepEqual([other.keys, other.told], [[], []]);
+    assert.deepEqual(other.sent.map(({ body }) => [body.anonymousId, body.consent]), [[undefined, "denied"]]);
+  });
+
+  test("and logs out in one of them, is somebody else in the other too", () => {
+    const [one, other, tell] = both();
+    other.core.identify("user-1");
+    one.happens("storage", { key: "edgewise" });
+    assert.equal(one.core.ids().userId, "user-1", "who has logged in in one of them, has done so in both");
+    one.core.identify(null);
+    tell();
+    assert.deepEqual({ ...other.core.ids() }, { ...one.core.ids() });
+    assert.equal(other.core.ids().userId, undefined);
+  });
+
+  test("from their first page on, is one visitor", async () => {
+    const [one, other] = [open(), new Page()];
+    one.core.ids();
+    const { anonymousId } = other.core.ids();
+    one.core.release();
+    await one.pass(0);
+    Object.assign(other.storage, one.storage);
+    other.happens("storage", { key: "edgewise" });
+    assert.notEqual(other.core.ids().anonymousId, anonymousId);
+    assert.equal(other.core.ids().anonymousId, one.core.ids().anonymousId);
+  });
+
+  test("is not bothered by what others store", () => {
+    const [, other] = both();
+    const ids = other.core.ids();
+    other.happens("storage", { key: "theirs" });
+    assert.deepEqual({ ...other.core.ids() }, { ...ids });
+  });
 });

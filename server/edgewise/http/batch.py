@@ -10,6 +10,7 @@ from edgewise.http.bodies import MAX_MESSAGES, BatchBody, Reader, SingleBody, re
 from edgewise.http.door import Call, Door
 from edgewise.serving.recorder import Recorder, Rejection
 from edgewise.serving.telling import milliseconds
+from edgewise.visitors.browser import UNKNOWN
 from edgewise.visitors.message import Kind, Message
 from edgewise.visitors.robots import is_crawler
 
@@ -28,12 +29,14 @@ class _Messages(Door):
         self, call: Call, caller: Caller, messages: list[tuple[int, Message]], body: BatchBody | SingleBody
     ) -> list[Rejection]:
         """Record messages, unless a crawler sends them, and return those that were refused."""
+        # What a server says of itself says nothing of the visitor.
+        browser = UNKNOWN if caller.trusted else call.browser
         if caller.watched and is_crawler(call.headers.get(b"user-agent")):
             metrics.not_kept(caller.site.name, "robot", len(messages))
             return []
         sent_at = None if body.sent_at is None else milliseconds(body.sent_at)
         consent = "denied" if call.opted_out else body.consent
-        return await self._recorder.record(caller.site, messages, sent_at, consent, caller.watched)
+        return await self._recorder.record(caller.site, messages, sent_at, consent, caller.watched, browser)
 
 
 class Batch(_Messages):

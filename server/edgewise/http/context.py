@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from edgewise.http.bodies import ContextBody, PageBody
 from edgewise.http.bounds import Bounds
+from edgewise.visitors.browser import UNKNOWN, Browser
 from edgewise.visitors.clock import part_of_day
 from edgewise.visitors.clock import zone as zone_of
-from edgewise.visitors.device import device_type
 
 MAX_DEPTH = 8
 MAX_VALUES = 256
@@ -28,30 +28,29 @@ _EMPTY = ContextBody()
 
 def attributes_of(
     context: ContextBody | None,
-    user_agent: bytes | None = None,
+    browser: Browser = UNKNOWN,
     now: datetime | None = None,
     country: bytes | None = None,
 ) -> dict[str, Any]:
     """The attributes, by namespace: page, device, place, locale, time and data; what is not known is left out.
 
-    `user_agent` is the visitor's: it tells the device where the context does not. `now` is when it is asked; by default
-    it is now. `country` is where the visitor is, as a CDN says it in a header.
+    `browser` is the visitor's: it tells device and language where the context does not. `now` is when it is asked; by
+    default it is now. `country` is where the visitor is, as a CDN says it in a header.
 
     Raises:
         RequestError: 400, `context.data` is too large or holds something other than JSON does.
     """
     context = context or _EMPTY
     attributes: dict[str, Any] = {}
-    if context.device is not None and context.device.type:
-        attributes["device"] = {"type": context.device.type}
-    elif user_agent:
-        attributes["device"] = {"type": device_type(user_agent)}
+    device = context.device.type if context.device is not None else None
+    if device := device or browser.device:
+        attributes["device"] = {"type": device}
     if context.page is not None:
         attributes["page"] = _page(context.page)
     if country and (code := _country(country)) is not None:
         attributes["place"] = {"country": code}
-    if context.locale:
-        attributes["locale"] = _locale(context.locale)
+    if locale := context.locale or browser.locale:
+        attributes["locale"] = _locale(locale)
     if context.timezone and (zone := zone_of(context.timezone)) is not None:
         attributes["time"] = _time(int(time() if now is None else now.timestamp()) // 60, zone)
     if context.data:

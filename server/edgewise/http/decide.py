@@ -16,6 +16,7 @@ from edgewise.http.door import Call, Door
 from edgewise.serving.asked import Asked, Visitor
 from edgewise.serving.decided import Decided
 from edgewise.serving.decider import Decider
+from edgewise.visitors.browser import UNKNOWN
 from edgewise.visitors.consent import consent_of
 from edgewise.visitors.robots import DECIDES_A_SECOND, DECIDES_AT_ONCE, Rate, is_crawler
 
@@ -41,13 +42,15 @@ class Decide(Door):
         started, began = self._clock(), perf_counter()
         body = _reader.read(*await call.body(self._limit))
         caller = self.gate.admit(call.headers, body.write_key)
-        # A server's own User-Agent says nothing of the visitor's device, nor its address of their country.
-        user_agent = None if caller.trusted else call.headers.get(b"user-agent")
+        # What a server says of itself says nothing of the visitor.
+        browser = UNKNOWN if caller.trusted else call.browser
         country = None if caller.trusted or not self._country_header else call.headers.get(self._country_header)
         consent = consent_of(caller.site.consent, "denied" if call.opted_out else body.consent)
         visitor = Visitor(body.anonymous_id or None, body.user_id or None, consent)
         preview = None if body.preview is None else self._decider.preview(caller.site, body.preview)
-        visitor = visitor._replace(robot=caller.watched and self._is_robot(caller.site.name, visitor, user_agent))
+        visitor = visitor._replace(
+            robot=caller.watched and self._is_robot(caller.site.name, visitor, call.headers.get(b"user-agent"))
+        )
         decided = await self._decider.decide(
             caller.site,
             visitor,
@@ -57,14 +60,15 @@ class Decide(Door):
                 else Asked(placement.id, placement.slots, placement.exclude, placement.action)
                 for placement in body.placements
             ],
-            attributes_of(body.context, user_agent, country=country),
+            attributes_of(body.context, browser, country=country),
             started,
             preview=preview,
         )
         answers = [_answer(one) for one in decided] if preview is None else [_debugged(one) for one in decided]
         answer = DecideAnswer(body.anonymous_id if consent == "granted" else None, answers)
         await call.answer(answer, caller.cors)
-        metrics.decided(caller.site, decided, perf_counter() - began, consent, visitor.robot)
+        apart: metrics.Apart | None = "preview" if preview is not None else "robot" if visitor.robot else None
+        metrics.decided(caller.site, decided, perf_counter() - began, consent, apart)
 
     def _is_robot(self, site: str, visitor: Visitor, user_agent: bytes | None) -> bool:
         id = visitor.anonymous_id or visitor.user_id

@@ -14,6 +14,7 @@ from edgewise.http.auth import Gate
 from edgewise.http.body import read_body
 from edgewise.http.errors import error_answer, error_headers, request_error
 from edgewise.http.formats import Format, answer_format, body_format
+from edgewise.visitors.browser import Browser, browser_of
 
 
 class Call:
@@ -31,6 +32,11 @@ class Call:
     def opted_out(self) -> bool:
         """Whether the visitor's browser asks, for all sites, that nothing be kept of them (Global Privacy Control)."""
         return self.headers.get(b"sec-gpc") == b"1"
+
+    @property
+    def browser(self) -> Browser:
+        """The browser that asks."""
+        return browser_of(self.headers.get(b"user-agent"), self.headers.get(b"accept-language"))
 
     async def body(self, limit: int) -> tuple[bytes, Format]:
         """The body, and its format.

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Literal, TypeAlias
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily
@@ -32,7 +33,8 @@ _PATIENCE = 1.0
 
 DECISIONS = Counter(
     "edgewise_decisions",
-    "Placements answered; a placement that is not the site's counts as '', what a robot asks for as group robot.",
+    "Placements answered; a placement that is not the site's counts as '', what a robot asks for as group robot, and "
+    "what is asked for with a token as group preview.",
     ("site", "placement", "group"),
 )
 DECIDE_SECONDS = Histogram(
@@ -61,14 +63,20 @@ LEARNING_DELAY_SECONDS = Histogram(
 )
 
 
-def decided(site: ServedSite, decisions: Sequence[Decided], seconds: float, consent: Consent, robot: bool) -> None:
-    """A decide call was answered."""
+Apart: TypeAlias = Literal["robot", "preview"]
+"""Who is no visitor: the decisions that they are told are counted apart."""
+
+
+def decided(
+    site: ServedSite, decisions: Sequence[Decided], seconds: float, consent: Consent, apart: Apart | None
+) -> None:
+    """A decide call was answered. `apart` is who made it, if it was no visitor."""
     DECIDE_SECONDS.observe(seconds)
     _calls(site.name, consent).inc()
     for decision in decisions:
         # Anyone may ask for any name: only those that there are become labels.
         placement = decision.placement if decision.placement in site.placements else ""
-        _decisions(site.name, placement, "robot" if robot else decision.group).inc()
+        _decisions(site.name, placement, apart or decision.group).inc()
 
 
 def recorded(accepted: int, rejected: Sequence[Rejection]) -> None:

@@ -35,8 +35,13 @@ def named_switch(query: bytes, name: str) -> bool:
     Raises:
         RequestError: 400, it is neither true nor false.
     """
-    said = parse_qs(query.decode("latin-1"), keep_blank_values=True).get(name, ["false"])[-1]
+    said = named_text(query, name, "false")
     if said not in ("true", "false"):
         message = f"found {said[:20]!r}, expected true or false"
         raise RequestError(400, "invalid_request", f"?{name}=: {message}", [Problem(name, message)])
     return said == "true"
+
+
+def named_text(query: bytes, name: str, default: str = "") -> str:
+    """What `?name=` says, the last time that it does."""
+    return parse_qs(query.decode("latin-1"), keep_blank_values=True).get(name, [default])[-1]

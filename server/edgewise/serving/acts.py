@@ -7,6 +7,7 @@ from typing import Any
 
 from edgewise.types import Digest, Milliseconds
 from edgewise.visitors.act import NOWHERE, Act, Surroundings
+from edgewise.visitors.browser import UNKNOWN, Browser
 from edgewise.visitors.clock import part_of_day
 from edgewise.visitors.clock import zone as zone_of
 from edgewise.visitors.device import device_type
@@ -18,11 +19,17 @@ _NO_PROPERTIES = Properties()
 
 
 def act_of(
-    message: Message, at: Milliseconds, digest: Digest, ids: tuple[Digest, ...], seen: tuple[str, ...] = ()
+    message: Message,
+    at: Milliseconds,
+    digest: Digest,
+    ids: tuple[Digest, ...],
+    seen: tuple[str, ...] = (),
+    browser: Browser = UNKNOWN,
 ) -> Act:
     """The act of this message, which happened at a time of the server's clock; `digest` stands for the message.
 
-    `seen` is what a reserved event says was seen.
+    `seen` is what a reserved event says was seen. `browser` is the one that sent it: it tells device and language where
+    the message's context does not.
 
     Raises:
         WrongProperty: a property of an e-commerce event is of the wrong type.
@@ -41,7 +48,7 @@ def act_of(
         commerce(name, properties),
         _page(message, properties) if viewed else None,
         _source(message, properties if viewed else _NO_PROPERTIES, at),
-        NOWHERE if message.context is None else _surroundings(message.context, at),
+        NOWHERE if message.context is None else _surroundings(message.context, at, browser),
         message.traits if message.type == "identify" else None,
     )
 
@@ -66,13 +73,15 @@ def _source(message: Message, properties: Properties, at: Milliseconds) -> Sourc
     )
 
 
-def _surroundings(context: MessageContext, at: Milliseconds) -> Surroundings:
+def _surroundings(context: MessageContext, at: Milliseconds, browser: Browser) -> Surroundings:
     device = context.device.type if context.device is not None else None
     if not device and context.user_agent:
         device = device_type(context.user_agent.encode("utf-8", "replace")[:1024])
     zone = zone_of(context.timezone) if context.timezone else None
     part = None if zone is None else part_of_day(datetime.fromtimestamp(at / 1000, UTC).astimezone(zone).hour)
-    return Surroundings(device, context.locale, context.timezone if zone else None, part)
+    return Surroundings(
+        device or browser.device, context.locale or browser.locale, context.timezone if zone else None, part
+    )
 
 
 def _text(value: Any) -> str | None:

@@ -92,14 +92,7 @@ def read_preview(ids: DecisionIds, site: ServedSite, token: str, now: Seconds) -
             good (`preview_expired`), or what it shows is gone (`preview_gone`).
         StoreUnavailable: the keys could not be read yet.
     """
-    try:
-        signed = urlsafe_b64decode(token.encode("ascii"))
-    except (Base64Error, ValueError):
-        signed = b""
-    said, signature = signed[:-_SIGNATURE], signed[-_SIGNATURE:]
-    if not any(compare_digest(signature, _signature(key, said)) for key in ids.keys):
-        raise WrongPreview("invalid_preview", "found a token that this service did not make")
-    name, placement, action, expires = _decoder.decode(said)
+    name, placement, action, expires = _decoder.decode(check_signature(ids, token))
     if name != site.name:
         raise WrongPreview("foreign_preview", f"found one for another site, expected one for {site.name!r}")
     if now >= expires:
@@ -107,6 +100,23 @@ def read_preview(ids: DecisionIds, site: ServedSite, token: str, now: Seconds) -
     if placement is not None and action is not None:
         _position(site, placement, action)
     return Preview(placement, action)
+
+
+def check_signature(ids: DecisionIds, token: str) -> bytes:
+    """What the token says, which this service has signed, though it may be no longer good.
+
+    Raises:
+        WrongPreview: it was not made here (`invalid_preview`).
+        StoreUnavailable: the keys could not be read yet.
+    """
+    try:
+        signed = urlsafe_b64decode(token.encode("ascii"))
+    except (Base64Error, ValueError):
+        signed = b""
+    said, signature = signed[:-_SIGNATURE], signed[-_SIGNATURE:]
+    if not any(compare_digest(signature, _signature(key, said)) for key in ids.keys):
+        raise WrongPreview("invalid_preview", "found a token that this service did not make")
+    return said
 
 
 def _position(site: ServedSite, placement: str, action: str) -> int:

@@ -25,6 +25,7 @@ from edgewise.serving.visit import Visit
 from edgewise.store import Command, Store
 from edgewise.store.showings import Showings
 from edgewise.types import Consent, Digest, Milliseconds
+from edgewise.visitors.browser import UNKNOWN, Browser
 from edgewise.visitors.message import Message
 from edgewise.visitors.robots import MESSAGES_A_SECOND, MESSAGES_AT_ONCE, Rate
 
@@ -76,17 +77,19 @@ class Recorder:
         sent_at: Milliseconds | None,
         consent: Consent | None = None,
         watched: bool = False,
+        browser: Browser = UNKNOWN,
     ) -> list[Rejection]:
         """Record these messages (each with its place in the batch), and return those that were refused.
 
-        `sent_at` is when the batch was sent, on the sender's clock; `consent` is what it says of all its messages. All
-        others are stored when this returns, as far as their visitors consent and, when they are `watched`, do no more
-        than a visitor can.
+        `sent_at` is when the batch was sent, on the sender's clock; `consent` is what it says of all its messages, and
+        `browser` the visitor's, if that has sent it. All others are stored when this returns, as far as their visitors
+        consent and, when they are `watched`, do no more than a visitor can.
 
         Raises:
             StoreError: the store did not acknowledge all of it. Some may be stored; sending all again is harmless.
         """
-        listener = Listener(site, self._ids, self._find, time.time_ns() // 1_000_000, sent_at, consent)
+        now = time.time_ns() // 1_000_000
+        listener = Listener(site, self._ids, self._find, now, sent_at, consent, browser)
         tellings: list[Telling] = []
         rejections: list[Rejection] = []
         left_out: Counter[Reason] = Counter()

@@ -23,6 +23,7 @@ from edgewise.serving.visitor_id import (
 )
 from edgewise.types import Consent, Digest, Milliseconds, PolicyRef
 from edgewise.visitors.act import Act
+from edgewise.visitors.browser import UNKNOWN, Browser
 from edgewise.visitors.consent import consent_of
 from edgewise.visitors.message import Message, Properties
 from edgewise.visitors.products import WrongProperty
@@ -70,7 +71,8 @@ class Telling(NamedTuple):
 class Listener(NamedTuple):
     """Understands the messages of one batch. `find` gives the placement that a decision id leads to.
 
-    `now` is the server's clock, `sent_at` the sender's when the batch was sent. `consent` is what the batch says of it.
+    `now` is the server's clock, `sent_at` the sender's when the batch was sent. `consent` is what the batch says of it,
+    `browser` the one that sent it.
     """
 
     site: ServedSite
@@ -79,6 +81,7 @@ class Listener(NamedTuple):
     now: Milliseconds
     sent_at: Milliseconds | None
     consent: Consent | None = None
+    browser: Browser = UNKNOWN
 
     def understand(self, message: Message) -> Telling | None:
         """What a message says; None when nothing of it may be kept, for want of consent.
@@ -104,7 +107,7 @@ class Listener(NamedTuple):
         elif not visitors:
             raise Rejected("invalid_message", "anonymousId, userId: found neither, expected one of them")
         try:
-            act = act_of(message, self.now - age, digest, ids, seen)
+            act = act_of(message, self.now - age, digest, ids, seen, self.browser)
         except WrongProperty as error:
             raise Rejected("invalid_message", str(error)) from error
         belongs_to = () if name in RESERVED and name != "$impression" else visitors
