@@ -52,7 +52,7 @@ const exists = (name) => existsSync(join(HERE, source(name)));
 async function bundle(name, outfile, options) {
   const { outputFiles } = await build({ ...COMMON, ...options, entryPoints: [source(name)], outfile });
   const [map, code] = outputFiles.map(({ text }) => text);
-  const compress = { passes: 3, unsafe_arrows: true, pure_getters: true, keep_fargs: false };
+  const compress = { passes: 3, unsafe_arrows: true, pure_getters: true, keep_fargs: false, inline: 1 };
   const sourceMap = { content: map, filename: basename(outfile) };
   const small = await minify(code, { ecma: 2020, module: options.format === "esm", compress, sourceMap });
   return { "": small.code, ".map": small.map };

@@ -6,12 +6,11 @@ let path = location.pathname;
 
 /** Another page is shown without a load: by the page's own script, or from the back/forward cache. */
 export const start = (): void => {
-  (window as { navigation?: EventTarget }).navigation?.addEventListener("currententrychange", look);
   listen("pageshow", ({ persisted }) => persisted && view());
   view();
 };
 
-/** Whether the path is another one; browsers without the Navigation API find out when the new page is drawn. */
+/** Looked at whenever the page changes: whether its path is another one by now. */
 export const look = (): void => {
   if (path != (path = location.pathname)) view();
 };

@@ -54,9 +54,11 @@ const surroundings = (element: HTMLElement): number[] => {
   const places: number[] = [];
   if (isBelow(element) || (document.hidden && !painted())) return places;
   for (let one: Element | null = element; one; one = one.parentElement) {
-    for (const other of [one.nextElementSibling, one.parentElement]) {
-      const { left, bottom } = (other ?? element).getBoundingClientRect();
-      places.push(left + bottom);
+    // Words that follow begin where it ends.
+    for (const other of [one.nextElementSibling, one.parentElement, (one.nextSibling as Text | null)?.data?.trim() && one]) {
+      if (!other) continue;
+      const { left, bottom, right } = other.getBoundingClientRect();
+      places.push(left + bottom + right);
     }
   }
   return places;

@@ -186,6 +186,18 @@ test("what needs less room keeps the box of the default", async () => {
   await visit.leave();
 });
 
+test("words stay where they are: in the midst of a line the default stays, where it has a width it is swapped", async () => {
+  const line = (style: string): string =>
+    `<p>Hello <span ${style} data-edgewise="short" data-edgewise-fill="headline">whoever you are</span>, good to see you.</p>`;
+  for (const [style, rendered] of [["", "moved"], [`class="wide"`, "swapped"]] as const) {
+    const head = `<style nonce="${NONCE}">[data-edgewise]{min-height:0;display:inline}.wide[data-edgewise]{display:inline-block;width:9em}</style>`;
+    const visit = await stage.visit({ head, body: line(style) });
+    assert.deepEqual(await visit.rendered(), { short: rendered }, style);
+    assert.equal(await visit.text("span"), rendered === "moved" ? "whoever you are" : "Hi");
+    await visit.leave();
+  }
+});
+
 test("where margins would collapse through the placement, nothing moves either", async () => {
   const { mood, release } = held();
   stage.proxy.moods.set("/v1/decide", mood);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { fixed } from "./shop.js";
@@ -10,6 +10,7 @@ const stage = new Stage({ "hero.toml": fixed("hero", { headline: "Students save 
 
 before(() => stage.open());
 after(() => stage.close());
+afterEach(() => stage.clear());
 
 /** The scripts that a browser fetches for a page with this tag, and how many bytes each took on the way. */
 async function fetched(file: string, script = ""): Promise<Record<string, number>> {
@@ -24,7 +25,9 @@ async function fetched(file: string, script = ""): Promise<Record<string, number
     bytes[new URL(response.url).pathname] = Number(response.headers["content-length"]);
   });
   const body = `<div data-edgewise="hero"><p data-edgewise-fill="headline">?</p></div>`;
-  await tab.goto(stage.put({ file, script, body }), { waitUntil: "networkidle" });
+  await tab.goto(stage.put({ file, script, body }));
+  // The first that the SDK tells of: it has all that it needs.
+  await stage.proxy.hears("page");
   return bytes;
 }
 

@@ -106,25 +106,19 @@ const APPLICATION = `
   addEventListener("popstate", draw);
 `;
 
-for (const [age, script] of Object.entries<() => void>({
-  "with the Navigation API, where it is": () => undefined,
-  "without it, as before Firefox 147": () => Object.defineProperty(window, "navigation", { value: undefined }),
-})) {
-  test(`a page that changes without a load is viewed anew, and what it brings is decided: ${age}`, async () => {
-    const visitor = (await stage.visitor()).before(script);
-    const visit = await visitor.open(stage.put({ tag: "blocking", body: `${HERO}<main></main>`, script: APPLICATION }));
-    await visit.rendered();
-    const home = path(visit);
-    await visit.tab.evaluate("go('/cart')");
-    assert.deepEqual(await visit.rendered(), { hero: "swapped", side: "swapped" });
-    assert.equal(await visit.text("main"), "On the side");
-    await visit.tab.evaluate("go('/cart?coupon=1#top')");
-    await visit.tab.evaluate(() => history.go(-2));
-    await stage.proxy.until("three page views", () => pages().length > 2);
-    assert.deepEqual(pages(), [home, "/cart", home]);
-    await visit.leave();
-  });
-}
+test("a page that changes without a load is viewed anew, and what it brings is decided", async () => {
+  const visit = await stage.visit({ tag: "blocking", body: `${HERO}<main></main>`, script: APPLICATION });
+  await visit.rendered();
+  const home = path(visit);
+  await visit.tab.evaluate("go('/cart')");
+  assert.deepEqual(await visit.rendered(), { hero: "swapped", side: "swapped" });
+  assert.equal(await visit.text("main"), "On the side");
+  await visit.tab.evaluate("go('/cart?coupon=1#top')");
+  await visit.tab.evaluate(() => history.go(-2));
+  await stage.proxy.until("three page views", () => pages().length > 2);
+  assert.deepEqual(pages(), [home, "/cart", home]);
+  await visit.leave();
+});
 
 test("a page that comes back as it was left is viewed again, decided and seen once", async () => {
   const visit = await stage.visit({ tag: "blocking", body: HERO });

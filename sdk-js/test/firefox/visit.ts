@@ -7,18 +7,11 @@ import { watch } from "../browser/watch.js";
 /** A container of Firefox's, with what it stores, and the tabs that are open in it. */
 export class Visitor implements Guest<Visit> {
   readonly errors: string[] = [];
-  private readonly scripts: (() => void)[] = [watch];
 
   private constructor(readonly context: BrowserContext) {}
 
   static async of(browser: Browser): Promise<Visitor> {
     return new Visitor(await browser.createBrowserContext());
-  }
-
-  /** Have this run in all pages from now on, before their own scripts. */
-  before(script: () => void): this {
-    this.scripts.push(script);
-    return this;
   }
 
   async open(url: string): Promise<Visit> {
@@ -28,7 +21,7 @@ export class Visitor implements Guest<Visit> {
       if (!String(error).includes("CORS request did not succeed")) this.errors.push(String(error));
     });
     await tab.setViewport({ width: 1000, height: 700 });
-    for (const script of this.scripts) await tab.evaluateOnNewDocument(script);
+    await tab.evaluateOnNewDocument(watch);
     await tab.goto(url);
     return new Visit(this, tab);
   }
