@@ -204,8 +204,14 @@ test("the time of a decision is counted from the call, and not anew from when th
 });
 
 test("an element may have the SDK's name", async () => {
-  const body = `<section id="edgewise"><p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p></section>`;
-  const visit = await stage.visit({ tag: "blocking", stub: false, body });
+  const visit = await stage.visit({
+    tag: "end",
+    stub: false,
+    // What `id="edgewise"` makes of the window's property, were it not watched.
+    script: `edgewise = document.createElement("section")`,
+    head: `<style nonce="bm9uY2U">#above{height:1500px}</style>`,
+    body: `<div id="above"></div><p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>`,
+  });
   assert.deepEqual(await visit.rendered(), { hero: "swapped" });
   await visit.leave();
 });

@@ -48,7 +48,8 @@ export function watch(): void {
     set: (value: typeof edgewise) => {
       edgewise = value;
       hasStub ||= !!value.q;
-      if (!value.q) listen(value);
+      // An element's name is no SDK.
+      if ("init" in value && !value.q) listen(value);
     },
   });
   // The tag defines it for good; from then on it is none of ours.
