@@ -50,7 +50,7 @@ const acted = ({ type, target, button }: MouseEvent & { target: HTMLElement }) =
   if (button > 1) return;
   const isSent = type == "submit";
   const spot = spotOf(target.closest(`[${DONE}]`));
-  if (!isSent && spot._shown && !spot._isClicked && target.closest("a,button,[role=button],[data-edgewise-click]")) {
+  if (!isSent && spot._shown && !spot._isClicked && target.closest("a,button,[data-edgewise-click]")) {
     spot._isClicked = true;
     track("$click", spot._shown);
   }

@@ -18,8 +18,8 @@ export const consentMode = (
   const read = (entry: Entry) => {
     if (entry?.[0] != "consent") return;
     Object.assign(said, entry[2]);
-    const isGranted = types.every((type) => said[type] == "granted");
-    if (isGranted || entry[1] == "update") client.consent(isGranted ? "granted" : "denied");
+    if (types.every((type) => said[type] == "granted")) client.consent("granted");
+    else if (entry[1] == "update") client.consent("denied");
   };
 
   layer.push = (...entries) => {

@@ -5,7 +5,7 @@ import { Panel } from "./debug/panel.js";
 import { Spot } from "./debug/spot.js";
 import { STYLE } from "./debug/style.js";
 import { refusalOf, token } from "./debug/token.js";
-import { shown } from "./debug/words.js";
+import { groupOf, shown } from "./debug/words.js";
 import type { Decision, Edgewise } from "./types.js";
 
 /** The debugger of a page: loaded by the core where the address has `?edgewise-debug=TOKEN`. */
@@ -15,7 +15,9 @@ function debug(client: Edgewise): void {
   let refusal: Promise<string | undefined> | undefined;
 
   // Who looks behind the scenes is no visitor: they are shown what they want, and nothing of it is told.
-  client.init({ preview: token, beforeSend: () => null });
+  const { init } = client;
+  client.init = (options) => init({ ...options, preview: token, beforeSend: () => null });
+  client.init({});
 
   const outlines = new Outlines((spot) => panel.reveal(spot));
   const panel = new Panel(show, (spot) => outlines.highlight(spot));
@@ -68,7 +70,7 @@ function debug(client: Edgewise): void {
   document.addEventListener("click", stay, true);
 }
 
-const isUnanswered = ({ group, policyVersion }: Decision) => group === "fallback" && !policyVersion;
+const isUnanswered = (decision: Decision) => groupOf(decision) === "fallback" && !decision.policyVersion;
 
 /** The token goes along to the other pages of the site. */
 function stay(event: Event): void {

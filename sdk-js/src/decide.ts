@@ -69,9 +69,7 @@ const send = () => {
 
 const nothing = (placement: string): Decision => ({
   placement,
-  decisionId: null,
   action: null,
   payload: {},
-  group: "fallback",
   source: "fallback",
 });

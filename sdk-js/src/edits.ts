@@ -24,7 +24,7 @@ export const filling = (root: Element | DocumentFragment, payload: unknown): Edi
       const [path, name = "text"] = pair.split("=").reverse() as [string, string?];
       const value = path.split(".").reduce((found: any, key) => found?.[key], payload);
       const isWanted = /string|number/.test(typeof value) && HARMLESS.test(`${target.tagName} ${name}`);
-      if (!isWanted || (/href|src/.test(name) && !leadsSomewhere(value))) return [];
+      if (!isWanted || (/href|src/i.test(name) && !leadsSomewhere(value))) return [];
       return [name == "text" ? [target, "", [value]] : [target, name, value]];
     }),
   );

@@ -27,7 +27,7 @@ const place = (element: HTMLElement) => {
   // Should this script be stopped, the browser still shows everything in time.
   const isDone = !isUnseen(element);
   watch(element, { _name: name, _isBare: isInSight(element) }, isDone);
-  const veil = element.animate({ visibility: ["hidden", "hidden"] }, isVisible(element) && !isDone ? +options.budget : 0);
+  const veil = element.animate({ visibility: ["hidden", "hidden"] }, isVisible(element) && !isDone ? +options.budget || 0 : 0);
   decide(name, { slots: +edgewiseSlots! || undefined, exclude: edgewiseExclude?.split(",") }).then((decision) => {
     emit("render", { element, decision, rendered: render(element, decision, !!options.preview) });
     veil.cancel();

@@ -29,13 +29,18 @@ export const start = (): void => {
   // Maybe for good: it is the last moment at which anything is sure to run.
   listen("visibilitychange", () => document.hidden && leave());
   listen("online", flush);
+  // Another page has delivered it, or has just left it; or the visitor has taken back their consent there.
+  listen("storage", ({ key }) => {
+    waiting = waiting.filter((message) => keyOf(message) != key);
+  });
   adopt();
 };
 
 /** What former pages left. The server drops what arrived after all, or what several pages send. */
 export const adopt = (): void => {
   if (!mayStore) return;
-  for (const key of keys(PREFIX)) {
+  // The oldest first, as in all tabs: else each would send others again and again, and the server soon know none of them.
+  for (const key of keys(PREFIX).sort()) {
     const left: Message | undefined = read(key);
     if (left?.messageId && !waiting.some((one) => keyOf(one) == key)) waiting.push(left);
   }
@@ -61,7 +66,8 @@ const flush = () => {
   timer = cancel(timer);
   // Without consent, what names the visitor is not sent any more.
   waiting = waiting.filter((message) => isKnown() || !message.anonymousId);
-  let batch = waiting.slice(flying);
+  // Few enough that the server, which knows a visitor's last 64, still knows them all should its answer be lost.
+  let batch = waiting.slice(flying, flying + 30);
   if (!batch[0] || (flying && !document.hidden)) return;
   while (batch[1] && length(batch) > 2e4) batch = batch.slice(0, batch.length / 2);
   flying += batch.length;

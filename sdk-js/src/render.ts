@@ -45,7 +45,6 @@ const swap = (element: HTMLElement, edits: Edit[]): Rendered => {
   if (!hasMoved()) return "swapped";
   apply(undo);
   style.minHeight = minHeight;
-  console.warn("edgewise: min-height", element);
   return "moved";
 };
 
@@ -55,10 +54,10 @@ const surroundings = (element: HTMLElement): number[] => {
   if (isBelow(element) || (document.hidden && !painted())) return places;
   for (let one: Element | null = element; one; one = one.parentElement) {
     // Words that follow begin where it ends.
-    for (const other of [one.nextElementSibling, one.parentElement, (one.nextSibling as Text | null)?.data?.trim() && one]) {
+    for (const other of [one.nextElementSibling, one.parentElement, (one.nextSibling as Text | null)?.wholeText?.trim() && one]) {
       if (!other) continue;
       const { left, bottom, right } = other.getBoundingClientRect();
-      places.push(left + bottom + right);
+      places.push(left, bottom, right);
     }
   }
   return places;

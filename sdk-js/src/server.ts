@@ -7,7 +7,7 @@ const nothing = (): void => {};
 /** What a server that renders pages gets in place of the SDK: nothing happens, and every decision is the default. */
 export const edgewise = callable({
   init: nothing,
-  decide: async (placement) => ({ placement, decisionId: null, action: null, payload: {}, group: "fallback", source: "fallback" }),
+  decide: async (placement) => ({ placement, action: null, payload: {}, source: "fallback" }),
   render: () => "default",
   track: nothing,
   page: nothing,

@@ -59,7 +59,7 @@ const observer = new IntersectionObserver(
       spot._isSeen ||= (intersectionRatio || spot._share) && isVisible(target);
       spot._share = intersectionRatio;
       // Of what is taller than the window, no more than that can be in it; steps of a percent may just miss it.
-      if (intersectionRatio < Math.min(width * height < 242_500 ? 0.5 : 0.3, innerHeight / height - 0.1)) {
+      if (!intersectionRatio || intersectionRatio < Math.min(width * height < 242_500 ? 0.5 : 0.3, innerHeight / height - 0.1)) {
         spot._timer = cancel(spot._timer);
       } else if (spot._shown) spot._timer ??= count(spot, target);
     }),

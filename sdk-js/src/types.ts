@@ -65,8 +65,9 @@ export interface Slot {
 export interface Decision extends Slot {
   placement: string;
   /** What {@link Edgewise.reward} names. Null where nothing can be learned: fallbacks, previews, robots. */
-  decisionId: string | null;
-  group: "policy" | "control" | "pinned" | "fallback" | "preview" | "none";
+  decisionId?: string | null;
+  /** Absent where nobody has answered. */
+  group?: "policy" | "control" | "pinned" | "fallback" | "preview" | "none";
   policyVersion?: string | null;
   modelVersion?: number | null;
   /** When it was made, in milliseconds since 1970; absent where nobody made it. */

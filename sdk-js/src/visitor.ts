@@ -23,7 +23,7 @@ export const ids = (): { anonymousId?: string; userId?: string | undefined } =>
 
 /** The server answers a call that named the visitor with the id, or with null if that may not be kept. */
 export const answered = ({ anonymousId: id }: { anonymousId?: unknown }): void => {
-  if (id === null && isKnown()) {
+  if (!consent && id === null) {
     forget();
     mayStore = false;
   } else if (id == anonymousId) {
@@ -52,7 +52,7 @@ export const say = (said: ConsentState | undefined): void => {
 /** Null: the visitor has logged out, and whoever comes next is somebody else, of whom nothing is known. */
 export const become = (user: string | null): void => {
   if (user) userId = `${user}`;
-  else if (userId) forget();
+  else if (userId || read(KEY)?.userId) forget();
   save();
 };
 

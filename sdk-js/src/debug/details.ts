@@ -2,7 +2,7 @@ import type { Decision } from "../types.js";
 import { button, h } from "./element.js";
 import { type Weighed, explained } from "./explained.js";
 import type { Spot } from "./spot.js";
-import { age, percent, refusal, rendering, shown, why } from "./words.js";
+import { age, groupOf, percent, refusal, rendering, shown, why } from "./words.js";
 
 /** Shows an action in place; null: what was decided. */
 export type Show = (spot: Spot, action: string | null) => void;
@@ -13,7 +13,7 @@ export function details(spot: Spot, key: string, show: Show): HTMLElement {
   const debug = explained(decision);
   const facts: [string, string | undefined | null][] = [
     ["Source", decision.source],
-    ["Group", decision.group],
+    ["Group", groupOf(decision)],
     ["Propensity", decision.propensity == null ? null : percent(decision.propensity)],
     ["Policy", decision.policyVersion],
     ["Model", model(decision)],

@@ -1,6 +1,6 @@
 import { button, h } from "./element.js";
 import type { Spot } from "./spot.js";
-import { percent, shown } from "./words.js";
+import { groupOf, percent, shown } from "./words.js";
 
 /** Frames around the placements, which follow them wherever the page moves them. */
 export class Outlines {
@@ -37,7 +37,7 @@ export class Outlines {
       h("b", {}, placement),
       said,
     );
-    return h("div", { class: `frame ${now.group}` }, label);
+    return h("div", { class: `frame ${groupOf(now)}` }, label);
   }
 
   private place(): void {

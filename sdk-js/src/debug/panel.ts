@@ -1,7 +1,7 @@
 import { button, h } from "./element.js";
 import { type Show, details } from "./details.js";
 import type { Spot } from "./spot.js";
-import { shown } from "./words.js";
+import { groupOf, shown } from "./words.js";
 
 /** The list of the placements, with what was decided for each and why; folded, it is a button. */
 export class Panel {
@@ -89,7 +89,7 @@ export class Panel {
     };
     const item = h(
       "li",
-      { class: `spot ${now.group}` },
+      { class: `spot ${groupOf(now)}` },
       h(
         "h3",
         {},
@@ -99,7 +99,7 @@ export class Panel {
           pressed,
           h("span", { class: "name" }, placement),
           h("span", { class: "shown" }, shown(now)),
-          h("span", { class: "group" }, now.group),
+          h("span", { class: "group" }, groupOf(now)),
         ),
       ),
       isOpen && details(spot, `${index}`, this.show),

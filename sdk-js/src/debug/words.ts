@@ -3,7 +3,12 @@ import { type Weighed, explained } from "./explained.js";
 
 /** What is said of a decision, in plain words. */
 
-const GROUPS: { [group in Exclude<Decision["group"], "policy">]: string } = {
+type Group = NonNullable<Decision["group"]>;
+
+/** Where nobody has answered, nobody has said so. */
+export const groupOf = ({ group = "fallback" }: Decision): Group => group;
+
+const GROUPS: { [group in Exclude<Group, "policy">]: string } = {
   control: "This visitor is in the control group, which always gets the baseline",
   pinned: "A pin, a rule of the policy, shows it",
   fallback: "The server could not decide in time, so this is the baseline",
@@ -32,7 +37,8 @@ export const refusal = ({ refused }: Weighed) => (refused ? REFUSALS[refused] : 
 
 /** Why this visitor gets what they get. */
 export function why(decision: Decision): string {
-  const { group, source, policyVersion } = decision;
+  const { source, policyVersion } = decision;
+  const group = groupOf(decision);
   if (!policyVersion) {
     return group === "none"
       ? "The site has no such placement."

@@ -85,7 +85,7 @@ test("a slow server is waited for until the deadline, then there is the fallback
     const made = await window.edgewise.decide("hero", { timeout: 150 });
     return [made, performance.now() - begun] as const;
   });
-  assert.deepEqual([decision.source, decision.action, decision.decisionId], ["fallback", null, null]);
+  assert.deepEqual([decision.source, decision.action, decision.decisionId], ["fallback", null, undefined]);
   assert.ok(took >= 149, `it took ${took} ms`);
   release();
   // The answer has come once the next question is answered at once, from what was remembered, while the server is held again.
@@ -125,7 +125,7 @@ test("a server that is dead or answers nonsense leads to the fallback, and to no
   for (const [name, mood] of Object.entries(moods)) {
     stage.proxy.moods.set("/v1/decide", mood);
     const made = await visit.tab.evaluate(() => window.edgewise.decide("hero", { timeout: 20_000 }));
-    assert.deepEqual([made.source, made.action, made.decisionId], ["fallback", null, null], name);
+    assert.deepEqual([made.source, made.action, made.decisionId], ["fallback", null, undefined], name);
     // Nobody who may say so has said that the visitor may be remembered.
     assert.deepEqual(await visit.stored(), {}, name);
   }

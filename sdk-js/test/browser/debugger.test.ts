@@ -214,7 +214,10 @@ suite("the debugger on the page", () => {
   test("nothing is told of what is done meanwhile: neither pages, nor events, nor what the page's own code says", async () => {
     const { visit } = await open({ ...PAGE, body: `${PAGE.body}<button data-edgewise-event="Order Completed">Buy</button>` });
     await visit.tab.getByRole("button", { name: "Buy" }).click();
-    await visit.tab.evaluate(() => window.edgewise.track("Signed Up"));
+    await visit.tab.evaluate(() => {
+      window.edgewise.init({ beforeSend: (message) => message });
+      window.edgewise.track("Signed Up");
+    });
     // What had been told would be sent as the page goes.
     await visit.tab.goto(stage.put({ body: "<p>Elsewhere</p>", attributes: { "data-write-key": "default" } }));
     await stage.proxy.hears("page");

@@ -6,13 +6,9 @@ import { watch } from "./watch.js";
 /** A browser's profile, with what it stores, and the tabs that are open in it. */
 export class Visitor implements Guest<Visit> {
   readonly errors: string[] = [];
-  readonly warnings: string[] = [];
 
   private constructor(readonly context: BrowserContext) {
     context.on("weberror", (error) => this.errors.push(String(error.error().stack)));
-    context.on("console", (message) => {
-      if (message.type() === "warning") this.warnings.push(message.text());
-    });
   }
 
   static async of(browser: Browser, options: BrowserContextOptions = {}): Promise<Visitor> {

@@ -4,4 +4,4 @@ export { on } from "../../src/emitter.js";
 export { identify, page, reward, track } from "../../src/messages.js";
 export { options } from "../../src/options.js";
 export { adopt, start } from "../../src/queue.js";
-export { ids, isKnown, mayStore, say } from "../../src/visitor.js";
+export { answered, ids, isKnown, mayStore, say } from "../../src/visitor.js";

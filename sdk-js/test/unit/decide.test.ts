@@ -36,7 +36,7 @@ suite("a decision", () => {
     await page.pass(49);
     assert.equal(quick(), undefined);
     await page.pass(1);
-    assert.deepEqual([quick()?.source, quick()?.action, quick()?.decisionId], ["fallback", null, null]);
+    assert.deepEqual([quick()?.source, quick()?.action, quick()?.decisionId], ["fallback", null, undefined]);
     await page.pass(149);
     assert.equal(slow(), undefined);
     await page.pass(1);

@@ -36,7 +36,7 @@ suite("docs/sdk.md", () => {
     for (const [, name, told] of rows) {
       const size = gzipSync(served(name!), { level: 9 }).length;
       const error = Math.abs(size - Number(told!.replace(",", "")));
-      assert.ok(error <= size / 50, `${name}: found ${told} in docs/sdk.md, expected ${size}`);
+      assert.ok(error <= size / 25, `${name}: found ${told} in docs/sdk.md, expected ${size}`);
     }
   });
 });

@@ -61,6 +61,7 @@ suite("a payload", () => {
   for (const link of ["javascript:x", " JavaScript:x", "java\nscript:x", "\u0001javascript:x", "data:text/html,x", "blob:x", "vbscript:x", "file:///x", "https://["]) {
     test(`never leads to ${JSON.stringify(link)}`, () => {
       assert.deepEqual(written(`<a data-edgewise-fill="href=a">x</a>`, { a: link }), []);
+      assert.deepEqual(written(`<a data-edgewise-fill="HREF=a">x</a>`, { a: link }), []);
       assert.deepEqual(written(`<img data-edgewise-fill="src=a">`, { a: link }), []);
     });
   }

@@ -40,6 +40,14 @@ suite("messages", () => {
     for (const { body } of page.sent) assert.ok(new Blob([JSON.stringify(body)]).size < 65_536);
   });
 
+  test("go in batches of thirty, so that the server knows those that it gets again", async () => {
+    const page = open();
+    for (let i = 0; i < 70; i++) page.core.track(`${i}`);
+    await page.pass(5000);
+    assert.deepEqual(page.sent.map(({ body }) => body.batch.length), [30, 30, 10]);
+    assert.deepEqual(events(page), [...Array(70).keys()].map(String));
+  });
+
   test("say how things were when they were told", async () => {
     const page = open();
     const properties = { step: 1 };
@@ -164,6 +172,39 @@ suite("what a page could not send", () => {
     next.core.adopt();
     await next.pass(5000);
     assert.deepEqual(events(next), ["Twice"]);
+  });
+
+  test("is sent in the same order by all that find it, the oldest first", async () => {
+    const page = open();
+    page.answer = () => "lost";
+    for (let i = 0; i < 20; i++) {
+      page.core.track(`${i}`);
+      await page.pass(1);
+    }
+    page.hide();
+    // A browser lists its keys in any order.
+    const next = open(Object.fromEntries(Object.entries(page.storage).reverse()));
+    await next.pass(1000);
+    assert.deepEqual(events(next), [...Array(20).keys()].map(String));
+  });
+
+  test("is told no more by a page when another one has told it", async () => {
+    const page = open();
+    page.answer = () => "lost";
+    page.core.track("Shared");
+    page.hide();
+    const other = open(page.storage);
+    other.answer = () => "lost";
+    await other.pass(5000);
+    const next = open(page.storage);
+    await next.pass(1000);
+    assert.deepEqual([events(next), next.keys], [["Shared"], ["edgewise"]]);
+    const key = `edgewise.q.${next.told[0]?.messageId}`;
+    other.happens("storage", { key, newValue: null });
+    other.answer = () => ({ status: 200 });
+    const before = other.told.length;
+    await other.pass(100_000);
+    assert.equal(other.told.length, before);
   });
 
   test("and what two pages have taken over, is removed by whoever sends it", async () => {

@@ -115,6 +115,30 @@ suite("a visitor", () => {
     assert.notEqual(now.anonymousId, anonymousId);
   });
 
+  test("who agrees while the server is asked about nobody is not forgotten for its answer", async () => {
+    const page = open("pending");
+    page.core.release();
+    page.core.decide("hero");
+    await page.pass(0);
+    assert.equal(page.sent[0]?.body.anonymousId, undefined);
+    page.core.say("granted");
+    // What the server says of a call that named nobody.
+    page.core.answered({ anonymousId: null });
+    assert.ok(page.core.isKnown());
+    assert.deepEqual(page.keys.filter((key) => key == "edgewise"), ["edgewise"]);
+  });
+
+  test("who has logged out before they agree again is not who they were", () => {
+    const former = open("granted");
+    former.core.identify("user-1");
+    const { anonymousId } = former.core.ids();
+    const page = open("pending", former.storage);
+    page.core.identify(null);
+    page.core.say("granted");
+    assert.equal(page.core.ids().userId, undefined);
+    assert.notEqual(page.core.ids().anonymousId, anonymousId);
+  });
+
   for (const [already, stored] of [["somebody else", "user-1"], ["nobody", undefined]] as const) {
     test(`who logs in before they agree is that user then, though ${already} was known here`, async () => {
       const former = open("granted");
