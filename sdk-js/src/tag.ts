@@ -19,8 +19,8 @@ const serve = async ([args, settle]: Call) => (edgewise as (...args: unknown[]) 
 // A page may have the tag twice; then the first one serves. An element may have the name, too.
 if (!stub?.init || stub.q) {
   const calls = stub?.q ?? [];
-  // Not to be written over: a page may have the stub twice.
-  Object.defineProperty(window, "edgewise", { value: edgewise, writable: false });
+  // Not to be written over: a page may have the stub twice. But its scripts may have a variable of this name.
+  Object.defineProperty(window, "edgewise", { value: edgewise, writable: false, configurable: true });
   // The attributes have the options' names; numbers may be texts. A queued `init` adds to them.
   Object.assign(options, { endpoint: new URL(src).origin, integrity }, dataset);
   calls.filter(([[method]]) => method == "init").map(serve);

@@ -216,6 +216,16 @@ test("an element may have the SDK's name", async () => {
   await visit.leave();
 });
 
+test("a script of the page may have a constant of the SDK's name", async () => {
+  const visit = await stage.visit({
+    ...EMPTY,
+    stub: false,
+    head: `<script nonce="bm9uY2U">const edgewise = window.edgewise; edgewise.track("By its own name")</script>`,
+  });
+  await stage.proxy.hears("By its own name");
+  await visit.leave();
+});
+
 test("a page that has the stub and the tag twice is one page all the same", async () => {
   const again = `<script nonce="bm9uY2U">${STUB}</script>${SCRIPT(' data-write-key="default"')}`;
   const visit = await stage.visit({

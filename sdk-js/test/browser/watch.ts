@@ -54,7 +54,11 @@ export function watch(): void {
   });
   // The tag defines it for good; from then on it is none of ours.
   Object.defineProperty = (target, name, descriptor) => {
-    if (target === window && name === "edgewise") listen(descriptor.value as typeof edgewise);
+    if (target === window && name === "edgewise") {
+      listen(descriptor.value as typeof edgewise);
+      // As it is without the stub, and unwatched: it was not there.
+      if (!hasStub) Reflect.deleteProperty(window, "edgewise");
+    }
     return define(target, name, descriptor);
   };
   new PerformanceObserver((list) => {
