@@ -40,6 +40,16 @@ def test_a_compiled_condition_can_be_asked_again(condition: dict[str, Any], attr
     assert compiled(attributes) is compiled(attributes) is matches(condition, attributes)
 
 
+@pytest.mark.parametrize("value", [[[]], [{}], ["b", []], [[], "a"], [["a"]], [None, {"a": []}]])
+def test_what_has_no_hash_may_be_in_a_list(value: list[Any]) -> None:
+    for operator, expected in (("$in", "a" in value), ("$nin", "a" not in value)):
+        condition = {"data.tags": {operator: ["a"]}}
+        assert compile_condition(condition)({"data": {"tags": value}}) is expected
+        assert reference.holds(condition, {"data": {"tags": value}}) is expected
+        nested = {"data.lines": {"$elemMatch": {"tags": {operator: ["a"]}}}}
+        assert compile_condition(nested)({"data": {"lines": [{"tags": value}]}}) is expected
+
+
 @given(CONDITIONS, ATTRIBUTES)
 def test_not_turns_every_condition_around(condition: dict[str, Any], attributes: dict[str, Any]) -> None:
     assert matches({"$not": condition}, attributes) is not matches(condition, attributes)

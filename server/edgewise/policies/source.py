@@ -23,7 +23,7 @@ class Source:
     """One function in the making; its argument is called `value`."""
 
     def __init__(self, *, quick: bool = False) -> None:
-        self._quick = quick
+        self.quick = quick
         self._constants: dict[str, Any] = {"as_mapping": _as_mapping, "as_number": number, "nothing": _NOTHING}
         self._lines: list[str] = []
         self._names: dict[tuple[str, Keys], Expression] = {}
@@ -40,7 +40,7 @@ class Source:
 
     def number(self, value: Value) -> Expression:
         """What stands for the number that a value counts as: nothing counts as 0."""
-        if self._quick and value.keys:
+        if self.quick and value.keys:
             return self._found("n", value.keys, "0")
         return f"({value} if (type({value}) is int or type({value}) is float) else as_number({value}))"
 
@@ -68,7 +68,7 @@ class Source:
 
     def _mapping(self, keys: Keys) -> Expression:
         """What stands for the mapping at the end of this path; in a quick function it may be none."""
-        if self._quick:
+        if self.quick:
             return self._found("m", keys, "nothing") if keys else "value"
         if ("m", keys) not in self._names:
             value = self.looked_up(keys)

@@ -111,7 +111,9 @@ def _operator(source: Source, value: Value, name: str, operand: Any, depth: int)
         return f"(({' or '.join(asked)}) if {short} else {test})"
     if name in _AMONG and _is_list(operand) and all(isinstance(one, str) for one in operand):
         texts = source.constant(frozenset(operand))
-        if_list = f"{'not ' if name == '$in' else ''}{texts}.isdisjoint({value}) if type({value}) is list else {test}"
+        # A list may hold what has no hash: that is for the careful one.
+        quickly = f"{'not ' if name == '$in' else ''}{texts}.isdisjoint({value}) if type({value}) is list else {test}"
+        if_list = quickly if source.quick else test
         return f"({value} {_AMONG[name]} {texts} if type({value}) is str else {if_list})"
     return test
 
