@@ -17,5 +17,5 @@ export const look = (): void => {
 
 export const view = () => {
   // As an attribute, it has no value.
-  if (!(options.manual ?? false) && (options.manual as unknown) !== "") page();
+  if (!options.manual && (options.manual as unknown) !== "") page();
 };

@@ -24,9 +24,9 @@ const place = (element: HTMLElement) => {
   const { edgewise: name, edgewiseSlots, edgewiseExclude } = element.dataset;
   // A copy of what was decided already stays what it is.
   if (!name || (spotOf(element)._name ?? (element.hasAttribute(DONE) && name)) == name) return;
-  // Should this script be stopped, the browser still shows everything in time.
   const isDone = !isUnseen(element);
   watch(element, { _name: name, _isBare: isInSight(element) }, isDone);
+  // Should this script be stopped, the browser still shows everything in time. What the stub hides has its time already.
   const veil = element.animate({ visibility: ["hidden", "hidden"] }, isVisible(element) && !isDone ? +options.budget || 0 : 0);
   decide(name, { slots: +edgewiseSlots! || undefined, exclude: edgewiseExclude?.split(",") }).then((decision) => {
     emit("render", { element, decision, rendered: render(element, decision, !!options.preview) });

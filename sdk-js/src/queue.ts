@@ -18,7 +18,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 const keyOf = ({ messageId }: Message) => PREFIX + messageId;
 
 export const push = (message: Message): void => {
-  // What JSON cannot hold fails here, and does not get in.
+  // What JSON cannot hold (a function of the page's may have made it) fails here, and does not get in.
   while (length([...waiting, message]) > MOST_STORED && waiting[0]) drop([waiting[0]]);
   waiting.push(message);
   if (document.hidden) leave();

@@ -21,7 +21,6 @@ export interface Spot {
 /** Marks elements that are what they will be. */
 export const DONE = "data-e";
 
-
 const spots = new WeakMap<Element, Spot>();
 
 export const spotOf = (element: Element | null): Spot => spots.get(element!) ?? {};
@@ -58,7 +57,7 @@ const observer = new IntersectionObserver(
       // Leaving tells too: the time for a decision may have run out in the viewport.
       spot._isSeen ||= (intersectionRatio || spot._share) && isVisible(target);
       spot._share = intersectionRatio;
-      // Of what is taller than the window, no more than that can be in it; steps of a percent may just miss it.
+      // Of what is taller than the window, no more than that can be in it; steps of a tenth may just miss it.
       if (!intersectionRatio || intersectionRatio < Math.min(width * height < 242_500 ? 0.5 : 0.3, innerHeight / height - 0.1)) {
         spot._timer = cancel(spot._timer);
       } else if (spot._shown) spot._timer ??= count(spot, target);

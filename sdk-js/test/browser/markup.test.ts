@@ -312,3 +312,17 @@ test("an element that shows another decision reports that one, and no more the f
   assert.deepEqual(told, [ids[1], ids[1]]);
   await visit.leave();
 });
+
+test("what is out of sight is not seen, however tall it is", async () => {
+  const visit = await stage.visit({
+    tag: "blocking",
+    head: `<style nonce="bm9uY2U">#above{height:3000px}#tall{height:8000px}</style>`,
+    body: `<p data-edgewise="plain">In sight</p><div id="above"></div><div id="tall" data-edgewise="hero">Far below</div>`,
+  });
+  await visit.rendered();
+  // Both are decided at once: what counts for both is told of at once.
+  const [plain] = await visit.decisions().then((made) => made.filter(({ placement }) => placement === "plain"));
+  const impressions = await stage.proxy.hears("$impression");
+  assert.deepEqual(impressions.map(({ properties }) => properties?.decisionId), [plain?.decisionId]);
+  await visit.leave();
+});

@@ -29,14 +29,7 @@ export class Visitor implements Guest<Visit> {
 }
 
 /** A page that is open in Chromium. */
-export class Visit extends Opened {
-  constructor(
-    readonly visitor: Visitor,
-    readonly tab: Tab,
-  ) {
-    super();
-  }
-
+export class Visit extends Opened<Visitor, Tab> {
   async text(selector: string): Promise<string> {
     return (await this.tab.locator(selector).innerText()).trim();
   }
@@ -45,21 +38,11 @@ export class Visit extends Opened {
     return this.tab.locator(selector).getAttribute(name);
   }
 
-  /** Close the tab, after the check. */
-  async leave(): Promise<void> {
-    await this.check();
-    await this.tab.close();
-  }
-
   protected async read<Found>(read: () => Found | Promise<Found>): Promise<Found> {
     return this.tab.evaluate(read);
   }
 
   protected async until(isSo: () => boolean): Promise<void> {
     await this.tab.waitForFunction(isSo);
-  }
-
-  protected get errors(): string[] {
-    return this.visitor.errors;
   }
 }

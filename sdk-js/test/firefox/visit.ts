@@ -32,22 +32,9 @@ export class Visitor implements Guest<Visit> {
 }
 
 /** A page that is open in Firefox. */
-export class Visit extends Opened {
-  constructor(
-    readonly visitor: Visitor,
-    readonly tab: Tab,
-  ) {
-    super();
-  }
-
+export class Visit extends Opened<Visitor, Tab> {
   async text(selector: string): Promise<string> {
     return this.tab.evaluate((one) => document.querySelector<HTMLElement>(one)?.innerText.trim() ?? "", selector);
-  }
-
-  /** Close the tab, after the check. */
-  async leave(): Promise<void> {
-    await this.check();
-    await this.tab.close();
   }
 
   async until(isSo: () => boolean): Promise<void> {
@@ -57,9 +44,5 @@ export class Visit extends Opened {
 
   protected async read<Found>(read: () => Found | Promise<Found>): Promise<Found> {
     return (await this.tab.evaluate(read)) as Found;
-  }
-
-  protected get errors(): string[] {
-    return this.visitor.errors;
   }
 }

@@ -11,6 +11,15 @@ const open = (storage: Record<string, string> = {}): Page => {
 
 const events = (page: Page): (string | undefined)[] => page.told.map(({ event }) => event);
 
+/** A page that was left before it could tell this. */
+const left = (event: string): Page => {
+  const page = open();
+  page.answer = () => "lost";
+  page.core.track(event);
+  page.hide();
+  return page;
+};
+
 suite("messages", () => {
   test("go a second after the first, together", async () => {
     const page = open();
@@ -146,10 +155,7 @@ suite("what a page could not send", () => {
   });
 
   test("is not lost when the page that goes stores after the page that comes has looked", async () => {
-    const page = open();
-    page.answer = () => "lost";
-    page.core.track("Early");
-    page.hide();
+    const page = left("Early");
     const former = { ...page.storage };
     page.core.track("Late");
     // The page that comes has looked, and sends what it found only now.
@@ -163,10 +169,7 @@ suite("what a page could not send", () => {
   });
 
   test("is told once by a page that finds it again and again", async () => {
-    const page = open();
-    page.answer = () => "lost";
-    page.core.track("Twice");
-    page.hide();
+    const page = left("Twice");
     const next = open(page.storage);
     next.core.adopt();
     next.core.adopt();
@@ -189,10 +192,7 @@ suite("what a page could not send", () => {
   });
 
   test("is told no more by a page when another one has told it", async () => {
-    const page = open();
-    page.answer = () => "lost";
-    page.core.track("Shared");
-    page.hide();
+    const page = left("Shared");
     const other = open(page.storage);
     other.answer = () => "lost";
     await other.pass(5000);
@@ -208,10 +208,7 @@ suite("what a page could not send", () => {
   });
 
   test("and what two pages have taken over, is removed by whoever sends it", async () => {
-    const page = open();
-    page.answer = () => "lost";
-    page.core.track("Shared");
-    page.hide();
+    const page = left("Shared");
     const [one, other] = [open(page.storage), open(page.storage)];
     other.answer = () => "lost";
     await other.pass(0);
