@@ -25,12 +25,12 @@ import uvloop
 from msgspec import Struct
 from starlette.types import Message, Scope
 
+from edgewise.decisions.service import Decider
 from edgewise.http.auth import Gate
 from edgewise.http.decide import Decide
-from edgewise.serving.decider import Decider
-from edgewise.serving.decision_id import KEY_BYTES, DecisionIds
+from edgewise.ids.decision import KEY_BYTES, DecisionIds
+from edgewise.ids.visitor import anonymous_digest
 from edgewise.serving.follower import Follower
-from edgewise.serving.visitor_id import anonymous_digest
 from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.types import PolicyRef
@@ -41,18 +41,21 @@ CANDIDATES = 20
 CONCURRENT = 32
 
 STEPS: Mapping[str, Sequence[str]] = {
-    "read the body": ["edgewise.http.door.read_body"],
-    "parse the body": ["edgewise.http.bodies.Reader.read"],
+    "read the body": ["edgewise.http.endpoint.read_body"],
+    "parse the body": ["edgewise.http.requests.Reader.read"],
     "check key and origin": ["edgewise.http.auth.Gate.admit"],
     "context to attributes": ["edgewise.http.decide.attributes_of"],
-    "profile to attributes": ["edgewise.serving.known.glanced", "edgewise.serving.known.attributes_of"],
-    "eligible actions": ["edgewise.policies.version.CompiledPolicy.eligible"],
-    "context line": ["edgewise.serving.draw.context_line"],
+    "profile to attributes": [
+        "edgewise.decisions.visitor_state.glanced",
+        "edgewise.decisions.visitor_state.attributes_of",
+    ],
+    "eligible actions": ["edgewise.policies.compiled.CompiledPolicy.eligible"],
+    "context line": ["edgewise.decisions.engine.context_line"],
     "predict": ["edgewise.bandit.model.ScoringModel.probabilities"],
-    "floor and draw": ["edgewise.serving.draw.choose"],
-    "encode the log entry": ["edgewise.serving.decider.encode"],
-    "decision id": ["edgewise.serving.decision_id.DecisionIds.issue"],
-    "encode the answer": ["edgewise.http.door.send_answer"],
+    "floor and draw": ["edgewise.decisions.engine.choose"],
+    "encode the log entry": ["edgewise.decisions.service.encode"],
+    "decision id": ["edgewise.ids.decision.DecisionIds.issue"],
+    "encode the answer": ["edgewise.http.endpoint.send_answer"],
     "metrics": ["edgewise.http.metrics.decided"],
 }
 """What is timed, by the names under which it is called. A step inside of another does not count for that."""

@@ -26,8 +26,8 @@ from edgewise.bandit.features import action_line
 from edgewise.bandit.shape import Shape, shape_of
 from edgewise.entries import Decision, Outcome, Tick, decode, encode
 from edgewise.learner.fold import Fold
+from edgewise.policies.compiled import decode_policy
 from edgewise.policies.policy import Policy
-from edgewise.policies.version import decode_policy
 from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.types import BEGINNING, StreamId

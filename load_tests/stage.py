@@ -15,8 +15,8 @@ from edgewise.processes.listener import listening
 from edgewise.processes.publisher import Publisher
 from edgewise.settings import Settings
 from edgewise.store import Store
+from edgewise.store.data_folder import DataFolder
 from edgewise.store.embedded import EmbeddedValkey
-from edgewise.store.folder import DataFolder
 from load_tests import shop
 from load_tests.cores import Cores, on
 

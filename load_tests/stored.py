@@ -9,7 +9,7 @@ from msgspec import Struct
 from redis.asyncio import Redis
 
 from edgewise.entries import Decision, decode
-from edgewise.serving.visitor_id import anonymous_digest
+from edgewise.ids.visitor import anonymous_digest
 from edgewise.store import keys
 from edgewise.types import PolicyRef, StreamId
 from load_tests import shop

@@ -18,16 +18,16 @@ from starlette.applications import Starlette
 
 from edgewise import app as service
 from edgewise.app import App
+from edgewise.decisions.service import Decider
+from edgewise.events.recorder import Recorder
 from edgewise.http.auth import Gate
-from edgewise.http.bodies import read_messages
+from edgewise.http.content import JSON
 from edgewise.http.decide import Decide
-from edgewise.http.formats import JSON
+from edgewise.http.requests import read_messages
+from edgewise.ids.decision import KEY_BYTES, DecisionIds
 from edgewise.policies.policy import Action, Policy
 from edgewise.policies.site import Site
-from edgewise.serving.decider import Decider
-from edgewise.serving.decision_id import KEY_BYTES, DecisionIds
 from edgewise.serving.follower import Follower
-from edgewise.serving.recorder import Recorder
 from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.types import Condition

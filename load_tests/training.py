@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from edgewise.learner.statistics import Statistics
 from edgewise.processes.supervisor import APP
+from edgewise.statistics import Statistics
 from load_tests import shop
 from load_tests.client import Client
 from load_tests.stage import Stage, Worker

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 from edgewise import __version__
 from edgewise.cli import main
-from edgewise.registry import SiteEntry, encode_sites
 from edgewise.settings import TABLE
+from edgewise.sites import SiteEntry, encode_sites
 from edgewise.store import Store
 
 HERO = """

@@ -18,25 +18,25 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from edgewise.decisions.preview_token import check_signature
+from edgewise.decisions.service import Decider
 from edgewise.errors import SettingsError
+from edgewise.events.recorder import Recorder
 from edgewise.http import metrics
 from edgewise.http.auth import Gate
 from edgewise.http.batch import Batch, Single
 from edgewise.http.decide import Decide
-from edgewise.http.door import Door, Preflight, answer_http_error
+from edgewise.http.endpoint import Door, Preflight, answer_http_error
 from edgewise.http.health import Health, Readiness
 from edgewise.http.metrics import Metrics
 from edgewise.http.openapi import OpenApi
-from edgewise.http.policies import Policies
-from edgewise.http.previews import Previews
-from edgewise.http.profiles import Profiles
+from edgewise.http.policy_api import Policies
+from edgewise.http.preview_api import Previews
+from edgewise.http.profile_api import Profiles
 from edgewise.http.sdk import sdk_routes
 from edgewise.policies.site import load_sites
-from edgewise.serving.customers import Customers
-from edgewise.serving.decider import Decider
+from edgewise.privacy.access import Customers
 from edgewise.serving.follower import Follower
-from edgewise.serving.preview import check_signature
-from edgewise.serving.recorder import Recorder
 from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.visitors.message import Kind

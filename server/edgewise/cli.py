@@ -12,12 +12,12 @@ from typing import Any
 import click
 
 from edgewise import __version__
-from edgewise.commands.export import export
-from edgewise.commands.joining import joined, policy_named
+from edgewise.commands.export_command import export
 from edgewise.commands.options import with_settings
-from edgewise.commands.previews import preview
-from edgewise.commands.visitors import erase, import_
-from edgewise.commands.webhooks import courier, webhooks
+from edgewise.commands.preview_command import preview
+from edgewise.commands.store_access import joined, policy_named
+from edgewise.commands.visitor_commands import erase, import_
+from edgewise.commands.webhook_commands import courier, webhooks
 from edgewise.errors import EdgewiseError, PolicyError
 from edgewise.settings import TABLE, Settings
 
@@ -82,7 +82,7 @@ def demo(settings: Settings, visitors: int, rate: int, exits: bool) -> None:
     """
     from rich.console import Console
 
-    from edgewise.demo.demo import Demo
+    from edgewise.demo.demo_run import Demo
 
     asyncio.run(Demo(settings.policies, settings.port, visitors, rate, exits, Console()).run())
 
@@ -171,7 +171,7 @@ def replay(
         raise click.UsageError("--shuffles: found it with --url, expected one of them: a server keeps what it learned")
     from rich.console import Console
 
-    from edgewise.evaluate import table
+    from edgewise.evaluate import report_table as table
     from edgewise.evaluate.replay import replay
 
     first = shuffle or 0
@@ -203,8 +203,8 @@ def check(folder: Path) -> None:
     Example:
       edgewise policy check policies
     """
+    from edgewise.policies.compiled import encode_policy, version_of
     from edgewise.policies.site import load_sites
-    from edgewise.policies.version import encode_policy, version_of
 
     try:
         sites = load_sites(folder)
@@ -222,7 +222,7 @@ def check(folder: Path) -> None:
 
 async def _learn(settings: Settings) -> None:
     from edgewise.learner.process import run
-    from edgewise.store.folder import announced_url
+    from edgewise.store.data_folder import announced_url
 
     await run(replace(settings, redis=settings.redis or await announced_url(settings.data)))
 

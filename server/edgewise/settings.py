@@ -9,8 +9,8 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from edgewise.config.values import DAY, duration, found, one_of
 from edgewise.errors import SettingsError
-from edgewise.policies.values import DAY, duration, found, one_of
 from edgewise.types import Milliseconds
 
 PREFIX = "EDGEWISE_"

@@ -50,6 +50,10 @@ class Webhook(NamedTuple):
     after: Milliseconds = 0
 
 
+FeatureValue: TypeAlias = str | bool | int | float | tuple[str | bool | int | float, ...]
+"""The value of an action's feature, as a policy file gives it."""
+
+
 class PolicyRef(NamedTuple):
     """Names one policy: a placement of a site. Each has one log, one model and one checkpoint."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgewise.demo.example import CONTROL_SHARE, WINDOW, copied, hurried
-from edgewise.demo.visitors import CLICK, ORDER, SEGMENTS
+from edgewise.demo.simulated_visitors import CLICK, ORDER, SEGMENTS
 from edgewise.errors import PolicyError
 from edgewise.policies.site import load_sites
 

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from edgewise.demo.example import Example, copied
 from edgewise.demo.screen import HEIGHT, View, fits, screen
+from edgewise.demo.simulated_visitors import SEGMENTS, arriving
 from edgewise.demo.tally import Tally
-from edgewise.demo.visitors import SEGMENTS, arriving
 from edgewise.demo.vitals import Vitals
 
 EXAMPLES = Path(__file__).parents[2] / "policies"

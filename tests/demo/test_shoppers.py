@@ -8,13 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
+from edgewise.conditions.compiler import matches
 from edgewise.demo import shoppers
 from edgewise.demo.shoppers import KEEPS, RETURNS, SLOTS, Shoppers
+from edgewise.demo.simulated_visitors import SEGMENTS, Visitor, arriving
 from edgewise.demo.tally import Tally
-from edgewise.demo.visitors import SEGMENTS, Visitor, arriving
 from edgewise.policies.policy import Policy
 from edgewise.policies.site import load_sites
-from edgewise.policies.targeting import matches
 
 [SITE] = load_sites(Path(__file__).parents[2] / "policies")
 [ROW] = [policy for policy in SITE.policies if policy.placement == "home-row"]

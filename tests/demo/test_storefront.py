@@ -15,8 +15,8 @@ import pytest
 
 from edgewise.demo.catalogue import catalogue
 from edgewise.demo.pages import Server
+from edgewise.demo.simulated_visitors import SEGMENTS
 from edgewise.demo.storefront import Storefront, opened
-from edgewise.demo.visitors import SEGMENTS
 from edgewise.policies.policy import Policy
 from edgewise.policies.site import load_sites
 from tests.demo.markup import Element, parsed

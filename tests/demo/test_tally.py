@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from edgewise.demo.simulated_visitors import CLICK, ORDER, RESOLVE, SEGMENTS, Visitor
 from edgewise.demo.tally import LATELY, RECENT_SECONDS, Tally
-from edgewise.demo.visitors import CLICK, ORDER, RESOLVE, SEGMENTS, Visitor
 
 STUDENTS, HUNTERS, _ = SEGMENTS
 WORTH = {(): 0.0, (CLICK,): 0.2, (CLICK, ORDER): 1.0}

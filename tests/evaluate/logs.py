@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 
-from edgewise.evaluate.traffic import Row, Traffic
+from edgewise.evaluate.log_rows import Row, Traffic
 from edgewise.policies.policy import Action, Policy, Reward
 
 MAP = """

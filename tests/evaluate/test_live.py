@@ -7,8 +7,8 @@ import pytest
 from edgewise.entries import Decision, Entry, Outcome, decode
 from edgewise.errors import ReplayError
 from edgewise.evaluate.live import CONNECTIONS, replay_over_http
-from edgewise.evaluate.report import Replayed
-from edgewise.evaluate.traffic import Traffic
+from edgewise.evaluate.log_rows import Traffic
+from edgewise.evaluate.replay_report import Replayed
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
 from tests.evaluate.logs import planted

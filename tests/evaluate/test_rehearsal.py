@@ -9,8 +9,8 @@ import numpy as np
 
 from edgewise.bandit.shape import shape_of
 from edgewise.entries import Decision, Entry, Outcome, Version, decode
+from edgewise.evaluate.log_rows import Traffic
 from edgewise.evaluate.rehearsal import Rehearsal
-from edgewise.evaluate.traffic import Traffic
 from edgewise.learner.fold import Fold
 from edgewise.policies.policy import Action, Cap, Pin, Reward
 from edgewise.types import StreamId

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from edgewise.http.refusals import Refusals
+from edgewise.http.origin_log import Refusals
 from tests.servers import BEARER, HERO, SECRET, Server, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

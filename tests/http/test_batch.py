@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from edgewise.entries import Event, Outcome, decode
-from edgewise.serving.visitor_id import anonymous_digest, user_digest
+from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
 from edgewise.visitors import profile as profiles

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edgewise.entries import Decision, Entry, Outcome, decode
-from edgewise.serving.visitor_id import anonymous_digest, message_digest, user_digest
+from edgewise.ids.visitor import anonymous_digest, message_digest, user_digest
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
 from tests.holdings import holdings

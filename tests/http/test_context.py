@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from edgewise.bandit.features import context_line
 from edgewise.errors import RequestError
-from edgewise.http.bodies import ContextBody
 from edgewise.http.context import attributes_of
+from edgewise.http.requests import ContextBody
 from edgewise.visitors.browser import browser_of
 
 FRIDAY_NOON = datetime(2026, 1, 2, 12, 30, tzinfo=UTC)

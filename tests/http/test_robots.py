@@ -7,7 +7,7 @@ from typing import Any
 
 from edgewise.entries import Entry, Robot, Version, decode
 from edgewise.learner.policy_learner import PolicyLearner
-from edgewise.learner.statistics import Statistics
+from edgewise.statistics import Statistics
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
 from tests.holdings import holdings

@@ -12,10 +12,10 @@ import pytest
 from starlette.applications import Starlette
 
 from edgewise import __version__
+from edgewise.decisions.preview_token import WrongPreview
 from edgewise.http.auth import Gate
 from edgewise.http.sdk import SDK, sdk_routes
 from edgewise.serving.follower import ServedSite
-from edgewise.serving.preview import WrongPreview
 from tests.servers import BEARER, Server, running
 
 SCRIPT = "console.log('“hello”');\n" * 40

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from edgewise.entries import Event, decode
-from edgewise.serving.visitor_id import anonymous_digest, user_digest
+from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.store import Store
 from edgewise.types import BEGINNING, Digest, PolicyRef
 from edgewise.visitors.identity import moved, readable

@@ -14,11 +14,11 @@ from hashlib import sha256
 import httpx
 
 from edgewise.entries import Decision, Entry, Event, Outcome, Tick, decode
+from edgewise.ids.visitor import anonymous_digest, message_digest
 from edgewise.learner.rebuild import rebuild
-from edgewise.learner.statistics import Statistics
+from edgewise.policies.compiled import decode_policy
 from edgewise.policies.policy import Policy
-from edgewise.policies.version import decode_policy
-from edgewise.serving.visitor_id import anonymous_digest, message_digest
+from edgewise.statistics import Statistics
 from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING, DecisionKey, Digest, PolicyRef, StreamId
 from edgewise.visitors import profile as profiles

@@ -6,9 +6,9 @@ from pathlib import Path
 from random import Random
 
 from edgewise.bandit.shape import shape_of
-from edgewise.learner.statistics import Statistics
+from edgewise.policies.compiled import encode_policy, version_of
 from edgewise.policies.files import read_policy
-from edgewise.policies.version import encode_policy, version_of
+from edgewise.statistics import Statistics
 from edgewise.store import Checkpoint, Store
 from tests.eventually import eventually
 from tests.integration.audit import audit

@@ -12,7 +12,7 @@ from random import Random
 import httpx
 
 from edgewise.errors import StoreUnavailable
-from edgewise.serving.visitor_id import anonymous_digest, user_digest
+from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.store import Store
 from tests.eventually import eventually
 from tests.holdings import on_disk

@@ -18,10 +18,10 @@ import pytest
 from redis.asyncio import Redis
 
 from edgewise.store.embedded import join_or_start
-from tests.courier.receiver import receiving
 from tests.eventually import eventually
 from tests.integration.processes import Served, children_of, gone, served
 from tests.valkey import Valkey
+from tests.webhooks.receiver import receiving
 
 POLICY = 'placement = "home-hero"\nbaseline = "plain"\n[[actions]]\nid = "plain"\n[[actions]]\nid = "warm"\n'
 QUICK = 'control = { share = 0.0 }\nreward = { window = "200ms", events = { "$click" = 1.0 } }\n'

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
-from edgewise import diagnostics
+from edgewise import logs as diagnostics
 from edgewise.processes.supervisor import Supervisor
 from edgewise.settings import Settings
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from edgewise.bandit.shape import shape_of
 from edgewise.entries import Decision, Outcome, SlotChoice, Tick, Version, encode
 from edgewise.learner.policy_learner import PolicyLearner
+from edgewise.policies.compiled import encode_policy, version_of
 from edgewise.policies.policy import Action, Explore, Policy, Reward
-from edgewise.policies.version import encode_policy, version_of
-from edgewise.registry import SiteEntry, encode_sites
+from edgewise.sites import SiteEntry, encode_sites
 from edgewise.store import Checkpoint, Store, keys
 from edgewise.types import Condition, DecisionKey, Digest, Milliseconds, PolicyRef
 

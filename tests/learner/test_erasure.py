@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from edgewise.bandit.shape import shape_of
 from edgewise.entries import Decision, Entry, Event, Outcome, decode, encode
 from edgewise.errors import StoreError, StoreUnavailable
+from edgewise.ids.visitor import as_user
 from edgewise.learner import policy_learner, process
 from edgewise.learner.erasure import erase_entries
 from edgewise.learner.fold import Fold
@@ -23,7 +24,6 @@ from edgewise.learner.rebuild import rebuild
 from edgewise.settings import Settings
 from edgewise.store import Checkpoint, Store
 from edgewise.types import Digest, PolicyRef, StreamId
-from edgewise.visitors.identity import as_user
 from tests.eventually import eventually
 from tests.learner import logs
 from tests.learner.stage import POLICY, REF, Stage, learner, settle

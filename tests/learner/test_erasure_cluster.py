@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.learner.rebuild import rebuild
-from edgewise.registry import SiteEntry, encode_sites
-from edgewise.serving.visitor_id import anonymous_digest, user_digest
+from edgewise.sites import SiteEntry, encode_sites
 from edgewise.store import Store
-from edgewise.store.showings import Counted, Showings
+from edgewise.store.exposures import Counted, Showings
 from edgewise.types import Digest
 from tests.cluster import REFS, Cluster
 from tests.eventually import eventually

@@ -9,8 +9,8 @@ from edgewise.entries import Outcome, Version, encode
 from edgewise.errors import Fenced, StoreError
 from edgewise.learner import policy_learner
 from edgewise.learner.rebuild import rebuild
+from edgewise.policies.compiled import encode_policy
 from edgewise.policies.policy import Explore, Reward
-from edgewise.policies.version import encode_policy
 from edgewise.store import Store
 from edgewise.types import BEGINNING
 from tests.learner.stage import DAY, POLICY, REF, Stage, learner, read, settle

@@ -11,8 +11,8 @@ import pytest
 from edgewise.learner import policy_learner, process
 from edgewise.learner.process import STAND_BY, Learner
 from edgewise.learner.rebuild import rebuild
-from edgewise.learner.statistics import Statistics
 from edgewise.settings import Settings
+from edgewise.statistics import Statistics
 from edgewise.store import Checkpoint, Store, keys
 from tests.eventually import eventually
 from tests.learner.stage import REF, Stage

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from edgewise.config.table import Table
 from edgewise.policies.segments import Segments, read_segments
-from edgewise.policies.table import Table
 from edgewise.visitors.attributes import attributes
 
 PAGE = (Path(__file__).parents[2] / "docs" / "targeting.md").read_text()

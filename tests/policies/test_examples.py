@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from edgewise.policies.compiled import CompiledPolicy
 from edgewise.policies.site import load_sites
-from edgewise.policies.version import CompiledPolicy
 
 EXAMPLES = Path(__file__).parents[2] / "policies"
 

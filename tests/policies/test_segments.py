@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from edgewise.errors import PolicyError, Problem
+from edgewise.policies.compiled import CompiledPolicy
 from edgewise.policies.policy import Action, Features, Policy
 from edgewise.policies.segments import NO_SEGMENTS, Segments
 from edgewise.policies.site import Site, load_sites
-from edgewise.policies.version import CompiledPolicy
 
 POLICY = """
 placement = "hero"

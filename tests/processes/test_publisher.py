@@ -13,9 +13,9 @@ import pytest
 from edgewise import entries
 from edgewise.bandit.shape import shape_of
 from edgewise.errors import PolicyError
-from edgewise.policies.version import decode_policy, version_of
+from edgewise.policies.compiled import decode_policy, version_of
 from edgewise.processes.publisher import Publisher
-from edgewise.registry import SiteEntry, decode_sites
+from edgewise.sites import SiteEntry, decode_sites
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
 from tests.eventually import eventually

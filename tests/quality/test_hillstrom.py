@@ -15,9 +15,9 @@ from typing import get_args
 import pytest
 from rich.console import Console
 
-from edgewise.evaluate.reading import read_traffic
+from edgewise.evaluate.log_reader import read_traffic
 from edgewise.evaluate.replay import rehearse, replay
-from edgewise.evaluate.report import Report, report_on
+from edgewise.evaluate.replay_report import Report, report_on
 from edgewise.policies.policy import Algorithm, Explore
 from tests.integration.service import serving
 from tests.quality.hillstrom import LOG, MAP, needs_log

@@ -8,7 +8,7 @@ import pytest
 
 from edgewise.evaluate.rehearsal import Rehearsal
 from edgewise.evaluate.replay import rehearse
-from edgewise.evaluate.report import report_on
+from edgewise.evaluate.replay_report import report_on
 from edgewise.policies.policy import Explore
 from tests.evaluate.logs import HERO, planted
 from tests.quality.variants import Variant, measure, rehearsal_of

@@ -23,12 +23,12 @@ from vowpal_wabbit_next import CBLabel
 
 from edgewise.bandit.model import ActionExamples, LearningModel
 from edgewise.bandit.shape import Shape, shape_of
-from edgewise.evaluate.reading import read_traffic
+from edgewise.evaluate.log_reader import read_traffic
+from edgewise.evaluate.log_rows import Traffic
 from edgewise.evaluate.rehearsal import Rehearsal
-from edgewise.evaluate.report import Halves, Replayed, report_on
-from edgewise.evaluate.traffic import Traffic
+from edgewise.evaluate.replay_report import Halves, Replayed, report_on
 from edgewise.learner.fold import Fold
-from edgewise.learner.opened import OpenDecision
+from edgewise.learner.open_decisions import OpenDecision
 from edgewise.policies.policy import Algorithm, Explore, Policy
 
 

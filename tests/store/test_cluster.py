@@ -11,7 +11,7 @@ from edgewise.errors import StoreOverdue
 from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING, PolicyRef, StreamId
 from tests.cluster import RANGES, REFS, Cluster, slot
-from tests.store.test_lane import is_overdue
+from tests.store.test_pipeline import is_overdue
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ import pytest
 from redis.asyncio import Redis
 
 from edgewise.errors import DataFolderLocked, StoreUnavailable
+from edgewise.store.data_folder import DataFolder, announced_url
 from edgewise.store.embedded import EmbeddedValkey, join_or_start
-from edgewise.store.folder import DataFolder, announced_url
 from tests.eventually import eventually
 from tests.integration.processes import gone, served
 
@@ -24,7 +24,7 @@ HOLDER = """
 import asyncio, sys
 from pathlib import Path
 from edgewise.store.embedded import EmbeddedValkey
-from edgewise.store.folder import DataFolder
+from edgewise.store.data_folder import DataFolder
 
 async def main():
     async with DataFolder.held(Path(sys.argv[1])) as folder:
@@ -152,7 +152,7 @@ async def reaped(pid: int) -> None:
 async def test_no_second_server_starts_while_a_valkey_lives_whose_supervisor_was_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgewise.store.folder._PATIENCE", 0.2)
+    monkeypatch.setattr("edgewise.store.data_folder._PATIENCE", 0.2)
     async with served("-c", HOLDER, str(tmp_path)) as holder:
         valkey = int(await holder.until(r"valkey is (\d+)"))
         os.kill(valkey, signal.SIGSTOP)

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from hypothesis import strategies as st
 
 from edgewise.types import Digest
-from edgewise.visitors.act import Act, Surroundings
+from edgewise.visitors.activity import Act, Surroundings
 from edgewise.visitors.message import Kind
 from edgewise.visitors.products import EVENTS, Commerce, Product
 from edgewise.visitors.profile import Profile

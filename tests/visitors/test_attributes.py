@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgewise.bandit.features import context_line
-from edgewise.policies.targeting import matches
+from edgewise.conditions.compiler import matches
 from edgewise.visitors import profile as profiles
-from edgewise.visitors.act import Act, Surroundings
+from edgewise.visitors.activity import Act, Surroundings
 from edgewise.visitors.attributes import attributes
 from edgewise.visitors.sources import Source
 from tests.visitors.acts import DAY, MINUTE, NOW, act, acts, lived, page, product

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.visitors.act import Act
+from edgewise.visitors.activity import Act
 from edgewise.visitors.cart import Cart
 from edgewise.visitors.products import Commerce
 from tests.visitors.acts import DAY, NOW, act, acts, lived, product

@@ -3,13 +3,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgewise.ids.visitor import as_anonymous, as_user
 from edgewise.types import Digest
 from edgewise.visitors.identity import (
     Moved,
     Unread,
     Write,
-    as_anonymous,
-    as_user,
     finishing,
     ids_in,
     linking,

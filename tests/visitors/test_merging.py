@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.visitors.act import Act
+from edgewise.visitors.activity import Act
 from edgewise.visitors.merging import merge
 from edgewise.visitors.profile import Profile
 from tests.visitors.acts import act, acts, lived

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edgewise.errors import ProfileError
 from edgewise.visitors import profile as profiles
-from edgewise.visitors.act import Act, Surroundings
+from edgewise.visitors.activity import Act, Surroundings
 from edgewise.visitors.merging import merge
 from edgewise.visitors.names import MAX_COUNT
 from edgewise.visitors.products import Commerce, Product

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from edgewise.errors import EdgewiseError
-from edgewise.visitors.told import problems_of
+from edgewise.visitors.trait_checks import problems_of
 
 MAX_ID = 256
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import click
 
-from edgewise import diagnostics
+from edgewise import logs as diagnostics
 from edgewise.settings import TABLE, Setting, Settings
 
 Function: TypeAlias = Callable[..., None]

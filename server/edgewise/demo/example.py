@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from edgewise.demo.visitors import CLICK, ORDER, REACTIONS, Reaction, Worth
+from edgewise.demo.simulated_visitors import CLICK, ORDER, REACTIONS, Reaction, Worth
 from edgewise.errors import PolicyError, Problem
 from edgewise.policies.policy import Policy
 from edgewise.policies.site import load_sites

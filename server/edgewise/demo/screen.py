@@ -12,8 +12,8 @@ from rich.text import Text
 
 from edgewise.demo.example import Example
 from edgewise.demo.lift import Rewards
+from edgewise.demo.simulated_visitors import CLICK, ORDER, Segment, best_for_all, best_for_each
 from edgewise.demo.tally import LATELY, Tally
-from edgewise.demo.visitors import CLICK, ORDER, Segment, best_for_all, best_for_each
 from edgewise.demo.vitals import Vitals
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"

@@ -8,9 +8,9 @@ from random import Random
 
 import httpx
 
+from edgewise.demo.simulated_traffic import CLICK_AFTER, ORDER_AFTER
+from edgewise.demo.simulated_visitors import CLICK, ORDER, Visitor
 from edgewise.demo.tally import Tally
-from edgewise.demo.traffic import CLICK_AFTER, ORDER_AFTER
-from edgewise.demo.visitors import CLICK, ORDER, Visitor
 from edgewise.demo.wanderers import Wanderers
 from edgewise.policies.policy import Action
 

@@ -17,12 +17,12 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from edgewise.demo.bar import with_bar
 from edgewise.demo.catalogue import SHOP, Basket, Product, catalogue
-from edgewise.demo.guise import guises
 from edgewise.demo.pages import Pages, Server, Visit
+from edgewise.demo.personas import guises
 from edgewise.demo.shelves import SHELVES
-from edgewise.demo.visitors import Segment
+from edgewise.demo.simulated_visitors import Segment
+from edgewise.demo.toolbar import with_bar
 from edgewise.errors import DemoFailed
 
 PORT = 8081

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from edgewise.demo.lift import Lift, Rewards, lift
-from edgewise.demo.visitors import Segment, Visitor, Worth
+from edgewise.demo.simulated_visitors import Segment, Visitor, Worth
 
 LATELY = 150
 """Visitors of a segment over whom its shares are counted."""

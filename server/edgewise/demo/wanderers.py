@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgewise.demo.traffic import Traffic
-from edgewise.demo.visitors import Visitor
+from edgewise.demo.simulated_traffic import Traffic
+from edgewise.demo.simulated_visitors import Visitor
 
 
 class Wanderers(Traffic):

@@ -14,9 +14,9 @@ import httpx
 import msgspec
 
 from edgewise.errors import ReplayError
+from edgewise.evaluate.log_rows import Row, Traffic
 from edgewise.evaluate.progress import Advance
-from edgewise.evaluate.report import Replayed
-from edgewise.evaluate.traffic import Row, Traffic
+from edgewise.evaluate.replay_report import Replayed
 
 CONNECTIONS = 16
 """Decisions under way at once. Rows are asked for in order, and may overtake each other while they are under way."""

@@ -14,10 +14,10 @@ from edgewise.bandit.features import context_line
 from edgewise.bandit.model import ActionExamples, ScoringModel
 from edgewise.bandit.shape import shape_of
 from edgewise.entries import Decision, Entry, Group, Outcome, SlotChoice, Tick, Version, encode
-from edgewise.evaluate.traffic import Row
+from edgewise.evaluate.log_rows import Row
 from edgewise.learner.fold import Fold
+from edgewise.policies.compiled import CompiledPolicy
 from edgewise.policies.policy import Policy
-from edgewise.policies.version import CompiledPolicy
 from edgewise.types import BEGINNING, DecisionKey, Milliseconds, StreamId
 
 PUBLISH_EVERY: Milliseconds = 1000

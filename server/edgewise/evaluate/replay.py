@@ -10,11 +10,11 @@ from pathlib import Path
 from rich.console import Console
 
 from edgewise.evaluate.live import replay_over_http
+from edgewise.evaluate.log_reader import read_traffic
+from edgewise.evaluate.log_rows import Traffic
 from edgewise.evaluate.progress import Advance, progress
-from edgewise.evaluate.reading import read_traffic
 from edgewise.evaluate.rehearsal import Rehearsal
-from edgewise.evaluate.report import Replayed, Report, report_on
-from edgewise.evaluate.traffic import Traffic
+from edgewise.evaluate.replay_report import Replayed, Report, report_on
 
 
 def replay(

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgewise.config import values
+from edgewise.config.table import Table
+from edgewise.config.toml_file import read_toml
 from edgewise.errors import ReplayError
-from edgewise.policies import values
-from edgewise.policies.table import Table
-from edgewise.policies.toml_file import read_toml
 
 SECONDS_PER_ROW = 0.05
 """For a log without times: twenty decisions a second, the pace of a small shop's busy hour.

@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from edgewise.errors import RequestError
-from edgewise.http.answers import HeaderList
-from edgewise.http.formats import Headers
-from edgewise.http.refusals import Refusals
+from edgewise.http.content import Headers
+from edgewise.http.origin_log import Refusals
+from edgewise.http.responses import HeaderList
 from edgewise.policies.origins import ANY_ORIGIN
 from edgewise.serving.follower import ServedSite
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from edgewise.errors import RequestError
+from edgewise.events.parser import milliseconds
+from edgewise.events.recorder import Recorder, Rejection
 from edgewise.http import metrics
-from edgewise.http.answers import BatchAnswer
 from edgewise.http.auth import Caller, Gate
-from edgewise.http.bodies import MAX_MESSAGES, BatchBody, Reader, SingleBody, read_batch, read_message, read_messages
-from edgewise.http.door import Call, Door
-from edgewise.serving.recorder import Recorder, Rejection
-from edgewise.serving.telling import milliseconds
+from edgewise.http.endpoint import Call, Door
+from edgewise.http.requests import MAX_MESSAGES, BatchBody, Reader, SingleBody, read_batch, read_message, read_messages
+from edgewise.http.responses import BatchAnswer
 from edgewise.visitors.browser import UNKNOWN
 from edgewise.visitors.message import Kind, Message
 from edgewise.visitors.robots import is_crawler

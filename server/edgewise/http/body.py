@@ -8,7 +8,7 @@ import zlib
 from starlette.types import Message, Receive
 
 from edgewise.errors import RequestError
-from edgewise.http.formats import Headers
+from edgewise.http.content import Headers
 
 PATIENCE = 10.0
 """Seconds that the rest of a body may take, once its beginning is there."""

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
-from edgewise.http.bodies import ContextBody, PageBody
-from edgewise.http.bounds import Bounds
+from edgewise.http.limits import Bounds
+from edgewise.http.requests import ContextBody, PageBody
 from edgewise.visitors.browser import UNKNOWN, Browser
 from edgewise.visitors.clock import part_of_day
 from edgewise.visitors.clock import zone as zone_of

@@ -7,15 +7,15 @@ from time import perf_counter
 
 import msgspec
 
+from edgewise.decisions.request import Asked, Visitor
+from edgewise.decisions.result import Decided
+from edgewise.decisions.service import Decider
 from edgewise.http import metrics
-from edgewise.http.answers import DebugAnswer, DecideAnswer, DecisionAnswer, SlotAnswer, WeighedAnswer
 from edgewise.http.auth import Gate
-from edgewise.http.bodies import DecideBody, Reader
 from edgewise.http.context import attributes_of
-from edgewise.http.door import Call, Door
-from edgewise.serving.asked import Asked, Visitor
-from edgewise.serving.decided import Decided
-from edgewise.serving.decider import Decider
+from edgewise.http.endpoint import Call, Door
+from edgewise.http.requests import DecideBody, Reader
+from edgewise.http.responses import DebugAnswer, DecideAnswer, DecisionAnswer, SlotAnswer, WeighedAnswer
 from edgewise.visitors.browser import UNKNOWN
 from edgewise.visitors.consent import consent_of
 from edgewise.visitors.robots import DECIDES_A_SECOND, DECIDES_AT_ONCE, Rate, is_crawler

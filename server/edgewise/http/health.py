@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from edgewise.errors import RequestError, StoreError
-from edgewise.http.answers import StatusAnswer
 from edgewise.http.auth import Gate
-from edgewise.http.door import Call, Door
+from edgewise.http.endpoint import Call, Door
+from edgewise.http.responses import StatusAnswer
 from edgewise.serving.follower import Follower
 from edgewise.store import Store
 

@@ -18,13 +18,13 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from edgewise.decisions.result import Decided
 from edgewise.errors import StoreError
-from edgewise.http.answers import send_bytes
+from edgewise.events.recorder import Reason, Rejection
 from edgewise.http.auth import Gate
-from edgewise.http.door import Call, Door
-from edgewise.serving.decided import Decided
+from edgewise.http.endpoint import Call, Door
+from edgewise.http.responses import send_bytes
 from edgewise.serving.follower import Follower, ServedSite
-from edgewise.serving.recorder import Reason, Rejection
 from edgewise.store import Backlog, Store
 from edgewise.types import Consent, Milliseconds, PolicyRef
 

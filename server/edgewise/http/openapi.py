@@ -8,7 +8,19 @@ from typing import Any, TypeAlias, get_args
 import msgspec
 
 from edgewise import __version__
-from edgewise.http.answers import (
+from edgewise.http.auth import Gate
+from edgewise.http.content import JSON
+from edgewise.http.endpoint import Call, Door
+from edgewise.http.requests import (
+    MAX_MESSAGES,
+    BatchBody,
+    DecideBody,
+    PreviewBody,
+    ProfileBody,
+    SingleBody,
+    message_type,
+)
+from edgewise.http.responses import (
     BatchAnswer,
     DecideAnswer,
     ErasureAnswer,
@@ -20,18 +32,6 @@ from edgewise.http.answers import (
     StatusAnswer,
     send_bytes,
 )
-from edgewise.http.auth import Gate
-from edgewise.http.bodies import (
-    MAX_MESSAGES,
-    BatchBody,
-    DecideBody,
-    PreviewBody,
-    ProfileBody,
-    SingleBody,
-    message_type,
-)
-from edgewise.http.door import Call, Door
-from edgewise.http.formats import JSON
 from edgewise.visitors.message import Kind, Message
 
 _Json: TypeAlias = dict[str, Any]

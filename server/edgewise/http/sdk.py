@@ -19,11 +19,11 @@ from starlette.routing import Route
 
 from edgewise import __version__
 from edgewise.errors import RequestError
-from edgewise.http.answers import HeaderList
 from edgewise.http.auth import Gate
-from edgewise.http.door import Call, Door
-from edgewise.http.formats import Headers
-from edgewise.http.named import named_text
+from edgewise.http.content import Headers
+from edgewise.http.endpoint import Call, Door
+from edgewise.http.query import named_text
+from edgewise.http.responses import HeaderList
 
 SDK = resources.files("edgewise") / "sdk"
 """Where the build of `sdk-js/` puts its files."""

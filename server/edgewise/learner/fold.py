@@ -16,9 +16,9 @@ from edgewise.bandit.shape import Shape
 from edgewise.entries import Cut, Decision, Entry, Event, Outcome, Robot, Tick, decode
 from edgewise.entries import Version as VersionEntry
 from edgewise.errors import EntryError
-from edgewise.learner.opened import MAX_REWARDS, OpenDecision, OpenDecisions, Slot, Version
-from edgewise.learner.statistics import Statistics
+from edgewise.learner.open_decisions import MAX_REWARDS, OpenDecision, OpenDecisions, Slot, Version
 from edgewise.policies.policy import Policy, Reward
+from edgewise.statistics import Statistics
 from edgewise.types import BEGINNING, Digest, Milliseconds, StreamId
 
 Policies = Callable[[Digest], Policy]

@@ -9,7 +9,7 @@ from edgewise.entries import Cut, Decision, Tick, decode, encode
 from edgewise.entries import Version as VersionEntry
 from edgewise.errors import EntryError
 from edgewise.learner.fold import Fold, ShapeChanged
-from edgewise.learner.folding import Folding, first_to_read, stands_in_log
+from edgewise.learner.version_loader import Folding, first_to_read, stands_in_log
 from edgewise.store import Checkpoint, Page, Store
 from edgewise.types import BEGINNING, Digest, Milliseconds, PolicyRef, StreamId
 

@@ -10,11 +10,11 @@ import time
 from contextlib import suppress
 
 from edgewise.errors import EdgewiseError, Fenced, SettingsError, StoreError, TailLost
-from edgewise.garbage import tame
+from edgewise.gc_tuning import tame
 from edgewise.learner.erasure import Eraser
 from edgewise.learner.policy_learner import PolicyLearner
-from edgewise.registry import decode_sites
 from edgewise.settings import Settings
+from edgewise.sites import decode_sites
 from edgewise.store import Page, Store
 from edgewise.types import PolicyRef
 

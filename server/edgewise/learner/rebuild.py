@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from edgewise.errors import StoreError
-from edgewise.learner.folding import Folding, first_to_read
+from edgewise.learner.version_loader import Folding, first_to_read
 from edgewise.store import Checkpoint, Store
 from edgewise.types import PolicyRef, StreamId
 

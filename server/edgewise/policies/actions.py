@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgewise.policies.claims import repeated
-from edgewise.policies.conditions import problems_in
-from edgewise.policies.keypath import child
-from edgewise.policies.literals import feature, payload_problems
+from edgewise.conditions.validation import problems_in
+from edgewise.config.claims import repeated
+from edgewise.config.keypath import child
+from edgewise.config.literals import feature, payload_problems
+from edgewise.config.table import Table
+from edgewise.config.values import a_switch, a_table, found, label, moment, one_of, whole_number
 from edgewise.policies.policy import Action, Cap
-from edgewise.policies.table import Table
-from edgewise.policies.values import a_switch, a_table, found, label, moment, one_of, whole_number
 from edgewise.types import SPANS, Condition
 
 MOST_ACTIONS = 2000

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgewise.config.keypath import child
+from edgewise.config.table import Table
+from edgewise.config.values import found, nearest
 from edgewise.errors import Problem
-from edgewise.policies.keypath import child
 from edgewise.policies.policy import Policy
-from edgewise.policies.table import Table
-from edgewise.policies.values import found, nearest
 
 
 def a_baseline(value: Any) -> tuple[str, ...]:

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+from edgewise.config import values
+from edgewise.config.table import Table
+from edgewise.config.toml_file import read_toml
 from edgewise.errors import PolicyError, Problem
-from edgewise.policies import policy, values
+from edgewise.policies import policy
 from edgewise.policies.actions import event_name, read_actions
 from edgewise.policies.baseline import a_baseline, check_baseline
 from edgewise.policies.pins import read_pins
 from edgewise.policies.policy import NAMESPACES, Explore, Features, Namespace, Policy, Reward
-from edgewise.policies.table import Table
-from edgewise.policies.toml_file import read_toml
 
 MOST_SLOTS = 20
 MOST_EVENTS = 100

@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from edgewise.policies.values import found
+from edgewise.config.values import found
 
 ANY_ORIGIN = "*"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from edgewise.config.table import Table
+from edgewise.config.values import found, label, nearest
 from edgewise.policies.actions import read_condition
 from edgewise.policies.policy import Action, Pin
-from edgewise.policies.table import Table
-from edgewise.policies.values import found, label, nearest
 
 MOST_PINS = 100
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from edgewise.types import Condition, Milliseconds, Span
+from edgewise.types import Condition, FeatureValue, Milliseconds, Span
 
 Algorithm: TypeAlias = Literal["squarecb", "epsilon", "softmax", "regcb"]
 Mode: TypeAlias = Literal["online", "apprentice", "frozen"]
@@ -14,7 +14,6 @@ Combine: TypeAlias = Literal["first", "sum", "max"]
 Attribute: TypeAlias = Literal["last", "all"]
 Sticky: TypeAlias = Literal["request", "session", "visitor"]
 Namespace: TypeAlias = Literal["page", "device", "place", "locale", "time", "visitor", "data"]
-FeatureValue: TypeAlias = str | bool | int | float | tuple[str | bool | int | float, ...]
 
 NAMESPACES: tuple[Namespace, ...] = ("page", "device", "place", "locale", "time", "visitor", "data")
 """The parts of a context that can be features, in the order in which they stand in a context line."""

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import compress
 from typing import Any
 
+from edgewise.conditions.compiler import compile_conditions
+from edgewise.conditions.validation import attributes_in, problems_in
+from edgewise.config.keypath import child
+from edgewise.config.table import Table
+from edgewise.config.values import a_table, found, nearest, short_name
 from edgewise.errors import Problem
-from edgewise.policies.conditions import attributes_in, problems_in
-from edgewise.policies.keypath import child
 from edgewise.policies.policy import Policy
-from edgewise.policies.table import Table
-from edgewise.policies.targeting import compile_conditions
-from edgewise.policies.values import a_table, found, nearest, short_name
 from edgewise.types import Attributes, Condition
 
 ATTRIBUTE = "visitor.segments"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from edgewise.conditions.validation import attributes_in
+from edgewise.config.values import found, label
 from edgewise.errors import Problem
-from edgewise.policies.conditions import attributes_in
-from edgewise.policies.values import found, label
 from edgewise.types import Condition
 
 TRAITS = "visitor.traits"

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
+from edgewise.config.claims import repeated
+from edgewise.config.keypath import child
+from edgewise.config.table import Table
+from edgewise.config.toml_file import read_toml
+from edgewise.config.values import a_switch, found, one_of, short_name
 from edgewise.errors import PolicyError, Problem
-from edgewise.policies.claims import repeated
 from edgewise.policies.files import read_policy
-from edgewise.policies.keypath import child
 from edgewise.policies.origins import origin_list
 from edgewise.policies.policy import Policy
 from edgewise.policies.segments import read_segments, unknown_segments
 from edgewise.policies.sensitive import targeted, trait_names
-from edgewise.policies.table import Table
-from edgewise.policies.toml_file import read_toml
-from edgewise.policies.values import a_switch, found, one_of, short_name
-from edgewise.policies.webhooks import read_webhooks
+from edgewise.policies.webhook_table import read_webhooks
 from edgewise.types import Condition, ConsentMode, Robots, Webhook
 
 SITE_FILE = "site.toml"

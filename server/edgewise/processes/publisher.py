@@ -13,9 +13,9 @@ from edgewise import entries
 from edgewise.bandit.shape import shape_of
 from edgewise.entries import Version
 from edgewise.errors import PolicyError, StoreError
+from edgewise.policies.compiled import encode_policy, version_of
 from edgewise.policies.site import Site, load_sites
-from edgewise.policies.version import encode_policy, version_of
-from edgewise.registry import SiteEntry, encode_sites
+from edgewise.sites import SiteEntry, encode_sites
 from edgewise.store import Store
 from edgewise.types import Digest, PolicyRef
 

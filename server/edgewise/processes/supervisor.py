@@ -21,8 +21,8 @@ from edgewise.processes.publisher import Publisher
 from edgewise.processes.secret import kept_secret_key
 from edgewise.settings import Settings
 from edgewise.store import Store
+from edgewise.store.data_folder import DataFolder
 from edgewise.store.embedded import EmbeddedValkey
-from edgewise.store.folder import DataFolder
 from edgewise.store.runtime import METRICS
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ import sys
 import uvicorn
 from uvicorn.importer import import_from_string
 
-from edgewise import diagnostics
-from edgewise.garbage import tame
+from edgewise import logs as diagnostics
+from edgewise.gc_tuning import tame
 from edgewise.processes.listener import BACKLOG
 from edgewise.settings import Settings
 

@@ -1,1 +1,1 @@
-"""What a web worker holds and does: which policies and models it serves, how it decides, what it records."""
+"""The sites, policies and models that a web worker serves, kept up to date from the store."""

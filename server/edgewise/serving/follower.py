@@ -17,17 +17,17 @@ from itertools import chain
 from edgewise.bandit.model import ActionExamples, ScoringModel
 from edgewise.bandit.shape import shape_of
 from edgewise.errors import EdgewiseError, StoreError
+from edgewise.ids.decision import KEY_BYTES, DecisionIds, policy_id
+from edgewise.policies.compiled import CompiledPolicy, encode_policy
 from edgewise.policies.policy import Policy
 from edgewise.policies.segments import NO_SEGMENTS, Segments
 from edgewise.policies.site import Site
-from edgewise.policies.version import CompiledPolicy, encode_policy
-from edgewise.registry import SiteEntry, decode_sites
-from edgewise.serving.decision_id import KEY_BYTES, DecisionIds, policy_id
-from edgewise.serving.triggers import NO_TRIGGERS, Triggers, triggers_of
+from edgewise.sites import SiteEntry, decode_sites
 from edgewise.store import Checkpoint, Current, Head, Store
 from edgewise.types import BEGINNING, Digest, Milliseconds, PolicyRef, StreamId
 from edgewise.visitors.names import bounded
-from edgewise.visitors.reading import Reading
+from edgewise.visitors.needed_attributes import Reading
+from edgewise.webhooks.triggers import NO_TRIGGERS, Triggers, triggers_of
 
 log = logging.getLogger(__name__)
 

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from redis.asyncio import RedisCluster
 
+from edgewise.store.aof import Files
 from edgewise.store.checkpoints import Checkpoint, Checkpoints, Head
 from edgewise.store.cluster import ClusterLane
 from edgewise.store.connection import Client, connect
-from edgewise.store.drafts import Drafts
 from edgewise.store.erasures import Erasures, Pending
-from edgewise.store.files import Files
-from edgewise.store.lane import Lane
 from edgewise.store.log import Log, Page
+from edgewise.store.log_rewrite import Drafts
+from edgewise.store.pipeline import Lane
 from edgewise.store.profiles import Profiles
-from edgewise.store.queues import Backlog, Due, Queues
 from edgewise.store.registry import Registry
 from edgewise.store.scripts import Command
+from edgewise.store.transport import NodeWire
 from edgewise.store.versions import Current, Versions
-from edgewise.store.wire import NodeWire
+from edgewise.store.webhook_queues import Backlog, Due, Queues
 
 __all__ = ["Backlog", "Checkpoint", "Command", "Current", "Due", "Head", "Page", "Pending", "Store"]
 

@@ -13,9 +13,9 @@ from redis.asyncio import RedisCluster
 from redis.exceptions import ConnectionError, RedisError, SlotNotCoveredError, TimeoutError
 
 from edgewise.store.connection import Client
-from edgewise.store.lane import Lane
+from edgewise.store.pipeline import Lane
 from edgewise.store.scripts import Command
-from edgewise.store.wire import Flight, nobody
+from edgewise.store.transport import Flight, nobody
 
 
 class ClusterLane:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from edgewise.child import Child
 from edgewise.errors import DataFolderLocked, StoreUnavailable
-from edgewise.store.folder import DataFolder, announced_url
+from edgewise.store.data_folder import DataFolder, announced_url
 from edgewise.store.runtime import SOCKET
 
 log = logging.getLogger(__name__)

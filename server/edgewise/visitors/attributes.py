@@ -8,10 +8,10 @@ from typing import Any
 from edgewise.types import Milliseconds
 from edgewise.visitors import interests
 from edgewise.visitors.cart import Cart
-from edgewise.visitors.glance import Glance
 from edgewise.visitors.names import seconds
+from edgewise.visitors.needed_attributes import EVERYTHING, Reading
+from edgewise.visitors.partial_profile import Glance
 from edgewise.visitors.profile import Profile
-from edgewise.visitors.reading import EVERYTHING, Reading
 
 _DAY = 24 * 3600
 _STRANGER = Profile()

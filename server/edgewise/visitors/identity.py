@@ -24,10 +24,10 @@ from typing import NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from edgewise.errors import ProfileError
-from edgewise.types import USER_BIT, Digest, is_user
+from edgewise.types import Digest, is_user
 from edgewise.visitors import profile as profiles
-from edgewise.visitors.glance import Glance, glance
 from edgewise.visitors.merging import merge
+from edgewise.visitors.partial_profile import Glance, glance
 from edgewise.visitors.profile import MAX_MERGED, Profile
 
 log = logging.getLogger(__name__)
@@ -69,16 +69,6 @@ class Unread(LookupError):
 
 Records = Mapping[Digest, bytes | None]
 """What was read under each id; None: nothing is there."""
-
-
-def as_anonymous(digest: Digest) -> Digest:
-    """The digest, marked as an anonymous id's."""
-    return bytes((digest[0] & ~USER_BIT,)) + digest[1:]
-
-
-def as_user(digest: Digest) -> Digest:
-    """The digest, marked as a user id's."""
-    return bytes((digest[0] | USER_BIT,)) + digest[1:]
 
 
 def moved(stored: bytes | None) -> Moved | None:

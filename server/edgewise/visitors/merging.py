@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from edgewise.types import Digest
 from edgewise.visitors import names
-from edgewise.visitors.act import Surroundings
+from edgewise.visitors.activity import Surroundings
 from edgewise.visitors.interests import combined
 from edgewise.visitors.names import counted
 from edgewise.visitors.profile import (

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from edgewise.errors import ProfileError
 from edgewise.types import Digest, Milliseconds
 from edgewise.visitors import names
-from edgewise.visitors.act import NOWHERE, Act, Surroundings
+from edgewise.visitors.activity import NOWHERE, Act, Surroundings
 from edgewise.visitors.cart import Cart
 from edgewise.visitors.interests import Score, interested
 from edgewise.visitors.names import Count, Seconds, bounded, counted, seconds

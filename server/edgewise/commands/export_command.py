@@ -1,0 +1,47 @@
+"""The command that writes what is held of visitors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import click
+
+from edgewise.commands.options import with_settings
+from edgewise.commands.store_access import joined, site_named
+from edgewise.commands.visitor_commands import site_option
+from edgewise.privacy.export import holdings
+from edgewise.settings import Settings
+
+
+@click.command()
+@click.option("--visitor", metavar="ID", help="All that is held of the visitor with this anonymous or user ID.")
+@click.option("--visitors", is_flag=True, help="The profiles of all visitors, one a line.")
+@site_option
+@with_settings("data", "redis")
+def export(settings: Settings, visitor: str | None, visitors: bool, site: str | None) -> None:
+    """Write what is held of visitors to the standard output, as JSON, one thing a line.
+
+    Of one visitor: what is stored under each of their ids, and their entries in the logs.
+
+    \b
+    Examples:
+      edgewise export --visitor customer-4711
+      edgewise export --visitors > customers.ndjson
+    """
+    if (visitor is None) != visitors:
+        raise click.UsageError("--visitor, --visitors: expected one of them")
+    asyncio.run(_export(settings, visitor, site))
+
+
+async def _export(settings: Settings, visitor: str | None, site: str | None) -> None:
+    from edgewise.privacy.readable import held
+
+    async with joined(settings) as store:
+        name = (await site_named(store, site)).name
+        if visitor is None:
+            async for digest, stored in store.profiles.all(name):
+                click.echo(json.dumps(held(digest, stored), ensure_ascii=False))
+            return
+        async for line in holdings(store, name, visitor):
+            click.echo(json.dumps(line, ensure_ascii=False))

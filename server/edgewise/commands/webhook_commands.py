@@ -1,0 +1,67 @@
+"""The commands about webhooks: the process that sends messages, and the messages that were given up."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import click
+
+from edgewise.commands.options import with_settings
+from edgewise.commands.store_access import joined
+from edgewise.settings import Settings
+from edgewise.sites import decode_sites
+
+
+@click.command()
+@with_settings("data", "redis", "webhook_allow_private")
+def courier(settings: Settings) -> None:
+    """Run the courier alone: it sends the messages of webhooks.
+
+    `edgewise serve` runs one as soon as some site has webhooks. There may be many on one store.
+
+    \b
+    Example:
+      edgewise courier --redis redis://cache.internal:6379/0
+    """
+    asyncio.run(_courier(settings))
+
+
+@click.group()
+def webhooks() -> None:
+    """Work with webhooks."""
+
+
+@webhooks.command()
+@with_settings("data", "redis")
+def dead(settings: Settings) -> None:
+    """Print the messages that were given up, as NDJSON: what was posted, how often, and why it was not taken.
+
+    \b
+    Example:
+      edgewise webhooks dead
+    """
+    for line in asyncio.run(_dead(settings)):
+        click.echo(line)
+
+
+async def _courier(settings: Settings) -> None:
+    from edgewise.store.data_folder import announced_url
+    from edgewise.webhooks.dispatcher import run
+
+    await run(replace(settings, redis=settings.redis or await announced_url(settings.data)))
+
+
+async def _dead(settings: Settings) -> list[bytes]:
+    import msgspec
+
+    from edgewise.webhooks.triggers import decode_job
+
+    async with joined(settings) as store:
+        packed = await store.registry.sites()
+        sites = decode_sites(packed) if packed else ()
+        jobs = [decode_job(message) for site in sites for message in await store.queues.dead(site.name)]
+    return [
+        msgspec.json.encode({"attempts": job.attempts, "problem": job.problem, "message": msgspec.Raw(job.body)})
+        for job in jobs
+    ]

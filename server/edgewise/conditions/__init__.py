@@ -1,0 +1,1 @@
+"""The condition language: validation of conditions and their compilation to Python functions."""

@@ -1,0 +1,31 @@
+"""Software versions, in the order that GrowthBook's SDKs give them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from edgewise.conditions import coercion
+
+_VERSION = re.compile(r"v?[0-9]+(?:\.[0-9]+)*(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]*)?")
+_PARTS = re.compile(r"[-.]")
+
+
+def order_key(version: Any) -> str:
+    """A text that sorts as its version does: "1.9.0" before "1.10.0", "2.0.0-rc.1" before "2.0.0".
+
+    What follows a "+" does not count. A number is read as text; anything else that is no text counts as "0".
+    """
+    if coercion.kind(version) == "number":
+        version = coercion.text(version)
+    if not isinstance(version, str) or not version:
+        version = "0"
+    parts = _PARTS.split(version.removeprefix("v").partition("+")[0])
+    if len(parts) == 3:
+        parts.append("~")  # sorts after every letter: a release comes after its pre-releases
+    return "-".join(part.rjust(5) if part.isascii() and part.isdigit() else part for part in parts)
+
+
+def is_version(version: Any) -> bool:
+    """Whether this is a version as one would write it: `1.2.3`, `v2.0.0-rc.1`, `1.2.3+build.7`."""
+    return isinstance(version, str) and _VERSION.fullmatch(version) is not None

@@ -1,0 +1,1 @@
+"""Decisions: which action a visitor sees in a placement, and why."""

@@ -1,0 +1,116 @@
+"""The report of a replay: what the policy earned, what the log did, and what the best single action would have."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from edgewise.evaluate.estimate import Estimate, Floats, Mask, snips, snips_difference
+from edgewise.evaluate.log_rows import Traffic
+
+
+class Replayed(NamedTuple):
+    """What was chosen in each row of the traffic, and how many seconds all of it took.
+
+    A choice is an index into the policy's actions; None where the policy chose nothing, because no action was eligible
+    or the server answered for another reason: `left_out` counts these by reason.
+    """
+
+    choices: Sequence[int | None]
+    seconds: float
+    left_out: Mapping[str, int]
+
+
+class Halves(NamedTuple):
+    """An estimate over all rows, over the first half of them, and over the second."""
+
+    all: Estimate
+    first: Estimate
+    second: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a replay showed. `seed` is the order's; None for the order of the log.
+
+    `best_action` is the single action that earns the most over the whole log; `difference` is what the policy earned
+    beyond it.
+    """
+
+    placement: str
+    seed: int | None
+    rows: int
+    seconds: float
+    clamped: int
+    left_out: Mapping[str, int]
+    best_action: str
+    policy: Halves
+    logged: Halves
+    best: Halves
+    difference: Halves
+
+    @property
+    def decisions_per_second(self) -> float:
+        return self.rows / self.seconds
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as JSON can hold it: what is not known is null."""
+        return {
+            "placement": self.placement,
+            "seed": self.seed,
+            "rows": self.rows,
+            "matched": self.policy.all.rows,
+            "leftOut": dict(self.left_out),
+            "clamped": self.clamped,
+            "decisionsPerSecond": round(self.decisions_per_second, 1),
+            "policy": _as_json(self.policy),
+            "logged": _as_json(self.logged),
+            "best": {"action": self.best_action, **_as_json(self.best)},
+            "difference": _as_json(self.difference),
+        }
+
+
+def report_on(traffic: Traffic, replayed: Replayed, seed: int | None = None) -> Report:
+    """What these choices would have earned, next to what the log did."""
+    columns = (np.array(column) for column in zip(*[row[1:4] for row in traffic.rows], strict=True))
+    logged, rewards, propensities = columns
+    chosen = np.array([-1 if choice is None else choice for choice in replayed.choices])
+    actions = traffic.policy.actions
+    singles = [snips(rewards, propensities, logged == index).mean for index in range(len(actions))]
+    best = max(range(len(actions)), key=lambda index: -math.inf if math.isnan(singles[index]) else singles[index])
+
+    def halves(estimate: Callable[..., Estimate], *matched: Mask, weights: Floats = propensities) -> Halves:
+        middle = len(rewards) // 2
+        parts = (slice(None), slice(middle), slice(middle, None))
+        return Halves(*(estimate(rewards[part], weights[part], *(mask[part] for mask in matched)) for part in parts))
+
+    every = np.ones(len(rewards), dtype=bool)
+    return Report(
+        placement=traffic.policy.placement,
+        seed=seed,
+        rows=len(rewards),
+        seconds=replayed.seconds,
+        clamped=traffic.clamped,
+        left_out=Counter(replayed.left_out),
+        best_action=actions[best].id,
+        policy=halves(snips, chosen == logged),
+        logged=halves(snips, every, weights=np.ones(len(rewards))),
+        best=halves(snips, logged == best),
+        difference=halves(snips_difference, chosen == logged, logged == best),
+    )
+
+
+def _as_json(halves: Halves) -> dict[str, Any]:
+    return {
+        part: {"mean": _known(estimate.mean), "halfWidth": _known(estimate.half_width), "rows": estimate.rows}
+        for part, estimate in halves._asdict().items()
+    }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

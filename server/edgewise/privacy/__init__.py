@@ -1,0 +1,1 @@
+"""Data-subject access: reading, exporting, changing and erasing what is stored about one visitor."""

@@ -1,0 +1,80 @@
+"""The commands about webhooks, as their users meet them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+
+from click.testing import CliRunner
+
+from edgewise.cli import main
+from edgewise.ids.visitor import anonymous_digest
+from edgewise.sites import SiteEntry, encode_sites
+from edgewise.store import Store
+from edgewise.visitors.profile import Profile
+from edgewise.webhooks.triggers import Job, Named, Waiting
+
+VISITOR = b"visitor1"
+
+
+async def test_a_courier_with_nothing_to_do_says_that_it_runs_and_ends_when_told(store_url: str) -> None:
+    courier = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "edgewise", "courier", "--redis", store_url), stderr=asyncio.subprocess.PIPE
+    )
+    assert courier.stderr is not None
+    async with asyncio.timeout(60):
+        assert f"sending what waits for webhooks; the store is {store_url}".encode() in await courier.stderr.readline()
+        courier.terminate()
+        assert await courier.wait() == 0
+
+
+async def test_messages_that_were_given_up_are_printed(store: Store, store_url: str) -> None:
+    await store.registry.publish_sites(encode_sites([SiteEntry("shop", "key", (), ())]))
+    job = Job("m1", "cart-left", b'{"id":"m1","anonymousId":"a1"}', attempts=21, problem="found status 500").encode()
+    await store.queues.mature("shop", VISITOR, b"d:cart-left", b"", b"h:cart-left", job)
+    assert await store.queues.first("shop", VISITOR) is None, "nothing was waited for"
+    await store.lane.submit(
+        store.queues.write_command("shop", VISITOR, None, b"profile", 60_000, {}, [job]),
+        asyncio.get_running_loop().time() + 5,
+    )
+    await store.queues.give_up("shop", VISITOR, job, int(time.time() * 1000))
+    said = await asyncio.to_thread(CliRunner().invoke, main, ["webhooks", "dead", "--redis", store_url])
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.stdout) == {
+        "attempts": 21,
+        "problem": "found status 500",
+        "message": {"id": "m1", "anonymousId": "a1"},
+    }
+
+
+async def test_no_more_than_a_hundred_messages_of_a_visitor_wait(store: Store, store_url: str) -> None:
+    jobs = [Job(f"m{number}", "n", b"{}").encode() for number in range(120)]
+    command = store.queues.write_command("shop", VISITOR, None, b"profile", 60_000, {b"h:n": b"1"}, jobs)
+    assert await store.lane.submit(command, asyncio.get_running_loop().time() + 5) == 1
+    for expected in jobs[:100]:
+        first = await store.queues.first("shop", VISITOR)
+        assert first == expected
+        await store.queues.done("shop", VISITOR, first)
+    assert await store.queues.first("shop", VISITOR) is None
+
+
+async def test_a_visitors_export_has_the_messages_about_them(store: Store, store_url: str) -> None:
+    await store.registry.publish_sites(encode_sites([SiteEntry("shop", "key", (), ())]))
+    visitor = anonymous_digest("a1")
+    jobs = [Job(id, "n", b'{"anonymousId":"a1"}').encode() for id in ("m1", "m2")]
+    state: dict[bytes, bytes | None] = {b"h:n": b"1", b"d:later": Waiting(7, Named("a1", None)).encode()}
+    command = store.queues.write_command("shop", visitor, None, Profile().encode(), 60_000, state, jobs)
+    await store.lane.submit(command, asyncio.get_running_loop().time() + 5)
+    await store.queues.give_up("shop", visitor, jobs[0], int(time.time() * 1000))
+    arguments = ["export", "--visitor", "a1", "--redis", store_url]
+    said = await asyncio.to_thread(CliRunner().invoke, main, arguments)
+    assert said.exit_code == 0, said.output
+    id = visitor.hex()
+    assert [json.loads(line) for line in said.stdout.splitlines()][1:] == [
+        {"id": id, "webhook": "n", "met": True},
+        {"id": id, "webhook": "later", "due": 7, "anonymousId": "a1", "userId": None},
+        {"id": id, "webhook": "n", "is": "waits", "message": {"anonymousId": "a1"}},
+        {"id": id, "webhook": "n", "is": "given up", "message": {"anonymousId": "a1"}},
+    ]

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgewise.http.batch_recovery import messages_apart, packed_messages_apart
+
+texts = st.text(alphabet='ab"\\,[]{}:\n') | st.just("batch")
+
+
+def nested(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.recursive(
+        leaves,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+        max_leaves=10,
+    )
+
+
+values = nested(st.none() | st.integers() | texts)
+packed = nested(st.none() | st.integers(-(1 << 63), (1 << 64) - 1) | texts | st.binary() | st.floats(allow_nan=False))
+
+
+@given(st.lists(values, max_size=5), st.dictionaries(texts, values, max_size=3), st.booleans())
+def test_messages_are_told_apart_whatever_is_in_and_around_them(
+    batch: list[Any], around: dict[str, Any], first: bool
+) -> None:
+    around.pop("batch", None)
+    body = {"batch": batch, **around} if first else {**around, "batch": batch}
+    apart = messages_apart(json.dumps(body).encode())
+    assert apart is not None
+    envelope, messages = apart
+    assert json.loads(envelope) == {**body, "batch": []}
+    assert [json.loads(message) for message in messages] == batch
+
+
+@given(st.lists(packed, max_size=20), st.dictionaries(texts, packed, max_size=20), st.booleans())
+def test_packed_messages_are_told_apart_whatever_is_in_and_around_them(
+    batch: list[Any], around: dict[str, Any], first: bool
+) -> None:
+    around.pop("batch", None)
+    body = {"batch": batch, **around} if first else {**around, "batch": batch}
+    apart = packed_messages_apart(msgpack.packb(body))
+    assert apart is not None
+    envelope, messages = apart
+    assert msgpack.unpackb(envelope) == {**body, "batch": []}
+    assert messages == list(map(msgpack.packb, batch))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(b"x" * size for size in (0, 255, 256, 65_535, 65_536)),
+        *("x" * size for size in (0, 31, 32, 255, 256, 65_535, 65_536)),
+        *([None] * size for size in (0, 15, 16, 65_535, 65_536)),
+        *(dict.fromkeys(range(size)) for size in (0, 15, 16, 1000)),
+        *(1 << bits for bits in range(0, 64, 7)),
+        *(-(1 << bits) for bits in range(0, 64, 7)),
+        *(msgpack.ExtType(5, b"x" * size) for size in (0, 1, 2, 3, 4, 8, 16, 17, 255, 256, 65_536)),
+        *(None, True, False, 1.5, msgpack.Timestamp(5, 6)),
+    ],
+    ids=lambda value: f"{type(value).__name__} {str(value)[:12]}",
+)
+def test_every_kind_of_packed_value_is_passed_over(value: Any) -> None:
+    messages = [value, {"type": "page"}]
+    apart = packed_messages_apart(msgpack.packb({"batch": messages, "writeKey": "k"}))
+    assert apart == (msgpack.packb({"batch": [], "writeKey": "k"}), list(map(msgpack.packb, messages)))
+
+
+@given(st.binary(max_size=50) | st.binary(max_size=50).map(lambda body: b"\x81\xa5batch" + body))
+def test_no_packed_bytes_are_too_odd_to_be_looked_at(body: bytes) -> None:
+    packed_messages_apart(body)
+
+
+def test_what_is_cut_off_or_no_value_is_not_told_apart() -> None:
+    whole = msgpack.packb({"batch": ["x" * 40, {"a": [1.5]}]})
+    for end in range(len(whole)):
+        assert packed_messages_apart(whole[:end]) is None, end
+    assert packed_messages_apart(b"\x81\xa5batch\x92\xc1\x01") is None
+    others: list[Any] = [[], {}, {"batch": None}, {"batch": {}}, {"else": [1]}, 5]
+    for other in others:
+        assert packed_messages_apart(msgpack.packb(other)) is None
+
+
+@given(st.binary(max_size=50) | st.text(alphabet='"batch":[]{},\\').map(str.encode))
+def test_nothing_is_too_odd_to_be_looked_at(body: bytes) -> None:
+    messages_apart(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * (4 << 20),
+        b"[]" * (2 << 20),
+        b'{"batch": [' + b"{},{}," * 500_000,
+        b'"' + b'\\"' * (2 << 20),
+        b'"' + b'\\"' * (2 << 20) + b"\\",
+        b'"' * (4 << 20),
+        b"\x81" * (4 << 20),
+        b"\x81\xa5batch\xdd\x00\x40\x00\x00" + b"\x01" * (4 << 20),
+    ],
+    ids=lambda body: repr(body[:12]),
+)
+def test_a_hostile_body_does_not_hold_a_worker_up(body: bytes) -> None:
+    began = time.process_time()
+    assert messages_apart(body) is None
+    assert packed_messages_apart(body) is None
+    assert time.process_time() - began < 1.0

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any
+
+import pytest
+
+from edgewise.statistics import Statistics
+from edgewise.store import Checkpoint, Store
+from edgewise.types import PolicyRef, StreamId
+from tests.servers import BEARER, HERO, SHOP, serve
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+REF = PolicyRef("default", "hero")
+
+
+def statistics() -> bytes:
+    counted = Statistics(decisions=10, outcomes=7, learned=4)
+    for action, reward in (("plain", 0.0), ("deal", 1.0), ("deal", 0.5), ("deal", 0.0), ("gone", 1.0)):
+        counted.action(action).add(reward)
+    return counted.encode()
+
+
+async def publish_model(store: Store, position: StreamId, model: bytes) -> None:
+    checkpoint = Checkpoint(
+        epoch=await store.checkpoints.raise_epoch(REF),
+        position=position,
+        read_again=position,
+        shape=b"anothers",
+        shape_since=position,
+        policy_version=b"whatever",
+        oldest_close=0,
+        newest_close=0,
+        model=model,
+        statistics=statistics(),
+    )
+    await store.checkpoints.write(REF, checkpoint)
+
+
+async def get(server: Any, path: str) -> Any:
+    answer = await server.get(path, **BEARER)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_before_a_model_is_learned_there_is_none(store_url: str) -> None:
+    async with serve(store_url) as server:
+        report = await get(server, "/v1/policies/hero")
+    assert report.pop("policyVersion")
+    assert report.pop("learnerLagSeconds") < 60
+    assert report == {
+        "placement": "hero",
+        "mode": "online",
+        "decisions": 0,
+        "outcomes": 0,
+        "robots": 0,
+        "model": None,
+        "actions": [
+            {"id": "plain", "share": 0.0, "meanReward": None},
+            {"id": "deal", "share": 0.0, "meanReward": None},
+        ],
+    }
+
+
+async def test_a_policy_tells_how_it_does(store_url: str) -> None:
+    store = await Store.connect(store_url)
+    async with serve(store_url) as server:
+        last = await store.log.last_id(REF)
+        assert last is not None
+        await publish_model(store, StreamId(last.ms - 2500, 0), b"a model")
+        report = await get(server, "/v1/policies/hero")
+        assert (await get(server, "/v1/policies"))["policies"][0].keys() == report.keys()
+    await store.close()
+    age = time.time() - last.ms / 1000 + 2.5
+    assert 2.5 <= report["model"].pop("ageSeconds") <= age
+    assert report["model"] == {"version": 1, "sha256": hashlib.sha256(b"a model").hexdigest(), "learnedDecisions": 4}
+    assert (report["decisions"], report["outcomes"], report["learnerLagSeconds"]) == (10, 7, 2.5)
+    # "gone" is no action of the policy any more.
+    assert report["actions"] == [
+        {"id": "plain", "share": 0.25, "meanReward": 0.0},
+        {"id": "deal", "share": 0.75, "meanReward": 0.5},
+    ]
+
+
+async def test_all_policies_of_a_site_are_listed_by_placement(store_url: str) -> None:
+    async with serve(store_url) as server:
+        listed = await get(server, "/v1/policies")
+        by_site = await get(server, "/v1/policies?site=default")
+    assert [report["placement"] for report in listed["policies"]] == ["hero", "row"]
+    assert [report["placement"] for report in by_site["policies"]] == ["hero", "row"]
+
+
+async def test_a_site_must_be_named_where_there_are_several(store_url: str) -> None:
+    files = {f"one/{name}": text for name, text in SHOP.items()} | {"two/hero.toml": HERO}
+    files |= {f"{site}/site.toml": f'name = "{site}"\nwrite_key = "{site}"' for site in ("one", "two")}
+    async with serve(store_url, files) as server:
+        unnamed = await server.get("/v1/policies", **BEARER)
+        one = await get(server, "/v1/policies?site=one")
+        two = await get(server, "/v1/policies?site=two")
+        hero = await get(server, "/v1/policies/hero?site=two")
+    assert unnamed.status_code == 400
+    assert unnamed.json()["error"]["message"] == "?site=: found no site named, expected one of one, two"
+    assert [len(listed["policies"]) for listed in (one, two)] == [2, 1]
+    assert hero["placement"] == "hero"

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from edgewise.entries import Decision, decode
+from edgewise.ids.visitor import anonymous_digest, user_digest
+from edgewise.store import Store
+from edgewise.types import PolicyRef
+from tests.servers import BEARER, Server, serve
+
+REF = PolicyRef("default", "hero")
+
+
+async def identify(server: Server, anonymous: str, user: str) -> None:
+    message = {"type": "identify", "anonymousId": anonymous, "userId": user, "messageId": f"{anonymous} is {user}"}
+    answer = await server.post("/v1/batch", {"batch": [message]})
+    assert answer.json()["accepted"] == 1, answer.text
+
+
+async def delete(server: Server, path: str, **headers: str) -> Any:
+    return await server.client.delete(path, headers=headers or BEARER)
+
+
+async def profiles_left(store: Store, *names: str) -> list[str]:
+    digests = {name: (anonymous_digest(name), user_digest(name)) for name in names}
+    return [name for name in names for digest in digests[name] if await store.profiles.read("default", digest)]
+
+
+async def test_a_visitor_is_erased_under_every_id_that_is_known_of_them(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        await identify(server, "phone", "ann")
+        await identify(server, "laptop", "ann")
+        await identify(server, "tablet", "bob")
+        answer = await delete(server, "/v1/profiles/phone?now=true")
+    assert (answer.status_code, answer.json()) == (202, {"status": "accepted", "due": None})
+    assert await profiles_left(store, "phone", "laptop", "ann", "tablet", "bob") == ["tablet", "bob"]
+    pending = (await store.erasures.pending(["default"]))["default"]
+    assert pending.is_due
+    expected = {anonymous_digest("phone"), anonymous_digest("laptop"), user_digest("ann")}
+    assert expected <= set(pending.waiting)
+    assert user_digest("bob") not in pending.waiting
+
+
+async def test_an_erasure_waits_for_others_and_says_when_it_is_done_at_the_latest(store: Store, store_url: str) -> None:
+    async with serve(store_url, erase_within=3_600_000) as server:
+        answer = await delete(server, "/v1/profiles/ann")
+    due = datetime.fromisoformat(answer.json()["due"]) - datetime.now(UTC)
+    assert timedelta(minutes=59) < due <= timedelta(minutes=60)
+    pending = (await store.erasures.pending(["default"]))["default"]
+    assert not pending.is_due
+    assert all(1_700_000 < at - pending.now <= 1_800_000 for at in pending.waiting.values())
+
+
+async def test_an_id_of_which_nothing_is_held_is_erased_as_well_and_again(store: Store, store_url: str) -> None:
+    """The log may hold what no profile tells of any more, so there is no 404."""
+    async with serve(store_url) as server:
+        answers = [await delete(server, "/v1/profiles/nobody%2Fknown%20%C3%A9?now=true") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    pending = (await store.erasures.pending(["default"]))["default"]
+    assert set(pending.waiting) == {anonymous_digest("nobody/known é"), user_digest("nobody/known é")}
+
+
+async def test_only_servers_may_erase(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        await identify(server, "phone", "ann")
+        for headers in ({"authorization": "Basic ZGVmYXVsdDo="}, {"authorization": "Bearer wrong"}, {"x": "y"}):
+            answer = await delete(server, "/v1/profiles/phone", **headers)
+            assert answer.status_code == 401
+            assert answer.json()["error"]["code"] == "unauthorized"
+    assert await profiles_left(store, "phone", "ann") == ["phone", "ann"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "message"),
+    [
+        ("/v1/profiles/x?now=perhaps", 400, "?now=: found 'perhaps', expected true or false"),
+        ("/v1/profiles/x?site=nope", 404, "?site=: found one that is not served, expected one of default"),
+        ("/v1/profiles/" + "x" * 257, 400, "id: found one that is none: Expected `str` of length <= 256"),
+        ("/v1/profiles/x%00y", 400, "id: found one that is none"),
+        ("/v1/profiles/x%ffy", 400, "id: found one that is none: 'utf-8' codec can't decode"),
+        ("/v1/profiles/%ed%a0%80", 400, "id: found one that is none: 'utf-8' codec can't decode"),
+        ("/v1/profiles/", 400, "id: found none, expected an id"),
+    ],
+)
+async def test_what_is_wrong_in_a_call_is_said(store_url: str, path: str, status: int, message: str) -> None:
+    async with serve(store_url) as server:
+        answer = await delete(server, path)
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"].startswith(message)
+
+
+async def test_the_decisions_of_an_erased_visitor_are_found_by_their_ids(store: Store, store_url: str) -> None:
+    """The ids that are erased are those that stand in the log."""
+    async with serve(store_url) as server:
+        body = {"placements": ["hero"], "anonymousId": "phone", "userId": "ann"}
+        assert (await server.post("/v1/decide", body)).status_code == 200
+        await delete(server, "/v1/profiles/ann")
+    pending = (await store.erasures.pending(["default"]))["default"]
+    entries = [decode(data) async for page in store.log.pages(REF) for _, data in page]
+    (decision,) = [entry for entry in entries if isinstance(entry, Decision)]
+    assert set(decision.visitor) & set(pending.waiting) == {user_digest("ann")}
+
+
+async def put(server: Server, path: str, body: Any) -> Any:
+    return await server.client.put(path, json=body, headers=BEARER)
+
+
+async def test_what_is_held_of_a_visitor_is_told_under_every_id(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        await identify(server, "phone", "ann")
+        by_user = await server.get("/v1/profiles/ann", **BEARER)
+        by_device = await server.get("/v1/profiles/phone", **BEARER)
+        nobody = await server.get("/v1/profiles/nobody", **BEARER)
+    assert by_user.status_code == 200
+    held = {one["id"]: one for one in by_user.json()["held"]}
+    assert held.keys() == {anonymous_digest("phone").hex(), user_digest("ann").hex()}
+    assert held[anonymous_digest("phone").hex()]["movedTo"] == user_digest("ann").hex()
+    assert held[user_digest("ann").hex()]["profile"]["sessions"] == 1
+    assert by_device.json()["held"] == by_user.json()["held"]
+    assert nobody.status_code == 404
+
+
+async def test_told_traits_are_kept_beside_what_is_known_and_null_forgets_one(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        await identify(server, "phone", "ann")
+        first = await put(server, "/v1/profiles/phone", {"traits": {"plan": "pro", "age": 41, "vip": True}})
+        assert first.status_code == 200, first.text
+        second = await put(server, "/v1/profiles/ann", {"traits": {"plan": None, "score": 0.5}})
+    (profile,) = [one["profile"] for one in second.json()["held"] if one["profile"]]
+    assert {name: value for name, (_, value) in profile["traits"].items()} == {"age": 41, "vip": True, "score": 0.5}
+    assert profile["sessions"] == 1, "to be told of is no visit"
+
+
+async def test_a_new_id_is_a_users_unless_it_is_said_to_be_anonymous(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        await put(server, "/v1/profiles/ann", {"traits": {"plan": "pro"}})
+        await put(server, "/v1/profiles/phone?anonymous=true", {"traits": {"plan": "pro"}})
+        await put(server, "/v1/profiles/phone", {"traits": {"plan": "free"}})
+    stored = [user_digest("ann"), anonymous_digest("phone"), anonymous_digest("ann"), user_digest("phone")]
+    assert [bool(await store.profiles.read("default", one)) for one in stored] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("traits", "path", "message"),
+    [
+        ({"name": "x" * 41}, "traits.name", "found 41 bytes, expected 0 to 40"),
+        ({"name": "a\0b"}, "traits.name", "found text with a NUL in it"),
+        ({"x" * 41: 1}, "traits", "found a name of 41 bytes, expected 1 to 40"),
+        ({"": 1}, "traits", "found a name of 0 bytes"),
+        ({"n": 2**64}, "traits.n", "found 18446744073709551616, expected a number from -2^53 to 2^53"),
+        ({"n": [1]}, "traits.n", "found a value of type list, expected a text, a number"),
+        ({str(n): n for n in range(7)}, "traits", "found 7 traits, expected at most 6"),
+    ],
+)
+async def test_a_trait_that_cannot_be_kept_as_it_is_is_refused(
+    store: Store, store_url: str, traits: dict[str, Any], path: str, message: str
+) -> None:
+    async with serve(store_url) as server:
+        answer = await put(server, "/v1/profiles/ann", {"traits": traits | {"ok": 1} if len(traits) == 1 else traits})
+    assert answer.status_code == 400
+    details = answer.json()["error"]["details"]
+    assert [detail["path"] for detail in details] == [path]
+    assert details[0]["message"].startswith(message)
+    assert await store.profiles.read("default", user_digest("ann")) is None
+
+
+async def test_a_shared_device_does_not_lead_from_one_user_to_another(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        await identify(server, "kiosk", "ann")
+        await identify(server, "kiosk", "bob")
+        await delete(server, "/v1/profiles/ann?now=true")
+    assert await profiles_left(store, "ann", "bob") == ["bob"]
+    assert user_digest("bob") not in (await store.erasures.pending(["default"]))["default"].waiting
+
+
+async def test_traits_told_by_many_at_once_are_all_kept(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        answers = await asyncio.gather(
+            *(put(server, "/v1/profiles/ann", {"traits": {f"trait {n}": n}}) for n in range(6))
+        )
+        assert {answer.status_code for answer in answers} == {200}
+        last = await server.get("/v1/profiles/ann", **BEARER)
+    assert len(last.json()["held"][0]["profile"]["traits"]) == 6

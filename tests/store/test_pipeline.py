@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+import uvloop
+
+from edgewise.errors import StoreOverdue, StoreUnavailable
+from edgewise.store import Command, Store
+from edgewise.store.connection import connect
+from edgewise.store.pipeline import Lane
+from edgewise.store.transport import Flight
+from edgewise.types import BEGINNING, PolicyRef
+from tests.eventually import eventually
+from tests.valkey import Valkey
+
+
+def within(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+async def entries(store: Store, ref: PolicyRef) -> list[bytes]:
+    return [entry for _, entry in (await store.log.read({ref: BEGINNING}, 1000))[ref].entries]
+
+
+@pytest.fixture
+async def frail(own_valkey: Valkey) -> AsyncIterator[Store]:
+    """A store whose server the test may freeze and kill, with the lane's connection open."""
+    store = await Store.connect(own_valkey.url)
+    await store.lane.submit(("PING",), within(5))
+    yield store
+    await store.close()
+
+
+class HeldWire:
+    """A wire that delivers when the test says so."""
+
+    def __init__(self) -> None:
+        self.flights: list[tuple[Sequence[Command], Flight]] = []
+
+    def send(self, commands: Sequence[Command], flight: Flight) -> None:
+        self.flights.append((commands, flight))
+
+    def deliver(self, *replies: Any) -> None:
+        flight = self.flights[-1][1]
+        flight.replies = list(replies)
+        flight.land()
+
+    def abandon(self, error: Exception) -> None:
+        self.flights[-1][1].fail(error)
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def wire() -> HeldWire:
+    return HeldWire()
+
+
+@pytest.fixture
+async def lane(wire: HeldWire) -> AsyncIterator[Lane]:
+    lane = Lane(connect("redis://127.0.0.1:1"), wire, patience=30)
+    yield lane
+    await lane.close()
+
+
+async def is_overdue(store: Store) -> None:
+    """Wait until the lane has had enough of the flush under way."""
+
+    async def has_had_enough() -> bool:
+        return store.lane.overdue
+
+    await eventually(has_had_enough)
+
+
+async def a_turn() -> None:
+    await asyncio.sleep(0)
+
+
+# What leaves together.
+
+
+async def test_commands_of_one_turn_leave_in_one_flush_in_their_order(lane: Lane, wire: HeldWire) -> None:
+    replies = [lane.submit(("GET", str(n)), within(5)) for n in range(3)]
+    await a_turn()
+    assert [commands for commands, _ in wire.flights] == [[("GET", "0"), ("GET", "1"), ("GET", "2")]]
+    wire.deliver(b"a", None, 3)
+    assert await asyncio.gather(*replies) == [b"a", None, 3]
+
+
+async def test_commands_submitted_during_a_flight_leave_together_after_it(lane: Lane, wire: HeldWire) -> None:
+    first = lane.submit(("GET", "0"), within(5))
+    await a_turn()
+    later = []
+    for n in (1, 2):
+        later.append(lane.submit(("GET", str(n)), within(5)))
+        await a_turn()
+    assert len(wire.flights) == 1
+    wire.deliver(b"0")
+    assert await first == b"0"
+    await a_turn()
+    assert wire.flights[1][0] == [("GET", "1"), ("GET", "2")]
+    wire.deliver(b"1", b"2")
+    assert await asyncio.gather(*later) == [b"1", b"2"]
+
+
+async def test_a_command_whose_caller_left_before_the_flush_is_not_sent(lane: Lane, wire: HeldWire) -> None:
+    first = lane.submit(("GET", "0"), within(5))
+    await a_turn()
+    gone, stays = lane.submit(("GET", "1"), within(5)), lane.submit(("GET", "2"), within(5))
+    gone.cancel()
+    wire.deliver(b"0")
+    await first
+    await a_turn()
+    assert wire.flights[1][0] == [("GET", "2")]
+    wire.deliver(b"2")
+    assert await stays == b"2"
+
+
+async def test_a_caller_without_time_is_refused_and_sends_nothing(lane: Lane, wire: HeldWire) -> None:
+    with pytest.raises(StoreOverdue, match="no time was left to send 'GET'"):
+        lane.submit(("GET", "0"), within(0))
+    await a_turn()
+    assert wire.flights == []
+
+
+async def test_a_command_still_queued_at_its_deadline_is_never_sent(lane: Lane, wire: HeldWire) -> None:
+    first = lane.submit(("GET", "0"), within(5))
+    await a_turn()
+    with pytest.raises(StoreOverdue):
+        await lane.submit(("GET", "1"), within(0.05))
+    wire.deliver(b"0")
+    await first
+    await a_turn()
+    assert len(wire.flights) == 1
+
+
+async def test_an_earlier_deadline_ends_earlier_though_submitted_later(lane: Lane, wire: HeldWire) -> None:
+    patient = lane.submit(("GET", "0"), within(5))
+    with pytest.raises(StoreOverdue, match="no reply to 'GET' in its time"):
+        await lane.submit(("GET", "1"), within(0.05))
+    assert not patient.done()
+    wire.deliver(b"0", b"1")
+    assert await patient == b"0"
+
+
+async def test_after_closing_everything_is_refused(wire: HeldWire) -> None:
+    lane = Lane(connect("redis://127.0.0.1:1"), wire)
+    flying = lane.submit(("GET", "0"), within(5))
+    await a_turn()
+    queued = lane.submit(("GET", "1"), within(5))
+    wire.deliver(b"0")
+    await lane.close()
+    assert await flying == b"0"
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await queued
+    with pytest.raises(StoreUnavailable, match="closed"):
+        lane.submit(("GET", "2"), within(5))
+
+
+# With a real store.
+
+
+async def test_every_caller_gets_its_own_reply(store: Store, ref: PolicyRef) -> None:
+    async def caller(name: int) -> None:
+        for turn in range(20):
+            value = f"{name}-{turn}"
+            await store.lane.submit(("SET", f"key{name}", value), within(5))
+            assert await store.lane.submit(("GET", f"key{name}"), within(5)) == value.encode()
+
+    await asyncio.gather(*(caller(name) for name in range(30)))
+
+
+async def test_an_error_reaches_only_the_caller_whose_command_it_is(store: Store, ref: PolicyRef) -> None:
+    before = store.lane.submit(store.log.append_command(ref, b"before"), within(5))
+    wrong = store.lane.submit(("LPUSH", "{shop:home-hero}:log", "x"), within(5))
+    after = store.lane.submit(store.log.append_command(ref, b"after"), within(5))
+    with pytest.raises(StoreUnavailable, match=r"'LPUSH' was not answered: .*WRONGTYPE"):
+        await wrong
+    assert await before < await after
+    assert await entries(store, ref) == [b"before", b"after"]
+
+
+async def test_an_event_goes_into_the_log_once_even_where_the_store_lost_its_scripts(
+    store: Store, ref: PolicyRef
+) -> None:
+    for _ in range(2):
+        await store.lane.submit(("SCRIPT", "FLUSH"), within(5))
+        commands = [store.log.append_event_command(ref, b"message%d" % (n % 2), b"e") for n in range(6)]
+        await asyncio.gather(*(store.lane.submit(command, within(5)) for command in commands))
+    assert await store.log.length(ref) == 2
+
+
+async def test_large_commands_and_replies_pass(store: Store) -> None:
+    blob = bytes(range(256)) * 20_000
+    await store.lane.submit(("SET", "blob", blob), within(5))
+    assert await store.lane.submit(("GET", "blob"), within(5)) == blob
+
+
+async def test_each_append_acknowledged_under_concurrency_is_in_the_log_once(store: Store, ref: PolicyRef) -> None:
+    commands = [store.log.append_command(ref, b"%d" % n) for n in range(500)]
+    ids = await asyncio.gather(*(store.lane.submit(command, within(5)) for command in commands))
+    assert len(set(ids)) == 500
+    assert await entries(store, ref) == [b"%d" % n for n in range(500)]
+
+
+# When the store hangs.
+
+
+async def test_waiting_ends_at_the_deadline_though_the_store_hangs(own_valkey: Valkey, frail: Store) -> None:
+    own_valkey.freeze()
+    start = within(0)
+    with pytest.raises(StoreOverdue):
+        await frail.lane.submit(("PING",), start + 0.03)
+    assert 0.03 <= within(0) - start < frail._client.reply_timeout - 1
+    own_valkey.thaw()
+
+
+async def test_while_a_flush_is_overdue_new_calls_fail_at_once_and_then_all_is_well(
+    own_valkey: Valkey, frail: Store, ref: PolicyRef
+) -> None:
+    own_valkey.freeze()
+    lasting = frail.lane.submit(frail.log.append_command(ref, b"lasting"), within(5))
+    with pytest.raises(StoreOverdue):
+        await frail.lane.submit(frail.log.append_command(ref, b"hasty"), within(0.06))
+    await is_overdue(frail)
+    with pytest.raises(StoreOverdue, match="an earlier flush is not back"):
+        frail.lane.submit(frail.log.append_command(ref, b"refused"), within(5))
+    own_valkey.thaw()
+    await lasting
+    assert not frail.lane.overdue
+    await frail.lane.submit(frail.log.append_command(ref, b"new"), within(5))
+    assert await entries(frail, ref) == [b"lasting", b"hasty", b"new"]
+
+
+async def test_a_caller_that_goes_away_disturbs_nobody(own_valkey: Valkey, frail: Store, ref: PolicyRef) -> None:
+    own_valkey.freeze()
+
+    async def caller(entry: bytes) -> Any:
+        return await frail.lane.submit(frail.log.append_command(ref, entry), within(5))
+
+    tasks = [asyncio.create_task(caller(b"%d" % n)) for n in range(3)]
+    await a_turn()
+    await a_turn()
+    tasks[1].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await tasks[1]
+    own_valkey.thaw()
+    assert await tasks[0] < await tasks[2]
+    assert await entries(frail, ref) == [b"0", b"1", b"2"]
+
+
+async def test_a_hung_connection_is_given_up_and_replaced(own_valkey: Valkey) -> None:
+    store = await Store.connect(own_valkey.url, reply_timeout=0.4)
+    await store.lane.submit(("PING",), within(5))
+    own_valkey.freeze()
+    for _ in range(2):  # the second time it is the handshake of a new connection that hangs
+        with pytest.raises(StoreUnavailable, match="TimeoutError"):
+            await store.lane.submit(("PING",), within(5))
+        assert not store.lane.overdue
+    own_valkey.thaw()
+    assert await store.lane.submit(("ECHO", "back"), within(5)) == b"back"
+    await store.close()
+
+
+# When the store dies.
+
+
+async def test_all_in_flight_fail_when_the_store_is_killed_and_the_lane_recovers_by_itself(
+    own_valkey: Valkey, frail: Store, ref: PolicyRef
+) -> None:
+    own_valkey.freeze()
+    waiting = [frail.lane.submit(frail.log.append_command(ref, b"e"), within(5)) for _ in range(3)]
+    await a_turn()
+    own_valkey.kill()
+    replies = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(reply) for reply in replies] == [StoreUnavailable] * 3
+    with pytest.raises(StoreUnavailable, match=own_valkey.url):
+        await frail.lane.submit(("PING",), within(5))
+    own_valkey.restart()
+    event = frail.log.append_event_command(ref, b"message1", b"after")
+    assert await frail.lane.submit(event, within(5)) is not None
+    assert await entries(frail, ref) == [b"after"]
+
+
+async def test_killed_under_traffic_no_call_outlives_its_deadline(own_valkey: Valkey, frail: Store) -> None:
+    async def caller() -> float:
+        worst = 0.0
+        while not stopped.is_set():
+            start = within(0)
+            try:
+                await frail.lane.submit(("INCR", "n"), start + 0.05)
+            except (StoreOverdue, StoreUnavailable):
+                await a_turn()
+            worst = max(worst, within(0) - start)
+        return worst
+
+    stopped = asyncio.Event()
+    callers = [asyncio.create_task(caller()) for _ in range(8)]
+    await frail.lane.submit(("PING",), within(5))
+    own_valkey.kill()
+    await asyncio.to_thread(own_valkey.restart)
+    async with asyncio.timeout(60):
+        while "n" not in own_valkey.tell("KEYS n"):
+            await a_turn()
+    stopped.set()
+    assert max(await asyncio.gather(*callers)) < frail._client.reply_timeout - 1
+
+
+def test_the_same_holds_on_uvloop(own_valkey: Valkey, ref: PolicyRef) -> None:
+    async def journey() -> None:
+        store = await Store.connect(own_valkey.url)
+        first = store.lane.submit(store.log.append_command(ref, b"first"), within(5))
+        event = store.lane.submit(store.log.append_event_command(ref, b"message1", b"event"), within(5))
+        await asyncio.gather(first, event)
+        own_valkey.freeze()
+        lasting = store.lane.submit(store.log.append_command(ref, b"lasting"), within(5))
+        with pytest.raises(StoreOverdue):
+            await store.lane.submit(("PING",), within(0.06))
+        await is_overdue(store)
+        with pytest.raises(StoreOverdue):
+            store.lane.submit(("PING",), within(5))
+        own_valkey.thaw()
+        await lasting
+        own_valkey.kill()
+        with pytest.raises(StoreUnavailable):
+            await store.lane.submit(("PING",), within(5))
+        own_valkey.restart()
+        await store.lane.submit(store.log.append_command(ref, b"second life"), within(5))
+        assert await entries(store, ref) == [b"second life"]
+        await store.close()
+
+    uvloop.run(journey())
