@@ -1,10 +1,12 @@
-# The steps are those of the README. Linux on x86-64 only: Vowpal Wabbit's package has no other wheels for Linux.
+# The README's manual steps, with locked packages. Linux on x86-64 only: Vowpal Wabbit has no other wheels for Linux.
 FROM python:3.11-slim AS build
 WORKDIR /opt/edgewise
 RUN python3 -m venv .venv
-COPY pyproject.toml README.md ./
+COPY requirements/service.txt requirements/
+RUN .venv/bin/pip install --require-hashes -r requirements/service.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY server server
-RUN .venv/bin/pip install .
+RUN .venv/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:3.11-slim
 WORKDIR /opt/edgewise

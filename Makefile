@@ -3,54 +3,67 @@ VENV := .venv
 BIN := $(VENV)/bin
 EDGEWISE := $(CURDIR)/$(BIN)/edgewise
 SDK := sdk-js/node_modules
+TOOLS := $(VENV)/tools
 export CHROMIUM FIREFOX
 CHROMIUMS := chromium chromium-browser google-chrome google-chrome-stable
 FIREFOXES := firefox-esr firefox
 HAS_CHROMIUM = (for one in "$$CHROMIUM" $(CHROMIUMS); do command -v "$$one" >/dev/null && exit; done; exit 1)
 HAS_FIREFOX = (for one in "$$FIREFOX" $(FIREFOXES); do command -v "$$one" >/dev/null && exit; done; exit 1)
 
-.PHONY: setup test test-sdk lint demo bench chaos quality sdk clean
+.DEFAULT_GOAL := help
+.PHONY: help setup lint test test-sdk coverage chaos quality bench demo sdk lock audit clean
 
-setup: $(VENV)/ready
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-# A bare Debian has no ensurepip: the venv package is installed where that can be done.
-$(VENV)/ready: pyproject.toml
+setup: $(VENV)/ready ## Install Edgewise and its development tools into .venv
+
+# A bare Debian has no ensurepip. Installing python3-venv needs root.
+$(VENV)/ready: pyproject.toml requirements/development.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
 		{ echo "Edgewise needs CPython 3.11 or 3.12 (vowpal-wabbit-next has wheels for no other); found $$($(PYTHON) --version). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null || \
 		{ echo "Installing python3-venv, which this Python lacks ..."; apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv --clear $(VENV); }
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/development.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-lint: setup
+lint: setup ## Check format, style and types of the Python code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The README's commands are run as they stand there, and they ask by curl.
-test: lint
+# A test runs the README's commands, which use curl.
+test: lint ## Run every check and the quick tests, for server and SDK
 	@command -v curl >/dev/null || { echo "Installing curl ..."; apt-get update -qq && apt-get install -y -qq curl; }
 	$(BIN)/pytest -q -n 2 -m "not quality and not chaos"
 	@$(MAKE) --no-print-directory test-sdk
 
-# Kills at random instants, again and again; EDGEWISE_CHAOS_SEED repeats a run, EDGEWISE_CHAOS_ROUNDS lengthens it.
-# Then the laws, on ten times as many examples as `make test` has.
-chaos: setup
+# Tests kill processes without warning, so a few lines show as uncovered although a test ran them.
+coverage: setup ## Measure the Python tests' coverage and fail below the floor in pyproject.toml
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -n 2 -m "not quality and not chaos"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+# EDGEWISE_CHAOS_SEED repeats a run, EDGEWISE_CHAOS_ROUNDS lengthens it.
+# The property-based tests run with ten times as many examples as in `make test`.
+chaos: setup ## Kill processes at random under traffic, for longer than the tests do
 	$(BIN)/pytest -q -m chaos
 	$(BIN)/pytest -q -n 2 -m "hypothesis and not chaos" --hypothesis-profile many
 	@EDGEWISE_TEST_MINUTES=30 EDGEWISE_CHAOS_ROUNDS=$${EDGEWISE_CHAOS_ROUNDS:-10} $(MAKE) --no-print-directory test-sdk TESTS=chaos.test.ts
 
-# Minutes of learning on real data, which lies in ../shared/data (docs/learning.md says where it is from).
-quality: setup
+# The data is in ../shared/data. Its source: docs/learning.md.
+quality: setup ## Measure learning on real data, for minutes
 	$(BIN)/pytest -q -m quality
 
-# The browser SDK: into server/edgewise/sdk/, which is committed, and into sdk-js/dist/ for npm. Needs Node 20 or newer.
-sdk: $(SDK)/ready
+# The scripts go to server/edgewise/sdk/, which is committed. The npm modules go to sdk-js/dist/.
+sdk: $(SDK)/ready ## Build the browser SDK (needs Node 20 or newer)
 	cd sdk-js && node build.mjs
 
-# It is tested in browsers that are driven: at length in Chromium, the main things in Firefox, too. TESTS names some of the
-# files in sdk-js/test/browser/ and sdk-js/test/firefox/.
-test-sdk: setup $(SDK)/ready
+# Chromium runs every browser test, Firefox the most important ones. TESTS selects files in sdk-js/test/browser/ and
+# sdk-js/test/firefox/.
+test-sdk: setup $(SDK)/ready ## Test the browser SDK in Node, Chromium and Firefox
 	cd sdk-js && node_modules/.bin/tsc --noEmit && node_modules/.bin/tsc -p test && node test/run.mjs unit
 	@$(HAS_CHROMIUM) || { echo "Installing chromium ..."; apt-get update -qq && apt-get install -y -qq chromium; } >&2 || true
 	@$(HAS_CHROMIUM) || echo "SKIPPED: the tests in a browser, as there is none. Install chromium (on Debian: apt-get install chromium), or name one: make CHROMIUM=/path/to/it $(MAKECMDGOALS)"
@@ -65,11 +78,24 @@ $(SDK)/ready: sdk-js/package-lock.json
 	cd sdk-js && npm ci --no-fund --no-audit
 	@touch $@
 
-demo: setup
+demo: setup ## Start the demo: a shop with simulated visitors
 	$(BIN)/edgewise demo $(ARGS)
 
-bench: setup
+bench: setup ## Measure latency and throughput on this machine
 	$(BIN)/python -m load_tests.bench
 
-clean:
-	rm -rf $(VENV) $(SDK) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+lock: $(TOOLS)/ready ## Renew requirements/ to the newest versions that pyproject.toml allows
+	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; lock() { $(TOOLS)/bin/uv pip compile pyproject.toml --quiet --upgrade --group build \
+		--universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate "$$@"; }; \
+	lock --extra dev -o requirements/development.txt && lock -c requirements/development.txt -o requirements/service.txt
+
+audit: $(TOOLS)/ready $(SDK)/ready ## Check the locked Python and npm packages for known vulnerabilities
+	@$(TOOLS)/bin/python .ci/audit.py
+
+$(TOOLS)/ready: Makefile | $(VENV)/ready
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check 'pip-audit~=2.10' 'uv~=0.13'
+	@touch $@
+
+clean: ## Delete everything that the other targets installed or built
+	rm -rf $(VENV) $(SDK) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* build dist sdk-js/dist

@@ -109,9 +109,12 @@ def test_the_help_that_is_named_is_there(folder: Path) -> None:
             assert "Usage:" in run(block, folder)
 
 
-def test_the_image_is_made_by_the_steps_that_are_shown() -> None:
+def test_image_runs_the_manual_steps_with_locked_packages() -> None:
     steps = re.findall(r"^RUN (.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    assert steps[:2] == command("python3 -m venv").splitlines()
+    create_venv, install = command("python3 -m venv").splitlines()
+    assert steps[0] == create_venv
+    assert steps[1] == ".venv/bin/pip install --require-hashes -r requirements/service.txt"
+    assert steps[2] == install.replace("pip install", "pip install --no-deps --no-build-isolation")
 
 
 def test_every_command_is_run_by_some_test() -> None:
