@@ -11,7 +11,7 @@ HAS_CHROMIUM = (for one in "$$CHROMIUM" $(CHROMIUMS); do command -v "$$one" >/de
 HAS_FIREFOX = (for one in "$$FIREFOX" $(FIREFOXES); do command -v "$$one" >/dev/null && exit; done; exit 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test test-sdk coverage chaos quality bench demo sdk lock audit clean
+.PHONY: help setup lint test coverage chaos quality sdk test-sdk demo bench lock audit clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20

@@ -1,4 +1,7 @@
-"""Audit the locked Python and npm packages. Exits with 1 for known vulnerabilities, with 2 when an audit is incomplete."""
+"""Audit the locked Python and npm packages.
+
+Exit status: 0 without known vulnerabilities, 1 with some, 2 if a vulnerability service did not answer.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+# Without --strict, pip-audit skips the packages that its service does not answer for, and exits with 0.
 PIP_AUDIT = (
     *(str(Path(sys.executable).with_name("pip-audit")), "--strict", "--disable-pip", "--require-hashes"),
     *("--progress-spinner", "off", "--format", "json", "--requirement", "requirements/development.txt"),
@@ -17,15 +21,13 @@ NPM_AUDIT = ("npm", "--prefix", "sdk-js", "audit", "--json")
 
 
 class IncompleteAudit(Exception):
-    """The vulnerability service gave no answer, or none for some packages."""
+    """The audit command printed no report. The message is the cause."""
 
 
 def pip_findings(report: dict[str, Any]) -> list[str]:
     """One line for each vulnerability in a report of pip-audit."""
-    if skipped := [package["skip_reason"] for package in report["dependencies"] if "skip_reason" in package]:
-        raise IncompleteAudit("; ".join(skipped))
     return [
-        f"{package['name']} {package['version']}: {found['id']}, fixed in {', '.join(found['fix_versions']) or 'no release'}"
+        f"{package['name']} {package['version']}: {found['id']}, fixed in {', '.join(found['fix_versions']) or 'none'}"
         for package in report["dependencies"]
         for found in package["vulns"]
     ]
@@ -36,7 +38,7 @@ def npm_findings(report: dict[str, Any]) -> list[str]:
     if "vulnerabilities" not in report:
         raise IncompleteAudit(report.get("message") or json.dumps(report))
     return [
-        f"{name} {found['range']}: {found['severity']}, {'fix available' if found['fixAvailable'] else 'no fix yet'}"
+        f"{name} {found['range']}: {found['severity']}, {'fix available' if found['fixAvailable'] else 'no fix'}"
         for name, found in report["vulnerabilities"].items()
     ]
 
@@ -45,14 +47,14 @@ def run(command: tuple[str, ...]) -> dict[str, Any]:
     """The JSON report of a command."""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     try:
-        report = json.loads(done.stdout)
+        return dict(json.loads(done.stdout))
     except ValueError:
         # The last line of a traceback or of a log names the cause.
         raise IncompleteAudit((done.stderr.strip().splitlines() or ["no output"])[-1]) from None
-    return dict(report)
 
 
 def main() -> int:
+    """Run both audits, also when the first one fails."""
     status = 0
     for ecosystem, command, findings in (("Python", PIP_AUDIT, pip_findings), ("npm", NPM_AUDIT, npm_findings)):
         try:
@@ -60,7 +62,7 @@ def main() -> int:
         except IncompleteAudit as error:
             status = 2
             print(f"{ecosystem}: NOT AUDITED. The vulnerability service did not answer: {error}")
-            print(f"{ecosystem}: run `make audit` again where the service can be reached.")
+            print(f"{ecosystem}: Run `make audit` again where the service is reachable.")
             continue
         status = max(status, int(bool(found)))
         print(f"{ecosystem}: {len(found)} known vulnerabilities")
