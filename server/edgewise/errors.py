@@ -103,3 +103,9 @@ class RequestError(EdgewiseError):
         self.message = message
         self.details = details or []
         super().__init__(message)
+
+    @classmethod
+    def invalid(cls, *problems: Problem, status: int = 400, code: str = "invalid_request") -> RequestError:
+        """The error of a request with these problems. The message joins them, each with its path in front."""
+        message = " ".join(f"{path}: {text}" if path else text for path, text in problems)
+        return cls(status, code, message, list(problems))
