@@ -94,7 +94,7 @@ def _imported(module: str, name: str) -> str:
 
 
 def room(module: str) -> str | None:
-    """The room of a module; None for a module outside the rooms."""
+    """The room of a module. None for a module outside the rooms."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 and parts[1] in MAY_IMPORT else None
 
