@@ -138,7 +138,7 @@ async def dissect(store: Store, settings: Settings, calls: int, repetitions: int
     """
     assert settings.secret_key is not None
     follower = Follower(store)
-    await follower.look()
+    await follower.refresh()
     ids = DecisionIds([await store.registry.decision_keys(os.urandom(KEY_BYTES))])
     door = Decide(Gate(follower, settings.secret_key), Decider(store, ids, settings.decide_budget / 1000), 1 << 20)
     browser = Browser(door, shop.decide_requests(CANDIDATES))

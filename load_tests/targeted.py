@@ -107,7 +107,7 @@ async def door(store: Store, settings: Settings) -> Decide:
     if checkpoint is None:
         raise Mismeasured("targeting: found no model of the shop's, expected one to score with")
     for site in follower.sites.values():
-        site.placements["hero"].load(checkpoint)
+        site.placements["hero"].load_model(checkpoint)
     decider = Decider(store, await _ids(store), settings.decide_budget / 1000)
     return Decide(Gate(follower, settings.secret_key), decider, settings.max_body)
 

@@ -99,7 +99,7 @@ async def test_the_propensities_are_those_of_the_model_whatever_group_the_visito
         assert answer.decision_id is not None
         await service.stage.tell(service.ids.read(answer.decision_id).key, "$click")
     checkpoint = await settle(service.store, learner(service.store))
-    await service.follower.look()
+    await service.follower.refresh()
     (answer,) = await service.decide(preview=DEBUG)
     assert answer.explanation is not None
     assert answer.model_version == checkpoint.model_version

@@ -15,7 +15,7 @@ from edgewise.decisions.preview_token import (
 from edgewise.errors import StoreUnavailable
 from edgewise.ids.decision import DecisionIds
 from edgewise.policies.compiled import encode_policy
-from edgewise.serving.follower import ServedPlacement, ServedSite
+from edgewise.serving.served import ServedPlacement, ServedSite
 from edgewise.sites import SiteEntry
 from edgewise.types import PolicyRef
 from tests.learner.stage import POLICY, REF

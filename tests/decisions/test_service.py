@@ -55,7 +55,7 @@ class Service:
 
     async def serve(self, policy: Policy, segments: Mapping[str, Condition] | None = None) -> None:
         await self.stage.publish(policy, segments)
-        await self.follower.look()
+        await self.follower.refresh()
 
     async def decide(
         self,
@@ -156,8 +156,8 @@ async def test_decisions_follow_the_model_that_was_learned(service: Service) -> 
         key = await service.stage.decide("shared |d type=mobile", chosen=number % 2)
         await service.stage.tell(key, "$click" if number % 2 else "$impression")
     await settle(service.store, learner(service.store))
-    service.follower.sites["shop"].placements["hero"].asked_at = 1e18
-    await service.follower.look()
+    service.follower.sites["shop"].placements["hero"].last_requested_at = 1e18
+    await service.follower.refresh()
     answers = [(await service.decide(visitor=Visitor(None, None), device={"type": "mobile"}))[0] for _ in range(40)]
     assert sum(answer.slots[0].action == "second" for answer in answers) > 20
     assert {answer.model_version for answer in answers} == {

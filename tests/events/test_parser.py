@@ -13,7 +13,7 @@ from edgewise.events.parser import FAR_AHEAD, FAR_BACK, MAX_AGE, Listener, Rejec
 from edgewise.ids.decision import DecisionIds, policy_id
 from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.policies.compiled import encode_policy
-from edgewise.serving.follower import ServedPlacement, ServedSite
+from edgewise.serving.served import ServedPlacement, ServedSite
 from edgewise.sites import SiteEntry
 from edgewise.types import PolicyRef
 from edgewise.visitors.message import Message, Properties

@@ -14,7 +14,8 @@ from edgewise.events.recorder import Recorder, Rejection
 from edgewise.ids.decision import DecisionIds
 from edgewise.ids.visitor import anonymous_digest, message_digest, user_digest
 from edgewise.policies.policy import Reward
-from edgewise.serving.follower import Follower, ServedSite
+from edgewise.serving.follower import Follower
+from edgewise.serving.served import ServedSite
 from edgewise.store import Command, Store
 from edgewise.store.keys import profile as profile_key
 from edgewise.types import BEGINNING, Digest
@@ -72,7 +73,7 @@ async def recording(store: Store) -> Recording:
     policy = replace(POLICY, reward=Reward(events={"$click": 0.2, ORDER: 1.0, "Signed Up": 0.5}))
     await Stage(store, policy).publish()
     follower = Follower(store)
-    await follower.look()
+    await follower.refresh()
     return Recording(store, follower)
 
 

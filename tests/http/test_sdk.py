@@ -15,7 +15,7 @@ from edgewise import __version__
 from edgewise.decisions.preview_token import WrongPreview
 from edgewise.http.auth import Gate
 from edgewise.http.sdk import SDK, sdk_routes
-from edgewise.serving.follower import ServedSite
+from edgewise.serving.served import ServedSite
 from tests.servers import BEARER, Server, running
 
 SCRIPT = "console.log('“hello”');\n" * 40

@@ -194,11 +194,11 @@ async def test_a_store_that_does_not_answer_is_told_once_and_waited_for(
         store = await Store.connect(own.url)
         async with watching(store, folder):
             own.kill()
-            await until_told(caplog, "the policies are not published")
+            await until_told(caplog, "Cannot publish the policies")
             await asyncio.sleep(0.2)  # Some more attempts.
-            assert caplog.text.count("the policies are not published") == 1
+            assert caplog.text.count("Cannot publish the policies") == 1
             own.restart()
-            await until_told(caplog, "the policies are published again")
+            await until_told(caplog, "The policies are published again.")
             assert await published(store) is not None
         await store.close()
     finally:

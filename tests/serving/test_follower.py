@@ -10,7 +10,8 @@ from edgewise.errors import StoreError, StoreUnavailable
 from edgewise.policies.policy import Explore
 from edgewise.policies.site import Site
 from edgewise.serving import follower as following
-from edgewise.serving.follower import Follower, ServedPlacement
+from edgewise.serving.follower import Follower
+from edgewise.serving.served import ServedPlacement
 from edgewise.store import Store, keys
 from edgewise.types import PolicyRef
 from tests.eventually import eventually
@@ -24,10 +25,10 @@ def served(follower: Follower) -> ServedPlacement:
 
 async def test_nothing_is_ready_before_a_site_is_published(store: Store) -> None:
     follower = Follower(store)
-    await follower.look()
+    await follower.refresh()
     assert not follower.ready
     await Stage(store).publish()
-    await follower.look()
+    await follower.refresh()
     assert follower.ready
     assert (served(follower).model, served(follower).model_version) == (None, 0)
 
@@ -37,11 +38,11 @@ async def test_an_edit_is_served_and_keeps_the_model(store: Store) -> None:
     await stage.publish()
     await stage.visit(4)
     await settle(store, one)
-    await follower.look()
+    await follower.refresh()
     model = served(follower).model
     assert model is not None
     await stage.publish(replace(POLICY, control_share=0.5))
-    await follower.look()
+    await follower.refresh()
     assert served(follower).policy.control_share == 0.5
     assert served(follower).model is model
 
@@ -51,17 +52,17 @@ async def test_while_a_model_is_folded_anew_the_version_it_was_made_for_is_serve
     await stage.publish()
     await stage.visit(4)
     await settle(store, one)
-    await follower.look()
+    await follower.refresh()
     before = served(follower).version
     await stage.publish(replace(POLICY, explore=Explore("epsilon")))
-    await follower.look()
+    await follower.refresh()
     assert served(follower).version == before
     late = Follower(store)
-    await late.look()
+    await late.refresh()
     assert served(late).version == before, "a worker that starts meanwhile serves the same"
     await stage.visit(1)
     await settle(store, one)
-    await follower.look()
+    await follower.refresh()
     assert served(follower).policy.explore.algorithm == "epsilon"
     assert served(follower).model is not None
 
@@ -74,20 +75,20 @@ async def test_a_model_is_loaded_only_where_someone_asks(store: Store, monkeypat
     await stage.publish()
     await stage.visit(2)
     await settle(store, one)
-    await follower.look()
+    await follower.refresh()
     first = served(follower).model_version
-    served(follower).asked_at = -1e9
+    served(follower).last_requested_at = -1e9
     await stage.visit(2)
     await settle(store, one)
-    await follower.look()
+    await follower.refresh()
     assert served(follower).model_version == first
-    served(follower).asked_at = 1e18
-    await follower.look()
+    served(follower).last_requested_at = 1e18
+    await follower.refresh()
     assert served(follower).model_version == first + 1
     assert told == [], "how long it took says nothing where nobody asked"
     await stage.visit(2)
     await settle(store, one)
-    await follower.look()
+    await follower.refresh()
     ((ref, delay),) = told
     assert ref == REF
     assert 0 <= delay < 60_000
@@ -99,12 +100,12 @@ async def test_loading_takes_no_more_than_its_share_of_the_time(store: Store, mo
     await stage.publish()
     await stage.visit(2)
     await settle(store, one)
-    await follower.look()
+    await follower.refresh()
     first = served(follower).model_version
-    served(follower).asked_at = 1e18
+    served(follower).last_requested_at = 1e18
     await stage.visit(2)
     await settle(store, one)
-    await follower.look()
+    await follower.refresh()
     assert served(follower).model_version == first
 
 
@@ -113,12 +114,12 @@ async def test_a_model_never_goes_back_within_an_epoch(store: Store) -> None:
     await stage.publish()
     await stage.visit(2)
     old = await settle(store, one)
-    await follower.look()
+    await follower.refresh()
     await stage.visit(2)
     new = await settle(store, one)
-    assert not served(follower).knows(new)
-    assert served(follower).knows(old)
-    assert not served(follower).knows(replace(old, epoch=new.epoch + 1)), "a new epoch may lead back"
+    assert not served(follower).is_current(new)
+    assert served(follower).is_current(old)
+    assert not served(follower).is_current(replace(old, epoch=new.epoch + 1)), "a new epoch may lead back"
 
 
 async def test_the_model_of_a_log_that_became_shorter_is_loaded(store: Store) -> None:
@@ -127,14 +128,14 @@ async def test_the_model_of_a_log_that_became_shorter_is_loaded(store: Store) ->
     await stage.publish()
     await stage.visit(2)
     old = await settle(store, learner(store))
-    await follower.look()
-    served(follower).asked_at = 1e18
+    await follower.refresh()
+    served(follower).last_requested_at = 1e18
     await store.drafts.write(REF, [(id, data) async for page in store.log.pages(REF) for id, data in page][:1])
     await store.drafts.replace_log(REF, old.position, serve_on=True)
     one, late = learner(store), Follower(store)
     await one.start()
-    await follower.look()
-    await late.look()
+    await follower.refresh()
+    await late.refresh()
     assert served(late).model_version == served(follower).model_version == old.model_version
     new = await settle(store, one)
     assert new.position < old.position
@@ -142,30 +143,30 @@ async def test_the_model_of_a_log_that_became_shorter_is_loaded(store: Store) ->
 
 
 async def _serves_newer(follower: Follower, version: int) -> bool:
-    await follower.look()
+    await follower.refresh()
     return served(follower).model_version > version
 
 
 async def test_the_blobs_that_are_served_are_written_again_where_the_store_lost_them(store: Store) -> None:
     stage, follower = Stage(store), Follower(store)
     await stage.publish()
-    await follower.look()
+    await follower.refresh()
     version = served(follower).version
     follower._polls = 0
     await store.versions._client.execute(("DEL", f"{{shop:hero}}:v:{version.hex()}"))
     assert await store.versions.blob(REF, version) is None
-    await follower.look()
+    await follower.refresh()
     assert await store.versions.blob(REF, version) == served(follower).blob
 
 
 async def test_a_site_that_is_gone_is_served_no_more(store: Store) -> None:
     stage, follower = Stage(store), Follower(store)
     await stage.publish()
-    await follower.look()
+    await follower.refresh()
     placement = served(follower)
     assert follower.find(placement.policy_id) is placement
     await Stage(store, ref=PolicyRef("other", "hero")).publish()
-    await follower.look()
+    await follower.refresh()
     assert set(follower.sites) == {"other"}
     assert follower.find(placement.policy_id) is None
 
@@ -175,10 +176,10 @@ async def test_what_is_served_stays_when_the_store_does_not_answer() -> None:
     store = await Store.connect(server.url)
     follower = Follower(store)
     await Stage(store).publish()
-    await follower.look()
+    await follower.refresh()
     server.kill()
     with pytest.raises(StoreError):
-        await follower.look()
+        await follower.refresh()
     assert served(follower).policy == POLICY
     await store.close()
     server.restart()
@@ -197,7 +198,7 @@ async def test_without_a_store_the_files_are_served_and_with_it_what_is_publishe
         follower.ids.issue(served(follower).policy_id, 1, b"k" * 12)
     server.restart()
     await Stage(store).publish()
-    await follower.look()
+    await follower.refresh()
     assert (follower.ready, served(follower).policy) == (True, POLICY)
     assert follower.ids.issue(served(follower).policy_id, 1, b"k" * 12)
     await follower.stop()
@@ -208,25 +209,25 @@ async def test_without_a_store_the_files_are_served_and_with_it_what_is_publishe
 async def test_a_store_that_lost_the_keys_of_decision_ids_is_given_them_again(store: Store) -> None:
     stage, follower = Stage(store), Follower(store)
     await stage.publish()
-    await follower.look()
+    await follower.refresh()
     text = follower.ids.issue(served(follower).policy_id, 1, b"k" * 12)
     follower._polls = 0
     await store.registry._client.execute(("DEL", keys.DECISION_KEYS))
-    await follower.look()
+    await follower.refresh()
     late = Follower(store)
-    await late.look()
+    await late.refresh()
     assert late.ids.read(text).key == b"k" * 12
 
 
 async def test_a_version_that_is_left_is_written_again_where_the_store_lost_it(store: Store) -> None:
     stage, follower = Stage(store), Follower(store)
     await stage.publish()
-    await follower.look()
+    await follower.refresh()
     await stage.publish(replace(POLICY, control_share=0.5))
-    await follower.look()
+    await follower.refresh()
     lost = served(follower).version
     await store.versions._client.execute(("DEL", keys.blob(REF, lost)))
     await stage.publish(POLICY)
-    await follower.look()
+    await follower.refresh()
     assert served(follower).policy == POLICY
     assert await store.versions.blob(REF, lost) is not None, "until now there were decisions that name it"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +14,7 @@ from edgewise.config.values import DAY, duration
 from edgewise.errors import EdgewiseError, StoreError
 from edgewise.settings import Settings
 from edgewise.types import Milliseconds, PolicyRef
+from edgewise.wall_clock import now_ms
 
 if TYPE_CHECKING:
     from edgewise.store import Store
@@ -65,7 +65,7 @@ async def _preview(
     from edgewise.decisions.preview_token import debug_token, preview_token
     from edgewise.ids.decision import KEY_BYTES, DecisionIds
 
-    expires = (time.time_ns() // 1_000_000 + valid) // 1000
+    expires = (now_ms() + valid) // 1000
     async with joined(settings) as store:
         ids = DecisionIds()
         ids.ring = await store.registry.decision_keys(os.urandom(KEY_BYTES))

@@ -15,7 +15,7 @@ from edgewise.decisions.visitor_state import Known
 from edgewise.entries import Decision
 from edgewise.errors import StoreUnavailable
 from edgewise.policies.compiled import CompiledPolicy
-from edgewise.serving.follower import ServedPlacement
+from edgewise.serving.served import ServedPlacement
 from edgewise.store import Command, Store
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from edgewise.entries import Decision, Group, SlotChoice
 from edgewise.ids.decision import new_key
 from edgewise.policies.compiled import CompiledPolicy
 from edgewise.policies.policy import Action
-from edgewise.serving.follower import ServedPlacement
+from edgewise.serving.served import ServedPlacement
 from edgewise.types import DecisionKey
 
 
@@ -88,7 +88,7 @@ def _drawn(placement: ServedPlacement, line: str, setting: Setting) -> tuple[Slo
     first = () if pinned is None else (SlotChoice(pinned, ()),)
     choices = choose(
         placement.model,
-        placement.actions,
+        placement.examples,
         line,
         others if pinned is None else [index for index in others if index != pinned],
         setting.slots - len(first),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -12,8 +11,9 @@ from edgewise.decisions.request import Asked
 from edgewise.decisions.visitor_state import Known
 from edgewise.ids.decision import new_key
 from edgewise.policies.policy import Action, Mode
-from edgewise.serving.follower import ServedPlacement
+from edgewise.serving.served import ServedPlacement
 from edgewise.types import Attributes, Milliseconds
+from edgewise.wall_clock import now_ms
 
 Refusal: TypeAlias = Literal["off", "time", "excluded", "seen", "condition"]
 """Why an action is not shown: it is switched off, or not due, or the call does not want it, or the visitor has seen it
@@ -47,8 +47,8 @@ class Explanation(NamedTuple):
 def explain(placement: ServedPlacement, known: Known | None, asked: Asked) -> Explanation:
     """How this placement is decided for one of whom this is known; None where it could not be read."""
     compiled, policy = placement.compiled, placement.policy
-    now = time.time_ns() // 1_000_000 if known is None or known.now is None else known.now
-    age = None if placement.held is None else max(0, now - placement.held.position.ms)
+    now = now_ms() if known is None or known.now is None else known.now
+    age = None if placement.model_head is None else max(0, now - placement.model_head.position.ms)
     if known is None:
         weighed = [Weighed(action.id, None, None) for action in policy.actions]
     else:
@@ -70,7 +70,7 @@ def _weighed(
     line = context_line(attributes, policy.features.namespaces)
     row, floor = policy.slots > 1, policy.explore.floor
     # The draw is of no interest here, only what it is drawn from.
-    slots = choose(placement.model, placement.actions, line, positions, 1, row=row, floor=floor, key=new_key())
+    slots = choose(placement.model, placement.examples, line, positions, 1, row=row, floor=floor, key=new_key())
     propensities = dict(zip(positions, slots[0].propensities, strict=True)) if slots else {}
     return [
         Weighed(action.id, propensities[position], None)

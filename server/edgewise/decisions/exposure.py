@@ -9,7 +9,7 @@ import msgpack
 
 from edgewise.entries import Decision, Group
 from edgewise.policies.compiled import CompiledPolicy
-from edgewise.serving.follower import ServedPlacement
+from edgewise.serving.served import ServedPlacement
 from edgewise.store.exposures import (
     Counted,
     Fields,

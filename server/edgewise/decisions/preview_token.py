@@ -17,7 +17,7 @@ import msgspec
 
 from edgewise.errors import EdgewiseError
 from edgewise.ids.decision import DecisionIds
-from edgewise.serving.follower import ServedSite
+from edgewise.serving.served import ServedSite
 from edgewise.types import PolicyRef
 
 LONGEST = 1024

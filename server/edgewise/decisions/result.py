@@ -11,7 +11,7 @@ from edgewise.decisions.exposure import Choice
 from edgewise.decisions.preview_token import Preview
 from edgewise.decisions.request import Asked
 from edgewise.entries import Decision
-from edgewise.serving.follower import ServedPlacement, ServedSite
+from edgewise.serving.served import ServedPlacement, ServedSite
 
 Group: TypeAlias = Literal["policy", "control", "pinned", "fallback", "preview", "none"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from asyncio import Future
 from collections.abc import Sequence
-from time import time_ns
 from typing import Any, NamedTuple
 
 from edgewise.decisions import result as decided
@@ -23,9 +22,10 @@ from edgewise.decisions.visitor_state import Known, known_of
 from edgewise.entries import Decision, Robot, encode
 from edgewise.errors import StoreError
 from edgewise.ids.decision import DecisionIds
-from edgewise.serving.follower import ServedPlacement, ServedSite
+from edgewise.serving.served import ServedPlacement, ServedSite
 from edgewise.store import Store
 from edgewise.types import Milliseconds
+from edgewise.wall_clock import now_ms
 
 
 class _Call(NamedTuple):
@@ -61,7 +61,7 @@ class Decider:
             WrongPreview: nothing; the error says why.
             StoreUnavailable: the keys could not be read yet.
         """
-        return read_preview(self._ids, site, token, time_ns() // 1_000_000_000)
+        return read_preview(self._ids, site, token, now_ms() // 1000)
 
     async def decide(
         self,
@@ -111,7 +111,7 @@ class Decider:
         what it shows or sticks to it."""
         if placement is None:
             return decided.nothing(asked, None)
-        placement.asked_at = call.started
+        placement.last_requested_at = call.started
         compiled, known = placement.compiled, call.known
         if not compiled.policy.enabled:
             return decided.switched_off(placement, asked)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from asyncio import gather
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from time import time_ns
 from typing import Any, NamedTuple
 
 from edgewise.decisions.exposure import Remembered
 from edgewise.decisions.request import Asked, Trace, Visitor
 from edgewise.ids.visitor import visitor_digests
-from edgewise.serving.follower import ServedSite
+from edgewise.serving.served import ServedSite
 from edgewise.store import Store
 from edgewise.store.exposures import Showings
 from edgewise.types import Digest, Milliseconds, Span
@@ -20,6 +19,7 @@ from edgewise.visitors.consent import page_context
 from edgewise.visitors.identity import glanced, moved, readable, resolved
 from edgewise.visitors.partial_profile import DETAILS, Glance
 from edgewise.visitors.profile import Profile
+from edgewise.wall_clock import now_ms
 
 
 class Known(NamedTuple):
@@ -59,7 +59,7 @@ async def known_of(
         return Known(attributes, now)
     spans = () if trace == "robot" else _spans(site, asked)
     profile, remembered = await _read(store, site, digests, spans, trace, deadline)
-    attributes["visitor"] = attributes_of(profile, time_ns() // 1_000_000, site.sensitive, site.reading)
+    attributes["visitor"] = attributes_of(profile, now_ms(), site.sensitive, site.reading)
     _add_segments(site, asked, attributes)
     return Known(attributes, now, digests, _control_point(site.name, _first_id(profile, digests)), remembered)
 

@@ -19,7 +19,7 @@ from edgewise.ids.visitor import (
     user_digest,
     visitor_digests,
 )
-from edgewise.serving.follower import ServedPlacement, ServedSite
+from edgewise.serving.served import ServedPlacement, ServedSite
 from edgewise.types import Consent, Digest, Milliseconds, PolicyRef
 from edgewise.visitors.activity import Act
 from edgewise.visitors.browser import UNKNOWN, Browser

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -12,8 +11,9 @@ from edgewise.events.retry import Errand
 from edgewise.events.visit import Visit
 from edgewise.store import Command, Store
 from edgewise.store.exposures import fields_of
-from edgewise.types import Digest, Milliseconds
+from edgewise.types import Digest
 from edgewise.visitors.identity import Write
+from edgewise.wall_clock import now_ms
 from edgewise.webhooks.triggers import NOTHING, Notice, Triggers
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Histories:
         after: list[Command] = []
         for visit, look, done in zip(visits, looks, written, strict=True):
             if done and look.notice.jobs:
-                after.append(self._queues.ring_command(self._site, visit.visitor, _now()))
+                after.append(self._queues.ring_command(self._site, visit.visitor, now_ms()))
             if done:  # An id may be handed on: what was met under it is not the next one's.
                 after += [self._queues.forget_command(self._site, other) for other in look.moved]
         await self._errand.acknowledged(after)
@@ -85,11 +85,11 @@ class Histories:
         for visit, ids in zip(visits, known_as, strict=True):
             own, *others = (fields_of(next(replies)) for _ in ids)
             elsewhere = {field: value for other in others for field, value in other.items()}
-            notice = self._triggers.notice(visit.profile, own, elsewhere, visit.named, _now(), visit.was_there)
+            notice = self._triggers.notice(visit.profile, own, elsewhere, visit.named, now_ms(), visit.was_there)
             moved = [id for id, other in zip(ids[1:], others, strict=True) if other]
             looks.append(_Look(notice, moved))
         soon = [place for place, look in enumerate(looks) if look.notice.is_to_be_looked_at]
-        commands = [self._queues.announce_command(self._site, visits[place].visitor, _now()) for place in soon]
+        commands = [self._queues.announce_command(self._site, visits[place].visitor, now_ms()) for place in soon]
         for place, announced in zip(soon, await self._errand.acknowledged(commands), strict=True):
             if not announced:
                 log.error(
@@ -107,7 +107,3 @@ class _Look(NamedTuple):
 
 
 _NOTHING = _Look(NOTHING, ())
-
-
-def _now() -> Milliseconds:
-    return time.time_ns() // 1_000_000

@@ -6,7 +6,6 @@ id, and a profile drops repeats. So when the store fails anywhere, the whole bat
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
@@ -21,13 +20,14 @@ from edgewise.events.retry import Errand
 from edgewise.events.visit import Visit
 from edgewise.events.visitor_locks import Turns
 from edgewise.ids.decision import DecisionIds
-from edgewise.serving.follower import ServedPlacement, ServedSite
+from edgewise.serving.served import ServedPlacement, ServedSite
 from edgewise.store import Command, Store
 from edgewise.store.exposures import Showings
 from edgewise.types import Consent, Digest, Milliseconds
 from edgewise.visitors.browser import UNKNOWN, Browser
 from edgewise.visitors.message import Message
 from edgewise.visitors.robots import MESSAGES_A_SECOND, MESSAGES_AT_ONCE, Rate
+from edgewise.wall_clock import now_ms
 
 PATIENCE = 5.0
 """Seconds that a batch may take."""
@@ -88,7 +88,7 @@ class Recorder:
         Raises:
             StoreError: the store did not acknowledge all of it. Some may be stored; sending all again is harmless.
         """
-        now = time.time_ns() // 1_000_000
+        now = now_ms()
         listener = Listener(site, self._ids, self._find, now, sent_at, consent, browser)
         tellings: list[Telling] = []
         rejections: list[Rejection] = []

@@ -14,7 +14,7 @@ from edgewise.http.content import Headers
 from edgewise.http.origin_log import Refusals
 from edgewise.http.responses import HeaderList
 from edgewise.policies.origins import ANY_ORIGIN
-from edgewise.serving.follower import ServedSite
+from edgewise.serving.served import ServedSite
 
 _LOOPBACK = re.compile(rb"https?://(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?")
 

@@ -24,9 +24,11 @@ from edgewise.events.recorder import Reason, Rejection
 from edgewise.http.auth import Gate
 from edgewise.http.endpoint import Call, Door
 from edgewise.http.responses import send_bytes
-from edgewise.serving.follower import Follower, ServedSite
+from edgewise.serving.follower import Follower
+from edgewise.serving.served import ServedSite
 from edgewise.store import Backlog, Store
 from edgewise.types import Consent, Milliseconds, PolicyRef
+from edgewise.wall_clock import now_ms
 
 _PATIENCE = 1.0
 """Seconds that the store has to tell: whoever asks for metrics does not wait for ever either."""
@@ -121,7 +123,7 @@ class Metrics(Door):
         names = [site.name for site in self._follower.sites.values() if site.triggers]
         try:
             async with asyncio.timeout(_PATIENCE):
-                return {name: await self._queues.backlog(name, time.time_ns() // 1_000_000) for name in names}
+                return {name: await self._queues.backlog(name, now_ms()) for name in names}
         except (StoreError, TimeoutError):
             return {}
 
@@ -160,9 +162,9 @@ class _Models(Collector):
         version = GaugeMetricFamily("edgewise_model_version", "Version of the served model.", labels=labels)
         for site in self._follower.sites.values():
             for name, placement in site.placements.items():
-                if placement.held is not None:
-                    age.add_metric((site.name, name), max(0.0, time.time() - placement.held.position.ms / 1000))
-                    version.add_metric((site.name, name), placement.held.model_version)
+                if placement.model_head is not None:
+                    age.add_metric((site.name, name), max(0.0, time.time() - placement.model_head.position.ms / 1000))
+                    version.add_metric((site.name, name), placement.model_head.model_version)
         return (age, version)
 
 

@@ -12,7 +12,8 @@ from edgewise.http.endpoint import Call, Door
 from edgewise.http.query import named_site
 from edgewise.http.responses import ActionAnswer, ModelAnswer, PoliciesAnswer, PolicyAnswer
 from edgewise.policies.policy import Action
-from edgewise.serving.follower import Follower, ServedPlacement
+from edgewise.serving.follower import Follower
+from edgewise.serving.served import ServedPlacement
 from edgewise.statistics import Statistics, Tally
 from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING

@@ -12,7 +12,7 @@ from edgewise.http.endpoint import Call, Door
 from edgewise.http.requests import PreviewBody, Reader
 from edgewise.http.responses import PreviewAnswer
 from edgewise.ids.decision import DecisionIds
-from edgewise.serving.follower import ServedSite
+from edgewise.serving.served import ServedSite
 
 _LIMIT = 65536
 

@@ -16,7 +16,8 @@ from edgewise.http.requests import ProfileBody, Reader
 from edgewise.http.responses import ErasureAnswer, ProfileAnswer
 from edgewise.privacy.access import Customers, digests_of
 from edgewise.privacy.readable import held
-from edgewise.serving.follower import Follower, ServedSite
+from edgewise.serving.follower import Follower
+from edgewise.serving.served import ServedSite
 from edgewise.types import Milliseconds
 from edgewise.visitors.message import Id
 from edgewise.visitors.trait_checks import problems_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from urllib.parse import parse_qs
 
 from edgewise.errors import Problem, RequestError
-from edgewise.serving.follower import Follower, ServedSite
+from edgewise.serving.follower import Follower
+from edgewise.serving.served import ServedSite
 
 
 def named_site(follower: Follower, query: bytes) -> ServedSite:

@@ -13,6 +13,7 @@ from edgewise.errors import EdgewiseError, Fenced, SettingsError, StoreError, Ta
 from edgewise.gc_tuning import tame
 from edgewise.learner.erasure import Eraser
 from edgewise.learner.policy_learner import PolicyLearner
+from edgewise.logs import RepeatedErrorLog
 from edgewise.settings import Settings
 from edgewise.sites import decode_sites
 from edgewise.store import Page, Store
@@ -43,7 +44,8 @@ class Learner:
         self._settings = settings
         self._learners: dict[PolicyRef, PolicyLearner] = {}
         self._standing_by: dict[PolicyRef, float] = {}
-        self._complaints: dict[PolicyRef | str | None, str] = {}
+        self._learning_errors = RepeatedErrorLog(log, "Learning failed and will be retried: %s")
+        self._erasure_errors = RepeatedErrorLog(log, "Erasure failed and will be retried: %s")
         self._maintained_at = time.monotonic()
         self._eraser = Eraser(store, self._start_anew)
         self._erased_at = -math.inf
@@ -54,9 +56,9 @@ class Learner:
             busy = False
             try:
                 busy = await self._turn()
-                self._complaints.pop(None, None)
+                self._learning_errors.clear()
             except StoreError as error:
-                self._complain(None, error)
+                self._learning_errors.report(error)
             if not busy:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), READ_EVERY)
@@ -66,7 +68,7 @@ class Learner:
             except Fenced:
                 pass  # It is another learner's now, which folds the same log.
             except StoreError as error:
-                self._complain(ref, error)
+                self._learning_errors.report(error, ref)
 
     async def _turn(self) -> bool:
         """One look at every log; whether there may be more to read at once."""
@@ -101,9 +103,9 @@ class Learner:
             self._start_anew(learner.ref)
             return True
         except EdgewiseError as error:
-            self._complain(learner.ref, error)
+            self._learning_errors.report(error, learner.ref)
             return False
-        self._complaints.pop(learner.ref, None)
+        self._learning_errors.clear(learner.ref)
         return busy
 
     def _is_ours(self, ref: PolicyRef) -> bool:
@@ -131,9 +133,9 @@ class Learner:
         try:
             await self._eraser.look(self._learners.keys())
         except StoreError as error:  # It is done again by the next look; learning does not wait for it.
-            self._complain("erasure", error)
+            self._erasure_errors.report(error)
         else:
-            self._complaints.pop("erasure", None)
+            self._erasure_errors.clear()
 
     def _start_anew(self, ref: PolicyRef) -> None:
         if ref in self._learners:
@@ -141,11 +143,6 @@ class Learner:
 
     def _learner(self, ref: PolicyRef) -> PolicyLearner:
         return PolicyLearner(self._store, ref, self._settings.retention, self._settings.log_bytes)
-
-    def _complain(self, about: PolicyRef | str | None, error: EdgewiseError) -> None:
-        if self._complaints.get(about) != str(error):
-            log.error("%s waits: %s", "erasure" if about == "erasure" else "learning", error)
-        self._complaints[about] = str(error)
 
 
 async def run(settings: Settings) -> None:

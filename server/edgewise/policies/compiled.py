@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Collection, Mapping
 from itertools import compress
 from math import inf
@@ -17,6 +16,7 @@ from edgewise.errors import PolicyError, Problem
 from edgewise.policies.policy import Policy
 from edgewise.policies.segments import refers_to_segments
 from edgewise.types import SPANS, Attributes, Digest, Milliseconds, Span
+from edgewise.wall_clock import now_ms
 
 
 def encode_policy(policy: Policy) -> bytes:
@@ -135,7 +135,7 @@ class CompiledPolicy:
             refused |= self._off
         if self._timed:
             if now is None:
-                now = time.time_ns() // 1_000_000
+                now = now_ms()
             refused.update(position for position, starts, ends in self._timed if not starts <= now < ends)
         if exclude:
             refused.update(self.index[action_id] for action_id in exclude if action_id in self.index)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +19,7 @@ from edgewise.types import SPANS, Digest, Milliseconds
 from edgewise.visitors.identity import ids_in, moved
 from edgewise.visitors.names import seconds
 from edgewise.visitors.traits import with_traits
+from edgewise.wall_clock import now_ms
 from edgewise.webhooks.triggers import Named, Triggers
 
 PATIENCE = 5.0
@@ -69,7 +69,7 @@ class Customers:
 
         They must be without problems. A trait that is none is forgotten. The webhooks of `triggers` are told at once.
         """
-        told_at = seconds(time.time_ns() // 1_000_000 if at is None else at)
+        told_at = seconds(now_ms() if at is None else at)
         (*_, visitor) = visitor_digests(*who)
         errand = Errand(self._store, PATIENCE)
         people = People(self._store, site, errand)

@@ -13,6 +13,7 @@ from edgewise import entries
 from edgewise.bandit.shape import shape_of
 from edgewise.entries import Version
 from edgewise.errors import PolicyError, StoreError
+from edgewise.logs import RepeatedErrorLog
 from edgewise.policies.compiled import encode_policy, version_of
 from edgewise.policies.site import Site, load_sites
 from edgewise.sites import SiteEntry, encode_sites
@@ -46,7 +47,7 @@ class Publisher:
         self._stamp: Stamp = ()
         self._compiled: tuple[Compiled, ...] = ()
         self._sites: bytes = b""
-        self._complaint = ""
+        self._errors = RepeatedErrorLog(log, "Cannot publish the policies: %s")
         self.has_webhooks = asyncio.Event()
         """Set once some site has, or had, a webhook."""
 
@@ -78,13 +79,10 @@ class Publisher:
         try:
             await self.publish(store)
         except StoreError as error:
-            if str(error) != self._complaint:
-                log.error("the policies are not published: %s", error)
-            self._complaint = str(error)
+            self._errors.report(error)
         else:
-            if self._complaint:
-                log.info("the policies are published again")
-            self._complaint = ""
+            if self._errors.clear():
+                log.info("The policies are published again.")
 
     async def watch(self, store: Store, stop: asyncio.Event) -> None:
         """Load on every change, publish then and every few seconds, until told to stop. What goes wrong is logged once.

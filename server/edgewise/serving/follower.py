@@ -1,7 +1,7 @@
-"""What is served: follows the sites, the current policy versions and the published models in the store.
+"""The follower keeps the sites, policies and models of a web worker up to date from the store.
 
-It polls, four times a second, one pipeline for all policies. A notification could be lost and would have to be backed
-by a poll anyway; this way there is one mechanism, and no state in a connection.
+It polls the store four times a second, with one pipeline for all policies. A notification can be lost, so it would need
+a poll as a fallback anyway. Polling alone is one mechanism, and keeps no state in a connection.
 """
 
 from __future__ import annotations
@@ -12,180 +12,75 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from itertools import chain
 
-from edgewise.bandit.model import ActionExamples, ScoringModel
-from edgewise.bandit.shape import shape_of
 from edgewise.errors import EdgewiseError, StoreError
-from edgewise.ids.decision import KEY_BYTES, DecisionIds, policy_id
-from edgewise.policies.compiled import CompiledPolicy, encode_policy
-from edgewise.policies.policy import Policy
-from edgewise.policies.segments import NO_SEGMENTS, Segments
+from edgewise.ids.decision import KEY_BYTES, DecisionIds
+from edgewise.logs import RepeatedErrorLog
+from edgewise.policies.compiled import encode_policy
+from edgewise.policies.segments import Segments
 from edgewise.policies.site import Site
+from edgewise.serving.served import ServedPlacement, ServedSite
 from edgewise.sites import SiteEntry, decode_sites
 from edgewise.store import Checkpoint, Current, Head, Store
-from edgewise.types import BEGINNING, Digest, Milliseconds, PolicyRef, StreamId
-from edgewise.visitors.names import bounded
-from edgewise.visitors.needed_attributes import Reading
-from edgewise.webhooks.triggers import NO_TRIGGERS, Triggers, triggers_of
+from edgewise.types import BEGINNING, Milliseconds, PolicyRef, StreamId
+from edgewise.wall_clock import now_ms
+from edgewise.webhooks.triggers import Triggers, triggers_of
 
 log = logging.getLogger(__name__)
 
-POLL = 0.25
-"""Seconds between two looks at the store."""
+POLL_INTERVAL = 0.25
+"""Seconds between two polls of the store."""
 
 LOADING_SHARE = 0.02
-"""The most of its time that a worker spends loading models: a load holds the interpreter for milliseconds."""
+"""The largest share of its time that a worker spends on loading models. A load blocks it for milliseconds."""
 
-ASKED_WITHIN = 60.0
-"""A placement that nobody asked for within these seconds keeps the model it has."""
+IN_USE_WITHIN = 60.0
+"""A placement without a request in this many seconds keeps its loaded model."""
 
-ASSURE_EVERY = 20
-"""Polls between two looks whether the store still has the versions and the keys that we decide with."""
+POLLS_PER_REPAIR = 20
+"""The number of polls between two checks that the store still has the served versions and keys."""
 
-
-class ServedPlacement:
-    """One placement with one version of its policy, as it is served now; another version makes another object.
-
-    So a call may wait for the store and still finds the version that it decided with.
-
-    `model` is None until there is one: then the draw is uniform. `asked_at` is the event loop's time of the last
-    decide; `idle` says that a newer model was left where it is, because nobody asked.
-    """
-
-    __slots__ = (
-        "actions",
-        "asked_at",
-        "blob",
-        "compiled",
-        "held",
-        "idle",
-        "model",
-        "policy_id",
-        "ref",
-        "shape",
-        "version_text",
-    )
-
-    def __init__(self, ref: PolicyRef, blob: bytes) -> None:
-        self.ref = ref
-        self.policy_id = policy_id(ref)
-        self.blob = blob
-        self.compiled = CompiledPolicy.from_blob(blob)
-        self.version_text = self.compiled.version.hex()
-        self.shape = shape_of(self.compiled.policy)
-        self.actions = ActionExamples(self.shape, self.compiled.policy.actions)
-        self.asked_at = 0.0
-        self.idle = False
-        self.model: ScoringModel | None = None
-        self.held: Head | None = None
-
-    @property
-    def policy(self) -> Policy:
-        return self.compiled.policy
-
-    @property
-    def version(self) -> Digest:
-        return self.compiled.version
-
-    @property
-    def model_version(self) -> int:
-        """The version of the model that scores; 0 before the first."""
-        return 0 if self.held is None else self.held.model_version
-
-    def knows(self, head: Head) -> bool:
-        """Whether the model at hand is this one or a later one. Within an epoch there is no way back."""
-        return self.held is not None and (self.held.epoch, self.held.model_version) >= (head.epoch, head.model_version)
-
-    def edited(self, blob: bytes) -> ServedPlacement:
-        """The same placement with this version; it keeps the model where that fits."""
-        edited = ServedPlacement(self.ref, blob)
-        edited.asked_at, edited.idle = self.asked_at, self.idle
-        if edited.shape == self.shape:
-            edited.model, edited.held = self.model, self.held
-        return edited
-
-    def load(self, checkpoint: Checkpoint) -> None:
-        """Score with this model from now on."""
-        self.model = ScoringModel(self.shape, checkpoint.model)
-        self.held = checkpoint
-
-
-class ServedSite:
-    """One site as it is served now."""
-
-    __slots__ = (
-        "consent",
-        "learn_without_consent",
-        "name",
-        "origins",
-        "placements",
-        "reading",
-        "robots",
-        "segments",
-        "sensitive",
-        "triggers",
-        "write_key",
-    )
-
-    def __init__(
-        self,
-        entry: SiteEntry,
-        placements: dict[str, ServedPlacement],
-        segments: Segments = NO_SEGMENTS,
-        triggers: Triggers = NO_TRIGGERS,
-    ) -> None:
-        self.name = entry.name
-        self.write_key = entry.write_key
-        self.origins = entry.origins
-        self.consent = entry.consent
-        self.learn_without_consent = entry.learn_without_consent
-        self.robots = entry.robots
-        self.placements = placements
-        self.segments = segments
-        self.triggers = triggers
-        self.sensitive = frozenset(map(bounded, entry.sensitive))
-        self.reading = Reading(chain(segments.reads, *(placement.compiled.reads for placement in placements.values())))
-
-
-Loaded = Callable[[PolicyRef, Milliseconds], None]
-"""Is told of each model loaded: of which policy, and how long ago the oldest window that is new in it had closed."""
+ModelLoaded = Callable[[PolicyRef, Milliseconds], None]
+"""A callback for each loaded model. The time is the delay since its oldest new reward window closed."""
 
 
 class Follower:
-    """Holds what is served. `sites` is by write key; it is replaced, never changed, so readers need no lock."""
+    """Serves sites from the store. `sites` has them by write key.
 
-    def __init__(self, store: Store, loaded: Loaded | None = None) -> None:
+    A refresh replaces `sites` and never changes it in place, so readers need no lock.
+    """
+
+    def __init__(self, store: Store, on_model_loaded: ModelLoaded | None = None) -> None:
         self.sites: dict[str, ServedSite] = {}
         self.ready = False
         self.ids = DecisionIds()
         self._store = store
-        self._loaded = loaded
+        self._on_model_loaded = on_model_loaded
         self._entries: tuple[SiteEntry, ...] = ()
         self._segments: dict[str, Segments] = {}
         self._triggers: dict[str, Triggers] = {}
-        self._served: dict[PolicyRef, ServedPlacement] = {}
+        self._placements: dict[PolicyRef, ServedPlacement] = {}
         self._by_id: dict[bytes, ServedPlacement] = {}
         self._registry = b""
-        self._complaint = ""
         self._polls = 0
-        self._may_load_at = 0.0
+        self._next_load_at = 0.0
+        self._errors = RepeatedErrorLog(log, "Cannot refresh sites and models, so the current ones stay: %s")
         self._task: asyncio.Task[None] | None = None
 
     def site_named(self, name: str) -> ServedSite | None:
         return next((site for site in self.sites.values() if site.name == name), None)
 
     def find(self, policy_id: bytes) -> ServedPlacement | None:
-        """The placement that a decision id names."""
+        """The placement with this policy id, which is a part of each decision id."""
         return self._by_id.get(policy_id)
 
     def serve_files(self, sites: Iterable[Site]) -> None:
-        """Serve what the policy files say, until the store can be asked: every answer is then a baseline."""
+        """Serve the policy files until the store is reachable. Every decision is then a fallback to the baseline."""
         sites = tuple(sites)
         for site in sites:
             for policy in site.policies:
                 ref = PolicyRef(site.name, policy.placement)
-                self._served[ref] = ServedPlacement(ref, encode_policy(policy))
+                self._placements[ref] = ServedPlacement(ref, encode_policy(policy))
         self._entries = tuple(
             SiteEntry(
                 site.name,
@@ -202,13 +97,13 @@ class Follower:
             for site in sites
         )
         self._compile_segments()
-        self._arrange(list(self._served))
+        self._rebuild_sites(list(self._placements))
         self._polls = 0
 
     async def start(self) -> None:
-        """Look once, then go on looking. A store that cannot be reached is waited for: see `ready`."""
-        await self._try_to_look()
-        self._task = asyncio.create_task(self._follow())
+        """Refresh once, then poll in the background. `ready` stays False while the store is unreachable."""
+        await self._try_refresh()
+        self._task = asyncio.create_task(self._poll())
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -216,48 +111,46 @@ class Follower:
             with suppress(asyncio.CancelledError):
                 await self._task
 
-    async def look(self) -> None:
-        """Bring what is served up to date.
+    async def refresh(self) -> None:
+        """Read sites, policy versions and models from the store.
 
         Raises:
-            StoreError: the store does not tell.
+            StoreError: the store does not answer. Placements refreshed before the error are served.
         """
-        await self._look_at_sites()
+        await self._refresh_registry()
         refs = [PolicyRef(site.name, placement) for site in self._entries for placement in site.placements]
         currents, heads = await self._store.versions.current(refs), await self._store.checkpoints.heads(refs)
         try:
-            for ref in sorted(currents, key=self._staleness):
-                await self._look_at(ref, currents[ref], heads.get(ref))
+            for ref in sorted(currents, key=self._model_position):
+                await self._refresh_placement(ref, currents[ref], heads.get(ref))
         finally:
-            self._arrange(refs)
-        if self._polls % ASSURE_EVERY == 0:
-            await self._assure()
+            self._rebuild_sites(refs)
+        if self._polls % POLLS_PER_REPAIR == 0:
+            await self._repair_store()
         self._polls += 1
-        self.ready = bool(self.sites) and all(ref in self._served for ref in refs)
+        self.ready = bool(self.sites) and all(ref in self._placements for ref in refs)
 
-    async def _follow(self) -> None:
+    async def _poll(self) -> None:
         while True:
-            await asyncio.sleep(POLL)
-            await self._try_to_look()
+            await asyncio.sleep(POLL_INTERVAL)
+            await self._try_refresh()
 
-    async def _try_to_look(self) -> None:
+    async def _try_refresh(self) -> None:
         try:
-            await self.look()
+            await self.refresh()
         except EdgewiseError as error:
-            self._polls = 0  # The store may come back without its tail: its blobs are looked at first.
-            if str(error) != self._complaint:
-                log.error("what is served cannot be brought up to date, so it stays as it is: %s", error)
-            self._complaint = str(error)
+            self._polls = 0  # The store may have lost recent writes, so the next refresh repairs it first.
+            self._errors.report(error)
         else:
-            self._complaint = ""
+            self._errors.clear()
 
-    async def _assure(self) -> None:
-        """See to it that the store has what our decisions refer to: it may have lost its tail."""
+    async def _repair_store(self) -> None:
+        """Write the served versions and keys again if the store lost its last writes. Decisions refer to them."""
         self.ids.ring = await self._store.registry.decision_keys(self.ids.ring or os.urandom(KEY_BYTES))
-        for ref, served in self._served.items():
-            await self._store.versions.ensure_blob(ref, served.version, served.blob)
+        for ref, placement in self._placements.items():
+            await self._store.versions.ensure_blob(ref, placement.version, placement.blob)
 
-    async def _look_at_sites(self) -> None:
+    async def _refresh_registry(self) -> None:
         packed = await self._store.registry.sites()
         if packed is not None and packed != self._registry:
             self._entries = decode_sites(packed)
@@ -268,74 +161,79 @@ class Follower:
         self._segments = {entry.name: Segments(entry.segments) for entry in self._entries}
         self._triggers = {entry.name: triggers_of(entry, self._segments[entry.name]) for entry in self._entries}
 
-    async def _look_at(self, ref: PolicyRef, current: Current, head: Head | None) -> None:
-        served = self._served.get(ref)
-        # While the model is folded anew for another shape, the version that it was made for is served on.
-        folding = head is not None and head.shape != current.shape
-        version = head.policy_version if folding and head is not None else current.version
+    async def _refresh_placement(self, ref: PolicyRef, current: Current, head: Head | None) -> None:
+        served = self._placements.get(ref)
+        # While the learner rebuilds the model in a new shape, the old model's policy version stays in service.
+        rebuilding = head is not None and head.shape != current.shape
+        version = head.policy_version if rebuilding and head is not None else current.version
         blob = None
         if served is None or served.version != version:
             blob = await self._store.versions.blob(ref, version)
             if blob is None:
-                raise StoreError(f"policy {ref.site}/{ref.placement}: the store has no blob of version {version.hex()}")
+                raise StoreError(
+                    f"Missing policy version {version.hex()} of {ref.site}/{ref.placement} in the store. "
+                    "Publish the policy again with `edgewise serve`."
+                )
             if served is not None:
-                # Where the store went back because it lost its tail, decisions since then name what we leave now.
+                # If the store lost its last writes, decisions made since then name the version that we leave now.
                 await self._store.versions.ensure_blob(ref, served.version, served.blob)
         if served is None and blob is not None:
             await self._load(ServedPlacement(ref, blob), head)
         elif served is not None and blob is not None and head is not None and served.shape.digest != head.shape:
-            await self._load(served.edited(blob), head)
+            await self._load(served.with_version(blob), head)
         elif served is not None:
             if blob is not None:
-                served = self._served[ref] = served.edited(blob)
-            if head is not None and not served.knows(head) and self._may_load(served):
+                served = self._placements[ref] = served.with_version(blob)
+            if head is not None and not served.is_current(head) and self._may_load(served):
                 await self._load(served, head)
 
-    async def _load(self, served: ServedPlacement, head: Head | None) -> None:
+    async def _load(self, placement: ServedPlacement, head: Head | None) -> None:
         """Load the newest model, and serve this placement with it."""
-        checkpoint = None if head is None else await self._store.checkpoints.read(served.ref)
-        before = self._served.get(served.ref)
-        held = None if before is None else before.held
+        checkpoint = None if head is None else await self._store.checkpoints.read(placement.ref)
+        before = self._placements.get(placement.ref)
+        old_head = None if before is None else before.model_head
         if checkpoint is not None:
-            began = time.perf_counter()
-            served.load(checkpoint)
-            took = time.perf_counter() - began
-            self._may_load_at = asyncio.get_running_loop().time() + took * (1 / LOADING_SHARE - 1)
-            if held is not None and not served.idle:
-                self._tell(served.ref, checkpoint, held)
-        served.idle = False
-        self._served[served.ref] = served
+            started = time.perf_counter()
+            placement.load_model(checkpoint)
+            seconds = time.perf_counter() - started
+            self._next_load_at = asyncio.get_running_loop().time() + seconds * (1 / LOADING_SHARE - 1)
+            if old_head is not None and not placement.load_skipped:
+                self._report_load(placement.ref, checkpoint, old_head)
+        placement.load_skipped = False
+        self._placements[placement.ref] = placement
 
-    def _tell(self, ref: PolicyRef, checkpoint: Checkpoint, held: Head) -> None:
-        if self._loaded is None or checkpoint.newest_close <= held.newest_close:
+    def _report_load(self, ref: PolicyRef, checkpoint: Checkpoint, old: Head) -> None:
+        if self._on_model_loaded is None or checkpoint.newest_close <= old.newest_close:
             return
-        # Where models in between were not loaded, the oldest news is what closed right after the one at hand.
-        passed_over = checkpoint.model_version > held.model_version + 1 and held.newest_close
-        oldest = held.newest_close if passed_over else checkpoint.oldest_close
-        self._loaded(ref, max(0, int(time.time() * 1000) - oldest))
+        # If models in between were never loaded, the oldest new window closed right after the old model's newest one.
+        skipped = checkpoint.model_version > old.model_version + 1 and old.newest_close
+        oldest_close = old.newest_close if skipped else checkpoint.oldest_close
+        self._on_model_loaded(ref, max(0, now_ms() - oldest_close))
 
-    def _may_load(self, served: ServedPlacement) -> bool:
+    def _may_load(self, placement: ServedPlacement) -> bool:
         now = asyncio.get_running_loop().time()
-        if now - served.asked_at > ASKED_WITHIN:
-            served.idle = True
+        if now - placement.last_requested_at > IN_USE_WITHIN:
+            placement.load_skipped = True
             return False
-        return now >= self._may_load_at
+        return now >= self._next_load_at
 
-    def _staleness(self, ref: PolicyRef) -> tuple[int, StreamId]:
-        """The policy whose model is the oldest comes first."""
-        served = self._served.get(ref)
-        return (0, BEGINNING) if served is None or served.held is None else (1, served.held.position)
+    def _model_position(self, ref: PolicyRef) -> tuple[int, StreamId]:
+        """A sort key that puts placements without a model first, then those with the oldest model."""
+        placement = self._placements.get(ref)
+        head = None if placement is None else placement.model_head
+        return (0, BEGINNING) if head is None else (1, head.position)
 
-    def _arrange(self, refs: Sequence[PolicyRef]) -> None:
-        self._served = {ref: served for ref, served in self._served.items() if ref in set(refs)}
-        self._by_id = {served.policy_id: served for served in self._served.values()}
+    def _rebuild_sites(self, refs: Sequence[PolicyRef]) -> None:
+        kept = set(refs)
+        self._placements = {ref: placement for ref, placement in self._placements.items() if ref in kept}
+        self._by_id = {placement.policy_id: placement for placement in self._placements.values()}
         self.sites = {
             entry.write_key: ServedSite(
                 entry,
                 {
-                    placement: self._served[PolicyRef(entry.name, placement)]
-                    for placement in entry.placements
-                    if PolicyRef(entry.name, placement) in self._served
+                    name: self._placements[PolicyRef(entry.name, name)]
+                    for name in entry.placements
+                    if PolicyRef(entry.name, name) in self._placements
                 },
                 self._segments[entry.name],
                 self._triggers[entry.name],

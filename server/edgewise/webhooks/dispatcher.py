@@ -12,7 +12,6 @@ import logging
 import os
 import random
 import signal
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from edgewise.errors import DeliveryFailed, EdgewiseError, SettingsError, StoreError
+from edgewise.logs import RepeatedErrorLog
 from edgewise.policies.segments import Segments
 from edgewise.settings import Settings
 from edgewise.sites import decode_sites
@@ -27,6 +27,7 @@ from edgewise.store import Due, Store
 from edgewise.store.webhook_queues import SOON
 from edgewise.types import Digest, Milliseconds, Webhook
 from edgewise.visitors.identity import moved, readable
+from edgewise.wall_clock import now_ms
 from edgewise.webhooks import delivery_metrics as metrics
 from edgewise.webhooks.delivery import Delivery
 from edgewise.webhooks.triggers import Job, Triggers, decode_job, met_field, triggers_of, waiting_in
@@ -76,16 +77,16 @@ class Courier:
         self._turns: dict[tuple[str, Digest], asyncio.Task[None]] = {}
         self._sending: dict[tuple[str, str], int] = {}
         self._nothing_to_do: dict[tuple[str, Digest], Milliseconds] = {}
-        self._complaint = ""
+        self._errors = RepeatedErrorLog(log, "Webhook delivery failed and will be retried: %s")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until told to stop; what is on its way then is given the time it has."""
         while not stop.is_set():
             try:
                 await self._look()
-                self._complaint = ""
+                self._errors.clear()
             except StoreError as error:
-                self._complain(error)
+                self._errors.report(error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self._pace.look_every)
         await asyncio.gather(*self._turns.values(), return_exceptions=True)
@@ -96,7 +97,7 @@ class Courier:
             self._sites = {site.name: triggers_of(site, Segments(site.segments)) for site in decode_sites(packed)}
             self._published = packed
         for site, triggers in self._sites.items():
-            for due in await self._store.queues.due(site, _now(), _MOST_DUE):
+            for due in await self._store.queues.due(site, now_ms(), _MOST_DUE):
                 key = (site, due.visitor)
                 if key not in self._turns and len(self._turns) < self._pace.at_once:
                     self._turns[key] = asyncio.create_task(self._take_turn(site, triggers, due))
@@ -111,11 +112,11 @@ class Courier:
                 finally:
                     await self._store.queues.release(site, due.visitor, token)
         except EdgewiseError as error:
-            self._complain(error)
+            self._errors.report(error)
         except Exception:  # One visitor's bytes, whatever they are, must not hold up the others.
             log.exception("%s: a visitor's messages cannot be sent", site)
             with suppress(StoreError):
-                await self._store.queues.looked(site, due, _now() + self._pace.last_delay)
+                await self._store.queues.looked(site, due, now_ms() + self._pace.last_delay)
         finally:
             del self._turns[site, due.visitor]
 
@@ -124,7 +125,7 @@ class Courier:
         asked_for = self._nothing_to_do.pop((site, due.visitor), None)
         if again_at is not None or asked_for == float(due.at):
             return again_at
-        self._nothing_to_do[site, due.visitor] = again_at = _now() + SOON
+        self._nothing_to_do[site, due.visitor] = again_at = now_ms() + SOON
         return again_at
 
     async def _serve(self, site: str, triggers: Triggers, visitor: Digest) -> Milliseconds | None:
@@ -135,24 +136,24 @@ class Courier:
             if packed is None:
                 return min(waits, default=None)
             job = decode_job(packed)
-            if job.not_before > _now():
+            if job.not_before > now_ms():
                 return min([*waits, job.not_before])
             webhook = triggers.webhook(job.webhook)
             receiver = (site, job.webhook)
             if self._sending.get(receiver, 0) >= self._pace.each:
-                return _now() + self._pace.first_delay
+                return now_ms() + self._pace.first_delay
             self._sending[receiver] = self._sending.get(receiver, 0) + 1
             try:
                 await self._send(site, visitor, packed, job, webhook)
             finally:
                 self._sending[receiver] -= 1
-        return _now()
+        return now_ms()
 
     async def _mature(self, site: str, triggers: Triggers, visitor: Digest) -> list[Milliseconds]:
         """Queue the messages whose time has come, if their conditions still hold; when the others' time will."""
         later = []
         for name, field, held, waiting in waiting_in(await self._store.queues.state(site, visitor)):
-            if waiting.due > (now := _now()):
+            if waiting.due > (now := now_ms()):
                 later.append(waiting.due)
                 continue
             stored = await self._store.profiles.read(site, visitor)
@@ -169,7 +170,7 @@ class Courier:
                 raise DeliveryFailed("found no such webhook in site.toml any more")
             await self._delivery.post(webhook.url, job.id, job.body, self._secret(webhook))
         except DeliveryFailed as failure:
-            now = _now()
+            now = now_ms()
             tried = msgspec.structs.replace(
                 job,
                 attempts=job.attempts + 1,
@@ -195,11 +196,6 @@ class Courier:
             return secret
         raise DeliveryFailed(f"found no environment variable {webhook.secret[1:]}, expected the secret in it")
 
-    def _complain(self, error: EdgewiseError) -> None:
-        if str(error) != self._complaint:
-            log.error("webhooks wait: %s", error)
-        self._complaint = str(error)
-
 
 async def run(settings: Settings) -> None:
     """Send from the store at `settings.redis` until SIGTERM or SIGINT.
@@ -221,7 +217,3 @@ async def run(settings: Settings) -> None:
     finally:
         await delivery.close()
         await store.close()
-
-
-def _now() -> Milliseconds:
-    return time.time_ns() // 1_000_000

@@ -1,0 +1,39 @@
+"""The log of repeated errors."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from edgewise.logs import RepeatedErrorLog
+
+log = logging.getLogger(__name__)
+
+
+@pytest.fixture
+def errors() -> RepeatedErrorLog:
+    return RepeatedErrorLog(log, "Cannot poll: %s")
+
+
+def test_an_error_is_logged_once_until_it_changes(errors: RepeatedErrorLog, caplog: pytest.LogCaptureFixture) -> None:
+    for message in ("no answer", "no answer", "refused", "no answer"):
+        errors.report(OSError(message))
+    assert caplog.messages == ["Cannot poll: no answer", "Cannot poll: refused", "Cannot poll: no answer"]
+
+
+def test_an_error_is_logged_again_after_a_success(errors: RepeatedErrorLog, caplog: pytest.LogCaptureFixture) -> None:
+    assert not errors.clear()
+    errors.report(OSError("no answer"))
+    assert errors.clear()
+    assert not errors.clear()
+    errors.report(OSError("no answer"))
+    assert len(caplog.messages) == 2
+
+
+def test_each_key_has_its_own_errors(errors: RepeatedErrorLog, caplog: pytest.LogCaptureFixture) -> None:
+    for key in ("one", "other"):
+        errors.report(OSError("no answer"), key)
+    assert errors.clear("one")
+    errors.report(OSError("no answer"), "other")
+    assert len(caplog.messages) == 2
