@@ -15,7 +15,9 @@ Digest: TypeAlias = bytes
 """Eight bytes that stand for something: a policy version, a model's shape, a visitor's id, a message id."""
 
 DecisionKey: TypeAlias = bytes
-"""The twelve random bytes inside a decision id; they name the decision in the log and seed its draw."""
+"""The random bytes inside a decision id. They identify the decision in the log and seed its draw."""
+
+DECISION_KEY_BYTES = 12
 
 Milliseconds: TypeAlias = int
 """A span of time, or a time since the epoch on the store's clock."""

@@ -10,7 +10,6 @@ import click
 from edgewise.commands.options import with_settings
 from edgewise.commands.store_access import joined, site_named
 from edgewise.commands.visitor_commands import site_option
-from edgewise.privacy.export import holdings
 from edgewise.settings import Settings
 
 
@@ -35,13 +34,14 @@ def export(settings: Settings, visitor: str | None, visitors: bool, site: str | 
 
 
 async def _export(settings: Settings, visitor: str | None, site: str | None) -> None:
-    from edgewise.privacy.readable import held
+    from edgewise.privacy.export import export_visitor
+    from edgewise.privacy.readable import describe_record
 
     async with joined(settings) as store:
         name = (await site_named(store, site)).name
         if visitor is None:
             async for digest, stored in store.profiles.all(name):
-                click.echo(json.dumps(held(digest, stored), ensure_ascii=False))
+                click.echo(json.dumps(describe_record(digest, stored), ensure_ascii=False))
             return
-        async for line in holdings(store, name, visitor):
+        async for line in export_visitor(store, name, visitor):
             click.echo(json.dumps(line, ensure_ascii=False))

@@ -15,7 +15,6 @@ from edgewise.commands.customer_file import Row, WrongRow, read_rows
 from edgewise.commands.options import with_settings
 from edgewise.commands.store_access import joined, site_named
 from edgewise.errors import EdgewiseError
-from edgewise.privacy.export import holdings
 from edgewise.settings import Settings
 from edgewise.types import Digest, Milliseconds
 
@@ -150,7 +149,9 @@ async def _erase(settings: Settings, id: str, site: str | None, now: bool) -> No
 
 async def _without_profile(store: Store, site: str, id: str) -> str:
     """What is found of an id without a profile. The logs are read for it: a typo must not look like an erasure."""
-    found = len([one async for one in holdings(store, site, id)])
+    from edgewise.privacy.export import export_visitor
+
+    found = len([one async for one in export_visitor(store, site, id)])
     if found:
         return f"none under {id!r}, but entries elsewhere: {found} (`edgewise export` shows them)"
     return f"none under {id!r}, and nothing else is held of it; is it spelled right?"

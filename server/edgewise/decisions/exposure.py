@@ -19,6 +19,7 @@ from edgewise.store.exposures import (
     choice_field,
     count_field,
     fields_of,
+    latest_decision,
 )
 from edgewise.store.scripts import Command
 from edgewise.types import DecisionKey, Span
@@ -85,7 +86,7 @@ class Remembered:
             new = old if sticks is None else sticks.encode()
             sticking = None if new is None else Sticking(policy.sticky, old, new)
         if drawn is not None and any(action.not_after for action in actions):
-            latest = drawn.key + b"".join(b"\0" + action.id.encode() for action in actions)
+            latest = latest_decision(drawn.key, (action.id for action in actions))
         counted = [Counted(cap.per, action.id, cap.count) for action in actions if (cap := action.cap) is not None]
         return self._showings.reserve_command(policy.placement, compiled.spans, self._held, sticking, counted, latest)
 

@@ -7,23 +7,20 @@ can make one without the store.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
-from hashlib import blake2b
-from hmac import compare_digest
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from edgewise.errors import EdgewiseError
 from edgewise.ids.decision import DecisionIds
+from edgewise.ids.signing import Signer
 from edgewise.serving.served import ServedSite
 from edgewise.types import PolicyRef
 
 LONGEST = 1024
 """Characters of a token."""
 
-_SIGNATURE = 16
+_SIGNER = Signer(16, b"preview")
 
 Seconds: TypeAlias = int
 """A time since the epoch."""
@@ -109,14 +106,10 @@ def check_signature(ids: DecisionIds, token: str) -> bytes:
         WrongPreview: it was not made here (`invalid_preview`).
         StoreUnavailable: the keys could not be read yet.
     """
-    try:
-        signed = urlsafe_b64decode(token.encode("ascii"))
-    except (Base64Error, ValueError):
-        signed = b""
-    said, signature = signed[:-_SIGNATURE], signed[-_SIGNATURE:]
-    if not any(compare_digest(signature, _signature(key, said)) for key in ids.keys):
+    payload = _SIGNER.verify(token, ids.keys)
+    if payload is None:
         raise WrongPreview("invalid_preview", "found a token that this service did not make")
-    return said
+    return payload
 
 
 def _position(site: ServedSite, placement: str, action: str) -> int:
@@ -128,12 +121,7 @@ def _position(site: ServedSite, placement: str, action: str) -> int:
 
 
 def _signed(ids: DecisionIds, site: str, placement: str | None, action: str | None, expires: Seconds) -> str:
-    said = _encoder.encode((site, placement, action, expires))
-    return urlsafe_b64encode(said + _signature(ids.keys[0], said)).decode()
-
-
-def _signature(key: bytes, said: bytes) -> bytes:
-    return blake2b(said, key=key, digest_size=_SIGNATURE, person=b"preview").digest()
+    return _SIGNER.sign(_encoder.encode((site, placement, action, expires)), ids.keys[0])
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -132,7 +132,9 @@ class Decider:
             if isinstance(reserved, Choice):
                 decision_id = None
                 if call.trace == "decision":
-                    decision_id = self._ids.issue(placement.policy_id, len(reserved.slots), reserved.key, tied=True)
+                    decision_id = self._ids.issue(
+                        placement.policy_id, len(reserved.slots), reserved.key, has_visitor=True
+                    )
                 return decided.repeated(placement, asked, reserved, decision_id)
         except StoreError:
             return decided.fallback(placement, asked)
@@ -167,7 +169,7 @@ class Decider:
         if drawn.trace != "decision":
             return None
         entry = drawn.entry
-        return self._ids.issue(drawn.placement.policy_id, len(entry.slots), entry.key, tied=bool(entry.visitor))
+        return self._ids.issue(drawn.placement.policy_id, len(entry.slots), entry.key, has_visitor=bool(entry.visitor))
 
 
 def _explained(

@@ -18,7 +18,7 @@ from edgewise.evaluate.log_rows import Row
 from edgewise.learner.fold import Fold
 from edgewise.policies.compiled import CompiledPolicy
 from edgewise.policies.policy import Policy
-from edgewise.types import BEGINNING, DecisionKey, Milliseconds, StreamId
+from edgewise.types import BEGINNING, DECISION_KEY_BYTES, DecisionKey, Milliseconds, StreamId
 
 PUBLISH_EVERY: Milliseconds = 1000
 """How far apart models are published, on the log's clock."""
@@ -90,4 +90,4 @@ class Rehearsal:
 
     def _next_key(self) -> DecisionKey:
         self._rows += 1
-        return blake2b(b"%d %d" % (self._seed, self._rows), digest_size=12).digest()
+        return blake2b(b"%d %d" % (self._seed, self._rows), digest_size=DECISION_KEY_BYTES).digest()

@@ -15,7 +15,7 @@ from edgewise.ids.decision import DecisionIds, UnknownDecision
 from edgewise.ids.visitor import (
     anonymous_digest,
     message_digest,
-    untied_digest,
+    unlinkable_message_digest,
     user_digest,
     visitor_digests,
 )
@@ -123,7 +123,7 @@ class Listener(NamedTuple):
         ref, outcome, tied = self._read_outcome(name, properties, age, b"")
         if tied:
             return None
-        digest = untied_digest(message.message_id, outcome.key) if message.message_id else os.urandom(8)
+        digest = unlinkable_message_digest(message.message_id, outcome.key) if message.message_id else os.urandom(8)
         act = Act(message.type, name, self.now - age, digest)
         return Telling(act, age, (), (ref, outcome._replace(message=digest)))
 
@@ -150,7 +150,7 @@ class Listener(NamedTuple):
             raise Rejected("unknown_decision", f"{where}: found one that leads to no placement of this site")
         slot = None if properties.slot is None else _slot(properties.slot, decision.slots)
         value = _value(properties.value) if name == "$reward" else None
-        return placement.ref, Outcome(decision.key, slot, name, value, age, digest), decision.tied
+        return placement.ref, Outcome(decision.key, slot, name, value, age, digest), decision.has_visitor
 
     def _age(self, happened: datetime | None) -> Milliseconds:
         """How long ago it happened. Both times of the sender's are of one clock, so its error cancels out."""

@@ -15,7 +15,7 @@ from edgewise.http.query import named_site, named_switch
 from edgewise.http.requests import ProfileBody, Reader
 from edgewise.http.responses import ErasureAnswer, ProfileAnswer
 from edgewise.privacy.access import Customers, digests_of
-from edgewise.privacy.readable import held
+from edgewise.privacy.readable import describe_record
 from edgewise.serving.follower import Follower
 from edgewise.serving.served import ServedSite
 from edgewise.types import Milliseconds
@@ -55,7 +55,7 @@ class Profiles(Door):
         records = await self._customers.records(site.name, id)
         if not records:
             raise RequestError(404, "not_found", f"id: found none of which anything is held in site {site.name!r}")
-        await call.answer(ProfileAnswer(id, [held(visitor, stored) for visitor, stored in records.items()]))
+        await call.answer(ProfileAnswer(id, [describe_record(visitor, stored) for visitor, stored in records.items()]))
 
     async def _tell(self, call: Call, site: ServedSite, id: str) -> None:
         """Traits go to the visitor that the id leads to; a new one is a user, unless `?anonymous=true`."""

@@ -1,55 +1,56 @@
-"""Decision ids: opaque, unguessable, tamper-evident, and leading to their policy without a look-up.
+"""Decision ids: opaque, unguessable and tamper-evident. Each leads to its policy without a look-up.
 
-Bytes: 6 that name the policy, 1 for the number of slots (its highest bit says that no visitor is in the decision's
-entry), the 12 random bytes of the decision's key, 8 of signature; 36 characters in base64url.
+An id is 36 characters of base64url. Its 27 bytes are:
+
+- 6 that identify the policy
+- 1 for the number of slots, with the highest bit set if the logged decision has no visitor
+- 12 for the random decision key
+- 8 for the signature
 """
 
 from __future__ import annotations
 
 import os
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
 from collections.abc import Sequence
 from hashlib import blake2b
-from hmac import compare_digest
 from typing import NamedTuple
 
 from edgewise.errors import EdgewiseError, StoreUnavailable
-from edgewise.types import DecisionKey, PolicyRef
+from edgewise.ids.signing import Signer
+from edgewise.types import DECISION_KEY_BYTES, DecisionKey, PolicyRef
 
 KEY_BYTES = 32
 _LENGTH = 36
-_NOBODY = 0x80
-_SIGNATURE = 8
+_NO_VISITOR = 0x80
+_SIGNER = Signer(8)
 
 
 class UnknownDecision(EdgewiseError):
-    """A text that is not a decision id that this installation gave out."""
+    """This installation did not issue the decision id."""
 
 
-class DecisionName(NamedTuple):
-    """What a decision id says. `tied` is whether the decision's entry names a visitor."""
+class DecisionIdParts(NamedTuple):
+    """The content of a decision id. `has_visitor` is whether the logged decision names a visitor."""
 
     policy_id: bytes
     slots: int
     key: DecisionKey
-    tied: bool = True
+    has_visitor: bool = True
 
 
 def policy_id(ref: PolicyRef) -> bytes:
-    """Six bytes that name a policy inside decision ids."""
+    """Six bytes that identify a policy inside decision ids."""
     return blake2b(f"{ref.site}\0{ref.placement}".encode(), digest_size=6).digest()
 
 
 def new_key() -> DecisionKey:
-    """Twelve random bytes."""
-    return os.urandom(12)
+    return os.urandom(DECISION_KEY_BYTES)
 
 
 class DecisionIds:
-    """Signs with the first key of the ring, and accepts the signature of any of them.
+    """Signs decision ids with the first key of a ring. Accepts the signature of any key of the ring.
 
-    The ring is in the store; it is empty until it could be read from there.
+    The store keeps the ring. It is empty until the store was read.
     """
 
     def __init__(self, ring: Sequence[bytes] = ()) -> None:
@@ -57,7 +58,7 @@ class DecisionIds:
 
     @property
     def ring(self) -> bytes:
-        """The keys, one after the other, as the store holds them."""
+        """The keys, concatenated, as the store keeps them."""
         return b"".join(self._ring)
 
     @ring.setter
@@ -66,45 +67,33 @@ class DecisionIds:
 
     @property
     def keys(self) -> tuple[bytes, ...]:
-        """The keys, the one to sign with first.
+        """The keys. The first one signs.
 
         Raises:
-            StoreUnavailable: the ring could not be read yet.
+            StoreUnavailable: the ring was not read from the store yet.
         """
-        self._require_ring()
+        if not self._ring:
+            raise StoreUnavailable("The keys of decision ids were not read from the store yet. Try again.")
         return self._ring
 
-    def issue(self, policy: bytes, slots: int, key: DecisionKey, *, tied: bool = True) -> str:
-        """The id of a decision.
+    def issue(self, policy: bytes, slots: int, key: DecisionKey, *, has_visitor: bool = True) -> str:
+        """Return the id of a decision.
 
         Raises:
-            StoreUnavailable: the ring could not be read yet.
+            StoreUnavailable: the ring was not read from the store yet.
         """
-        self._require_ring()
-        name = policy + bytes((slots if tied else slots | _NOBODY,)) + key
-        return urlsafe_b64encode(name + _signature(self._ring[0], name)).decode()
+        payload = policy + bytes((slots if has_visitor else slots | _NO_VISITOR,)) + key
+        return _SIGNER.sign(payload, self.keys[0])
 
-    def read(self, text: str) -> DecisionName:
-        """What the id says.
+    def read(self, text: str) -> DecisionIdParts:
+        """Return the content of a decision id.
 
         Raises:
-            UnknownDecision: it is not an id, or was not signed by a key of this ring.
-            StoreUnavailable: the ring could not be read yet.
+            UnknownDecision: the text is not an id, or no key of this ring signed it.
+            StoreUnavailable: the ring was not read from the store yet.
         """
-        self._require_ring()
-        try:
-            signed = urlsafe_b64decode(text.encode("ascii")) if len(text) == _LENGTH else b""
-        except (Base64Error, UnicodeEncodeError):
-            signed = b""
-        name, signature = signed[:-_SIGNATURE], signed[-_SIGNATURE:]
-        if not name or not any(compare_digest(signature, _signature(key, name)) for key in self._ring):
-            raise UnknownDecision(f"not a decision id of this service (expected {_LENGTH} characters that it gave out)")
-        return DecisionName(name[:6], name[6] & ~_NOBODY, name[7:], not name[6] & _NOBODY)
-
-    def _require_ring(self) -> None:
-        if not self._ring:
-            raise StoreUnavailable("the keys of decision ids could not be read from the store yet; try again")
-
-
-def _signature(key: bytes, name: bytes) -> bytes:
-    return blake2b(name, key=key, digest_size=_SIGNATURE).digest()
+        keys = self.keys
+        payload = _SIGNER.verify(text, keys) if len(text) == _LENGTH else None
+        if not payload:
+            raise UnknownDecision("Unknown decision id. Send the `decisionId` of a decide response of this server.")
+        return DecisionIdParts(payload[:6], payload[6] & ~_NO_VISITOR, payload[7:], not payload[6] & _NO_VISITOR)

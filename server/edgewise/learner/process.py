@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import signal
 import time
 from contextlib import suppress
 
@@ -15,6 +14,7 @@ from edgewise.learner.erasure import Eraser
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.logs import RepeatedErrorLog
 from edgewise.settings import Settings
+from edgewise.signals import stop_event
 from edgewise.sites import decode_sites
 from edgewise.store import Page, Store
 from edgewise.types import PolicyRef
@@ -154,10 +154,7 @@ async def run(settings: Settings) -> None:
     """
     if settings.redis is None:
         raise SettingsError("the learner needs the URL of a store, found none; expected --redis URL or EDGEWISE_REDIS")
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_event()
     store = await Store.connect(settings.redis)
     tame()
     try:

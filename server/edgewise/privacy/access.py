@@ -12,7 +12,7 @@ from edgewise.events.profile_writer import Histories
 from edgewise.events.retry import Errand
 from edgewise.events.visit import Visit
 from edgewise.ids.visitor import anonymous_digest, user_digest, visitor_digests
-from edgewise.privacy.shown import shown
+from edgewise.privacy.readable import describe_exposure
 from edgewise.store import Store
 from edgewise.store.exposures import Showings, fields_of
 from edgewise.types import SPANS, Digest, Milliseconds
@@ -60,7 +60,9 @@ class Customers:
     async def shown(self, site: str, visitor: Digest) -> list[dict[str, Any]]:
         """What is held under this id of what was shown, for people to read."""
         replies = await Errand(self._store, PATIENCE).acknowledged(Showings(site, visitor).read_commands(SPANS))
-        return [one for span, reply in zip(SPANS, replies, strict=True) for one in shown(span, fields_of(reply))]
+        return [
+            one for span, reply in zip(SPANS, replies, strict=True) for one in describe_exposure(span, fields_of(reply))
+        ]
 
     async def tell(
         self, site: str, who: Named, traits: Mapping[str, Any], triggers: Triggers, at: Milliseconds | None = None

@@ -1,42 +1,57 @@
-"""What is held of a visitor, as a person can read it."""
+"""What the store keeps about a visitor, as values that JSON knows.
+
+Digests and other bytes are hexadecimal. Times stay as they are stored: seconds or milliseconds since the epoch.
+"""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from edgewise.types import Digest
+from edgewise.decisions.exposure import Choice
+from edgewise.store.exposures import Fields, read_field
+from edgewise.types import Digest, Span
 from edgewise.visitors.identity import moved, readable
 
 
-def held(visitor: Digest, stored: bytes) -> dict[str, Any]:
-    """Everything that is stored under an id: a profile, or where it moved to, with what has not arrived there yet.
+def describe_record(visitor: Digest, stored: bytes) -> dict[str, Any]:
+    """Describe the record under one id: a profile, or the id that the history moves to.
 
-    Digests are hexadecimal, times as they are kept: seconds or milliseconds since the epoch.
+    While a move is not finished, the profile is the part that has not arrived there yet.
     """
     note = moved(stored)
     profile = stored if note is None else note.frozen
     return {
         "id": visitor.hex(),
         "movedTo": None if note is None else note.to.hex(),
-        "profile": plain(readable(profile)) if profile else None,
+        "profile": to_plain(readable(profile)) if profile else None,
     }
 
 
-def plain(value: Any) -> Any:
-    """A value of ours in types that JSON knows; fields are named in camelCase."""
+def describe_exposure(span: Span, fields: Fields) -> Iterator[dict[str, Any]]:
+    """Describe each field of an exposure hash: counts of shown actions, caps, choices that stick and bars."""
+    for field, value in sorted(fields.items()):
+        found = read_field(field, value)
+        if "sticks" in found:
+            found["sticks"] = Choice.decode(found["sticks"])
+        names = {_camel(name): to_plain(inner) for name, inner in found.items()}
+        yield {"placement": names.pop("placement"), "span": span, **names}
+
+
+def to_plain(value: Any) -> Any:
+    """Convert a value to the types of JSON. The names of fields become camelCase."""
     if isinstance(value, msgspec.Struct):
-        return {_camel(name): plain(inner) for name, inner in msgspec.structs.asdict(value).items()}
+        return {_camel(name): to_plain(inner) for name, inner in msgspec.structs.asdict(value).items()}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {_camel(name): plain(inner) for name, inner in value._asdict().items()}
+        return {_camel(name): to_plain(inner) for name, inner in value._asdict().items()}
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, Mapping):
-        return {name: plain(inner) for name, inner in value.items()}
-    return list(map(plain, value)) if isinstance(value, tuple | list | array) else value
+        return {name: to_plain(inner) for name, inner in value.items()}
+    return list(map(to_plain, value)) if isinstance(value, tuple | list | array) else value
 
 
 def _camel(name: str) -> str:

@@ -6,12 +6,12 @@ and the visitor's whole time with us. They are written only for policies that as
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from edgewise.store import keys
 from edgewise.store.scripts import Argument, Command, Script
-from edgewise.types import Digest, Milliseconds, Span
+from edgewise.types import DECISION_KEY_BYTES, DecisionKey, Digest, Milliseconds, Span
 
 TTL: Mapping[Span, Milliseconds] = {
     "session": 30 * 60 * 1000,
@@ -178,6 +178,47 @@ def count_field(placement: str, action: str) -> bytes:
 def bar_field(placement: str, event: str, action: str | None = None) -> bytes:
     """That an event bars an action, or every action that heeds it."""
     return f"b:{placement}:{event}".encode() + (b"" if action is None else b"\0" + action.encode())
+
+
+def latest_decision(key: DecisionKey, actions: Iterable[str]) -> bytes:
+    """Encode one of the latest decisions: its key, then each action after a NUL."""
+    return key + b"".join(b"\0" + action.encode() for action in actions)
+
+
+def read_field(field: bytes, value: bytes) -> dict[str, Any]:
+    """Read one stored field. The result has the `placement` and the names of one of these kinds:
+
+    - `action`, `shown`: how often the action was shown
+    - `caps_reached`: how many caps were reached
+    - `sticks`: the encoded choice that sticks
+    - `not_again_after`, `action`: the event that barred the action, or every action if that is None
+    - `decision`, `actions`: the key of one of the latest decisions, and the actions that it showed
+    - `decisions`: how many decisions were kept as the latest so far
+    - `kind`, `name`, `value`: a field of another release
+    """
+    kind, _, rest = field.decode().partition(":")
+    placement, _, name = rest.partition(":")
+    return {"placement": placement, **_read_value(kind, name, value)}
+
+
+def _read_value(kind: str, name: str, value: bytes) -> dict[str, Any]:
+    match kind:
+        case "n":
+            return {"action": name, "shown": int(value)}
+        case "x":
+            return {"caps_reached": int(value)}
+        case "s":
+            return {"sticks": value}
+        case "b":
+            event, _, action = name.partition("\0")
+            return {"not_again_after": event, "action": action or None}
+        case "d" if name:
+            key, actions = value[:DECISION_KEY_BYTES], value[DECISION_KEY_BYTES + 1 :].split(b"\0")
+            return {"decision": key, "actions": [action.decode() for action in actions]}
+        case "d":
+            return {"decisions": int(value)}
+        case _:
+            return {"kind": kind, "name": name, "value": value}
 
 
 def _latest(placement: str) -> bytes:

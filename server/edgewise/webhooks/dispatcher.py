@@ -11,7 +11,6 @@ import asyncio
 import logging
 import os
 import random
-import signal
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from edgewise.errors import DeliveryFailed, EdgewiseError, SettingsError, StoreE
 from edgewise.logs import RepeatedErrorLog
 from edgewise.policies.segments import Segments
 from edgewise.settings import Settings
+from edgewise.signals import stop_event
 from edgewise.sites import decode_sites
 from edgewise.store import Due, Store
 from edgewise.store.webhook_queues import SOON
@@ -205,9 +205,7 @@ async def run(settings: Settings) -> None:
     """
     if settings.redis is None:
         raise SettingsError("the courier needs the URL of a store, found none; expected --redis URL or EDGEWISE_REDIS")
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_event()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # It would log each address, with what a site put into it.
     store = await Store.connect(settings.redis, proven=False)
     delivery = Delivery(settings.webhook_allow_private)
