@@ -18,7 +18,7 @@ const SERVED = join(HERE, "..", "server", "edgewise", "sdk");
 
 /** What a script tag loads: the name of the file, and its source; those that run by themselves end in `-tag`. */
 const SCRIPTS = {
-  "edgewise": ["tag"],
+  edgewise: ["tag"],
   "edgewise-tcf": ["tcf-tag", "tcf"],
   "edgewise-consent-mode": ["consent-mode-tag", "consent-mode"],
   "edgewise-capture": ["capture-tag", "capture"],
@@ -38,7 +38,7 @@ const COMMON = {
   bundle: true,
   minify: true,
   target: "es2022",
-  mangleProps: /^_/,
+  mangleProps: /^_[^_]/,
   legalComments: "none",
   charset: "utf8",
   logLevel: "warning",
@@ -88,7 +88,9 @@ async function buildModules(folder) {
     writeFileSync(`${outfile}.map`, contents[".map"]);
     files.push(outfile);
   }
-  execFileSync(process.execPath, [join(HERE, "node_modules", "typescript", "bin", "tsc"), "-p", HERE], { stdio: "inherit" });
+  execFileSync(process.execPath, [join(HERE, "node_modules", "typescript", "bin", "tsc"), "-p", HERE], {
+    stdio: "inherit",
+  });
   return files;
 }
 
@@ -96,7 +98,13 @@ function table(files) {
   const rows = files.map((file) => {
     const bytes = readFileSync(file);
     const sri = `sha384-${createHash("sha384").update(bytes).digest("base64")}`;
-    return [join(basename(dirname(file)), basename(file)), bytes.length, gzipSync(bytes, { level: 9 }).length, brotliCompressSync(bytes).length, sri];
+    return [
+      join(basename(dirname(file)), basename(file)),
+      bytes.length,
+      gzipSync(bytes, { level: 9 }).length,
+      brotliCompressSync(bytes).length,
+      sri,
+    ];
   });
   const all = [["file", "bytes", "gzip -9", "brotli", "integrity"], ...rows];
   const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => String(row[column]).length)));

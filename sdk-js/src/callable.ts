@@ -1,5 +1,9 @@
 import type { Edgewise, EdgewiseApi } from "./types.js";
 
-/** The methods, which may also be called by their names. */
-export const callable = (api: EdgewiseApi): Edgewise =>
-  Object.assign((method: keyof EdgewiseApi, ...args: unknown[]) => (api[method] as (...args: unknown[]) => any)(...args), api);
+type Methods = { [name in keyof EdgewiseApi]: (...args: unknown[]) => unknown };
+
+/** Makes `edgewise("track", …)` do the same as `edgewise.track(…)`. */
+export const callable = (api: EdgewiseApi): Edgewise => {
+  const call = (method: keyof EdgewiseApi, ...args: unknown[]) => (api as Methods)[method](...args);
+  return Object.assign(call, api) as Edgewise;
+};

@@ -3,8 +3,7 @@ import type { Edgewise } from "./types.js";
 
 declare const edgewise: Edgewise;
 
-// By its name, each time: the stub may stand there still.
-capture(
-  { track: (event, properties) => edgewise.track(event, properties) },
-  document.currentScript!.dataset.capture?.split(",") as Captured[] | undefined,
-);
+const kinds = document.currentScript?.dataset.capture?.split(",");
+
+// Looks `edgewise` up for each event, since the SDK replaces the stub when it has loaded.
+capture({ track: (event, properties) => edgewise.track(event, properties) }, kinds as Captured[] | undefined);

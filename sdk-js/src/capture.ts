@@ -1,110 +1,125 @@
+import { findLink } from "./find-link.js";
 import type { EdgewiseApi, Properties } from "./types.js";
 
-/** What can be captured, and under which names it is told: Plausible's for forms and links, Segment's for videos. */
 const CAPTURES = { forms: captureForms, downloads: captureDownloads, outbound: captureOutbound, video: captureVideo };
 
-/** One kind of what visitors do on any page. */
+/** A kind of interaction that any page may have. */
 export type Captured = keyof typeof CAPTURES;
 
 type Track = (event: string, properties: Properties) => void;
 
 /**
- * Tells of what visitors do on any page: `Form: Submission`, `File Download`, `Outbound Link: Click`, and for videos
- * `Video Playback Started`, `Video Content Playing` (at a quarter, half, three quarters) and `Video Playback Completed`.
+ * Tracks common interactions. The names of events are Plausible's for forms and links, and Segment's for videos:
+ * `Form: Submission`, `File Download`, `Outbound Link: Click`, `Video Playback Started`, `Video Content Playing` (at a
+ * quarter, half and three quarters) and `Video Playback Completed`.
  *
- * Of an address no query is told, of a form none of its fields. What has an event of its own (`data-edgewise-event`) tells that.
+ * Addresses are sent without their query, and forms without their fields. Elements with an event of their own
+ * (`data-edgewise-event`) report only that.
  */
-export function capture(client: Pick<EdgewiseApi, "track">, kinds: Captured[] = Object.keys(CAPTURES) as Captured[]): void {
+export function capture(
+  client: Pick<EdgewiseApi, "track">,
+  kinds: Captured[] = Object.keys(CAPTURES) as Captured[],
+): void {
   for (const kind of kinds) CAPTURES[kind]((event, properties) => client.track(event, properties));
 }
 
-const FILE =
-  /\.(7z|aac|apk|avi|csv|dmg|docx?|epub|exe|gz|ics|iso|jar|key|midi?|mov|mp[34]|mpe?g|msi|odp|ods|odt|ogg|pdf|pkg|pps|pptx?|rar|rpm|rtf|tar|tgz|txt|vcf|wav|wma|wmv|xlsx?|xml|zip)$/i;
+const FILE_EXTENSIONS = (
+  "7z aac apk avi csv dmg doc docx epub exe gz ics iso jar key mid midi mov mp3 mp4 mpeg mpg msi odp ods odt ogg " +
+  "pdf pkg pps ppt pptx rar rpm rtf tar tgz txt vcf wav wma wmv xls xlsx xml zip"
+).split(" ");
 
-const MARKS = [25, 50, 75];
+/** Percentages of a video. */
+const MILESTONES = [25, 50, 75];
+const START = 0;
+const END = 100;
 
 function captureForms(track: Track): void {
-  document.addEventListener(
-    "submit",
-    ({ target }) => {
-      const form = target as HTMLFormElement;
-      if (hasItsOwnEvent(form)) return;
-      // A field may be called like a property of the form, and then hides it.
-      const [id, name, action] = ["id", "name", "action"].map((attribute) => form.getAttribute(attribute) ?? undefined);
-      track("Form: Submission", { id, name, url: addressOf(new URL(action ?? "", location.href)) });
-    },
-    true,
-  );
+  const onSubmit = ({ target }: Event) => {
+    const form = target as HTMLFormElement;
+    if (hasOwnEvent(form)) return;
+    // Not `form.action`: a field with the name "action" would shadow that property.
+    const [id, name, action] = ["id", "name", "action"].map((attribute) => form.getAttribute(attribute) ?? undefined);
+    track("Form: Submission", { id, name, url: withoutQuery(new URL(action ?? "", location.href)) });
+  };
+  document.addEventListener("submit", onSubmit, true);
 }
 
 function captureDownloads(track: Track): void {
-  onLink((link, url) => {
-    if (isFile(link, url))
-      track("File Download", { url: addressOf(url), extension: FILE.exec(url.pathname)?.[1]?.toLowerCase() });
+  onLinkClick((link, url) => {
+    if (isDownload(link, url)) track("File Download", { url: withoutQuery(url), extension: extensionOf(url) });
   });
 }
 
 function captureOutbound(track: Track): void {
-  onLink((link, url) => {
-    if (url.host !== location.host && !isFile(link, url)) track("Outbound Link: Click", { url: addressOf(url) });
+  onLinkClick((link, url) => {
+    if (url.host !== location.host && !isDownload(link, url)) track("Outbound Link: Click", { url: withoutQuery(url) });
   });
 }
 
-/** Links that lead to a page or a file, when they are followed: also by the middle button. */
-function onLink(followed: (link: HTMLAnchorElement, url: URL) => void): void {
-  const pressed = (event: MouseEvent) => {
-    // The link may be in the shadow tree of a component.
-    const link = event.composedPath().find((one): one is HTMLAnchorElement => one instanceof HTMLAnchorElement && !!one.href);
-    if (!link || event.button > 1 || hasItsOwnEvent(link) || !/^https?:$/.test(link.protocol)) return;
-    followed(link, new URL(link.href));
+/** Handles clicks on web links, also with the middle button, which opens a tab. */
+function onLinkClick(handler: (link: HTMLAnchorElement, url: URL) => void): void {
+  const onClick = (event: MouseEvent) => {
+    const link = findLink(event);
+    if (!link || !isWeb(link) || event.button > 1 || hasOwnEvent(link)) return;
+    handler(link, new URL(link.href));
   };
-  document.addEventListener("click", pressed, true);
-  document.addEventListener("auxclick", pressed, true);
+  document.addEventListener("click", onClick, true);
+  document.addEventListener("auxclick", onClick, true);
 }
 
 function captureVideo(track: Track): void {
-  /** How far each video has come: -1 before its start, 100 at its end. */
+  /** The last milestone of each video. */
   const reached = new WeakMap<HTMLVideoElement, number>();
 
-  const on = (type: string, happened: (video: HTMLVideoElement) => void) =>
-    // These events do not bubble.
-    document.addEventListener(
-      type,
-      ({ target }) => target instanceof HTMLVideoElement && !isDecoration(target) && happened(target),
-      true,
-    );
+  const on = (type: string, handler: (video: HTMLVideoElement) => void) => {
+    const onEvent = ({ target }: Event) => {
+      if (target instanceof HTMLVideoElement && !isDecoration(target)) handler(target);
+    };
+    // Media events do not bubble, but they can be captured.
+    document.addEventListener(type, onEvent, true);
+  };
 
-  const reach = (video: HTMLVideoElement, mark: number, event: string) => {
-    if ((reached.get(video) ?? -1) >= mark) return;
-    reached.set(video, mark);
+  const reach = (video: HTMLVideoElement, milestone: number, event: string) => {
+    if ((reached.get(video) ?? -1) >= milestone) return;
+    reached.set(video, milestone);
     const { currentSrc, duration, currentTime, title } = video;
     track(event, {
-      url: /^https?:/.test(currentSrc) ? addressOf(new URL(currentSrc)) : undefined,
+      url: videoUrl(currentSrc),
       title: title || video.getAttribute("aria-label") || undefined,
       position: Math.round(currentTime),
       total_length: Number.isFinite(duration) ? Math.round(duration) : undefined,
-      percent: mark || undefined,
+      percent: milestone || undefined,
     });
   };
 
-  on("playing", (video) => reach(video, 0, "Video Playback Started"));
+  on("playing", (video) => reach(video, START, "Video Playback Started"));
   on("timeupdate", (video) => {
     const percent = (video.currentTime / video.duration) * 100;
-    // Who skips ahead has reached the last mark before, and is told of once.
-    const mark = MARKS.filter((one) => one <= percent).pop();
-    if (mark && !video.seeking) reach(video, mark, "Video Content Playing");
+    // A visitor who skips ahead reaches only the last of the milestones.
+    const milestone = MILESTONES.filter((mark) => mark <= percent).pop();
+    if (milestone && !video.seeking) reach(video, milestone, "Video Content Playing");
   });
-  on("ended", (video) => reach(video, 100, "Video Playback Completed"));
-  // Another film in the same element.
+  on("ended", (video) => reach(video, END, "Video Playback Completed"));
+  // The page loads another video into the element.
   on("emptied", (video) => reached.delete(video));
 }
 
-const hasItsOwnEvent = (element: Element) => !!element.closest("[data-edgewise-event]");
+/** Videos may also come from memory (`blob:`), which has no address. */
+const videoUrl = (src: string) => (/^https?:/.test(src) ? withoutQuery(new URL(src)) : undefined);
 
-const isFile = (link: HTMLAnchorElement, url: URL) => link.hasAttribute("download") || FILE.test(url.pathname);
+const hasOwnEvent = (element: Element) => !!element.closest("[data-edgewise-event]");
 
-/** What moves in the background is watched by nobody. */
+const isWeb = ({ protocol }: HTMLAnchorElement) => protocol === "http:" || protocol === "https:";
+
+const isDownload = (link: HTMLAnchorElement, url: URL) => link.hasAttribute("download") || !!extensionOf(url);
+
+const extensionOf = ({ pathname }: URL) => {
+  const extension = pathname.split(".").pop()?.toLowerCase() ?? "";
+  return FILE_EXTENSIONS.includes(extension) ? extension : undefined;
+};
+
+/** A video that plays by itself, silently and in a loop. */
 const isDecoration = (video: HTMLVideoElement) => video.autoplay && video.loop && video.muted;
 
-/** Queries hold sessions, searches and names of people. */
-const addressOf = (url: URL) => url.origin + url.pathname;
+/** Queries may hold session ids, search terms and names. */
+const withoutQuery = (url: URL) => url.origin + url.pathname;

@@ -1,5 +1,5 @@
-import { options } from "./options.js";
 import "./tag.js";
 import { consentMode } from "./consent-mode.js";
+import { options } from "./options.js";
 
 consentMode(window.edgewise, options.types?.split(","));

@@ -1,30 +1,35 @@
 import type { EdgewiseApi } from "./types.js";
 
-/** `gtag("consent", "default" | "update", { analytics_storage: "denied", … })` is an entry of the data layer. */
-type Entry = { [index: number]: any } | null | undefined;
+/** An entry of the data layer. `gtag` pushes its arguments: `["consent", "update", { ad_storage: "denied" }]`. */
+type Entry = { [index: number]: unknown } | null | undefined;
 
 /**
- * From now on consent is what the page says to Google Consent Mode, once it does: granted where all these types are; else
- * denied, by an update. A default that denies is no answer of the visitor's, and leaves it as it is.
+ * Takes over consent from Google Consent Mode, now and whenever it changes.
+ *
+ * Consent is granted once all of the types are granted. An update that leaves one of them denied denies it. A default
+ * that denies changes nothing, since it is not the visitor's answer.
  */
 export const consentMode = (
   client: Pick<EdgewiseApi, "consent">,
   types: string[] = ["analytics_storage", "personalization_storage"],
 ): void => {
-  const said: { [type: string]: string } = {};
-  const layer: Entry[] = ((window as any).dataLayer ??= []);
-  const { push } = layer;
+  const states: { [type: string]: string } = {};
 
   const read = (entry: Entry) => {
-    if (entry?.[0] != "consent") return;
-    Object.assign(said, entry[2]);
-    if (types.every((type) => said[type] == "granted")) client.consent("granted");
-    else if (entry[1] == "update") client.consent("denied");
+    const [command, action, update] = [entry?.[0], entry?.[1], entry?.[2]];
+    if (command !== "consent") return;
+    Object.assign(states, update);
+    if (types.every((type) => states[type] === "granted")) client.consent("granted");
+    else if (action === "update") client.consent("denied");
   };
 
-  layer.push = (...entries) => {
+  const page = window as Window & { dataLayer?: Entry[] };
+  page.dataLayer ??= [];
+  const { dataLayer } = page;
+  const { push } = dataLayer;
+  dataLayer.push = (...entries) => {
     entries.forEach(read);
-    return push.apply(layer, entries);
+    return push.apply(dataLayer, entries);
   };
-  layer.forEach(read);
+  dataLayer.forEach(read);
 };

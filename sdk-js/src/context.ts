@@ -1,12 +1,17 @@
+import { mayIdentify } from "./consent.js";
 import { options } from "./options.js";
 import type { Context } from "./types.js";
-import { isKnown } from "./visitor.js";
 
-/** What is known of page and visitor at this moment; what the page says goes before it. */
-export const context = (): Context => ({
+/** The page and the browser at this moment. Values that the page has set take precedence. */
+export const getContext = (): Context => ({
   timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
   ...options.context,
-  page: { url: location.href.split("#")[0], referrer: document.referrer, type: options.pageType, ...options.context?.page },
-  // It may speak of the visitor.
-  ...(!isKnown() && { data: undefined }),
+  page: {
+    url: location.href.split("#")[0],
+    referrer: document.referrer,
+    type: options.pageType,
+    ...options.context?.page,
+  },
+  // `data` may describe the visitor.
+  ...(!mayIdentify() && { data: undefined }),
 });

@@ -1,62 +1,63 @@
+import { describeShown, groupOf } from "./debug/descriptions.js";
 import { h } from "./debug/element.js";
 import { Originals } from "./debug/original.js";
 import { Outlines } from "./debug/outlines.js";
 import { Panel } from "./debug/panel.js";
-import { Spot } from "./debug/spot.js";
+import { Placement } from "./debug/placement.js";
 import { STYLE } from "./debug/style.js";
-import { refusalOf, token } from "./debug/token.js";
-import { groupOf, shown } from "./debug/words.js";
+import { fetchRejection, token } from "./debug/token.js";
+import { findLink } from "./find-link.js";
 import type { Decision, Edgewise } from "./types.js";
 
-/** The debugger of a page: loaded by the core where the address has `?edgewise-debug=TOKEN`. */
+/** The on-page debugger. The core loads it on pages with `?edgewise-debug=TOKEN` in the address. */
 function debug(client: Edgewise): void {
-  const spots: Spot[] = [];
+  const placements: Placement[] = [];
   const originals = new Originals();
-  let refusal: Promise<string | undefined> | undefined;
+  let rejection: Promise<string | undefined> | undefined;
 
-  // Who looks behind the scenes is no visitor: they are shown what they want, and nothing of it is told.
+  // The staff of the site are not visitors, so no message of theirs is sent.
   const { init } = client;
   client.init = (options) => init({ ...options, preview: token, beforeSend: () => null });
   client.init({});
 
-  const outlines = new Outlines((spot) => panel.reveal(spot));
-  const panel = new Panel(show, (spot) => outlines.highlight(spot));
+  const outlines = new Outlines((placement) => panel.reveal(placement));
+  const panel = new Panel(preview, (placement) => outlines.highlight(placement));
 
-  function show(spot: Spot, action: string | null): void {
-    spot.show(client, action).then(
-      (needed) => {
-        draw();
-        const room = needed ? ` It needs more room than there is: reserve min-height: ${Math.ceil(needed)}px.` : "";
-        panel.say(`${spot.placement} shows ${shown(spot.now)}, as ${spot.previewed ? "a preview" : "decided"}.${room}`);
-      },
-      (error: Error) => panel.say(`${spot.placement}: ${error.message}`),
-    );
+  async function preview(placement: Placement, action: string | null): Promise<void> {
+    try {
+      const needed = await placement.preview(client, action);
+      draw();
+      panel.announce(describePreview(placement, needed));
+    } catch (error) {
+      panel.announce(`${placement.name}: ${(error as Error).message}`);
+    }
   }
 
   function draw(): void {
-    const there = spots.filter((spot) => spot.isThere);
-    panel.draw(there);
-    outlines.draw(there);
+    const onPage = placements.filter((placement) => placement.isOnPage);
+    panel.draw(onPage);
+    outlines.draw(onPage);
   }
 
-  /** Put in the place of what was said of the same spot before. */
-  function put(spot: Spot, isSame: (other: Spot) => boolean): void {
-    const index = spots.findIndex(isSame);
-    spots.splice(index < 0 ? spots.length : index, index < 0 ? 0 : 1, spot);
+  /** Replaces the former state of the same placement, or adds the placement. */
+  function put(placement: Placement, isSame: (other: Placement) => boolean): void {
+    const index = placements.findIndex(isSame);
+    if (index < 0) placements.push(placement);
+    else placements[index] = placement;
     draw();
   }
 
   client.on("decision", (decision) => {
     const isInMarkup = document.querySelector(`[data-edgewise="${CSS.escape(decision.placement)}"]`);
-    if (!isInMarkup) put(new Spot(decision), ({ placement }) => placement === decision.placement);
+    if (!isInMarkup) put(new Placement(decision), ({ name }) => name === decision.placement);
     if (isUnanswered(decision)) {
-      refusal ??= refusalOf(decision.placement);
-      refusal.then((said) => said && panel.draw(spots, said));
+      rejection ??= fetchRejection(decision.placement);
+      rejection.then((problem) => problem && panel.draw(placements, problem));
     }
   });
   client.on("render", ({ element, decision, rendered }) => {
-    const place = { element, original: originals.of(element) };
-    put(new Spot(decision, place, rendered), (other) => other.place?.element === element);
+    const placement = new Placement(decision, { element, original: originals.of(element) }, rendered);
+    put(placement, ({ location }) => location?.element === element);
   });
 
   const host = h("div", { "data-edgewise-debugger": true });
@@ -67,21 +68,26 @@ function debug(client: Edgewise): void {
   root.append(outlines.layer, panel.root);
   document.documentElement.append(host);
   draw();
-  document.addEventListener("click", stay, true);
+  document.addEventListener("click", addTokenToLink, true);
 }
 
 const isUnanswered = (decision: Decision) => groupOf(decision) === "fallback" && !decision.policyVersion;
 
-/** The token goes along to the other pages of the site. */
-function stay(event: Event): void {
-  const link = event.composedPath().find((one): one is HTMLAnchorElement => one instanceof HTMLAnchorElement && !!one.href);
+function describePreview({ name, current, previewed }: Placement, needed: number | undefined): string {
+  const shown = `${name} shows ${describeShown(current)}, as ${previewed ? "a preview" : "decided"}.`;
+  return needed ? `${shown} It needs more room: reserve min-height: ${Math.ceil(needed)}px.` : shown;
+}
+
+/** The debugger stays open on the other pages of the site. */
+function addTokenToLink(event: Event): void {
+  const link = findLink(event);
   if (!link || link.origin !== location.origin || link.download) return;
   const url = new URL(link.href);
-  // A link within the page stays one.
-  if (url.hash && url.pathname === location.pathname && url.search === "") return;
+  const isWithinPage = url.hash && url.pathname === location.pathname && url.search === "";
+  if (isWithinPage) return;
   url.searchParams.set("edgewise-debug", token);
   link.href = url.href;
 }
 
 if (window.edgewise) debug(window.edgewise);
-else console.warn("edgewise: found no window.edgewise for the debugger; whoever imports the SDK sets it");
+else console.warn("edgewise: the debugger needs window.edgewise. Set it after importing the SDK.");

@@ -1,75 +1,86 @@
-import { context } from "./context.js";
+import { consent } from "./consent.js";
+import { getContext } from "./context.js";
+import { defaultDecision } from "./default-decision.js";
 import { emit } from "./emitter.js";
 import { options } from "./options.js";
 import { post } from "./post.js";
-import { adopt } from "./queue.js";
+import { loadStored } from "./queue.js";
 import { read, write } from "./storage.js";
 import type { DecideOptions, Decision } from "./types.js";
-import { answered, ids, mayStore } from "./visitor.js";
+import { applyServerAnswer, getIds } from "./visitor.js";
 
-/** A placement that is asked for, as it is sent, and what is done with its answer, whenever that comes. */
-type Question = [body: { id: string }, settle: (answer?: any) => void];
+/** A decision as the server sends it. Anything else (from a broken proxy, for example) counts as no answer. */
+type Answer = Omit<Decision, "source"> | null | undefined;
 
-const CACHED = "edgewise.c.";
-const DAY = 864e5;
+interface Pending {
+  /** The placement as the request names it. */
+  _request: { id: string };
+  /** Handles the answer, or its absence. */
+  _settle: (answer?: Answer) => void;
+}
 
-let questions: Question[] = [];
-let isHeld = true;
+const CACHE_PREFIX = "edgewise.c.";
+const MAX_CACHE_AGE = 24 * 60 * 60 * 1000;
+
+let pending: Pending[] = [];
+let isSending = false;
 
 export const decide = (
   placement: string,
-  { timeout = options.budget, context: more, ...wanted }: DecideOptions = {},
+  { timeout = options.budget, context, ...request }: DecideOptions = {},
 ): Promise<Decision> => {
-  options.context = { ...options.context, ...more };
-  const decided = new Promise<Decision>((resolve) => {
-    /** A late answer comes to nobody but the cache. */
-    const settle = (answer?: any) => {
-      const key = CACHED + placement;
-      // Else nobody has answered, or a broken proxy, or a foreign server.
-      if (answer?.placement == placement) {
-        if (answer.decisionId) write(key, { ...answer, at: Date.now(), source: "cache" });
-        resolve({ ...answer, source: answer.group == "fallback" ? "fallback" : "policy" });
-      } else {
-        const last = mayStore && read(key);
-        resolve(Date.now() - last?.at < DAY ? last : nothing(placement));
-      }
-    };
-    questions.push([{ id: placement, ...wanted }, settle]);
+  options.context = { ...options.context, ...context };
+  const promise = new Promise<Decision>((resolve) => {
+    // An answer that comes after the timeout changes only the cache.
+    const settle = (answer?: Answer) => resolve(answer?.placement === placement ? accept(answer) : fallBack(placement));
+    pending.push({ _request: { id: placement, ...request }, _settle: settle });
     setTimeout(settle, timeout);
-    if (!isHeld && !questions[1]) setTimeout(send);
+    // The first call of a turn sends the request for all calls of this turn.
+    if (isSending && pending.length === 1) setTimeout(send);
   });
-  decided.then((decision) => emit("decision", decision));
-  return decided;
+  promise.then((decision) => emit("decision", decision));
+  return promise;
 };
 
-/** From now on, what is asked for in one turn is sent at its end. Of who is new, the server shall say if they may be kept. */
-export const release = (): void => {
-  if (isHeld) send();
-  isHeld = false;
+/** Sends what has been asked for so far. Later calls are sent at the end of their turn. */
+export const startSending = (): void => {
+  if (!isSending) send();
+  isSending = true;
 };
 
 const send = () => {
-  const asked = questions.splice(0);
-  if (!asked[0] && mayStore != null) return;
+  const sent = pending;
+  pending = [];
+  // Without a placement the request still has a purpose: to learn whether the visitor's id may be stored.
+  if (!sent.length && consent._mayStore !== undefined) return;
   post("decide", {
-    ...ids(),
-    placements: asked.map(([body]) => body),
-    context: context(),
+    ...getIds(),
+    placements: sent.map(({ _request }) => _request),
+    context: getContext(),
     preview: options.preview,
   })
     .then((response) => response.json())
-    .then((answer) => {
-      answered(answer);
-      // What former pages left may be sent now.
-      adopt();
-      asked.forEach(([, settle], i) => settle(answer.decisions[i]));
+    .then((body) => {
+      applyServerAnswer(body);
+      // The answer may have allowed storage.
+      loadStored();
+      sent.forEach(({ _settle }, index) => {
+        _settle(body.decisions[index]);
+      });
     })
-    .catch(() => asked.forEach(([, settle]) => settle()));
+    .catch(() => {
+      for (const { _settle } of sent) _settle();
+    });
 };
 
-const nothing = (placement: string): Decision => ({
-  placement,
-  action: null,
-  payload: {},
-  source: "fallback",
-});
+const accept = (answer: NonNullable<Answer>): Decision => {
+  if (answer.decisionId) write(CACHE_PREFIX + answer.placement, { ...answer, at: Date.now(), source: "cache" });
+  return { ...answer, source: answer.group === "fallback" ? "fallback" : "policy" };
+};
+
+const fallBack = (placement: string): Decision => {
+  const cached = consent._mayStore && read<Decision>(CACHE_PREFIX + placement);
+  return cached && isFresh(cached) ? cached : defaultDecision(placement);
+};
+
+const isFresh = ({ at = 0 }: Decision) => Date.now() - at < MAX_CACHE_AGE;

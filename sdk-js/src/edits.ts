@@ -1,34 +1,67 @@
-import { attempt } from "./attempt.js";
+import { attempt } from "./browser.js";
 
-/** An attribute's new value, or, where no attribute is named, the element's new content. */
-export type Edit = [target: Element, attribute: string, value: any];
+/** A change of an element: its new content, or the new value of one attribute (null: the attribute is removed). */
+export type Edit =
+  | { _target: Element; _attribute?: undefined; _content: (Node | string)[] }
+  | { _target: Element; _attribute: string; _value: string | null };
 
-/** Writes; what it gives back writes what was there before. */
-export const apply = (edits: Edit[]): Edit[] =>
-  edits.map(([target, attribute, value]) => {
-    const former = attribute ? target.getAttribute(attribute) : [...target.childNodes];
-    if (!attribute) target.replaceChildren(...value);
-    else if (value === null) target.removeAttribute(attribute);
-    else target.setAttribute(attribute, value);
-    return [target, attribute, former];
-  });
+/** Applies the edits, and returns those that undo them. */
+export const applyEdits = (edits: Edit[]): Edit[] => edits.map(applyEdit);
 
-/** What may be written where. Text in those first elements would run, or would once somebody copies the page's HTML. */
-const HARMLESS =
-  /^(?!(script|style|iframe|object|xmp|no\w+) ).* (text|alt|title|width|height|aria-label)$|^a href$|^(img|source|video) src$/i;
+const applyEdit = (edit: Edit): Edit => {
+  const { _target, _attribute } = edit;
+  if (_attribute === undefined) {
+    const former = [..._target.childNodes];
+    _target.replaceChildren(...edit._content);
+    return { _target, _content: former };
+  }
+  const { _value } = edit;
+  const former = _target.getAttribute(_attribute);
+  if (_value === null) _target.removeAttribute(_attribute);
+  else _target.setAttribute(_attribute, _value);
+  return { _target, _attribute, _value: former };
+};
 
-/** What `data-edgewise-fill` asks for in and under a root, as far as the payload has it and it can do no harm. */
-export const filling = (root: Element | DocumentFragment, payload: unknown): Edit[] =>
-  [root as HTMLElement, ...root.querySelectorAll<HTMLElement>("[data-edgewise-fill]")].flatMap((target) =>
-    (target.dataset?.edgewiseFill ?? "").split(/\s+/).flatMap((pair): Edit[] => {
-      const [path, name = "text"] = pair.split("=").reverse() as [string, string?];
-      const value = path.split(".").reduce((found: any, key) => found?.[key], payload);
-      const isWanted = /string|number/.test(typeof value) && HARMLESS.test(`${target.tagName} ${name}`);
-      if (!isWanted || (/href|src/i.test(name) && !leadsSomewhere(value))) return [];
-      return [name == "text" ? [target, "", [value]] : [target, name, value]];
-    }),
+/** The edits that `data-edgewise-fill` asks for, on the root and below. Leaves out missing and unsafe values. */
+export const collectEdits = (root: Element | DocumentFragment, payload: unknown): Edit[] => {
+  const below = root.querySelectorAll("[data-edgewise-fill]");
+  const targets = "getAttribute" in root ? [root, ...below] : [...below];
+  return targets.flatMap((target) =>
+    (target.getAttribute("data-edgewise-fill") ?? "").split(/\s+/).flatMap((fill) => toEdit(target, fill, payload)),
   );
+};
 
-/** Read as the browser will read it, so that no disguise of a scheme goes through. */
-const leadsSomewhere = (value: string) =>
-  attempt(() => /^(https?|mailto|tel):/.test(new URL(value, location.href).href));
+/** `fill` is `path` or `attribute=path`. */
+const toEdit = (target: Element, fill: string, payload: unknown): Edit[] => {
+  const [path = "", name = "text"] = fill.split("=").reverse();
+  const value = valueAt(payload, path);
+  if ((typeof value !== "string" && typeof value !== "number") || !isSafe(target, name, `${value}`)) return [];
+  if (name === "text") return [{ _target: target, _content: [`${value}`] }];
+  return [{ _target: target, _attribute: name, _value: `${value}` }];
+};
+
+const valueAt = (payload: unknown, path: string): unknown =>
+  path
+    .split(".")
+    .reduce((found: unknown, key) => (found as { [key: string]: unknown } | null | undefined)?.[key], payload);
+
+const SAFE_ATTRIBUTES = ["text", "alt", "title", "width", "height", "aria-label"];
+
+/** Their text runs as code, or does so once somebody copies the page's HTML. */
+const CODE_ELEMENTS = ["script", "style", "iframe", "object", "xmp", "noembed", "noframes", "noscript"];
+
+const LINKS = ["a href", "img src", "source src", "video src"];
+
+const isSafe = (target: Element, name: string, value: string) => {
+  const tag = target.tagName.toLowerCase();
+  const attribute = name.toLowerCase();
+  return SAFE_ATTRIBUTES.includes(attribute)
+    ? !CODE_ELEMENTS.includes(tag)
+    : LINKS.includes(`${tag} ${attribute}`) && isSafeUrl(value);
+};
+
+/** Parses the address as the browser will, so that a disguised scheme (`java\nscript:`) is recognized. */
+const isSafeUrl = (value: string) => {
+  const url = attempt(() => new URL(value, location.href));
+  return !!url && ["http:", "https:", "mailto:", "tel:"].includes(url.protocol);
+};

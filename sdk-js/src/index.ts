@@ -1,4 +1,5 @@
 export * from "./types.js";
+
 import { edgewise } from "./client.js";
 
 export { edgewise };

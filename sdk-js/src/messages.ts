@@ -1,47 +1,47 @@
-import { context } from "./context.js";
+import { isPrerendering, listen, randomId } from "./browser.js";
+import { mayIdentify } from "./consent.js";
+import { getContext } from "./context.js";
 import { emit } from "./emitter.js";
 import { options } from "./options.js";
-import { listen } from "./listen.js";
 import { push } from "./queue.js";
-import { randomId } from "./random.js";
 import type { Message, Properties } from "./types.js";
-import { become, ids, isKnown } from "./visitor.js";
+import { getIds, setUser } from "./visitor.js";
 
-export const track = (event: string, properties?: Properties): Promise<void> => tell({ type: "track", event, properties });
+type Content = Pick<Message, "type" | "event" | "properties" | "traits">;
+
+export const track = (event: string, properties?: Properties): Promise<void> =>
+  enqueue({ type: "track", event, properties });
 
 export const page = (properties?: Properties): Promise<void> =>
-  tell({ type: "page", properties: { type: options.pageType, ...properties } });
+  enqueue({ type: "page", properties: { type: options.pageType, ...properties } });
 
 export const identify = (userId: string | null, traits?: Properties): void => {
-  become(userId);
-  if (userId) tell({ type: "identify", traits });
+  setUser(userId);
+  if (userId) enqueue({ type: "identify", traits });
 };
 
 export const reward = (decisionId: string, value: number, slot?: number): Promise<void> =>
   track("$reward", { decisionId, value, slot });
 
-/** What is told waits for this: for the debugger, where somebody looks behind the scenes. */
 let ready: Promise<unknown> | undefined;
 
+/** Holds all messages back until the debugger has loaded, since the debugger drops them. */
 export const waitFor = (promise: Promise<unknown>): void => {
   ready = promise;
 };
 
-/** As it is now: the page may go on to change what it has handed over. */
-const copy = <T>(value: T) => JSON.parse(JSON.stringify(value));
-
-/** Without consent, only what followed a decision is told: that is known by the decision, and needs nobody's name. */
-const tell = async (said: Pick<Message, "type"> & Partial<Message>): Promise<void> => {
-  // Nothing is counted before somebody looks at the page.
-  if ((document as { prerendering?: boolean }).prerendering) return listen("prerenderingchange", () => tell(said));
-  const isLinked = said.properties?.decisionId;
-  if (!isKnown() && !isLinked) return;
+const enqueue = async (content: Content): Promise<void> => {
+  // A prerendered page may never be shown to anybody.
+  if (isPrerendering()) return listen("prerenderingchange", () => enqueue(content));
+  // Without consent, only the outcomes of decisions are sent. They name the decision, not the visitor.
+  const isOutcome = !!content.properties?.decisionId;
+  if (!mayIdentify() && !isOutcome) return;
   const message: Message = copy({
-    ...said,
+    ...content,
     messageId: randomId(),
-    timestamp: new Date(),
-    ...ids(),
-    context: isLinked ? undefined : { ...context(), data: undefined },
+    timestamp: new Date().toJSON(),
+    ...getIds(),
+    context: isOutcome ? undefined : { ...getContext(), data: undefined },
   });
   if (ready) await ready;
   const sent = options.beforeSend ? await options.beforeSend(message) : message;
@@ -50,3 +50,6 @@ const tell = async (said: Pick<Message, "type"> & Partial<Message>): Promise<voi
     emit("event", sent);
   }
 };
+
+/** The page may change its objects after the call. */
+const copy = <Value>(value: Value): Value => JSON.parse(JSON.stringify(value));

@@ -1,21 +1,27 @@
-import { listen } from "./listen.js";
+import { listen } from "./browser.js";
 import { page } from "./messages.js";
 import { options } from "./options.js";
 
 let path = location.pathname;
 
-/** Another page is shown without a load: by the page's own script, or from the back/forward cache. */
-export const start = (): void => {
-  listen("pageshow", ({ persisted }) => persisted && view());
-  view();
+/** Reports the view of this page, and again whenever the page returns from the back/forward cache. */
+export const startNavigation = (): void => {
+  listen("pageshow", ({ persisted }) => {
+    if (persisted) reportPageView();
+  });
+  reportPageView();
 };
 
-/** Looked at whenever the page changes: whether its path is another one by now. */
-export const look = (): void => {
-  if (path != (path = location.pathname)) view();
+/** Reports a page view if the page's own router has changed the path. There is no event for that in all browsers. */
+export const checkPath = (): void => {
+  if (path === location.pathname) return;
+  path = location.pathname;
+  reportPageView();
 };
 
-export const view = () => {
-  // As an attribute, it has no value.
-  if (!options.manual && (options.manual as unknown) !== "") page();
+export const reportPageView = (): void => {
+  if (!isManual()) page();
 };
+
+/** An attribute without a value, as in `<script data-manual>`, is an empty string. */
+const isManual = () => !!options.manual || options.manual === "";

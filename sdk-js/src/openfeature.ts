@@ -2,42 +2,47 @@ import type { ErrorCode, EvaluationContext, JsonValue, Provider, ResolutionDetai
 import type { Context, Decision, EdgewiseApi, Properties } from "./types.js";
 
 /**
- * Placements as flags, for OpenFeature's web SDK: `OpenFeature.setProvider(edgewiseProvider(edgewise, ["home-hero"]))`.
+ * A provider for OpenFeature's web SDK that evaluates flags as placements.
  *
- * These placements are decided now, and anew when the context changes. Its targeting key is the user's id; all else goes to
- * `context.data`. A flag's key is its placement, its variant the id of the action that was chosen. An object flag is the
- * payload (of a row: its slots), any other the payload's `value`; a text without one is the id of the action.
- * The reason is the decision's source: policy, cache or fallback.
+ * It decides the placements when it is set, and again whenever the context changes. The targeting key is the user id.
+ * The rest of the context becomes `context.data`.
  *
- * A decision's first evaluation is its impression. To track a flag's key is to reward what was evaluated last, with the
- * `value` or 1; to track anything else is an event, which is worth what the policies say.
+ * - The flag key is the placement, the variant is the id of the action, and the reason is the source of the decision.
+ * - An object flag is the action's payload, or the list of slots. Other flags are the payload's `value`.
+ * - A string flag without such a value is the id of the action.
+ *
+ * The first evaluation of a decision reports its impression. Tracking a flag key rewards the decision that was last
+ * evaluated, with `value` or 1. Tracking any other name reports an event.
  */
 export const edgewiseProvider = (
   client: Pick<EdgewiseApi, "decide" | "identify" | "reward" | "track">,
   placements: string[],
 ): Provider => {
+  /** The decision of each placement that was evaluated last. */
   const evaluated: { [placement: string]: string } = {};
   let decisions: Decision[] = [];
   let latest: EvaluationContext;
 
   const decide = async (context: EvaluationContext = {}) => {
-    const { targetingKey, ...data } = (latest = context);
+    latest = context;
+    const { targetingKey, ...data } = context;
     if (targetingKey) client.identify(targetingKey);
     const made = await Promise.all(placements.map((one) => client.decide(one, { context: { data } as Context })));
-    // Of two changes the later one holds, whichever is answered first.
-    if (latest == context) decisions = made;
+    // The context may have changed again in the meantime.
+    if (latest === context) decisions = made;
   };
 
-  const resolve = <T extends JsonValue>(flagKey: string, value: T): ResolutionDetails<T> => {
-    const decision = decisions.find(({ placement }) => placement == flagKey);
-    if (!decision) return { value, errorCode: "FLAG_NOT_FOUND" as ErrorCode };
+  const resolve = <Value extends JsonValue>(flagKey: string, defaultValue: Value): ResolutionDetails<Value> => {
+    const decision = decisions.find(({ placement }) => placement === flagKey);
+    if (!decision) return { value: defaultValue, errorCode: "FLAG_NOT_FOUND" as ErrorCode };
     const { action, decisionId, payload, slots, source } = decision;
-    if (decisionId && decisionId != evaluated[flagKey]) {
+    if (decisionId && decisionId !== evaluated[flagKey]) {
       evaluated[flagKey] = decisionId;
       client.track("$impression", { decisionId, action });
     }
-    const found = [slots ?? (action && payload), payload.value, action].find((one) => typeof one == typeof value);
-    return { value: (found ?? value) as T, variant: action!, reason: source };
+    const candidates = [slots ?? (action && payload), payload.value, action];
+    const value = candidates.find((candidate) => typeof candidate === typeof defaultValue) ?? defaultValue;
+    return { value: value as Value, variant: action as string, reason: source };
   };
 
   return {
@@ -49,7 +54,8 @@ export const edgewiseProvider = (
     resolveObjectEvaluation: resolve,
     resolveStringEvaluation: resolve,
     track(name, _, details) {
-      if (evaluated[name]) client.reward(evaluated[name], details.value ?? 1);
+      const decisionId = evaluated[name];
+      if (decisionId) client.reward(decisionId, details.value ?? 1);
       else client.track(name, details as Properties);
     },
   };

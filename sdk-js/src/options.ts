@@ -1,7 +1,15 @@
 import type { Options } from "./types.js";
 
-/** What the page has chosen, and its tag's `data-…` attributes; before `init` there are only defaults, and nothing is sent. */
-export const options: Partial<Options> & { budget: number; integrity?: string; purposes?: string; types?: string } = {
+/** Attributes of the tag are strings. Some of them have no counterpart in `init`. */
+interface TagAttributes {
+  manual?: boolean | string;
+  integrity?: string;
+  purposes?: string;
+  types?: string;
+}
+
+/** The options of the page and its tag. Nothing is sent before `writeKey` is set. */
+export const options: Partial<Omit<Options, "manual">> & TagAttributes & { budget: number } = {
   endpoint: "",
   budget: 200,
 };

@@ -1,35 +1,46 @@
-import { decide, release } from "./decide.js";
+import { listen } from "./browser.js";
+import { decide, startSending } from "./decide.js";
+import { DONE_ATTRIBUTE, stateOf } from "./element-state.js";
 import { emit } from "./emitter.js";
-import { listen } from "./listen.js";
-import { look } from "./navigation.js";
+import { observe } from "./impressions.js";
+import { checkPath } from "./navigation.js";
 import { options } from "./options.js";
 import { render } from "./render.js";
-import { DONE, isInSight, isUnseen, isVisible, spotOf, watch } from "./spots.js";
+import { isInSight, isSeen, isVisible } from "./visibility.js";
 
-/** Deals with the placements in the markup: with those that are there, and with those that come. */
-export const start = (): void => {
-  new MutationObserver(gather).observe(document, { childList: true, subtree: true });
-  gather();
-  // A page that comes slowly is not waited for: its first placements are on the screen already.
-  setTimeout(release, document.readyState == "loading" ? options.budget / 2 : 0);
-  listen("DOMContentLoaded", release);
+/** Decides and renders the placements in the markup, also those that are added later. */
+export const startPlacements = (): void => {
+  new MutationObserver(onMutation).observe(document, { childList: true, subtree: true });
+  onMutation();
+  // One request for all placements of the document. But a slow document must not use up the budget of the first ones.
+  setTimeout(startSending, document.readyState === "loading" ? options.budget / 2 : 0);
+  listen("DOMContentLoaded", startSending);
 };
 
-const gather = () => {
-  look();
-  document.querySelectorAll<HTMLElement>("[data-edgewise]").forEach(place);
+const onMutation = () => {
+  checkPath();
+  for (const element of document.querySelectorAll<HTMLElement>("[data-edgewise]")) fill(element);
 };
 
-const place = (element: HTMLElement) => {
-  const { edgewise: name, edgewiseSlots, edgewiseExclude } = element.dataset;
-  // A copy of what was decided already stays what it is.
-  if (!name || (spotOf(element)._name ?? (element.hasAttribute(DONE) && name)) == name) return;
-  const isDone = !isUnseen(element);
-  watch(element, { _name: name, _isBare: isInSight(element) }, isDone);
-  // Should this script be stopped, the browser still shows everything in time. What the stub hides has its time already.
-  const veil = element.animate({ visibility: ["hidden", "hidden"] }, isVisible(element) && !isDone ? +options.budget || 0 : 0);
-  decide(name, { slots: +edgewiseSlots! || undefined, exclude: edgewiseExclude?.split(",") }).then((decision) => {
-    emit("render", { element, decision, rendered: render(element, decision, !!options.preview) });
-    veil.cancel();
-  });
+const fill = (element: HTMLElement) => {
+  const { edgewise: placement, edgewiseSlots, edgewiseExclude } = element.dataset;
+  if (!placement || isFilled(element, placement)) return;
+  const mayBeSeen = isSeen(element);
+  observe(element, { _placement: placement, _wasInSight: isInSight(element) }, mayBeSeen);
+  // An element that the stub hides needs no second animation.
+  const mustHide = !mayBeSeen && isVisible(element);
+  // The browser itself ends the animation, so the default content appears in time even if this script is stopped.
+  const veil = element.animate({ visibility: ["hidden", "hidden"] }, mustHide ? Number(options.budget) || 0 : 0);
+  decide(placement, { slots: Number(edgewiseSlots) || undefined, exclude: edgewiseExclude?.split(",") }).then(
+    (decision) => {
+      emit("render", { element, decision, rendered: render(element, decision, !!options.preview) });
+      veil.cancel();
+    },
+  );
+};
+
+/** A copy of a filled element (in a carousel, for example) has the mark but no state. It stays as it is. */
+const isFilled = (element: HTMLElement, placement: string) => {
+  const { _placement = element.hasAttribute(DONE_ATTRIBUTE) && placement } = stateOf(element);
+  return _placement === placement;
 };

@@ -1,10 +1,10 @@
+import { consent } from "./consent.js";
 import { options } from "./options.js";
-import { consent } from "./visitor.js";
 
-/** As plain text, which spares a preflight. */
+/** Sends JSON as plain text, since another content type would cost a CORS preflight. */
 export const post = (path: string, body: object, keepalive?: boolean): Promise<Response> =>
   fetch(`${options.endpoint}/v1/${path}`, {
     method: "POST",
-    body: JSON.stringify({ writeKey: options.writeKey, consent, ...body }),
+    body: JSON.stringify({ writeKey: options.writeKey, consent: consent._state, ...body }),
     keepalive,
   });

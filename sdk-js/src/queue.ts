@@ -1,88 +1,122 @@
-import { cancel } from "./cancel.js";
-import { listen } from "./listen.js";
+import { listen } from "./browser.js";
+import { consent, mayIdentify } from "./consent.js";
 import { post } from "./post.js";
-import { keys, read, remove, write } from "./storage.js";
+import { keysOf, read, remove, write } from "./storage.js";
 import type { Message } from "./types.js";
-import { isKnown, mayStore } from "./visitor.js";
 
 const PREFIX = "edgewise.q.";
-const MOST_STORED = 4e5;
+/** Sizes are characters of JSON. Browsers limit `localStorage` to about five million. */
+const MAX_STORED_SIZE = 400_000;
+/** Browsers limit the bodies of keepalive requests to 64 KiB in total, and a character may take three bytes. */
+const MAX_BATCH_SIZE = 20_000;
+/** The server recognizes a visitor's last 64 messages, so a batch that is sent twice must be smaller than that. */
+const MAX_BATCH_LENGTH = 30;
+const FLUSH_DELAY = 1000;
+/** After that many seconds, the pauses between attempts do not grow further. */
+const MAX_BACKOFF = 60;
 
-/** What is not acknowledged, oldest first; those that are being sent stand at the front. */
+/** Messages that the server has not acknowledged, oldest first. The first `inFlight` of them are being sent. */
 let waiting: Message[] = [];
-let flying = 0;
+let inFlight = 0;
 let failures = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-/** Each message has a key of its own, so no page writes over what another has left. */
+export const push = (message: Message): void => {
+  // Fails for a message that JSON cannot hold (`beforeSend` may return one), before it gets into the queue.
+  while (sizeOf([...waiting, message]) > MAX_STORED_SIZE && waiting.length) discard(waiting.slice(0, 1));
+  waiting.push(message);
+  if (document.hidden) persistAndFlush();
+  else scheduleFlush();
+};
+
+export const startQueue = (): void => {
+  // The last event that browsers deliver reliably: https://developer.chrome.com/docs/web-platform/page-lifecycle-api
+  listen("visibilitychange", () => {
+    if (document.hidden) persistAndFlush();
+  });
+  listen("online", flush);
+  // Another tab has sent or stored the message, or the visitor has withdrawn consent there.
+  listen("storage", ({ key }) => {
+    waiting = waiting.filter((message) => keyOf(message) !== key);
+  });
+  loadStored();
+};
+
+/** Takes over what earlier pages could not send. Two tabs may send the same message: the server drops duplicates. */
+export const loadStored = (): void => {
+  if (!consent._mayStore) return;
+  // All tabs send in the same order, so that duplicates arrive while the server still recognizes them.
+  for (const key of keysOf(PREFIX).sort()) {
+    const message = read<Message>(key);
+    if (message?.messageId && !waiting.some((other) => keyOf(other) === key)) waiting.push(message);
+  }
+  scheduleFlush();
+};
+
+/** A key for each message, so that no tab overwrites what another has stored. */
 const keyOf = ({ messageId }: Message) => PREFIX + messageId;
 
-export const push = (message: Message): void => {
-  // What JSON cannot hold (a function of the page's may have made it) fails here, and does not get in.
-  while (length([...waiting, message]) > MOST_STORED && waiting[0]) drop([waiting[0]]);
-  waiting.push(message);
-  if (document.hidden) leave();
-  else soon();
+const sizeOf = (messages: Message[]) => JSON.stringify(messages).length;
+
+const scheduleFlush = () => {
+  timer ??= setTimeout(flush, FLUSH_DELAY);
 };
 
-export const start = (): void => {
-  // Maybe for good: it is the last moment at which anything is sure to run.
-  listen("visibilitychange", () => document.hidden && leave());
-  listen("online", flush);
-  // Another page has delivered it, or has just left it; or the visitor has taken back their consent there.
-  listen("storage", ({ key }) => {
-    waiting = waiting.filter((message) => keyOf(message) != key);
-  });
-  adopt();
-};
-
-/** What former pages left. The server drops what arrived after all, or what several pages send. */
-export const adopt = (): void => {
-  if (!mayStore) return;
-  // The oldest first, as in all tabs: else each would send others again and again, and the server soon know none of them.
-  for (const key of keys(PREFIX).sort()) {
-    const left: Message | undefined = read(key);
-    if (left?.messageId && !waiting.some((one) => keyOf(one) == key)) waiting.push(left);
-  }
-  soon();
-};
-
-const soon = () => (timer ??= setTimeout(flush, 1000));
-
-const leave = () => {
-  waiting.forEach((message) => write(keyOf(message), message));
+const persistAndFlush = () => {
+  for (const message of waiting) write(keyOf(message), message);
   flush();
 };
 
-const drop = (gone: Message[]) => {
-  waiting = waiting.filter((message) => !gone.includes(message));
-  gone.forEach((message) => remove(keyOf(message)));
+const discard = (messages: Message[]) => {
+  waiting = waiting.filter((message) => !messages.includes(message));
+  for (const message of messages) remove(keyOf(message));
 };
 
-const length = (messages: Message[]) => JSON.stringify(messages).length;
-
-/** One batch at a time; but when the page goes, there may be no other time. */
+/** Sends one batch at a time. A page that is being hidden sends another, since it may get no later chance. */
 const flush = () => {
-  timer = cancel(timer);
-  // Without consent, what names the visitor is not sent any more.
-  waiting = waiting.filter((message) => isKnown() || !message.anonymousId);
-  // Few enough that the server, which knows a visitor's last 64, still knows them all should its answer be lost.
-  let batch = waiting.slice(flying, flying + 30);
-  if (!batch[0] || (flying && !document.hidden)) return;
-  while (batch[1] && length(batch) > 2e4) batch = batch.slice(0, batch.length / 2);
-  flying += batch.length;
-  // What outlives its page shares one small allowance, which may be used up: the next try goes without.
-  post("batch", { batch, sentAt: new Date() }, failures % 2 == 0)
-    .catch((): Partial<Response> => ({}))
-    .then(({ status }) => {
-      flying -= batch.length;
-      if (/^2|4[0-2][0-2]|413/.test(status as any)) {
-        drop(batch);
+  clearTimeout(timer);
+  timer = undefined;
+  // Consent may have been withdrawn since the message was queued.
+  waiting = waiting.filter((message) => mayIdentify() || !message.anonymousId);
+  const batch = nextBatch();
+  if (!batch.length || (inFlight && !document.hidden)) return;
+  inFlight += batch.length;
+  // Another request may have used up the browser's allowance for keepalive. So every other attempt goes without it.
+  const keepalive = failures % 2 === 0;
+  post("batch", { batch, sentAt: new Date() }, keepalive)
+    .then(
+      ({ status }) => isFinal(status),
+      () => false,
+    )
+    .then((isDone) => {
+      inFlight -= batch.length;
+      if (isDone) {
+        discard(batch);
         failures = 0;
         flush();
       } else {
-        // Ever longer, and not all at once.
-        timer = setTimeout(flush, Math.min(2 ** failures++, 60) * (500 + 1000 * Math.random()));
+        timer = setTimeout(flush, retryDelay());
+        failures++;
       }
     });
 };
+
+const nextBatch = () => {
+  let batch = waiting.slice(inFlight, inFlight + MAX_BATCH_LENGTH);
+  while (batch.length > 1 && sizeOf(batch) > MAX_BATCH_SIZE) batch = batch.slice(0, batch.length / 2);
+  return batch;
+};
+
+/** Errors that every further attempt with the same batch would meet again. */
+const FINAL_ERRORS = [400, 401, 402, 410, 411, 412, 413, 420, 421, 422];
+
+/**
+ * Whether the server has taken the batch, or will never take it.
+ *
+ * All other errors are retried, since they may pass: a firewall or a proxy in between answers 403 or 404, or the server
+ * is busy (408, 429) or down (5xx).
+ */
+const isFinal = (status: number) => (status >= 200 && status < 300) || FINAL_ERRORS.includes(status);
+
+/** Exponential backoff, with jitter so that the visitors of a site do not come back all at once. */
+const retryDelay = () => Math.min(2 ** failures, MAX_BACKOFF) * (500 + 1000 * Math.random());

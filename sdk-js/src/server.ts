@@ -1,22 +1,24 @@
 import { callable } from "./callable.js";
+import { defaultDecision } from "./default-decision.js";
 
 export * from "./types.js";
 
-const nothing = (): void => {};
+const noop = (): void => {};
 
-/** What a server that renders pages gets in place of the SDK: nothing happens, and every decision is the default. */
+/** What servers that render pages import in place of the SDK: it does nothing, and every decision is the default. */
 export const edgewise = callable({
-  init: nothing,
-  decide: async (placement) => ({ placement, action: null, payload: {}, source: "fallback" }),
+  init: noop,
+  decide: async (placement) => defaultDecision(placement),
   render: () => "default",
-  track: nothing,
-  page: nothing,
-  identify: nothing,
-  reward: nothing,
-  consent: nothing,
-  on: () => nothing,
+  track: noop,
+  page: noop,
+  identify: noop,
+  reward: noop,
+  consent: noop,
+  on: () => noop,
 });
 export const { init, decide, render, track, page, identify, reward, consent, on } = edgewise;
 
-/** There is no consent platform on a server, and no visitor whose clicks could be captured. */
-export const [tcf, consentMode, capture] = [nothing, nothing, nothing];
+export const tcf = noop;
+export const consentMode = noop;
+export const capture = noop;

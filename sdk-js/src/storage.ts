@@ -1,18 +1,23 @@
-import { attempt } from "./attempt.js";
-import { mayStore } from "./visitor.js";
+import { attempt } from "./browser.js";
+import { consent } from "./consent.js";
 
-/** Where storage is switched off, the page has a memory of its own. */
+/** If the browser blocks `localStorage`, values live as long as the page. */
 const store: { [key: string]: string } = attempt(() => localStorage) ?? {};
 
-/** What is stored; undefined if nothing is, or nonsense. */
-export const read = (key: string): any => attempt(() => JSON.parse(store[key]!));
+/** The stored value, or undefined if there is none or it is not JSON. */
+export const read = <Value>(key: string): Value | null | undefined => attempt(() => JSON.parse(store[key] ?? ""));
 
-/** Nothing without consent, nor where storage is full. */
+/** Stores a value if the visitor allows it. Does nothing if the storage is full. */
 export const write = (key: string, value: unknown): void => {
-  attempt(() => mayStore && (store[key] = JSON.stringify(value)));
+  if (!consent._mayStore) return;
+  attempt(() => {
+    store[key] = JSON.stringify(value);
+  });
 };
 
-export const keys = (prefix: string): string[] => Object.keys(store).filter((key) => key.startsWith(prefix));
+export const remove = (key: string): void => {
+  delete store[key];
+};
 
-/** Removes all whose keys begin like this. */
-export const remove = (prefix: string): void => keys(prefix).forEach((key) => delete store[key]);
+/** All keys with this prefix. */
+export const keysOf = (prefix: string): string[] => Object.keys(store).filter((key) => key.startsWith(prefix));

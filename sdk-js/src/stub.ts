@@ -1,22 +1,26 @@
-// For the page's head, as it is built (docs/sdk.md): keeps calls until the script comes, and hides what is undecided, while
-// an animation runs. It is code for its size: every call gives a promise that falls back, though only `decide` needs one.
+// The stub for the page's head, as it is built (docs/sdk.md). It keeps calls until the script has loaded, and hides
+// placements until they are decided, for as long as its animation runs. Written for size: every call returns a promise
+// that falls back after its timeout, although only `decide` needs one.
 type Call = [args: unknown[], settle: (value: unknown) => void];
 
-// A block keeps the names to itself in fewer bytes than a function.
+// A block hides the names from the page, and is shorter than a function.
 {
   const calls: Call[] = [];
   let sheet: CSSStyleSheet;
 
-  // @ts-ignore: in a script that is not strict, this makes a property of the window.
+  // @ts-expect-error: not declared, so that it becomes a property of the window. The built script is not strict.
   edgewise = new Proxy(
+    // biome-ignore lint/suspicious/noExplicitAny: the arguments of any method.
     (...args: any[]) =>
       new Promise((settle) =>
         setTimeout(settle, args[2]?.timeout || 200, { payload: {}, source: "fallback" }, calls.push([args, settle])),
       ),
+    // biome-ignore lint/suspicious/noDoubleEquals: written for size.
     { get: (call, name) => (name == "q" ? calls : call.bind(0, name)) },
   );
 
-  // After what the page's own scripts need: older browsers stop here.
+  // Last, because older browsers throw here: the calls that the page makes work nevertheless.
+  // biome-ignore lint/suspicious/noAssignInExpressions: a separate statement would be longer.
   (sheet = new CSSStyleSheet()).replaceSync(
     "@keyframes ew{0%,to{visibility:hidden}}[data-edgewise]:not([data-e]){animation:ew.2s!important}",
   );

@@ -1,25 +1,28 @@
 import type { EdgewiseApi } from "./types.js";
 
-/** What a consent management platform tells (IAB TCF v2.2), as far as it is looked at here; null where it cannot. */
+/** The part of IAB TCF v2.2's TCData that is needed here. Platforms send null if the command fails. */
 type TcData = {
   gdprApplies?: boolean;
   eventStatus: "tcloaded" | "cmpuishown" | "useractioncomplete";
   purpose: { consents: { [purpose: string]: boolean } };
 } | null;
 
-type TcfApi = (command: string, version: number, callback: (told: TcData) => void) => void;
+type TcfApi = (command: string, version: number, callback: (tcData: TcData) => void) => void;
 
 /**
- * From now on consent is what the page's consent management platform says, once it does: granted where the GDPR does not
- * apply, or where all purposes are agreed to; else denied. While the visitor is being asked, what held before holds. The
- * platform's stub must be on the page already, as the standard has it.
+ * Takes over consent from the page's consent platform (IAB TCF v2.2), now and whenever it changes.
  *
- * Purposes: by default 1 (store on the device), 5 and 6 (profiles for content, and their use), and 8 (measure content).
+ * Consent is granted if the visitor agrees to all purposes, or if the GDPR does not apply. Otherwise it is denied. It
+ * does not change while the platform asks the visitor. The platform's stub must be on the page already.
+ *
+ * Default purposes: 1 (store on the device), 5 and 6 (create and use profiles for content), 8 (measure content).
  */
 export const tcf = (client: Pick<EdgewiseApi, "consent">, purposes: (number | string)[] = [1, 5, 6, 8]): void => {
-  // Quoted, as the build shortens names that begin with an underscore.
-  (window as unknown as { ["__tcfapi"]: TcfApi })["__tcfapi"]("addEventListener", 2, (told) => {
-    if (!told || told.eventStatus == "cmpuishown") return;
-    client.consent(told.gdprApplies == false || purposes.every((one) => told.purpose.consents[one]) ? "granted" : "denied");
+  const platform = window as unknown as { __tcfapi: TcfApi };
+  platform.__tcfapi("addEventListener", 2, (tcData) => {
+    if (!tcData || tcData.eventStatus === "cmpuishown") return;
+    const { gdprApplies, purpose } = tcData;
+    const isGranted = gdprApplies === false || purposes.every((id) => purpose.consents[id]);
+    client.consent(isGranted ? "granted" : "denied");
   });
 };

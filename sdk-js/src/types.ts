@@ -1,59 +1,59 @@
-/** What a visitor has said about being remembered. Saying nothing is the absence of a state: then the site's `consent` on the server decides. */
+/** The visitor's answer to being recognized. Without an answer, the site's `consent` setting on the server decides. */
 export type ConsentState = "granted" | "pending" | "denied";
 
-/** What JSON can hold. */
+/** A JSON value. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
 /** Properties of an event, or traits of a user. */
 export type Properties = { [key: string]: Json | undefined };
 
-/** What the page knows at the moment of asking, beside what the SDK finds out by itself (address, referrer, language, time zone). */
+/** The context of a decision. The SDK adds the address, the referrer and the time zone. */
 export interface Context {
   page?: { url?: string; path?: string; type?: string | undefined; referrer?: string };
   device?: { type?: string };
   locale?: string;
   timezone?: string;
-  /** Anything else, for conditions and the model. It is not sent without consent, since it may speak of the visitor. */
+  /** Anything else, for conditions and the model. Not sent without consent, since it may describe the visitor. */
   data?: { [key: string]: Json };
 }
 
-/** How the SDK is started; the script tag has the same as `data-…` attributes. */
+/** The options of `init`. The script tag has the same as `data-…` attributes. */
 export interface Options {
-  /** The site's publishable key (`write_key` in `site.toml`). */
+  /** The site's public key (`write_key` in `site.toml`). */
   writeKey: string;
-  /** The server's origin. Default: the origin of the script; for npm users, of the page. */
+  /** The server's origin. Default: the origin of the script, or of the page if the SDK is imported. */
   endpoint?: string;
-  /** How long a decision may take, in milliseconds, before the default content stays. Default: 200. */
+  /** Milliseconds to wait for a decision before the default content stays. Default: 200. */
   budget?: number;
-  /** What is known of consent when the page starts. */
+  /** The visitor's consent when the page starts. */
   consent?: ConsentState;
-  /** What kind of page it is; the same as `context.page.type`. */
+  /** The type of the page, as `context.page.type`. */
   pageType?: string | undefined;
-  /** Goes with every decide call of this page. */
+  /** The context of all decisions on this page. */
   context?: Context;
-  /** No page views by itself: the site calls {@link Edgewise.page}. */
+  /** Turns automatic page views off: the site calls {@link Edgewise.page}. */
   manual?: boolean;
-  /** Sees each message before it is queued; may change it, or drop it by returning null. */
+  /** Called with each message before it is queued. Returns the message, a changed one, or null to drop it. */
   beforeSend?: (message: Message) => Message | null | Promise<Message | null>;
-  /** A preview token: shown is what it says, and nothing is logged. */
+  /** A preview token: decisions show what the token selects, and nothing is logged. */
   preview?: string;
 }
 
-/** How one decision is asked for. */
+/** The options of one decision. */
 export interface DecideOptions {
-  /** Milliseconds until the promise is resolved at the latest. Default: the budget. */
+  /** Milliseconds after which the promise resolves without an answer. Default: the budget. */
   timeout?: number;
-  /** How many actions a row shows. */
+  /** The number of actions in a row. */
   slots?: number | undefined;
-  /** Ids of actions that are not wanted, such as the product on whose page the row stands. */
+  /** Ids of actions to leave out, such as the product that the page shows already. */
   exclude?: string[] | undefined;
-  /** More about the page: it goes before what was said so far, part by part, from now on. */
+  /** Merged into the context of this and all later decisions, key by key. */
   context?: Context;
-  /** Show this action; heeded only with a preview token. */
+  /** The action to show. Needs a preview token. */
   action?: string;
 }
 
-/** What to show in one spot. `action` is null where there is nothing to show but the default content. */
+/** One slot of a decision. `action` is null if only the default content can be shown. */
 export interface Slot {
   action: string | null;
   payload: { [key: string]: Json };
@@ -61,40 +61,46 @@ export interface Slot {
   propensity?: number | null;
 }
 
-/** What to show in a placement: the server's words, and where it came from. */
+/** The decision for a placement. */
 export interface Decision extends Slot {
   placement: string;
-  /** What {@link Edgewise.reward} names. Null where nothing can be learned: fallbacks, previews, robots. */
+  /** The id for {@link Edgewise.reward}. Null if nothing can be learned: for fallbacks, previews and robots. */
   decisionId?: string | null;
-  /** Absent where nobody has answered. */
+  /** Missing if the server did not answer. */
   group?: "policy" | "control" | "pinned" | "fallback" | "preview" | "none";
   policyVersion?: string | null;
   modelVersion?: number | null;
-  /** When it was made, in milliseconds since 1970; absent where nobody made it. */
+  /** When the decision was made, in milliseconds since 1970. Only cached decisions have it. */
   at?: number;
-  /** In a row, one for each of its spots. */
+  /** The slots of a row. */
   slots?: Slot[];
-  /** The server in time; a former answer, as the server could not be reached in time; or nobody: show your default. */
+  /**
+   * `policy`: the server answered in time. `cache`: it did not, and this is an earlier answer. `fallback`: there is no
+   * answer, or the answer is the baseline.
+   */
   source: "policy" | "cache" | "fallback";
-  /** With a debug token: how the decision was made. */
+  /** How the decision was made. Only for debug tokens. */
   debug?: { [key: string]: Json };
 }
 
 /**
- * What became of a placement in the markup:
- * `swapped`: it shows its action; `default`: its default content is the action, or there is none;
- * `seen`: the default had been seen, and stays; `moved`: the action would have moved what is around it, so the default stays.
+ * What happened to a placement in the markup.
+ *
+ * - `swapped`: it shows the content of its action.
+ * - `default`: the default content is the action, or there is no action.
+ * - `seen`: the visitor had seen the default content, so it stays.
+ * - `moved`: the new content would have moved its surroundings, so the default stays.
  */
 export type Rendered = "swapped" | "default" | "seen" | "moved";
 
-/** A placement in the markup that has been dealt with. */
+/** A placement in the markup that has been rendered. */
 export interface Rendering {
   element: HTMLElement;
   decision: Decision;
   rendered: Rendered;
 }
 
-/** What is told to the server, in the shape of Segment's HTTP Tracking API. */
+/** A message to the server, in the format of Segment's HTTP Tracking API. */
 export interface Message {
   type: "track" | "page" | "identify";
   messageId: string;
@@ -107,52 +113,51 @@ export interface Message {
   context?: object | undefined;
 }
 
-/** What can be listened for. */
+/** The events of {@link Edgewise.on}. */
 export interface Events {
-  /** A decision was made, by the markup or by code. */
+  /** A decision was made, for the markup or for code. */
   decision: Decision;
-  /** A placement of the markup has been dealt with. */
+  /** A placement in the markup was rendered. */
   render: Rendering;
   /** A message was queued. */
   event: Message;
 }
 
-/** The SDK, as `window.edgewise` and as what `import { edgewise } from "edgewise"` gives. */
-export interface Edgewise {
-  /** The same by name: `edgewise("track", "Signed Up")`. */
+/** The SDK: `window.edgewise`, or `import { edgewise } from "edgewise"`. */
+export interface Edgewise extends EdgewiseApi {
+  /** Calls a method by its name: `edgewise("track", "Signed Up")`. */
   <Name extends keyof EdgewiseApi>(method: Name, ...args: Parameters<EdgewiseApi[Name]>): ReturnType<EdgewiseApi[Name]>;
 }
 
 /** The methods of {@link Edgewise}. */
 export interface EdgewiseApi {
-  /** Starts the SDK, once. Later calls change the options. */
+  /** Starts the SDK. Later calls change the options. */
   init(options: Partial<Options>): void;
   /**
-   * What to show in a placement. Always resolves in time, never rejects. All that are asked for in one turn of the event
-   * loop, and the placements in the markup, go in one request.
+   * Decides a placement. The promise resolves in time and never rejects.
+   *
+   * All calls in one turn of the event loop, and all placements in the markup, share one request.
    */
   decide(placement: string, options?: DecideOptions): Promise<Decision>;
-  /** Shows a decision in an element, as its markup says; whether seen or not. Impressions and clicks are reported. */
+  /** Shows a decision in an element as its markup describes, even if it was seen. Reports impression and click. */
   render(element: HTMLElement, decision: Decision): Rendered;
-  /** Something happened. With `decisionId` among the properties, it is what followed that decision. */
+  /** Reports an event. With `decisionId` among the properties, it is an outcome of that decision. */
   track(event: string, properties?: Properties): void;
-  /** A page was viewed. Called by itself at the start, on navigation in the page, and on the way back, unless `manual`. */
+  /** Reports a page view. Unless `manual` is set, the SDK calls it on load, navigation, and return to the page. */
   page(properties?: Properties): void;
-  /** The visitor is this user, from now on. Null: they have logged out; what follows is another visitor's. */
+  /** Sets the visitor's user id. Null logs out: what follows belongs to a new visitor. */
   identify(userId: string | null, traits?: Properties): void;
-  /** What a decision was worth. */
+  /** Reports the reward of a decision. */
   reward(decisionId: string, value: number, slot?: number): void;
-  /** The visitor has answered: from now on this holds. Denied removes all that is stored. */
+  /** Sets the visitor's consent. "denied" removes everything that is stored. */
   consent(state: ConsentState): void;
-  /** Calls the handler from now on; the function returned ends it. */
+  /** Adds a handler, and returns a function that removes it. */
   on<Name extends keyof Events>(event: Name, handler: (detail: Events[Name]) => void): () => void;
 }
 
-export interface Edgewise extends EdgewiseApi {}
-
 declare global {
   interface Window {
-    /** Set by the tag, or by the page that imports the SDK: the debugger looks for it there. */
+    /** Set by the tag. Pages that import the SDK set it for the debugger. */
     edgewise: Edgewise;
   }
 }

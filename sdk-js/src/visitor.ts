@@ -1,71 +1,74 @@
-import { listen } from "./listen.js";
-import { randomId } from "./random.js";
-import { read, remove, write } from "./storage.js";
+import { hasGlobalPrivacyControl, listen, randomId } from "./browser.js";
+import { consent, mayIdentify } from "./consent.js";
+import { keysOf, read, remove, write } from "./storage.js";
 import type { ConsentState } from "./types.js";
 
+interface StoredVisitor {
+  anonymousId?: string;
+  userId?: string;
+  consent?: ConsentState;
+}
+
+/** All other keys of the SDK begin with this one. */
 const KEY = "edgewise";
-
-/** What the visitor has said. */
-export let consent: ConsentState | undefined;
-
-/** Whether ids may be kept. Undefined: neither has the visitor said anything, nor, for them, the server, which knows the site's mind. */
-export let mayStore: boolean | undefined;
 
 let anonymousId: string | undefined;
 let userId: string | undefined;
 
-/** Whether this is somebody, and not just anybody. Until the server has answered, ids live in memory. */
-export const isKnown = (): boolean => mayStore !== false;
+/** The visitor's ids, or none without consent. */
+export const getIds = (): { anonymousId?: string; userId?: string | undefined } => {
+  if (!mayIdentify()) return {};
+  anonymousId ??= randomId();
+  return { anonymousId, userId };
+};
 
-/** Who the visitor is, as far as that may be told. */
-export const ids = (): { anonymousId?: string; userId?: string | undefined } =>
-  isKnown() ? { anonymousId: (anonymousId ??= randomId()), userId } : {};
+/** Sets the visitor's answer, or undefined if there is none yet. Global Privacy Control takes precedence. */
+export const setConsent = (state: ConsentState | undefined): void => {
+  consent._state = hasGlobalPrivacyControl() ? "denied" : state;
+  consent._mayStore = consent._state && consent._state === "granted";
+  // "pending" removes nothing: the consent banner may still lead to "granted".
+  if (consent._state === "denied" || (anonymousId && !mayIdentify())) forget();
+  const stored = mayIdentify() ? read<StoredVisitor>(KEY) : undefined;
+  if (stored) {
+    anonymousId = stored.anonymousId;
+    // A user who has logged in before giving consent takes precedence over the stored one.
+    userId ??= stored.userId;
+    consent._mayStore = true;
+    consent._state ??= stored.consent;
+  }
+  save();
+};
 
-/** The server answers a call that named the visitor with the id, or with null if that may not be kept. */
-export const answered = ({ anonymousId: id }: { anonymousId?: unknown }): void => {
-  if (!consent && id === null) {
+/** Sets the user. Null logs out: the next visitor gets new ids. */
+export const setUser = (user: string | null): void => {
+  if (user) userId = `${user}`;
+  else if (userId || read<StoredVisitor>(KEY)?.userId) forget();
+  save();
+};
+
+/** The server repeats the request's id if it may be stored. It answers null if the site's default forbids that. */
+export const applyServerAnswer = ({ anonymousId: answered }: { anonymousId?: unknown }): void => {
+  if (!consent._state && answered === null) {
     forget();
-    mayStore = false;
-  } else if (id == anonymousId) {
-    mayStore ??= true;
+    consent._mayStore = false;
+  } else if (answered === anonymousId) {
+    consent._mayStore ??= true;
     save();
   }
 };
 
-/** What the page knows of consent, at its start or later. Global Privacy Control speaks for the visitor, whatever that is. */
-export const say = (said: ConsentState | undefined): void => {
-  consent = (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl ? "denied" : said;
-  mayStore = consent && consent == "granted";
-  // Pending says nothing against what is stored: the page waits for its consent banner.
-  if (consent == "denied" || (anonymousId && !isKnown())) forget();
-  const stored = isKnown() && read(KEY);
-  if (stored) {
-    anonymousId = stored.anonymousId;
-    // Who has been named in the meantime is who it is.
-    userId ??= stored.userId;
-    mayStore = true;
-    consent ??= stored.consent;
-  }
-  save();
-};
-
-/** Null: the visitor has logged out, and whoever comes next is somebody else, of whom nothing is known. */
-export const become = (user: string | null): void => {
-  if (user) userId = `${user}`;
-  else if (userId || read(KEY)?.userId) forget();
-  save();
-};
-
-// Another page of the site: the visitor has taken back their consent there, or is somebody else now.
+// Another tab of the site has changed the visitor, or has withdrawn consent.
 listen("storage", ({ key }) => {
-  if (key != KEY) return;
-  anonymousId = userId = undefined;
-  say(read(KEY) ? undefined : "denied");
+  if (key !== KEY) return;
+  anonymousId = undefined;
+  userId = undefined;
+  setConsent(read(KEY) ? undefined : "denied");
 });
 
-const save = () => write(KEY, { ...ids(), consent });
+const save = () => write(KEY, { ...getIds(), consent: consent._state });
 
 const forget = () => {
-  anonymousId = userId = undefined;
-  remove(KEY);
+  anonymousId = undefined;
+  userId = undefined;
+  keysOf(KEY).forEach(remove);
 };

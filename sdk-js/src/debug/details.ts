@@ -1,86 +1,101 @@
 import type { Decision } from "../types.js";
+import {
+  describeReason,
+  describeRefusal,
+  describeRendering,
+  describeShown,
+  formatAge,
+  formatPercent,
+  groupOf,
+} from "./descriptions.js";
 import { button, h } from "./element.js";
-import { type Weighed, explained } from "./explained.js";
-import type { Spot } from "./spot.js";
-import { age, groupOf, percent, refusal, rendering, shown, why } from "./words.js";
+import { explanationOf, type RatedAction } from "./explanation.js";
+import type { Placement } from "./placement.js";
 
-/** Shows an action in place; null: what was decided. */
-export type Show = (spot: Spot, action: string | null) => void;
+/** Previews an action, or null for the decided one. */
+export type Preview = (placement: Placement, action: string | null) => void;
 
-/** What is told of one placement: what was decided, why, from which model, and all actions, each to be shown. */
-export function details(spot: Spot, key: string, show: Show): HTMLElement {
-  const { decision, rendered } = spot;
-  const debug = explained(decision);
+/** The details of a placement: the decision, its reason, and all actions with a preview. */
+export function renderDetails(placement: Placement, key: string, preview: Preview): HTMLElement {
+  const { decision, rendered } = placement;
+  const explanation = explanationOf(decision);
   const facts: [string, string | undefined | null][] = [
     ["Source", decision.source],
     ["Group", groupOf(decision)],
-    ["Propensity", decision.propensity == null ? null : percent(decision.propensity)],
+    ["Propensity", decision.propensity == null ? null : formatPercent(decision.propensity)],
     ["Policy", decision.policyVersion],
-    ["Model", model(decision)],
+    ["Model", describeModel(decision)],
   ];
+  const rendering = !!decision.policyVersion && describeRendering(rendered);
   return h(
     "div",
     { class: "details" },
-    previewing(spot, key, show),
-    h("p", { class: "why" }, why(decision), " ", !!decision.policyVersion && rendering(rendered)),
+    renderPreviewNotice(placement, key, preview),
+    h("p", { class: "why" }, describeReason(decision), " ", rendering),
     h("dl", {}, ...facts.flatMap(([name, value]) => (value ? [h("dt", {}, name), h("dd", {}, value)] : []))),
-    debug ? actions(spot, debug.actions, key, show) : narrow(decision),
+    explanation ? renderActions(placement, explanation.actions, key, preview) : renderTokenNotice(decision),
   );
 }
 
-function previewing(spot: Spot, key: string, show: Show): HTMLElement | false {
-  if (!spot.previewed) return false;
-  const said = h("span", {}, "Previewing ", h("b", {}, shown(spot.previewed)));
-  const given = { class: "back", "aria-label": "Back to what was decided" };
+function renderPreviewNotice(placement: Placement, key: string, preview: Preview): HTMLElement | false {
+  if (!placement.previewed) return false;
   return h(
     "p",
     { class: "previewing" },
-    said,
-    button(`back ${key}`, given, () => show(spot, null), "Back"),
+    h("span", {}, "Previewing ", h("b", {}, describeShown(placement.previewed))),
+    button(
+      `back ${key}`,
+      { class: "back", "aria-label": "Back to the decision" },
+      () => preview(placement, null),
+      "Back",
+    ),
   );
 }
 
-/** The version of the model that decided, and how long it has known nothing new. */
-function model(decision: Decision): string | null {
+function describeModel(decision: Decision): string | null {
   const { modelVersion } = decision;
-  const seconds = explained(decision)?.modelAgeSeconds;
-  if (seconds != null) return `${modelVersion ?? "latest"}, ${age(seconds)}`;
-  return modelVersion == null ? null : modelVersion ? `${modelVersion}` : "none yet: all are equally likely";
+  const seconds = explanationOf(decision)?.modelAgeSeconds;
+  if (seconds != null) return `${modelVersion ?? "latest"}, ${formatAge(seconds)}`;
+  if (modelVersion == null) return null;
+  return modelVersion ? `${modelVersion}` : "none yet: all actions are equally likely";
 }
 
-/** The server explains nothing to who has a token of one action. */
-function narrow({ group, policyVersion }: Decision): HTMLElement | false {
+/** The server explains nothing to a token of one action. */
+function renderTokenNotice({ group, policyVersion }: Decision): HTMLElement | false {
   if (!policyVersion) return false;
-  const only = group === "preview" ? "The token shows this one action." : "The token is for one action of another placement.";
-  return h("p", { class: "note" }, only, " ", h("code", {}, "edgewise preview --debug"), " makes one that shows them all.");
+  const text =
+    group === "preview" ? "The token shows only this action." : "The token is for an action of another placement.";
+  return h("p", { class: "note" }, text, " ", h("code", {}, "edgewise preview --debug"), " creates a token for all.");
 }
 
-function actions(spot: Spot, weighed: Weighed[], key: string, show: Show): HTMLElement {
+function renderActions(placement: Placement, actions: RatedAction[], key: string, preview: Preview): HTMLElement {
   const id = `actions-${key}`;
-  const { group, slots } = spot.decision;
+  const { group, slots } = placement.decision;
   const isDrawn = group !== "control" && group !== "pinned";
-  const heading = `${isDrawn ? "Actions, and their chances" : "What the policy itself would draw"}${slots ? " for the first slot" : ""}`;
-  const list = weighed.map((one, place) => action(spot, one, `${key} ${place}`, show));
+  const title = isDrawn ? "Actions and their probabilities" : "The probabilities of the policy itself";
+  const heading = slots ? `${title} for the first slot` : title;
+  const list = actions.map((action, index) => renderAction(placement, action, `${key} ${index}`, preview));
   return h("div", {}, h("h4", { id }, heading), h("ul", { class: "actions", "aria-labelledby": id }, ...list));
 }
 
-function action(spot: Spot, weighed: Weighed, key: string, show: Show): HTMLElement {
-  const { id, propensity, refused } = weighed;
-  const isPreviewed = spot.previewed !== undefined && spot.shown[0] === id;
+function renderAction(placement: Placement, action: RatedAction, key: string, preview: Preview): HTMLElement {
+  const { id, propensity, refused } = action;
+  const isPreviewed = placement.previewed !== undefined && placement.shown[0] === id;
   const bar = h("span", { class: "bar", "aria-hidden": "true" });
   bar.style.setProperty("--share", String(propensity ?? 0));
-  const preview = button(
+  const previewButton = button(
     `preview ${key}`,
     { "aria-pressed": String(isPreviewed), "aria-label": `Preview ${id}` },
-    () => show(spot, isPreviewed ? null : id),
+    () => preview(placement, isPreviewed ? null : id),
     isPreviewed ? "Undo" : "Preview",
   );
+  const probability = propensity === null ? describeRefusal(action) : formatPercent(propensity);
   return h(
     "li",
     { class: refused ? "refused" : "" },
-    h("span", { class: "id" }, id, spot.shown.includes(id) && h("span", { class: "here" }, "shown")),
-    h("span", { class: "chance" }, propensity === null ? refusal(weighed) : percent(propensity)),
-    !!spot.place && preview,
+    h("span", { class: "id" }, id, placement.shown.includes(id) && h("span", { class: "here" }, "shown")),
+    h("span", { class: "chance" }, probability),
+    !!placement.location && previewButton,
     bar,
   );
 }

@@ -1,25 +1,30 @@
 type Child = Node | string | false | null | undefined;
 
-/** Attributes by their names; false and undefined are left out. */
-type Given = { [attribute: string]: string | boolean | undefined };
+/** Attributes that are false or undefined are left out. */
+type Attributes = { [attribute: string]: string | boolean | undefined };
 
-/** An element with its attributes and children. Texts are texts: nothing is parsed. */
+/** Creates an element. Strings become text nodes: nothing is parsed as HTML. */
 export function h<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
-  given: Given = {},
+  attributes: Attributes = {},
   ...children: Child[]
 ): HTMLElementTagNameMap[Name] {
   const element = document.createElement(name);
-  for (const [attribute, value] of Object.entries(given)) {
+  for (const [attribute, value] of Object.entries(attributes)) {
     if (value !== false && value !== undefined) element.setAttribute(attribute, value === true ? "" : value);
   }
   element.append(...children.filter((child): child is Node | string => !!child));
   return element;
 }
 
-/** A button, and what it does. `key` is what it is found by again when it has been drawn anew. */
-export function button(key: string, given: Given, pressed: () => void, ...children: Child[]): HTMLButtonElement {
-  const element = h("button", { type: "button", "data-key": key, ...given }, ...children);
-  element.addEventListener("click", pressed);
+/** Creates a button. The key identifies it across redraws, so that it keeps the focus. */
+export function button(
+  key: string,
+  attributes: Attributes,
+  onClick: () => void,
+  ...children: Child[]
+): HTMLButtonElement {
+  const element = h("button", { type: "button", "data-key": key, ...attributes }, ...children);
+  element.addEventListener("click", onClick);
   return element;
 }

@@ -1,19 +1,19 @@
-/** A placement as its page wrote it: what every preview starts from. */
+/** The content of a placement as the page wrote it. Every preview starts from it. */
 export class Original {
   private readonly copy: HTMLElement;
 
   constructor(element: HTMLElement) {
     this.copy = element.cloneNode(true) as HTMLElement;
-    // They have run, and are not to run again.
+    // The scripts have run already.
     for (const script of this.copy.querySelectorAll("script")) script.remove();
   }
 
-  /** Make the element what `change` makes of the original. That happens off the page, where nothing can move. */
+  /** Changes a copy of the original, and puts the result into the element. Outside of the page, nothing can move. */
   show(element: HTMLElement, change: (original: HTMLElement) => void): void {
     const changed = this.copy.cloneNode(true) as HTMLElement;
     change(changed);
     element.replaceChildren(...changed.childNodes);
-    // By its object, since a strict policy of the page forbids the attribute.
+    // A strict Content Security Policy forbids the style attribute, but not the style object.
     element.style.minHeight = changed.style.minHeight;
     for (const { name } of [...element.attributes]) {
       if (isContent(name) && !changed.hasAttribute(name)) element.removeAttribute(name);
@@ -24,29 +24,30 @@ export class Original {
   }
 }
 
-/** The SDK's own marks stay as they are. */
+/** The attributes of the SDK stay as they are. */
 const isContent = (attribute: string) => attribute !== "style" && !attribute.startsWith("data-edgewise");
 
-/** What the placements of the page were before they became what was decided. */
+/** The originals of all placements on the page, copied before a decision changes them. */
 export class Originals {
-  private readonly all = new WeakMap<Element, Original>();
+  private readonly originals = new WeakMap<Element, Original>();
 
   constructor() {
-    this.look();
-    // What is still being parsed, or made by the page, is looked at again.
-    new MutationObserver(() => this.look()).observe(document, { childList: true, characterData: true, subtree: true });
+    this.copyAll();
+    // The parser or the page may add more placements, or more content to a placement.
+    const observer = new MutationObserver(() => this.copyAll());
+    observer.observe(document, { childList: true, characterData: true, subtree: true });
   }
 
   of(element: HTMLElement): Original {
-    const original = this.all.get(element) ?? new Original(element);
-    this.all.set(element, original);
+    const original = this.originals.get(element) ?? new Original(element);
+    this.originals.set(element, original);
     return original;
   }
 
-  private look(): void {
+  private copyAll(): void {
     for (const element of document.querySelectorAll<HTMLElement>("[data-edgewise]")) {
       const isDone = element.hasAttribute("data-e");
-      if (!isDone || !this.all.has(element)) this.all.set(element, new Original(element));
+      if (!isDone || !this.originals.has(element)) this.originals.set(element, new Original(element));
     }
   }
 }

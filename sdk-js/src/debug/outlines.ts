@@ -1,51 +1,56 @@
+import { describeShown, formatPercent, groupOf } from "./descriptions.js";
 import { button, h } from "./element.js";
-import type { Spot } from "./spot.js";
-import { groupOf, percent, shown } from "./words.js";
+import type { Placement } from "./placement.js";
 
-/** Frames around the placements, which follow them wherever the page moves them. */
+/** A label that would be cut off above the viewport goes inside its frame. */
+const LABEL_HEIGHT = 28;
+
+/** Frames around the placements. They follow wherever the page moves the placements. */
 export class Outlines {
   readonly layer = h("div", { class: "outlines" });
-  private readonly frames = new Map<Spot, HTMLElement>();
-  private highlighted: Spot | undefined;
+  private frames: { element: HTMLElement; placement: Placement; frame: HTMLElement }[] = [];
+  private highlighted: Placement | undefined;
 
-  /** `pressed` is told of the placement whose label was pressed. */
-  constructor(private readonly pressed: (spot: Spot) => void) {
+  constructor(private readonly onClick: (placement: Placement) => void) {
     this.follow();
   }
 
-  draw(spots: Spot[]): void {
-    this.frames.clear();
-    for (const spot of spots) if (spot.place) this.frames.set(spot, this.frame(spot));
-    this.layer.replaceChildren(...this.frames.values());
-    this.place();
+  draw(placements: Placement[]): void {
+    this.frames = placements.flatMap((placement) =>
+      placement.location
+        ? [{ element: placement.location.element, placement, frame: this.renderFrame(placement) }]
+        : [],
+    );
+    this.layer.replaceChildren(...this.frames.map(({ frame }) => frame));
+    this.move();
   }
 
-  /** Let one stand out. */
-  highlight(spot: Spot | undefined): void {
-    this.highlighted = spot;
-    this.place();
+  highlight(placement: Placement | undefined): void {
+    this.highlighted = placement;
+    this.move();
   }
 
-  private frame(spot: Spot): HTMLElement {
-    const { now, placement } = spot;
-    const said = now.propensity == null ? shown(now) : `${shown(now)} · ${percent(now.propensity)}`;
-    // The panel has the same for keyboards and screen readers.
+  private renderFrame(placement: Placement): HTMLElement {
+    const { current, name } = placement;
+    const shown = describeShown(current);
+    const text = current.propensity == null ? shown : `${shown} · ${formatPercent(current.propensity)}`;
+    // Keyboards and screen readers have the same button in the panel.
     const label = button(
       "",
       { class: "label", tabindex: "-1", "aria-hidden": "true" },
-      () => this.pressed(spot),
-      h("b", {}, placement),
-      said,
+      () => this.onClick(placement),
+      h("b", {}, name),
+      text,
     );
-    return h("div", { class: `frame ${groupOf(now)}` }, label);
+    return h("div", { class: `frame ${groupOf(current)}` }, label);
   }
 
-  private place(): void {
-    for (const [spot, frame] of this.frames) {
-      const { left, top, width, height } = spot.place!.element.getBoundingClientRect();
+  private move(): void {
+    for (const { element, placement, frame } of this.frames) {
+      const { left, top, width, height } = element.getBoundingClientRect();
       const { style } = frame;
-      frame.classList.toggle("near-top", top < 28);
-      frame.classList.toggle("highlighted", spot === this.highlighted);
+      frame.classList.toggle("near-top", top < LABEL_HEIGHT);
+      frame.classList.toggle("highlighted", placement === this.highlighted);
       style.display = width && height ? "" : "none";
       style.transform = `translate(${left}px,${top}px)`;
       style.width = `${width}px`;
@@ -55,7 +60,7 @@ export class Outlines {
 
   private follow(): void {
     requestAnimationFrame(() => {
-      this.place();
+      this.move();
       this.follow();
     });
   }

@@ -1,76 +1,82 @@
+import { describeShown, groupOf } from "./descriptions.js";
+import { type Preview, renderDetails } from "./details.js";
 import { button, h } from "./element.js";
-import { type Show, details } from "./details.js";
-import type { Spot } from "./spot.js";
-import { groupOf, shown } from "./words.js";
+import type { Placement } from "./placement.js";
 
-/** The list of the placements, with what was decided for each and why; folded, it is a button. */
+/** The list of all placements with their decisions. Folded, it is a button. */
 export class Panel {
   readonly root = h("section", { class: "panel", "aria-label": "Edgewise debugger" });
   private readonly status = h("p", { class: "status", role: "status" });
-  private spots: Spot[] = [];
+  private placements: Placement[] = [];
   private problem = "";
-  private open: Spot | null | undefined;
+  /** The placement that shows its details. Undefined before the first placement comes, null if none does. */
+  private open: Placement | null | undefined;
   private isFolded = false;
 
-  /** `highlight` is told which placement is looked at, if any. */
   constructor(
-    private readonly show: Show,
-    private readonly highlight: (spot: Spot | undefined) => void,
+    private readonly preview: Preview,
+    private readonly highlight: (placement: Placement | undefined) => void,
   ) {
     this.root.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !this.isFolded) this.fold(true);
     });
   }
 
-  draw(spots: Spot[], problem = this.problem): void {
-    this.spots = spots;
+  draw(placements: Placement[], problem = this.problem): void {
+    this.placements = placements;
     this.problem = problem;
-    // At first the first is open; later that which was, though something else may have been decided for it.
-    if (this.open === undefined) this.open = spots[0];
-    else if (this.open && !spots.includes(this.open))
-      this.open = spots.find(({ placement }) => placement === this.open?.placement);
-    const focused = this.focused;
+    this.open = this.findOpen();
+    const focused = this.focusedKey;
     const { scrollTop = 0 } = this.root.querySelector(".body") ?? {};
     this.root.classList.toggle("folded", this.isFolded);
-    this.root.replaceChildren(...(this.isFolded ? [this.pill()] : [this.head(), this.body(), this.status]));
+    const content = this.isFolded ? [this.renderFolded()] : [this.renderHeader(), this.renderBody(), this.status];
+    this.root.replaceChildren(...content);
     this.focus(focused);
     this.root.querySelector(".body")?.scrollTo(0, scrollTop);
   }
 
-  /** Unfold a placement, and go there. */
-  reveal(spot: Spot): void {
-    this.open = spot;
+  /** Opens a placement and moves the focus to it. */
+  reveal(placement: Placement): void {
+    this.open = placement;
     this.isFolded = false;
-    this.draw(this.spots);
-    this.focus(`spot ${this.spots.indexOf(spot)}`);
+    this.draw(this.placements);
+    this.focus(`placement ${this.placements.indexOf(placement)}`);
   }
 
-  /** Say something, to screen readers too. */
-  say(text: string): void {
+  /** Shows a message, which screen readers announce. */
+  announce(text: string): void {
     this.status.textContent = text;
+  }
+
+  /** The first placement is open until another one is. A new decision for the open placement keeps it open. */
+  private findOpen(): Placement | null | undefined {
+    const { open, placements } = this;
+    if (open === undefined) return placements[0];
+    if (!open || placements.includes(open)) return open;
+    return placements.find(({ name }) => name === open.name);
   }
 
   private fold(isFolded: boolean): void {
     this.isFolded = isFolded;
-    this.draw(this.spots);
+    this.draw(this.placements);
     this.focus("fold");
   }
 
-  private pill(): HTMLElement {
-    const { length } = this.spots;
+  private renderFolded(): HTMLElement {
+    const { length } = this.placements;
     const label = `Edgewise · ${length} ${length === 1 ? "placement" : "placements"}`;
-    return button("fold", { class: "pill", "aria-expanded": "false" }, () => this.fold(false), mark(), label);
+    return button("fold", { class: "pill", "aria-expanded": "false" }, () => this.fold(false), renderLogo(), label);
   }
 
-  private head(): HTMLElement {
+  private renderHeader(): HTMLElement {
     const note = h("span", { class: "note" }, "nothing is learned");
     const move = button("move", icon("Move to the other side"), () => this.root.classList.toggle("left"), "⇄");
     const fold = button("fold", { ...icon("Fold (Esc)"), "aria-expanded": "true" }, () => this.fold(true), "–");
-    return h("header", {}, mark(), h("h2", {}, "Edgewise"), note, move, fold);
+    return h("header", {}, renderLogo(), h("h2", {}, "Edgewise"), note, move, fold);
   }
 
-  private body(): HTMLElement {
-    const list = this.spots.map((spot, index) => this.spot(spot, index));
+  private renderBody(): HTMLElement {
+    const list = this.placements.map((placement, index) => this.renderPlacement(placement, index));
     if (!list.length) list.push(h("li", { class: "empty" }, "No placement has been decided on this page yet."));
     return h(
       "div",
@@ -80,38 +86,35 @@ export class Panel {
     );
   }
 
-  private spot(spot: Spot, index: number): HTMLElement {
-    const { now, placement } = spot;
-    const isOpen = spot === this.open;
-    const pressed = () => {
-      this.open = isOpen ? null : spot;
-      this.draw(this.spots);
+  private renderPlacement(placement: Placement, index: number): HTMLElement {
+    const { current, name } = placement;
+    const isOpen = placement === this.open;
+    const toggle = () => {
+      this.open = isOpen ? null : placement;
+      this.draw(this.placements);
     };
+    const title = button(
+      `placement ${index}`,
+      { "aria-expanded": String(isOpen) },
+      toggle,
+      h("span", { class: "name" }, name),
+      h("span", { class: "shown" }, describeShown(current)),
+      h("span", { class: "group" }, groupOf(current)),
+    );
     const item = h(
       "li",
-      { class: `spot ${groupOf(now)}` },
-      h(
-        "h3",
-        {},
-        button(
-          `spot ${index}`,
-          { "aria-expanded": String(isOpen) },
-          pressed,
-          h("span", { class: "name" }, placement),
-          h("span", { class: "shown" }, shown(now)),
-          h("span", { class: "group" }, groupOf(now)),
-        ),
-      ),
-      isOpen && details(spot, `${index}`, this.show),
+      { class: `placement ${groupOf(current)}` },
+      h("h3", {}, title),
+      isOpen && renderDetails(placement, `${index}`, this.preview),
     );
-    item.addEventListener("pointerenter", () => this.highlight(spot));
+    item.addEventListener("pointerenter", () => this.highlight(placement));
     item.addEventListener("pointerleave", () => this.highlight(undefined));
-    item.addEventListener("focusin", () => this.highlight(spot));
+    item.addEventListener("focusin", () => this.highlight(placement));
     item.addEventListener("focusout", () => this.highlight(undefined));
     return item;
   }
 
-  private get focused(): string | undefined {
+  private get focusedKey(): string | undefined {
     const root = this.root.getRootNode() as ShadowRoot;
     return (root.activeElement as HTMLElement | null)?.dataset.key;
   }
@@ -123,5 +126,5 @@ export class Panel {
 
 const icon = (name: string) => ({ class: "icon", "aria-label": name, title: name });
 
-/** The sign of the product: three bars, of which one is chosen. */
-const mark = () => h("span", { class: "mark", "aria-hidden": "true" }, h("i"), h("i"), h("i"));
+/** Three bars, one of which is chosen. */
+const renderLogo = () => h("span", { class: "mark", "aria-hidden": "true" }, h("i"), h("i"), h("i"));

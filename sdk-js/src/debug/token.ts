@@ -1,22 +1,29 @@
-/** The page's token, as its address had it when the page was loaded: its own navigation may drop it. */
+/** Read when the page loads, since the page's own router may drop it from the address. */
 export const token = new URLSearchParams(location.search).get("edgewise-debug") ?? "";
 
 /**
- * Why the server does not take the page's token, in its own words; undefined where it does, or says nothing.
+ * Asks the server why it rejects the token. Undefined if it does not.
  *
- * The core does not tell: to a page, no answer is like any other.
+ * The core cannot report that: it treats every failure alike.
  */
-export async function refusalOf(placement: string): Promise<string | undefined> {
+export async function fetchRejection(placement: string): Promise<string | undefined> {
   const tag = document.querySelector<HTMLScriptElement>("script[data-write-key]");
   if (!tag) return undefined;
-  const endpoint = tag.dataset.endpoint ?? new URL(tag.src).origin;
+  const { writeKey, endpoint = new URL(tag.src).origin } = tag.dataset;
   try {
-    const body = JSON.stringify({ writeKey: tag.dataset.writeKey, placements: [placement], preview: token });
-    const response = await fetch(`${endpoint}/v1/decide`, { method: "POST", headers: { "content-type": "text/plain" }, body });
+    const response = await fetch(`${endpoint}/v1/decide`, {
+      method: "POST",
+      headers: { "content-type": "text/plain" },
+      body: JSON.stringify({ writeKey, placements: [placement], preview: token }),
+    });
     const { error } = (await response.json()) as { error?: { code: string; message: string } };
-    const what = error?.code.includes("preview") ? "the token" : "the page";
-    return error && `The server refuses ${what}: ${error.message.replace("preview: ", "")}.`;
+    return error && describeRejection(error);
   } catch {
     return "The server cannot be reached.";
   }
 }
+
+const describeRejection = ({ code, message }: { code: string; message: string }) => {
+  const rejected = code.includes("preview") ? "the token" : "the page";
+  return `The server rejects ${rejected}: ${message.replace("preview: ", "").replace(/\.$/, "")}.`;
+};

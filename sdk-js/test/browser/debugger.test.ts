@@ -67,7 +67,7 @@ suite("the debugger on the page", () => {
     await unfold(panel, "hero");
     const told = await panel.innerText();
     assert.match(told, /Drawn by the policy with a probability of 100 % among 1 eligible action\./);
-    assert.match(told, /Model\s+(none yet: all are equally likely|\d+, \d+ (s|min) old)/);
+    assert.match(told, /Model\s+(none yet: all actions are equally likely|\d+, \d+ (s|min) old)/);
     assert.match(told, /deal\s+condition not met/);
     assert.match(told, /Policy\s+[0-9a-f]{16}\s/);
     const frame = await visit.tab.locator("[data-edgewise-debugger] .frame").first().boundingBox();
@@ -98,7 +98,7 @@ suite("the debugger on the page", () => {
     await panel.getByText("hero shows deal, as a preview.").waitFor();
     assert.equal(await visit.text("h1"), "It is deal");
     assert.equal(await hero.getAttribute("title"), "It is deal");
-    await panel.getByRole("button", { name: "Back to what was decided" }).click();
+    await panel.getByRole("button", { name: "Back to the decision" }).click();
     await panel.getByText("hero shows plain, as decided.").waitFor();
     assert.equal(await visit.text("h1"), "It is plain");
     assert.equal(await hero.getAttribute("title"), "It is plain");
@@ -138,7 +138,7 @@ suite("the debugger on the page", () => {
     });
     await unfold(panel, "variant");
     await panel.getByRole("button", { name: "Preview second" }).click();
-    await panel.getByText("It needs more room than there is: reserve min-height: 300px.").waitFor();
+    await panel.getByText("It needs more room: reserve min-height: 300px.").waitFor();
     await leave(visit);
   });
 
@@ -197,7 +197,7 @@ suite("the debugger on the page", () => {
     const { visit, panel } = await open(PAGE, await token({ placement: "hero", action: "deal" }));
     assert.equal(await visit.text("h1"), "It is deal");
     await unfold(panel, "hero");
-    assert.match(await panel.innerText(), /The token shows this one action. edgewise preview --debug makes one/);
+    assert.match(await panel.innerText(), /The token shows only this action. edgewise preview --debug creates a token for all/);
     await leave(visit);
   });
 
@@ -230,7 +230,7 @@ suite("the debugger on the page", () => {
     // Whole seconds count.
     await new Promise((done) => setTimeout(done, 1100));
     const visit = await stage.visit(PAGE, `?edgewise-debug=${expired}`);
-    await visit.tab.getByText(/The server refuses the token: found one that expired \d s ago/).waitFor();
+    await visit.tab.getByText(/The server rejects the token: .*expired/).waitFor();
     assert.equal(await visit.text("h1"), "Welcome");
     await visit.tab.close();
   });

@@ -12,7 +12,7 @@ before(() => stage.open());
 after(() => stage.close());
 afterEach(() => stage.clear());
 
-/** The scripts that a browser fetches for a page with this tag, and how many bytes each took on the way. */
+/** The scripts that a page with this tag loads, and the bytes of each response. */
 async function fetched(file: string, script = ""): Promise<Record<string, number>> {
   const visitor = await stage.visitor();
   const tab = await visitor.context.newPage();
@@ -26,39 +26,39 @@ async function fetched(file: string, script = ""): Promise<Record<string, number
   });
   const body = `<div data-edgewise="hero"><p data-edgewise-fill="headline">?</p></div>`;
   await tab.goto(stage.put({ file, script, body }));
-  // The first that the SDK tells of: it has all that it needs.
+  // The SDK has loaded all that it needs when it reports the page view.
   await stage.proxy.hears("page");
   return bytes;
 }
 
 const PAGES = {
-  "the tag": fetched.bind(0, "edgewise.js"),
+  "the plain tag": fetched.bind(0, "edgewise.js"),
   "the tag that reads a TCF platform": fetched.bind(0, "edgewise-tcf.js", "__tcfapi = () => {}"),
   "the tag that reads Google Consent Mode": fetched.bind(0, "edgewise-consent-mode.js"),
 };
 
 for (const [tag, fetch] of Object.entries(PAGES)) {
-  test(`a page with ${tag} downloads at most 4,096 bytes`, async (context) => {
+  test(`a page with ${tag} downloads at most 5,120 bytes`, async (context) => {
     const [took = NaN, ...more] = Object.values(await fetch());
-    assert.deepEqual(more, [], "and nothing else");
-    assert.ok(took > 1000 && took <= 4096, `it took ${took} bytes`);
+    assert.deepEqual(more, [], "the page loads a second script");
+    assert.ok(took > 1000 && took <= 5120, `it took ${took} bytes`);
     context.diagnostic(`${took} bytes`);
   });
 }
 
-test("the stub is at most 350 bytes, as it stands in the page", () => {
+test("the stub has at most 450 bytes, including its script element", () => {
   const stub = readFileSync("../server/edgewise/sdk/edgewise-stub.js");
-  assert.ok(stub.length <= 350, `the stub has ${stub.length} bytes`);
+  assert.ok("<script></script>".length + stub.length <= 450, `the stub has ${stub.length} bytes`);
 });
 
-test("the OpenFeature provider adds little to a bundle, and the core nothing for it", async () => {
+test("the OpenFeature provider is small, and no part of it is in the core", async () => {
   const { outputFiles } = await build({
     entryPoints: ["src/openfeature.ts"],
     bundle: true,
     minify: true,
     format: "esm",
     target: "es2020",
-    mangleProps: /^_/,
+    mangleProps: /^_[^_]/,
     external: ["@openfeature/*"],
     write: false,
   });

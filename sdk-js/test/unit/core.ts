@@ -1,7 +1,8 @@
-// What the unit tests look at.
-export { decide, release } from "../../src/decide.js";
+// The modules of the core that the unit tests call.
+export { mayIdentify } from "../../src/consent.js";
+export { decide, startSending } from "../../src/decide.js";
 export { on } from "../../src/emitter.js";
 export { identify, page, reward, track } from "../../src/messages.js";
 export { options } from "../../src/options.js";
-export { adopt, start } from "../../src/queue.js";
-export { answered, ids, isKnown, mayStore, say } from "../../src/visitor.js";
+export { loadStored, startQueue } from "../../src/queue.js";
+export { applyServerAnswer, getIds, setConsent } from "../../src/visitor.js";

@@ -5,8 +5,8 @@ import { Page, decision } from "./page.js";
 
 const open = (storage: Record<string, string> = {}): Page => {
   const page = new Page(storage);
-  page.core.say("granted");
-  page.core.release();
+  page.core.setConsent("granted");
+  page.core.startSending();
   return page;
 };
 
@@ -106,7 +106,7 @@ suite("a decision", () => {
   test("goes with a preview token", async () => {
     const page = new Page();
     page.core.options.preview = "token";
-    page.core.release();
+    page.core.startSending();
     void page.core.decide("hero");
     await page.pass(0);
     assert.equal(page.sent[0]?.body.preview, "token");

@@ -4,8 +4,8 @@ import { Page } from "./page.js";
 
 const open = (storage: Record<string, string> = {}): Page => {
   const page = new Page(storage);
-  page.core.say("granted");
-  page.core.start();
+  page.core.setConsent("granted");
+  page.core.startQueue();
   return page;
 };
 
@@ -163,7 +163,7 @@ suite("what a page could not send", () => {
     for (const key of Object.keys(page.storage)) if (!(key in former)) next.storage[key] = page.storage[key]!;
     await next.pass(1000);
     const third = open(next.storage);
-    third.core.adopt();
+    third.core.loadStored();
     await third.pass(1000);
     assert.ok([...events(next), ...events(third)].includes("Late"));
   });
@@ -171,8 +171,8 @@ suite("what a page could not send", () => {
   test("is told once by a page that finds it again and again", async () => {
     const page = left("Twice");
     const next = open(page.storage);
-    next.core.adopt();
-    next.core.adopt();
+    next.core.loadStored();
+    next.core.loadStored();
     await next.pass(5000);
     assert.deepEqual(events(next), ["Twice"]);
   });

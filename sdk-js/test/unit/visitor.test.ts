@@ -7,17 +7,17 @@ const denies: Answer = (sent) => (sent.path == "decide" ? { body: { ...(good(sen
 
 const open = (said?: ConsentState, storage: Record<string, string> = {}, gpc = false): Page => {
   const page = new Page(storage, { gpc });
-  page.core.say(said);
-  page.core.start();
+  page.core.setConsent(said);
+  page.core.startQueue();
   return page;
 };
 
 suite("a visitor", () => {
   test("who agrees has an id at once, and the same on every page", async () => {
     const page = open("granted");
-    const { anonymousId } = page.core.ids();
+    const { anonymousId } = page.core.getIds();
     assert.ok(anonymousId);
-    assert.equal(open(undefined, page.storage).core.ids().anonymousId, anonymousId);
+    assert.equal(open(undefined, page.storage).core.getIds().anonymousId, anonymousId);
     assert.equal(JSON.parse(page.storage.edgewise!).consent, "granted", "and need not say so again");
   });
 
@@ -28,7 +28,7 @@ suite("a visitor", () => {
       page.core.track("Signed Up");
       page.core.page();
       page.core.reward("d-hero", 1);
-      page.core.release();
+      page.core.startSending();
       const decided = page.core.decide("hero");
       await page.pass(2000);
       assert.equal((await decided).source, "policy");
@@ -46,20 +46,20 @@ suite("a visitor", () => {
     const page = open();
     page.core.track("Before");
     assert.deepEqual(page.keys, []);
-    page.core.release();
+    page.core.startSending();
     await page.pass(2000);
     assert.deepEqual(page.sent[0]?.body.placements, [], "it is asked, though there is no placement");
     assert.deepEqual(page.keys, ["edgewise"]);
-    assert.equal(page.told[0]?.anonymousId, page.core.ids().anonymousId);
+    assert.equal(page.told[0]?.anonymousId, page.core.getIds().anonymousId);
   });
 
   test("of whom the server wants no id has none any more, and is told nothing of", async () => {
     const page = open();
     page.answer = denies;
     page.core.track("Before");
-    page.core.release();
+    page.core.startSending();
     await page.pass(2000);
-    assert.ok(!page.core.isKnown());
+    assert.ok(!page.core.mayIdentify());
     assert.deepEqual([page.keys, page.told], [[], []]);
   });
 
@@ -67,23 +67,23 @@ suite("a visitor", () => {
     test(`is neither kept nor forgotten for an answer like ${nonsense}`, async () => {
       const page = open();
       page.answer = () => ({ body: nonsense });
-      const { anonymousId } = page.core.ids();
-      page.core.release();
+      const { anonymousId } = page.core.getIds();
+      page.core.startSending();
       await page.pass(2000);
-      assert.deepEqual([page.core.ids().anonymousId, page.keys], [anonymousId, []]);
+      assert.deepEqual([page.core.getIds().anonymousId, page.keys], [anonymousId, []]);
     });
   }
 
   test("who takes consent back leaves nothing, neither stored nor unsent", async () => {
     const page = open("granted");
-    page.core.release();
+    page.core.startSending();
     page.core.decide("hero");
     await page.pass(0);
     page.answer = () => "lost";
     page.core.track("Unsent");
     page.hide();
     assert.deepEqual(page.keys.sort(), ["edgewise", "edgewise.c.hero", "edgewise.q.*"]);
-    page.core.say("denied");
+    page.core.setConsent("denied");
     assert.deepEqual(page.keys, []);
     page.answer = good;
     const before = page.told.length;
@@ -94,49 +94,49 @@ suite("a visitor", () => {
 
   test("who is not asked yet keeps what they agreed to before", async () => {
     const { storage, core } = open("granted");
-    const { anonymousId } = core.ids();
+    const { anonymousId } = core.getIds();
     const page = open("pending", storage);
-    assert.equal(page.core.ids().anonymousId, undefined);
-    page.core.say("granted");
-    assert.equal(page.core.ids().anonymousId, anonymousId);
+    assert.equal(page.core.getIds().anonymousId, undefined);
+    page.core.setConsent("granted");
+    assert.equal(page.core.getIds().anonymousId, anonymousId);
   });
 
   test("who logs in is the same visitor, who logs out is another", async () => {
     const page = open("granted");
-    const { anonymousId } = page.core.ids();
+    const { anonymousId } = page.core.getIds();
     page.core.identify("user-1", { plan: "pro" });
     await page.pass(1000);
     const [identified] = page.told;
     assert.deepEqual([identified?.type, identified?.userId, identified?.anonymousId], ["identify", "user-1", anonymousId]);
-    assert.equal(open(undefined, page.storage).core.ids().userId, "user-1");
+    assert.equal(open(undefined, page.storage).core.getIds().userId, "user-1");
     page.core.identify(null);
-    const now = page.core.ids();
+    const now = page.core.getIds();
     assert.equal(now.userId, undefined);
     assert.notEqual(now.anonymousId, anonymousId);
   });
 
   test("who agrees while the server is asked about nobody is not forgotten for its answer", async () => {
     const page = open("pending");
-    page.core.release();
+    page.core.startSending();
     page.core.decide("hero");
     await page.pass(0);
     assert.equal(page.sent[0]?.body.anonymousId, undefined);
-    page.core.say("granted");
+    page.core.setConsent("granted");
     // What the server says of a call that named nobody.
-    page.core.answered({ anonymousId: null });
-    assert.ok(page.core.isKnown());
+    page.core.applyServerAnswer({ anonymousId: null });
+    assert.ok(page.core.mayIdentify());
     assert.deepEqual(page.keys.filter((key) => key == "edgewise"), ["edgewise"]);
   });
 
   test("who has logged out before they agree again is not who they were", () => {
     const former = open("granted");
     former.core.identify("user-1");
-    const { anonymousId } = former.core.ids();
+    const { anonymousId } = former.core.getIds();
     const page = open("pending", former.storage);
     page.core.identify(null);
-    page.core.say("granted");
-    assert.equal(page.core.ids().userId, undefined);
-    assert.notEqual(page.core.ids().anonymousId, anonymousId);
+    page.core.setConsent("granted");
+    assert.equal(page.core.getIds().userId, undefined);
+    assert.notEqual(page.core.getIds().anonymousId, anonymousId);
   });
 
   for (const [already, stored] of [["somebody else", "user-1"], ["nobody", undefined]] as const) {
@@ -145,23 +145,23 @@ suite("a visitor", () => {
       if (stored) former.core.identify(stored);
       const page = open("pending", former.storage);
       page.core.identify("user-2");
-      page.core.say("granted");
-      assert.equal(page.core.ids().userId, "user-2");
+      page.core.setConsent("granted");
+      assert.equal(page.core.getIds().userId, "user-2");
     });
   }
 
   test("has a user's id that is a text, also where the site counts its users", async () => {
     const page = open("granted");
     page.core.identify(42 as unknown as string);
-    assert.equal(page.core.ids().userId, "42");
+    assert.equal(page.core.getIds().userId, "42");
   });
 
   for (const nobody of [null, undefined, ""]) {
     test(`who is not logged in is not forgotten for it: ${JSON.stringify(nobody)}`, async () => {
       const page = open("granted");
-      const { anonymousId } = page.core.ids();
+      const { anonymousId } = page.core.getIds();
       page.core.identify(nobody as null);
-      assert.equal(page.core.ids().anonymousId, anonymousId);
+      assert.equal(page.core.getIds().anonymousId, anonymousId);
     });
   }
 });
@@ -178,9 +178,9 @@ suite("a visitor who has the site in two tabs", () => {
     const [one, other, tell] = both();
     other.core.identify("user-1");
     other.core.track("Unsent");
-    one.core.say("denied");
+    one.core.setConsent("denied");
     tell();
-    other.core.release();
+    other.core.startSending();
     other.core.decide("hero");
     other.core.track("Later");
     other.hide();
@@ -193,29 +193,29 @@ suite("a visitor who has the site in two tabs", () => {
     const [one, other, tell] = both();
     other.core.identify("user-1");
     one.happens("storage", { key: "edgewise" });
-    assert.equal(one.core.ids().userId, "user-1", "who has logged in in one of them, has done so in both");
+    assert.equal(one.core.getIds().userId, "user-1", "who has logged in in one of them, has done so in both");
     one.core.identify(null);
     tell();
-    assert.deepEqual({ ...other.core.ids() }, { ...one.core.ids() });
-    assert.equal(other.core.ids().userId, undefined);
+    assert.deepEqual({ ...other.core.getIds() }, { ...one.core.getIds() });
+    assert.equal(other.core.getIds().userId, undefined);
   });
 
   test("from their first page on, is one visitor", async () => {
     const [one, other] = [open(), new Page()];
-    one.core.ids();
-    const { anonymousId } = other.core.ids();
-    one.core.release();
+    one.core.getIds();
+    const { anonymousId } = other.core.getIds();
+    one.core.startSending();
     await one.pass(0);
     Object.assign(other.storage, one.storage);
     other.happens("storage", { key: "edgewise" });
-    assert.notEqual(other.core.ids().anonymousId, anonymousId);
-    assert.equal(other.core.ids().anonymousId, one.core.ids().anonymousId);
+    assert.notEqual(other.core.getIds().anonymousId, anonymousId);
+    assert.equal(other.core.getIds().anonymousId, one.core.getIds().anonymousId);
   });
 
   test("is not bothered by what others store", () => {
     const [, other] = both();
-    const ids = other.core.ids();
+    const ids = other.core.getIds();
     other.happens("storage", { key: "theirs" });
-    assert.deepEqual({ ...other.core.ids() }, { ...ids });
+    assert.deepEqual({ ...other.core.getIds() }, { ...ids });
   });
 });

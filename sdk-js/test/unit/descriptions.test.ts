@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import type { Weighed } from "../../src/debug/explained.js";
-import { age, percent, refusal, shown, why } from "../../src/debug/words.js";
+import {
+  describeReason,
+  describeRefusal,
+  describeShown,
+  formatAge,
+  formatPercent,
+} from "../../src/debug/descriptions.js";
+import type { RatedAction } from "../../src/debug/explanation.js";
 import type { Decision } from "../../src/types.js";
 
 const DRAWN: Decision = {
@@ -15,7 +21,7 @@ const DRAWN: Decision = {
   source: "policy",
 };
 
-const explained = (mode: string, enabled: boolean, ...refused: (Weighed["refused"] | null)[]) => ({
+const explained = (mode: string, enabled: boolean, ...refused: RatedAction["refused"][]) => ({
   debug: {
     mode,
     enabled,
@@ -24,11 +30,11 @@ const explained = (mode: string, enabled: boolean, ...refused: (Weighed["refused
   },
 });
 
-suite("what the debugger says", () => {
-  for (const [what, decision, expected] of [
+suite("the debugger describes", () => {
+  for (const [name, decision, expected] of [
     ["a draw", DRAWN, "Drawn by the policy with a probability of 62 %."],
     [
-      "a draw, explained",
+      "a draw with an explanation",
       { ...DRAWN, ...explained("online", true, null, null, "condition") },
       "Drawn by the policy with a probability of 62 % among 2 eligible actions.",
     ],
@@ -43,40 +49,40 @@ suite("what the debugger says", () => {
       { ...DRAWN, group: "control" },
       "This visitor is in the control group, which always gets the baseline.",
     ],
-    ["a pin", { ...DRAWN, group: "pinned" }, "A pin, a rule of the policy, shows it."],
-    ["a preview", { ...DRAWN, group: "preview" }, "You asked for it."],
+    ["a pin", { ...DRAWN, group: "pinned" }, "A pinning rule of the policy selects this action."],
+    ["a preview", { ...DRAWN, group: "preview" }, "You are previewing this action."],
     [
-      "the baseline in place of an answer",
+      "a baseline for want of an answer",
       { ...DRAWN, group: "fallback", source: "fallback" },
       "The server could not decide in time, so this is the baseline.",
     ],
     [
-      "no answer",
+      "a missing answer",
       { ...DRAWN, action: null, group: "fallback", source: "fallback", policyVersion: null },
-      "The server gave no answer in time, so the default content stays.",
+      "The server did not answer in time, so the default content stays.",
     ],
     [
-      "an answer of before",
+      "a cached answer",
       { ...DRAWN, source: "cache" },
-      "Drawn by the policy with a probability of 62 %, some time ago, as the server did not answer in time.",
+      "Drawn by the policy with a probability of 62 %, from an earlier page: the server did not answer in time.",
     ],
     [
-      "a policy that is off",
+      "a policy that is switched off",
       { ...DRAWN, group: "none", ...explained("online", false) },
       "The policy is switched off: everyone gets the baseline.",
     ],
     ["a placement without a policy", { ...DRAWN, group: "none", policyVersion: null }, "The site has no such placement."],
-    ["nothing that may be shown", { ...DRAWN, group: "none" }, "No action may be shown to this visitor."],
+    ["a decision without an eligible action", { ...DRAWN, group: "none" }, "No action may be shown to this visitor."],
   ] as [string, Decision, string][]) {
-    test(`of ${what}`, () => assert.equal(why(decision), expected));
+    test(name, () => assert.equal(describeReason(decision), expected));
   }
 
-  test("shares to a tenth where they are small", () => {
-    assert.deepEqual([0, 0.004, 0.019, 0.1, 0.984, 1].map(percent), ["0 %", "0.4 %", "1.9 %", "10 %", "98 %", "100 %"]);
+  test("small probabilities with one decimal", () => {
+    assert.deepEqual([0, 0.004, 0.019, 0.1, 0.984, 1].map(formatPercent), ["0 %", "0.4 %", "1.9 %", "10 %", "98 %", "100 %"]);
   });
 
-  test("ages to one unit", () => {
-    assert.deepEqual([0.2, 59.9, 60, 3599, 3600, 200_000].map(age), [
+  test("ages in one unit", () => {
+    assert.deepEqual([0.2, 59.9, 60, 3599, 3600, 200_000].map(formatAge), [
       "0 s old",
       "59 s old",
       "1 min old",
@@ -86,16 +92,17 @@ suite("what the debugger says", () => {
     ]);
   });
 
-  test("what is shown: an action, those of a row, or the default", () => {
+  test("the action that is shown, the actions of a row, or the default content", () => {
     const slots = ["a", "b"].map((action) => ({ action, payload: {} }));
     assert.deepEqual(
-      [shown(DRAWN), shown({ ...DRAWN, action: null, slots }), shown({ ...DRAWN, action: null })],
+      [DRAWN, { ...DRAWN, action: null, slots }, { ...DRAWN, action: null }].map(describeShown),
       ["deal", "a, b", "the default content"],
     );
   });
 
-  test("what speaks against an action", () => {
-    const said = (refused: Weighed["refused"]) => refusal({ id: "a", propensity: null, refused });
-    assert.deepEqual([said("condition"), said("time"), said(null)], ["condition not met", "not at this time", "not known"]);
+  test("the reason why an action is not eligible", () => {
+    const describe = (refused: RatedAction["refused"]) => describeRefusal({ id: "a", propensity: null, refused });
+    const described = [describe("condition"), describe("time"), describe(null)];
+    assert.deepEqual(described, ["condition not met", "not scheduled now", "unknown"]);
   });
 });

@@ -1,0 +1,22 @@
+import { stateOf } from "./element-state.js";
+
+const scriptStart = performance.now();
+
+/** When the browser painted first, or undefined if it has not. Browsers report that some frames late. */
+export const getFirstPaint = (): number | undefined => performance.getEntriesByType("paint")[0]?.startTime;
+
+export const isVisible = (element: Element): boolean => getComputedStyle(element).visibility !== "hidden";
+
+export const isBelowViewport = (element: Element): boolean => element.getBoundingClientRect().top >= innerHeight;
+
+export const isInSight = (element: HTMLElement): boolean =>
+  !isBelowViewport(element) && element.offsetHeight > 0 && isVisible(element);
+
+/** Whether the visitor may have seen the element's present content. */
+export const isSeen = (element: HTMLElement): boolean => {
+  const { _isSeen, _wasInSight } = stateOf(element);
+  const firstPaint = getFirstPaint();
+  if (_isSeen || firstPaint === undefined) return !!_isSeen;
+  const wasPaintedBeforeScript = firstPaint < scriptStart;
+  return (!!_wasInSight && wasPaintedBeforeScript) || isInSight(element);
+};
