@@ -7,8 +7,8 @@ TOOLS := $(VENV)/tools
 export CHROMIUM FIREFOX
 CHROMIUMS := chromium chromium-browser google-chrome google-chrome-stable
 FIREFOXES := firefox-esr firefox
-HAS_CHROMIUM = (for one in "$$CHROMIUM" $(CHROMIUMS); do command -v "$$one" >/dev/null && exit; done; exit 1)
-HAS_FIREFOX = (for one in "$$FIREFOX" $(FIREFOXES); do command -v "$$one" >/dev/null && exit; done; exit 1)
+HAS_CHROMIUM = (for browser in "$$CHROMIUM" $(CHROMIUMS); do command -v "$$browser" >/dev/null && exit; done; exit 1)
+HAS_FIREFOX = (for browser in "$$FIREFOX" $(FIREFOXES); do command -v "$$browser" >/dev/null && exit; done; exit 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint test coverage chaos quality sdk test-sdk demo bench lock audit clean
@@ -21,7 +21,7 @@ setup: $(VENV)/ready ## Install Edgewise and its development tools into .venv
 # A bare Debian has no ensurepip. Installing python3-venv needs root.
 $(VENV)/ready: pyproject.toml requirements/development.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
-		{ echo "Edgewise needs CPython 3.11 or 3.12 (vowpal-wabbit-next has wheels for no other); found $$($(PYTHON) --version). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+		{ echo "Edgewise needs CPython 3.11 or 3.12, as vowpal-wabbit-next has wheels for no other. Found $$($(PYTHON) --version). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null || \
 		{ echo "Installing python3-venv, which this Python lacks ..."; apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv --clear $(VENV); }
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/development.txt
@@ -64,18 +64,17 @@ sdk: $(SDK)/ready ## Build the browser SDK (needs Node 20 or newer)
 # Chromium runs every browser test, Firefox the most important ones. TESTS selects files in sdk-js/test/browser/ and
 # sdk-js/test/firefox/.
 test-sdk: setup $(SDK)/ready ## Test the browser SDK in Node, Chromium and Firefox
-	cd sdk-js && node_modules/.bin/biome check --error-on-warnings
-	cd sdk-js && node_modules/.bin/tsc --noEmit && node_modules/.bin/tsc -p test && node test/run.mjs unit
+	cd sdk-js && npm run --silent check && node_modules/.bin/tsc -p test && node test/run.mjs unit
 	@$(HAS_CHROMIUM) || { echo "Installing chromium ..."; apt-get update -qq && apt-get install -y -qq chromium; } >&2 || true
-	@$(HAS_CHROMIUM) || echo "SKIPPED: the tests in a browser, as there is none. Install chromium (on Debian: apt-get install chromium), or name one: make CHROMIUM=/path/to/it $(MAKECMDGOALS)"
+	@$(HAS_CHROMIUM) || echo "SKIPPED: the tests in Chromium, which is missing. Install it (on Debian: apt-get install chromium), or give its path: make CHROMIUM=/path/to/it $(MAKECMDGOALS)"
 	@! $(HAS_CHROMIUM) || (cd sdk-js && EDGEWISE=$(EDGEWISE) node test/run.mjs browser $(TESTS))
 	@$(HAS_FIREFOX) || { echo "Installing firefox-esr ..."; apt-get update -qq && apt-get install -y -qq --no-install-recommends firefox-esr; } >&2 || true
-	@$(HAS_FIREFOX) || echo "SKIPPED: the tests in Firefox, as there is none. Install it (on Debian: apt-get install firefox-esr), or name one: make FIREFOX=/path/to/it $(MAKECMDGOALS)"
+	@$(HAS_FIREFOX) || echo "SKIPPED: the tests in Firefox, which is missing. Install it (on Debian: apt-get install firefox-esr), or give its path: make FIREFOX=/path/to/it $(MAKECMDGOALS)"
 	@! $(HAS_FIREFOX) || (cd sdk-js && EDGEWISE=$(EDGEWISE) node test/run.mjs firefox $(TESTS))
 
 $(SDK)/ready: sdk-js/package-lock.json
 	@command -v npm >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))' || \
-		{ echo "The browser SDK is built and tested with Node 20 or newer and its npm; found $$(node --version 2>&1), npm $$(npm --version 2>&1). Install them (https://nodejs.org), then do this again."; exit 1; }
+		{ echo "The browser SDK needs Node 20 or newer with npm. Found node $$(node --version 2>&1), npm $$(npm --version 2>&1). Install them (https://nodejs.org) and run make again."; exit 1; }
 	cd sdk-js && npm ci --no-fund --no-audit
 	@touch $@
 

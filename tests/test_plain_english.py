@@ -27,9 +27,6 @@ BANNED_IN_NAMES = {"told", "tell", "tells", "say", "says", "stands", "heed", "he
 
 PENDING: tuple[str, ...] = (
     "README.md",
-    "Makefile",
-    "Dockerfile",
-    "pyproject.toml",
     "docs/",
     "policies/",
     "load_tests/",
