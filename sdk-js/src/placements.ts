@@ -14,7 +14,11 @@ export const startPlacements = (): void => {
   onMutation();
   // One request for all placements of the document. But a slow document must not use up the budget of the first ones.
   setTimeout(startSending, document.readyState === "loading" ? options.budget / 2 : 0);
-  listen("DOMContentLoaded", startSending);
+  listen("DOMContentLoaded", () => {
+    // Chromium may fire this event before it reports the last elements that it parsed.
+    onMutation();
+    startSending();
+  });
 };
 
 const onMutation = () => {

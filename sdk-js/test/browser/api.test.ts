@@ -46,6 +46,25 @@ test("all placements of the markup go in one request, wherever they stand", asyn
   }
 });
 
+test("placements that the browser reports only after DOMContentLoaded go in the same request", async () => {
+  const visit = await stage.visit({
+    tag: "none",
+    stub: true,
+    // Chromium does so now and then, when it parses the end of the page.
+    script: `MutationObserver = class extends MutationObserver {
+      constructor(report) {
+        super(() => document.readyState === "complete" ? report() : addEventListener("load", () => report()));
+      }
+    }`,
+    body: `<div data-edgewise="hero"></div>${SCRIPT(' data-write-key="default" data-budget="20000"')}
+      <section><div data-edgewise="side"></div></section><ul data-edgewise="row" data-edgewise-slots="2"></ul>`,
+  });
+  await visit.rendered();
+  const asked = stage.proxy.questions.map(({ placements }) => placements.map(({ id }) => id).sort());
+  assert.deepEqual(asked, [["hero", "row", "side"]]);
+  await visit.leave();
+});
+
 test("what is decided in one turn goes in one request", async () => {
   const visit = await stage.visit(EMPTY);
   const made = await visit.tab.evaluate(() => {
