@@ -53,7 +53,7 @@ chaos: setup ## Kill processes at random under traffic, for longer than the test
 	$(BIN)/pytest -q -n 2 -m "hypothesis and not chaos" --hypothesis-profile many
 	@EDGEWISE_TEST_MINUTES=30 EDGEWISE_CHAOS_ROUNDS=$${EDGEWISE_CHAOS_ROUNDS:-10} $(MAKE) --no-print-directory test-sdk TESTS=chaos.test.ts
 
-# The data is in ../shared/data. Its source: docs/learning.md.
+# The data is in ../shared/data. Its source: docs/engineering/learning.md.
 quality: setup ## Measure learning on real data, for minutes
 	$(BIN)/pytest -q -m quality
 

@@ -4,7 +4,7 @@
     .venv/bin/edgewise serve --port 8090 --data load/data                             # in another terminal
     load/bin/locust -f load_tests/locustfile.py --headless --users 50 --spawn-rate 10 --host http://127.0.0.1:8090
 
-What it sends is learned, so it is not for a live server. docs/operations.md says what to look at.
+What it sends is learned, so it is not for a live server. docs/engineering/operations.md says what to look at.
 
 A visitor comes, is shown something, sees it and clicks now and then. Locust reports rates and latencies of both calls,
 and counts an answer that is a fallback as failed. Environment variables:

@@ -117,6 +117,6 @@ def test_there_is_a_worker_even_on_one_core() -> None:
 
 
 def test_the_docs_list_every_setting_as_it_is() -> None:
-    page = Path(__file__).parent.parent / "docs" / "settings.md"
+    page = Path(__file__).parent.parent / "docs" / "reference" / "settings.md"
     documented = re.findall(r"^\| `(--\S+)` \| `(\S+)` \| (.*) \| (.*) \|$", page.read_text(), re.MULTILINE)
     assert documented == [(row.flag, row.variable, row.default, row.meaning) for row in TABLE]

@@ -1,4 +1,4 @@
-// The stub for the page's head, as it is built (docs/sdk.md). It keeps calls until the script has loaded, and hides
+// The stub for the page's head, as it is built (docs/reference/sdk.md). It keeps calls until the script has loaded, and hides
 // placements until they are decided, for as long as its animation runs. Written for size: every call returns a promise
 // that falls back after its timeout, although only `decide` needs one.
 type Call = [args: unknown[], settle: (value: unknown) => void];

@@ -1,4 +1,4 @@
-"""The cookbook in docs/targeting.md: its segments load, and hold for those whom they are named for."""
+"""The cookbook in docs/guides/targeting.md: its segments load, and hold for those whom they are named for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgewise.config.table import Table
 from edgewise.policies.segments import Segments, read_segments
 from edgewise.visitors.attributes import attributes
 
-PAGE = (Path(__file__).parents[2] / "docs" / "targeting.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "targeting.md").read_text()
 NOBODY = attributes(None, 0)
 
 
@@ -50,6 +50,6 @@ def test_a_visitor_is_in_the_segments_that_the_cookbook_means(
 
 
 def test_the_cookbook_asks_for_what_profiles_have() -> None:
-    documented = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text()
+    documented = (Path(__file__).parents[2] / "docs" / "guides" / "profiles.md").read_text()
     for name in set(re.findall(r'"visitor\.(\w+)', PAGE)) - {"segments"}:
         assert f"`{name}`" in documented or f"`{name}." in documented, name

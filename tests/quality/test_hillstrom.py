@@ -1,7 +1,7 @@
 """What the defaults earn on the e-mail experiment, in this process and over HTTP.
 
 Nearly every customer is best sent the men's e-mail, so what is lost against sending it to all of them is the cost of
-finding that out, and of the floor. Settings that seem as good lose many times as much: docs/learning.md.
+finding that out, and of the floor. Settings that seem as good lose many times as much: docs/engineering/learning.md.
 """
 
 from __future__ import annotations

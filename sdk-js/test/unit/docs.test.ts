@@ -5,20 +5,20 @@ import { suite, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { edgewise } from "../../src/server.js";
 
-const docs = readFileSync("../docs/sdk.md", "utf8");
+const docs = readFileSync("../docs/reference/sdk.md", "utf8");
 const served = (name: string): Buffer => readFileSync(`../server/edgewise/sdk/${name}`);
 
-suite("docs/sdk.md", () => {
+suite("docs/reference/sdk.md", () => {
   test("contains the stub as it was built, with at most 450 bytes", () => {
     const stub = `<script>${served("edgewise-stub.js")}</script>`;
-    assert.ok(docs.includes(stub), "copy server/edgewise/sdk/edgewise-stub.js into docs/sdk.md");
+    assert.ok(docs.includes(stub), "copy server/edgewise/sdk/edgewise-stub.js into docs/reference/sdk.md");
     assert.ok(Buffer.byteLength(stub) <= 450);
   });
 
   test("allows the stub's hash in its Content Security Policy", () => {
     const hash = createHash("sha256").update(served("edgewise-stub.js")).digest("base64");
     const hashes = [...docs.matchAll(/'(sha\d+-[^']*)'/g)].map(([, source]) => source);
-    assert.deepEqual(hashes, [`sha256-${hash}`], "allow the hash of server/edgewise/sdk/edgewise-stub.js in docs/sdk.md");
+    assert.deepEqual(hashes, [`sha256-${hash}`], "allow the hash of server/edgewise/sdk/edgewise-stub.js in docs/reference/sdk.md");
   });
 
   test("names the package file as `npm pack` does", () => {
@@ -36,7 +36,7 @@ suite("docs/sdk.md", () => {
     for (const [, name, stated] of rows) {
       const size = gzipSync(served(name!), { level: 9 }).length;
       const error = Math.abs(size - Number(stated!.replace(",", "")));
-      assert.ok(error <= size / 25, `${name}: docs/sdk.md states ${stated} bytes, but it has ${size}`);
+      assert.ok(error <= size / 25, `${name}: docs/reference/sdk.md states ${stated} bytes, but it has ${size}`);
     }
   });
 });

@@ -67,7 +67,7 @@ class LearningModel:
         """Learn that showing `chosen` (an index into `actions`, one of `available`) cost this much.
 
         The label carries probability 1, which makes it a plain regression: with the true propensity an example
-        weighs 1/propensity, and one rare exploration becomes one huge step (measured: docs/learning.md).
+        weighs 1/propensity, and one rare exploration becomes one huge step (measured: docs/engineering/learning.md).
         """
         example, bare = actions.examples[chosen], actions.bare
         example.set_label(CBLabel(label=(cost, 1.0)))

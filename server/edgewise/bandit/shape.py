@@ -16,7 +16,7 @@ EXPLORATION: Mapping[Algorithm, str] = {
     "softmax": "--softmax --lambda 50",
     "regcb": "--regcbopt --mellowness 0.01 --cb_min_cost -1 --cb_max_cost 0",
 }
-"""Each algorithm's options. Chosen by measurement: see docs/learning.md."""
+"""Each algorithm's options. Chosen by measurement: see docs/engineering/learning.md."""
 
 LEARNING = "-l 0.05 --power_t 0.4"
 """How fast is learned, at first and later on. Chosen by measurement, too."""

@@ -1,4 +1,4 @@
-"""The attributes of a visitor: what conditions and features read under `visitor`. See docs/profiles.md."""
+"""The attributes of a visitor: what conditions and features read under `visitor`. See docs/guides/profiles.md."""
 
 from __future__ import annotations
 
