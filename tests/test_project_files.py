@@ -106,7 +106,7 @@ def test_tests_import_only_declared_dependencies() -> None:
 def test_version_is_equal_everywhere() -> None:
     assert PYPROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "edgewise.__version__"}
     package_lock = json.loads((ROOT / "sdk-js" / "package-lock.json").read_text())
-    pages = "".join(page.read_text() for page in (ROOT / "docs").glob("*.md"))
+    pages = "".join(page.read_text() for page in (ROOT / "docs").rglob("*.md"))
     copies = [
         PACKAGE_JSON["version"],
         package_lock["version"],

@@ -125,83 +125,83 @@ class Settings:
     """
 
     host: str = field(default="127.0.0.1", metadata=_about(HOST, "The address to listen on."))
-    port: int = field(default=8080, metadata=_about(PORT, "The port to listen on; 0 takes any free one."))
+    port: int = field(default=8080, metadata=_about(PORT, "The port to listen on. 0 takes any free port."))
     policies: Path = field(
         default=Path("policies"),
-        metadata=_about(FOLDER, "The folder of policy files (one site), or of such folders (many sites)."),
+        metadata=_about(FOLDER, "The folder with the policy files of one site, or with one such folder for each site."),
     )
     data: Path = field(
         default=Path("data"),
-        metadata=_about(FOLDER, "The folder for what outlasts a restart: the embedded Valkey's files, the secret key."),
+        metadata=_about(
+            FOLDER, "The folder for data that outlives a restart: the files of the embedded Valkey and the secret key."
+        ),
     )
     redis: str | None = field(
         default=None,
-        metadata=_about(URL, "The URL of a Redis (7 or newer) or Valkey that keeps the state.", "an embedded Valkey"),
+        metadata=_about(URL, "The URL of a Redis (7 or newer) or Valkey that holds the state.", "an embedded Valkey"),
     )
     workers: int = field(
         default_factory=_half_the_cores,
-        metadata=_about(COUNT, "How many web processes to run.", "one for two cores"),
+        metadata=_about(COUNT, "The number of web processes.", "one for two cores"),
     )
     learner: bool = field(
         default=True,
-        metadata=_about(SWITCH, "Whether this server also learns; one learner is enough for one store."),
+        metadata=_about(SWITCH, "Whether this server also runs a learner. Each store needs one learner."),
     )
     secret_key: str | None = field(
         default=None,
         metadata=_about(
             TEXT,
-            "The key of server-side calls. Prefer the variable: a flag can be read in the list of processes.",
-            "made at the first start, kept in the data folder",
+            "The key of server-side calls. Prefer the variable, because the list of processes shows flags.",
+            "created at the first start, in the data folder",
         ),
     )
     decide_budget: Milliseconds = field(
         default=50,
         metadata=_about(
-            DURATION, "How long a decide call may wait for the store before it is answered with the baseline."
+            DURATION, "How long a decide call may wait for the store. After that, the response is the baseline."
         ),
     )
     appendfsync: str = field(
         default="everysec",
         metadata=_about(
             FSYNC,
-            "When the embedded Valkey forces writes to the disk. With everysec about the last second can be lost when "
-            "the machine dies, with always nothing that was acknowledged.",
+            "When the embedded Valkey forces writes to the disk. With everysec, a power failure can lose the last second. "
+            "With always, it loses nothing that was acknowledged.",
         ),
     )
     retention: Milliseconds = field(
-        default=30 * DAY, metadata=_about(DURATION, "How long the log of a policy is kept.")
+        default=30 * DAY, metadata=_about(DURATION, "How long a policy's log keeps its entries.")
     )
     log_bytes: int = field(
         default=256 << 20,
-        metadata=_about(SIZE, "How large the log of one policy may grow before its oldest part is cut."),
+        metadata=_about(SIZE, "The largest size of one policy's log. Beyond it, the oldest entries are removed."),
     )
     erase_within: Milliseconds = field(
         default=DAY,
         metadata=_about(
             DURATION,
-            "How soon an erasure is done at the latest. Up to half of it an erasure waits for others: together they "
-            "cost one fold of the logs.",
+            "The longest time until an erasure is complete. Erasures wait for each other for up to half of it, because "
+            "together they cost one fold of the logs.",
         ),
     )
-    max_body: int = field(
-        default=4 << 20, metadata=_about(SIZE, "How large the body of a request may be, once unpacked.")
-    )
+    max_body: int = field(default=4 << 20, metadata=_about(SIZE, "The largest body of a request, after decompression."))
     country_header: str | None = field(
         default=None,
         metadata=_about(
             HEADER,
-            "The header in which your CDN says the visitor's country, such as CF-IPCountry. Name it only if the CDN "
-            "sets it on every request: else anyone could.",
+            "The header with the visitor's country, such as CF-IPCountry. Use it only if your CDN sets it on every "
+            "request. Otherwise visitors could set it.",
             "none",
         ),
     )
     webhook_allow_private: bool = field(
         default=False,
         metadata=_about(
-            SWITCH, "Whether webhooks may go to private, loopback and other addresses off the open internet."
+            SWITCH, "Whether webhooks may use private, loopback and other addresses outside the open internet."
         ),
     )
-    verbose: bool = field(default=False, metadata=_about(SWITCH, "Whether to log details."))
+    verbose: bool = field(default=False, metadata=_about(SWITCH, "Whether to log more details."))
 
     @classmethod
     def load(cls, flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
