@@ -166,8 +166,8 @@ class Settings:
         default="everysec",
         metadata=_about(
             FSYNC,
-            "When the embedded Valkey forces writes to the disk. With everysec, a power failure can lose the last second. "
-            "With always, it loses nothing that was acknowledged.",
+            "When the embedded Valkey forces writes to the disk. With everysec, a power failure can lose the last "
+            "second. With always, it loses nothing that was acknowledged.",
         ),
     )
     retention: Milliseconds = field(
