@@ -1,12 +1,13 @@
-// Builds the SDK. The same sources give the same bytes, on any machine.
+// Builds the SDK. The output depends only on the sources.
 //
-//   node build.mjs             the script files into server/edgewise/sdk/ (committed: `pip install .` needs no Node),
-//                              the modules for npm and their types into dist/
-//   node build.mjs --out DIR   the script files into DIR, and nothing else: a test compares them with the committed ones
-//   node build.mjs --modules   what npm users get into dist/, and nothing else
+//   node build.mjs             builds the scripts into server/edgewise/sdk/, and the npm modules into dist/.
+//   node build.mjs --out DIR   builds only the scripts, into DIR.
+//   node build.mjs --modules   builds only the npm modules and their types.
+//
+// The scripts are committed, so that `pip install .` needs no Node. A test compares them with a new build.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
@@ -16,19 +17,19 @@ import { minify } from "terser";
 const HERE = dirname(fileURLToPath(import.meta.url));
 const SERVED = join(HERE, "..", "server", "edgewise", "sdk");
 
-/** What a script tag loads: the name of the file, and its source; those that run by themselves end in `-tag`. */
+/** The files for script tags, with their entry points. */
 const SCRIPTS = {
-  edgewise: ["tag"],
-  "edgewise-tcf": ["tcf-tag", "tcf"],
-  "edgewise-consent-mode": ["consent-mode-tag", "consent-mode"],
-  "edgewise-capture": ["capture-tag", "capture"],
-  "edgewise-debug": ["debug"],
-  "edgewise-stub": ["stub"],
+  edgewise: "tag",
+  "edgewise-tcf": "tcf-tag",
+  "edgewise-consent-mode": "consent-mode-tag",
+  "edgewise-capture": "capture-tag",
+  "edgewise-debug": "debug",
+  "edgewise-stub": "stub",
 };
 
 const STUB = "edgewise-stub";
 
-/** What npm users import: `edgewise` (on a server, another one), `edgewise/tcf`, … */
+/** The entry points of the npm package. On servers, `server` replaces the others. */
 const MODULES = ["index", "server", "openfeature", "tcf", "consent-mode", "capture"];
 
 const COMMON = {
@@ -38,6 +39,7 @@ const COMMON = {
   bundle: true,
   minify: true,
   target: "es2022",
+  // Properties with a leading underscore are private to the SDK. `__tcfapi` belongs to the consent platform.
   mangleProps: /^_[^_]/,
   legalComments: "none",
   charset: "utf8",
@@ -45,48 +47,40 @@ const COMMON = {
   tsconfigRaw: {},
 };
 
-const source = (name) => join("src", `${name}.ts`);
-const exists = (name) => existsSync(join(HERE, source(name)));
-
-/** esbuild bundles; terser then finds what a second look can, one twentieth. Gives what is to be written, by suffix. */
+/** Bundles with esbuild. Terser then saves another twentieth. Returns the code and its source map. */
 async function bundle(name, outfile, options) {
-  const { outputFiles } = await build({ ...COMMON, ...options, entryPoints: [source(name)], outfile });
+  const { outputFiles } = await build({ ...COMMON, ...options, entryPoints: [join("src", `${name}.ts`)], outfile });
   const [map, code] = outputFiles.map(({ text }) => text);
   const compress = { passes: 3, unsafe_arrows: true, pure_getters: true, keep_fargs: false, inline: 1 };
   const sourceMap = { content: map, filename: basename(outfile) };
-  const small = await minify(code, { ecma: 2020, module: options.format === "esm", compress, sourceMap });
-  return { "": small.code, ".map": small.map };
+  return minify(code, { ecma: 2020, module: options.format === "esm", compress, sourceMap });
 }
 
 async function buildScripts(folder) {
   mkdirSync(folder, { recursive: true });
   const files = [];
-  for (const [name, candidates] of Object.entries(SCRIPTS)) {
-    const entry = candidates.find(exists);
-    if (!entry) continue;
-    // Sources are named in the map as seen from the committed file, wherever this build is written to. The server's
-    // SourceMap header leads to it: a comment in the file would cost every visitor forty bytes.
-    const contents = await bundle(entry, join(SERVED, `${name}.js`), { format: name === STUB ? "esm" : "iife" });
-    if (name === STUB) {
-      // It is copied into pages, where no map is found.
-      delete contents[".map"];
-    }
-    for (const [suffix, text] of Object.entries(contents)) writeFileSync(join(folder, `${name}.js${suffix}`), text);
-    files.push(join(folder, `${name}.js`));
+  for (const [name, entry] of Object.entries(SCRIPTS)) {
+    const file = join(folder, `${name}.js`);
+    // The paths in the source map are relative to the committed file, so that every build is the same.
+    const { code, map } = await bundle(entry, join(SERVED, `${name}.js`), { format: name === STUB ? "esm" : "iife" });
+    writeFileSync(file, code);
+    // The server names the map in a header, which costs visitors nothing. The stub is inline, so it has no map.
+    if (name !== STUB) writeFileSync(`${file}.map`, map);
+    files.push(file);
   }
   return files;
 }
 
 async function buildModules(folder) {
   rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
   const files = [];
-  for (const name of MODULES.filter(exists)) {
-    const outfile = join(folder, `${name}.js`);
-    const contents = await bundle(name, outfile, { format: "esm", external: ["@openfeature/*"] });
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(outfile, `${contents[""]}\n//# sourceMappingURL=${name}.js.map\n`);
-    writeFileSync(`${outfile}.map`, contents[".map"]);
-    files.push(outfile);
+  for (const name of MODULES) {
+    const file = join(folder, `${name}.js`);
+    const { code, map } = await bundle(name, file, { format: "esm", external: ["@openfeature/*"] });
+    writeFileSync(file, `${code}\n//# sourceMappingURL=${name}.js.map\n`);
+    writeFileSync(`${file}.map`, map);
+    files.push(file);
   }
   execFileSync(process.execPath, [join(HERE, "node_modules", "typescript", "bin", "tsc"), "-p", HERE], {
     stdio: "inherit",
@@ -94,7 +88,8 @@ async function buildModules(folder) {
   return files;
 }
 
-function table(files) {
+/** Prints the sizes and hashes. */
+function printTable(files) {
   const rows = files.map((file) => {
     const bytes = readFileSync(file);
     const sri = `sha384-${createHash("sha384").update(bytes).digest("base64")}`;
@@ -116,9 +111,9 @@ function table(files) {
 
 const out = process.argv.indexOf("--out");
 if (out > 0) {
-  table(await buildScripts(resolve(process.argv[out + 1])));
+  printTable(await buildScripts(resolve(process.argv[out + 1])));
 } else if (process.argv.includes("--modules")) {
-  table(await buildModules(join(HERE, "dist")));
+  printTable(await buildModules(join(HERE, "dist")));
 } else {
-  table([...(await buildScripts(SERVED)), ...(await buildModules(join(HERE, "dist")))]);
+  printTable([...(await buildScripts(SERVED)), ...(await buildModules(join(HERE, "dist")))]);
 }

@@ -10,19 +10,22 @@ import { isInSight, isSeen, isVisible } from "./visibility.js";
 
 /** Decides and renders the placements in the markup, also those that are added later. */
 export const startPlacements = (): void => {
-  new MutationObserver(onMutation).observe(document, { childList: true, subtree: true });
-  onMutation();
+  const observer = new MutationObserver(() => {
+    checkPath();
+    fillAll();
+  });
+  observer.observe(document, { childList: true, subtree: true });
+  fillAll();
   // One request for all placements of the document. But a slow document must not use up the budget of the first ones.
   setTimeout(startSending, document.readyState === "loading" ? options.budget / 2 : 0);
   listen("DOMContentLoaded", () => {
     // Chromium may fire this event before it reports the last elements that it parsed.
-    onMutation();
+    fillAll();
     startSending();
   });
 };
 
-const onMutation = () => {
-  checkPath();
+const fillAll = () => {
   for (const element of document.querySelectorAll<HTMLElement>("[data-edgewise]")) fill(element);
 };
 

@@ -1,4 +1,4 @@
-// Bundles the tests of a folder and runs them: `node test/run.mjs unit|browser|firefox [file…]`.
+// Bundles and runs the tests of a folder: `node test/run.mjs unit|browser|firefox [file…]`.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -10,11 +10,11 @@ const [room, ...asked] = process.argv.slice(2);
 const isAsked = (file) => !asked.length || asked.some((one) => basename(one) === file);
 const files = readdirSync(join(here, room)).filter((file) => file.endsWith(".test.ts") && isAsked(file));
 if (!files.length) {
-  // `node --test` would look for some by itself.
-  console.log(`None of the tests in test/${room} is called ${asked.join(" or ")}.`);
+  // Without files, `node --test` would search for tests itself.
+  console.log(`No test in test/${room} has the name ${asked.join(" or ")}.`);
   process.exit();
 }
-// Where their imports of packages are found.
+// Inside of node_modules, so that the imports of packages resolve.
 const folder = mkdtempSync(join(here, `../node_modules/.${room}-`));
 
 let status;
@@ -32,7 +32,7 @@ try {
     logLevel: "warning",
   });
   const tests = files.map((file) => join(folder, file.replace(/\.ts$/, ".mjs")));
-  // A test that hangs must not hang whoever waits for it.
+  // A test that hangs fails.
   const patience = Number(process.env.EDGEWISE_TEST_MINUTES ?? 5) * 60_000;
   const flags = ["--enable-source-maps", "--test", "--test-reporter=spec", "--test-concurrency=3", `--test-timeout=${patience}`];
   ({ status } = spawnSync(process.execPath, [...flags, ...tests], {

@@ -3,10 +3,10 @@ import { beforeEach, suite, test } from "node:test";
 import { consentMode } from "../../src/consent-mode.js";
 
 let layer: unknown[] | undefined;
-let said: string[];
-const client = { consent: (state: string) => void said.push(state) };
+let states: string[];
+const client = { consent: (state: string) => void states.push(state) };
 
-/** As Google's snippet has it. */
+/** As in Google's snippet. */
 function gtag(..._: unknown[]): void {
   (globalThis as unknown as { window: { dataLayer: unknown[] } }).window.dataLayer.push(arguments);
 }
@@ -17,52 +17,52 @@ function open(before?: unknown[]): void {
   Object.assign(globalThis, { window: before ? { dataLayer: before } : {} });
 }
 
-suite("the consent of Google Consent Mode", () => {
+suite("consent from Google Consent Mode", () => {
   beforeEach(() => {
-    said = [];
+    states = [];
     layer = [];
     open(layer);
   });
 
-  test("is granted once all types are, by a default or by an update", () => {
+  test("is granted once all types are granted, by a default or an update", () => {
     consentMode(client);
     gtag("consent", "default", both("granted"));
-    assert.deepEqual(said, ["granted"]);
+    assert.deepEqual(states, ["granted"]);
     gtag("consent", "default", both("denied"));
     gtag("consent", "update", { analytics_storage: "granted" });
     gtag("consent", "update", { personalization_storage: "granted" });
-    assert.deepEqual(said, ["granted", "denied", "granted"]);
+    assert.deepEqual(states, ["granted", "denied", "granted"]);
   });
 
-  test("stays what it was by a default that denies, as the visitor has not answered", () => {
+  test("does not change by a default that denies", () => {
     consentMode(client);
     gtag("consent", "default", { ...both("denied"), wait_for_update: 500 });
-    assert.deepEqual(said, []);
+    assert.deepEqual(states, []);
     gtag("consent", "update", both("denied"));
-    assert.deepEqual(said, ["denied"]);
+    assert.deepEqual(states, ["denied"]);
   });
 
-  test("is not granted by a type that nobody spoke of", () => {
+  test("is not granted as long as a type is missing", () => {
     consentMode(client);
     gtag("consent", "default", { ad_storage: "granted", analytics_storage: "granted" });
-    assert.deepEqual(said, []);
+    assert.deepEqual(states, []);
   });
 
-  test("is what the types say that the page names", () => {
+  test("can depend on other types", () => {
     consentMode(client, ["ad_personalization"]);
     gtag("consent", "update", { ...both("denied"), ad_personalization: "granted" });
-    assert.deepEqual(said, ["granted"]);
+    assert.deepEqual(states, ["granted"]);
   });
 
-  test("is heard of too when it was said before", () => {
+  test("includes what the page pushed before", () => {
     gtag("consent", "default", both("denied"));
     gtag("js", new Date(0));
     gtag("consent", "update", both("granted"));
     consentMode(client);
-    assert.deepEqual(said, ["granted"]);
+    assert.deepEqual(states, ["granted"]);
   });
 
-  test("leaves the data layer as it is for the others, whatever stands in it", () => {
+  test("passes all entries on to the data layer", () => {
     const seen: unknown[] = [];
     layer!.push = (...entries: unknown[]) => {
       seen.push(...entries);
@@ -75,10 +75,10 @@ suite("the consent of Google Consent Mode", () => {
     assert.deepEqual(seen, entries);
   });
 
-  test("is waited for on a page without a data layer", () => {
+  test("works on a page without a data layer", () => {
     open();
     consentMode(client);
     gtag("consent", "update", both("granted"));
-    assert.deepEqual(said, ["granted"]);
+    assert.deepEqual(states, ["granted"]);
   });
 });

@@ -10,15 +10,17 @@ const open = (storage: Record<string, string> = {}): Page => {
   return page;
 };
 
-/** Tells what a promise came to, if it did by now. */
-const watched = (promise: Promise<Decision>): (() => Decision | undefined) => {
-  let seen: Decision | undefined;
-  void promise.then((made) => (seen = made));
-  return () => seen;
+/** Returns a function that gives the result of a promise, if there is one yet. */
+const resultOf = (promise: Promise<Decision>): (() => Decision | undefined) => {
+  let result: Decision | undefined;
+  void promise.then((decision) => {
+    result = decision;
+  });
+  return () => result;
 };
 
 suite("a decision", () => {
-  test("comes from the server, in one request with all of its turn", async () => {
+  test("comes from the server, in one request with the others of its turn", async () => {
     const page = open();
     const all = Promise.all(["hero", "side"].map((name) => page.core.decide(name)));
     const row = page.core.decide("row", { slots: 4, exclude: ["sku-1"] });
@@ -29,10 +31,10 @@ suite("a decision", () => {
     assert.deepEqual(asked, [[{ id: "hero" }, { id: "side" }, { id: "row", slots: 4, exclude: ["sku-1"] }]]);
   });
 
-  test("is a fallback at its deadline, neither sooner nor later", async () => {
+  test("is a fallback exactly at its timeout", async () => {
     const page = open();
     page.answer = () => "never";
-    const [quick, slow] = [watched(page.core.decide("hero", { timeout: 50 })), watched(page.core.decide("side"))];
+    const [quick, slow] = [resultOf(page.core.decide("hero", { timeout: 50 })), resultOf(page.core.decide("side"))];
     await page.pass(49);
     assert.equal(quick(), undefined);
     await page.pass(1);
@@ -43,45 +45,45 @@ suite("a decision", () => {
     assert.equal(slow()?.source, "fallback");
   });
 
-  test("that came before is shown when the server does not answer, for a day", async () => {
+  test("is taken from the cache for a day if the server does not answer", async () => {
     const page = open();
     void page.core.decide("hero");
     await page.pass(0);
     const next = open(page.storage);
     next.answer = () => "lost";
-    const made = watched(next.core.decide("hero"));
+    const made = resultOf(next.core.decide("hero"));
     await next.pass(0);
     assert.deepEqual([made()?.source, made()?.action, made()?.decisionId], ["cache", "deal", "d-hero"]);
     await next.pass(864e5);
-    const late = watched(next.core.decide("hero"));
+    const late = resultOf(next.core.decide("hero"));
     await next.pass(0);
     assert.equal(late()?.source, "fallback");
   });
 
-  test("that the server makes for want of a store is a fallback, and not kept", async () => {
+  test("without an id is a fallback, and is not cached", async () => {
     const page = open();
     page.answer = () => ({ body: { decisions: [decision("hero", { group: "fallback", decisionId: null })] } });
-    const made = watched(page.core.decide("hero"));
+    const made = resultOf(page.core.decide("hero"));
     await page.pass(0);
     assert.deepEqual([made()?.source, made()?.action], ["fallback", "deal"]);
     assert.deepEqual(page.keys, ["edgewise"]);
   });
 
-  for (const nonsense of [
+  for (const invalid of [
     "<html>", "", "null", "5", "[]", "{}", '{"decisions": 5}', '{"decisions": [null]}', '{"decisions": [5]}',
     '{"decisions": [{"placement": "another", "action": "deal"}]}',
   ]) {
-    test(`is a fallback where the server says ${nonsense || "nothing"}`, async () => {
+    test(`is a fallback after the invalid answer ${invalid || "(empty)"}`, async () => {
       const page = open();
-      page.answer = () => ({ body: nonsense });
-      const made = watched(page.core.decide("hero"));
+      page.answer = () => ({ body: invalid });
+      const made = resultOf(page.core.decide("hero"));
       await page.pass(0);
       assert.deepEqual([made()?.source, made()?.action], ["fallback", null]);
       assert.deepEqual(page.keys, ["edgewise"]);
     });
   }
 
-  test("is asked for with what the page has said of itself so far", async () => {
+  test("is requested with the merged context of the page", async () => {
     const page = open();
     Object.assign(page.core.options, { pageType: "home", context: { data: { basketValue: 30 }, locale: "en" } });
     void page.core.decide("hero", { context: { data: { basketValue: 35 } } });
@@ -94,16 +96,16 @@ suite("a decision", () => {
     });
   });
 
-  test("is told of once, however late the answer", async () => {
+  test("is emitted once, however late the answer comes", async () => {
     const page = open();
-    let answers = 0;
-    page.core.on("decision", () => answers++);
+    let emitted = 0;
+    page.core.on("decision", () => emitted++);
     void page.core.decide("hero", { timeout: 0 });
     await page.pass(1000);
-    assert.equal(answers, 1);
+    assert.equal(emitted, 1);
   });
 
-  test("goes with a preview token", async () => {
+  test("is requested with the preview token", async () => {
     const page = new Page();
     page.core.options.preview = "token";
     page.core.startSending();

@@ -1,4 +1,4 @@
-// A page without a browser: the core's modules in a world of their own, with a clock, a storage and a server to play with.
+// A page without a browser: runs the core in a context of its own, with a fake clock, storage and server.
 import { join } from "node:path";
 import { createContext, runInContext } from "node:vm";
 import { buildSync } from "esbuild";
@@ -6,7 +6,7 @@ import type { Decision, Message } from "../../src/types.js";
 
 type Core = typeof import("./core.js");
 
-/** What the page has sent: the path after `/v1/`, and the body. */
+/** A request of the page. `path` is the part after `/v1/`. */
 export interface Sent {
   path: string;
   keepalive: boolean;
@@ -24,8 +24,8 @@ const { outputFiles } = buildSync({
 });
 const CODE = outputFiles[0]!.text;
 
-/** The server as it is on a good day: it keeps ids, and knows one action. */
-export const good: Answer = ({ path, body }) =>
+/** A server that allows ids to be stored, and knows one action. */
+export const healthy: Answer = ({ path, body }) =>
   path == "decide"
     ? { body: { anonymousId: body.anonymousId ?? null, decisions: body.placements.map(({ id }) => decision(id)) } }
     : { body: { success: true } };
@@ -41,8 +41,7 @@ export const decision = (placement: string, more: Partial<Decision> = {}): objec
 
 export class Page {
   readonly sent: Sent[] = [];
-  readonly warnings: unknown[] = [];
-  answer: Answer = good;
+  answer: Answer = healthy;
   isHidden = false;
   /** Milliseconds since 1970. */
   now = Date.parse("2026-06-01T12:00:00Z");
@@ -51,7 +50,7 @@ export class Page {
   private readonly listeners: [type: string, listener: (event: object) => void][] = [];
   private ids = 0;
 
-  /** `storage` outlives pages: hand the same to the next one. */
+  /** Pages with the same `storage` belong to the same visitor. */
   constructor(
     readonly storage: Record<string, string> = {},
     more: { gpc?: boolean } = {},
@@ -86,7 +85,7 @@ export class Page {
     Object.assign(this.core.options, { writeKey: "key", endpoint: "https://edge.example" });
   }
 
-  /** Let time pass, and all that is due in it happen. */
+  /** Advances the clock, and runs all timers that are due. */
   async pass(ms: number): Promise<void> {
     const until = this.now + ms;
     await settle();
@@ -101,18 +100,18 @@ export class Page {
     this.now = until;
   }
 
-  happens(type: string, more: object = {}): void {
+  dispatch(type: string, more: object = {}): void {
     for (const [one, listener] of this.listeners) if (one == type) listener({ type, ...more });
   }
 
   hide(): void {
     this.isHidden = true;
-    this.happens("visibilitychange");
-    this.happens("pagehide");
+    this.dispatch("visibilitychange");
+    this.dispatch("pagehide");
   }
 
-  /** The messages of all batches so far, with their repeats. */
-  get told(): Message[] {
+  /** The messages of all batches, including repeated ones. */
+  get messages(): Message[] {
     return this.sent.filter(({ path }) => path == "batch").flatMap(({ body }) => body.batch);
   }
 
@@ -131,5 +130,5 @@ export class Page {
   }
 }
 
-/** Until all that waits for nothing but its turn has had it. */
+/** Lets pending promises settle. */
 const settle = () => new Promise((done) => setImmediate(done));

@@ -9,10 +9,10 @@ const open = (storage: Record<string, string> = {}): Page => {
   return page;
 };
 
-const events = (page: Page): (string | undefined)[] => page.told.map(({ event }) => event);
+const events = (page: Page): (string | undefined)[] => page.messages.map(({ event }) => event);
 
-/** A page that was left before it could tell this. */
-const left = (event: string): Page => {
+/** A page that was closed before it could send this event. */
+const closedWith = (event: string): Page => {
   const page = open();
   page.answer = () => "lost";
   page.core.track(event);
@@ -21,7 +21,7 @@ const left = (event: string): Page => {
 };
 
 suite("messages", () => {
-  test("go a second after the first, together", async () => {
+  test("are sent together, one second after the first", async () => {
     const page = open();
     page.core.track("One");
     await page.pass(900);
@@ -33,23 +33,23 @@ suite("messages", () => {
     assert.ok(page.sent[0]?.keepalive);
   });
 
-  test("go at once when the page is hidden", async () => {
+  test("are sent at once when the page is hidden", async () => {
     const page = open();
     for (let i = 0; i < 21; i++) page.core.track("Last");
     page.hide();
     await page.pass(0);
-    assert.equal(page.told.length, 21);
+    assert.equal(page.messages.length, 21);
   });
 
-  test("go in batches that a browser lets outlive their page: of less than 64 KiB, in any script", async () => {
+  test("are sent in batches below the 64 KiB limit of keepalive requests", async () => {
     const page = open();
     for (let i = 0; i < 24; i++) page.core.track("Large", { text: "€".repeat(5000) });
     await page.pass(20_000);
-    assert.equal(new Set(page.told.map(({ messageId }) => messageId)).size, 24);
+    assert.equal(new Set(page.messages.map(({ messageId }) => messageId)).size, 24);
     for (const { body } of page.sent) assert.ok(new Blob([JSON.stringify(body)]).size < 65_536);
   });
 
-  test("go in batches of thirty, so that the server knows those that it gets again", async () => {
+  test("are sent in batches of at most thirty", async () => {
     const page = open();
     for (let i = 0; i < 70; i++) page.core.track(`${i}`);
     await page.pass(5000);
@@ -57,33 +57,33 @@ suite("messages", () => {
     assert.deepEqual(events(page), [...Array(70).keys()].map(String));
   });
 
-  test("say how things were when they were told", async () => {
+  test("contain the properties as they were at the call", async () => {
     const page = open();
     const properties = { step: 1 };
     page.core.track("Step", properties);
     properties.step = 2;
     page.core.track("Step", properties);
     await page.pass(1000);
-    assert.deepEqual(page.told.map((one) => one.properties?.step), [1, 2]);
+    assert.deepEqual(page.messages.map((one) => one.properties?.step), [1, 2]);
   });
 
-  test("go as the page's function has changed them, now or later, and not where it drops them or fails", async () => {
+  test("can be changed or dropped by beforeSend, also asynchronously", async () => {
     const page = open();
-    const wishes: Record<string, () => unknown> = {
+    const results: Record<string, () => unknown> = {
       Changed: () => ({ type: "track", event: "Other", messageId: "m1", timestamp: "" }),
       Later: async () => ({ type: "track", event: "Later on", messageId: "m2", timestamp: "" }),
       Dropped: () => null,
       "Dropped later": async () => null,
     };
-    page.core.options.beforeSend = ({ event }) => wishes[event!]!() as any;
-    for (const event of Object.keys(wishes)) page.core.track(event);
-    page.core.options.beforeSend = () => assert.fail("the page's own mistake");
-    await assert.rejects(page.core.track("Failed"), /the page's own mistake/);
+    page.core.options.beforeSend = ({ event }) => results[event!]!() as any;
+    for (const event of Object.keys(results)) page.core.track(event);
+    page.core.options.beforeSend = () => assert.fail("an error of the page");
+    await assert.rejects(page.core.track("Failed"), /an error of the page/);
     await page.pass(1000);
     assert.deepEqual(events(page).sort(), ["Later on", "Other"]);
   });
 
-  test("that JSON cannot hold, or that are larger than all that may wait, hold nothing up", async () => {
+  test("that are too large or not JSON are dropped, and do not block others", async () => {
     const page = open();
     const circle: Record<string, any> = {};
     circle.circle = circle;
@@ -94,20 +94,20 @@ suite("messages", () => {
     assert.deepEqual(events(page), ["Fine"]);
   });
 
-  test("are sent again, later and later, with the same ids, until they are taken", async () => {
+  test("are retried with growing pauses and the same ids until they are accepted", async () => {
     const page = open();
     page.answer = () => "lost";
     page.core.track("Patient");
     await page.pass(60_000);
     const tries = page.sent.length;
-    assert.ok(tries >= 5 && tries <= 9, `${tries} tries in a minute`);
+    assert.ok(tries >= 5 && tries <= 9, `${tries} attempts in a minute`);
     page.answer = () => ({ status: 200 });
     await page.pass(100_000);
-    assert.equal(new Set(page.told.map(({ messageId }) => messageId)).size, 1);
+    assert.equal(new Set(page.messages.map(({ messageId }) => messageId)).size, 1);
     assert.equal(page.sent.length, tries + 1);
   });
 
-  test("go without keepalive every other time, since what may outlive a page may be used up", async () => {
+  test("are retried without keepalive every other time", async () => {
     const page = open();
     page.answer = () => "lost";
     page.core.track("Patient");
@@ -116,7 +116,7 @@ suite("messages", () => {
   });
 
   for (const status of [400, 401, 410, 413, 422]) {
-    test(`are not sent again when they are refused with ${status}`, async () => {
+    test(`are not retried after status ${status}`, async () => {
       const page = open();
       page.answer = () => ({ status });
       page.core.track("Refused");
@@ -127,7 +127,7 @@ suite("messages", () => {
   }
 
   for (const status of [403, 404, 408, 429, 500, 503]) {
-    test(`are sent again after ${status}`, async () => {
+    test(`are retried after status ${status}`, async () => {
       const page = open();
       page.answer = () => ({ status });
       page.core.track("Again");
@@ -137,8 +137,8 @@ suite("messages", () => {
   }
 });
 
-suite("what a page could not send", () => {
-  test("is stored when it is hidden, with what is under way, and sent by the next page", async () => {
+suite("unsent messages", () => {
+  test("are stored when the page is hidden, and sent by the next page", async () => {
     const page = open();
     page.answer = () => "never";
     page.core.track("Under way");
@@ -146,7 +146,7 @@ suite("what a page could not send", () => {
     page.core.track("Waiting");
     page.hide();
     await page.pass(0);
-    assert.deepEqual(events(page), ["Under way", "Waiting"], "each once, though one is under way");
+    assert.deepEqual(events(page), ["Under way", "Waiting"], "the message in flight is not sent twice");
     assert.deepEqual(page.keys.sort(), ["edgewise", "edgewise.q.*", "edgewise.q.*"]);
     const next = open(page.storage);
     await next.pass(1000);
@@ -154,11 +154,11 @@ suite("what a page could not send", () => {
     assert.deepEqual(next.keys, ["edgewise"]);
   });
 
-  test("is not lost when the page that goes stores after the page that comes has looked", async () => {
-    const page = left("Early");
+  test("are not lost if they are stored after the next page has started", async () => {
+    const page = closedWith("Early");
     const former = { ...page.storage };
     page.core.track("Late");
-    // The page that comes has looked, and sends what it found only now.
+    // The next page has read the storage before the late message came.
     const next = open(former);
     for (const key of Object.keys(page.storage)) if (!(key in former)) next.storage[key] = page.storage[key]!;
     await next.pass(1000);
@@ -168,8 +168,8 @@ suite("what a page could not send", () => {
     assert.ok([...events(next), ...events(third)].includes("Late"));
   });
 
-  test("is told once by a page that finds it again and again", async () => {
-    const page = left("Twice");
+  test("are sent once by a page that loads them several times", async () => {
+    const page = closedWith("Twice");
     const next = open(page.storage);
     next.core.loadStored();
     next.core.loadStored();
@@ -177,7 +177,7 @@ suite("what a page could not send", () => {
     assert.deepEqual(events(next), ["Twice"]);
   });
 
-  test("is sent in the same order by all that find it, the oldest first", async () => {
+  test("are sent oldest first", async () => {
     const page = open();
     page.answer = () => "lost";
     for (let i = 0; i < 20; i++) {
@@ -185,30 +185,30 @@ suite("what a page could not send", () => {
       await page.pass(1);
     }
     page.hide();
-    // A browser lists its keys in any order.
+    // Browsers list keys in any order.
     const next = open(Object.fromEntries(Object.entries(page.storage).reverse()));
     await next.pass(1000);
     assert.deepEqual(events(next), [...Array(20).keys()].map(String));
   });
 
-  test("is told no more by a page when another one has told it", async () => {
-    const page = left("Shared");
+  test("are dropped by a tab when another one has sent them", async () => {
+    const page = closedWith("Shared");
     const other = open(page.storage);
     other.answer = () => "lost";
     await other.pass(5000);
     const next = open(page.storage);
     await next.pass(1000);
     assert.deepEqual([events(next), next.keys], [["Shared"], ["edgewise"]]);
-    const key = `edgewise.q.${next.told[0]?.messageId}`;
-    other.happens("storage", { key, newValue: null });
+    const key = `edgewise.q.${next.messages[0]?.messageId}`;
+    other.dispatch("storage", { key, newValue: null });
     other.answer = () => ({ status: 200 });
-    const before = other.told.length;
+    const before = other.messages.length;
     await other.pass(100_000);
-    assert.equal(other.told.length, before);
+    assert.equal(other.messages.length, before);
   });
 
-  test("and what two pages have taken over, is removed by whoever sends it", async () => {
-    const page = left("Shared");
+  test("are removed from storage by the tab that sends them", async () => {
+    const page = closedWith("Shared");
     const [one, other] = [open(page.storage), open(page.storage)];
     other.answer = () => "lost";
     await other.pass(0);
@@ -218,13 +218,13 @@ suite("what a page could not send", () => {
     assert.deepEqual(one.keys, ["edgewise"]);
   });
 
-  test("is not what is nonsense", async () => {
+  test("are ignored if they are invalid", async () => {
     const page = open({ "edgewise.q.1-1": "{no json", "edgewise.q.2-2": "[null, 5]", "edgewise.q.3-3": "null" });
     await page.pass(1000);
-    assert.deepEqual(page.told, []);
+    assert.deepEqual(page.messages, []);
   });
 
-  test("is bounded", async () => {
+  test("have a limited size, beyond which the oldest are dropped", async () => {
     const page = open();
     page.answer = () => "lost";
     for (let i = 0; i < 300; i++) page.core.track("Many", { text: "x".repeat(2000) });
@@ -235,17 +235,17 @@ suite("what a page could not send", () => {
     next.answer = () => "lost";
     for (let i = 0; i < 300; i++) next.core.track("More", { text: "x".repeat(2000) });
     next.hide();
-    assert.ok(size() > 300_000 && size() < 500_000, `${size()} characters: the next page gives up the oldest`);
+    assert.ok(size() > 300_000 && size() < 500_000, `${size()} characters after the next page`);
   });
 
-  test("waits for the network, and goes when it is back", async () => {
+  test("are sent as soon as the network is back", async () => {
     const page = open();
     page.answer = () => "lost";
     page.core.track("Offline");
     await page.pass(30_000);
     page.answer = () => ({ status: 200 });
     const before = page.sent.length;
-    page.happens("online");
+    page.dispatch("online");
     await page.pass(0);
     assert.equal(page.sent.length, before + 1);
   });

@@ -1,29 +1,29 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { ConsentState } from "../../src/types.js";
-import { type Answer, Page, good } from "./page.js";
+import { type Answer, Page, healthy } from "./page.js";
 
-const denies: Answer = (sent) => (sent.path == "decide" ? { body: { ...(good(sent) as { body: object }).body, anonymousId: null } } : {});
+const deniesStorage: Answer = (sent) => (sent.path == "decide" ? { body: { ...(healthy(sent) as { body: object }).body, anonymousId: null } } : {});
 
-const open = (said?: ConsentState, storage: Record<string, string> = {}, gpc = false): Page => {
+const open = (consent?: ConsentState, storage: Record<string, string> = {}, gpc = false): Page => {
   const page = new Page(storage, { gpc });
-  page.core.setConsent(said);
+  page.core.setConsent(consent);
   page.core.startQueue();
   return page;
 };
 
 suite("a visitor", () => {
-  test("who agrees has an id at once, and the same on every page", async () => {
+  test("with consent has the same id on every page", async () => {
     const page = open("granted");
     const { anonymousId } = page.core.getIds();
     assert.ok(anonymousId);
     assert.equal(open(undefined, page.storage).core.getIds().anonymousId, anonymousId);
-    assert.equal(JSON.parse(page.storage.edgewise!).consent, "granted", "and need not say so again");
+    assert.equal(JSON.parse(page.storage.edgewise!).consent, "granted", "the consent is stored");
   });
 
-  for (const [said, gpc] of [["pending", false], ["denied", false], ["granted", true], [undefined, true]] as const) {
-    test(`who says ${said}${gpc ? ", with Global Privacy Control," : ""} has no id, and nothing is stored`, async () => {
-      const page = open(said, {}, gpc);
+  for (const [consent, gpc] of [["pending", false], ["denied", false], ["granted", true], [undefined, true]] as const) {
+    test(`with consent ${consent}${gpc ? " and Global Privacy Control" : ""} has no id, and nothing is stored`, async () => {
+      const page = open(consent, {}, gpc);
       Object.assign(page.core.options, { context: { data: { basketValue: 30 }, page: { type: "cart" } } });
       page.core.track("Signed Up");
       page.core.page();
@@ -36,37 +36,37 @@ suite("a visitor", () => {
       const [asked] = page.sent.filter(({ path }) => path == "decide");
       assert.deepEqual(
         [asked?.body.anonymousId, asked?.body.consent, asked?.body.context.data, asked?.body.context.page.type],
-        [undefined, gpc ? "denied" : said, undefined, "cart"],
+        [undefined, gpc ? "denied" : consent, undefined, "cart"],
       );
-      assert.deepEqual(page.told.map(({ event, anonymousId, context }) => [event, anonymousId, context]), [["$reward", undefined, undefined]]);
+      assert.deepEqual(page.messages.map(({ event, anonymousId, context }) => [event, anonymousId, context]), [["$reward", undefined, undefined]]);
     });
   }
 
-  test("who has said nothing has an id in memory until the server agrees to it", async () => {
+  test("without an answer has an id in memory, which is stored once the server allows it", async () => {
     const page = open();
     page.core.track("Before");
     assert.deepEqual(page.keys, []);
     page.core.startSending();
     await page.pass(2000);
-    assert.deepEqual(page.sent[0]?.body.placements, [], "it is asked, though there is no placement");
+    assert.deepEqual(page.sent[0]?.body.placements, [], "the request is sent even without a placement");
     assert.deepEqual(page.keys, ["edgewise"]);
-    assert.equal(page.told[0]?.anonymousId, page.core.getIds().anonymousId);
+    assert.equal(page.messages[0]?.anonymousId, page.core.getIds().anonymousId);
   });
 
-  test("of whom the server wants no id has none any more, and is told nothing of", async () => {
+  test("has no id, and sends no message, if the site requires consent", async () => {
     const page = open();
-    page.answer = denies;
+    page.answer = deniesStorage;
     page.core.track("Before");
     page.core.startSending();
     await page.pass(2000);
     assert.ok(!page.core.mayIdentify());
-    assert.deepEqual([page.keys, page.told], [[], []]);
+    assert.deepEqual([page.keys, page.messages], [[], []]);
   });
 
-  for (const nonsense of ["{}", "null", '{"anonymousId": 5}', '{"anonymousId": "another"}', '{"error": {}}', "<html>"]) {
-    test(`is neither kept nor forgotten for an answer like ${nonsense}`, async () => {
+  for (const invalid of ["{}", "null", '{"anonymousId": 5}', '{"anonymousId": "another"}', '{"error": {}}', "<html>"]) {
+    test(`keeps the id in memory after the invalid answer ${invalid}`, async () => {
       const page = open();
-      page.answer = () => ({ body: nonsense });
+      page.answer = () => ({ body: invalid });
       const { anonymousId } = page.core.getIds();
       page.core.startSending();
       await page.pass(2000);
@@ -74,7 +74,7 @@ suite("a visitor", () => {
     });
   }
 
-  test("who takes consent back leaves nothing, neither stored nor unsent", async () => {
+  test("who withdraws consent leaves nothing stored and nothing to send", async () => {
     const page = open("granted");
     page.core.startSending();
     page.core.decide("hero");
@@ -85,14 +85,14 @@ suite("a visitor", () => {
     assert.deepEqual(page.keys.sort(), ["edgewise", "edgewise.c.hero", "edgewise.q.*"]);
     page.core.setConsent("denied");
     assert.deepEqual(page.keys, []);
-    page.answer = good;
-    const before = page.told.length;
+    page.answer = healthy;
+    const before = page.messages.length;
     page.hide();
     await page.pass(100_000);
-    assert.deepEqual([page.keys, page.told.length], [[], before]);
+    assert.deepEqual([page.keys, page.messages.length], [[], before]);
   });
 
-  test("who is not asked yet keeps what they agreed to before", async () => {
+  test("gets the stored id back when consent is granted again after pending", async () => {
     const { storage, core } = open("granted");
     const { anonymousId } = core.getIds();
     const page = open("pending", storage);
@@ -101,12 +101,12 @@ suite("a visitor", () => {
     assert.equal(page.core.getIds().anonymousId, anonymousId);
   });
 
-  test("who logs in is the same visitor, who logs out is another", async () => {
+  test("keeps the id on login, and gets a new one on logout", async () => {
     const page = open("granted");
     const { anonymousId } = page.core.getIds();
     page.core.identify("user-1", { plan: "pro" });
     await page.pass(1000);
-    const [identified] = page.told;
+    const [identified] = page.messages;
     assert.deepEqual([identified?.type, identified?.userId, identified?.anonymousId], ["identify", "user-1", anonymousId]);
     assert.equal(open(undefined, page.storage).core.getIds().userId, "user-1");
     page.core.identify(null);
@@ -115,20 +115,20 @@ suite("a visitor", () => {
     assert.notEqual(now.anonymousId, anonymousId);
   });
 
-  test("who agrees while the server is asked about nobody is not forgotten for its answer", async () => {
+  test("who grants consent during an anonymous request is not forgotten when the answer comes", async () => {
     const page = open("pending");
     page.core.startSending();
     page.core.decide("hero");
     await page.pass(0);
     assert.equal(page.sent[0]?.body.anonymousId, undefined);
     page.core.setConsent("granted");
-    // What the server says of a call that named nobody.
+    // The answer to a request without an id.
     page.core.applyServerAnswer({ anonymousId: null });
     assert.ok(page.core.mayIdentify());
     assert.deepEqual(page.keys.filter((key) => key == "edgewise"), ["edgewise"]);
   });
 
-  test("who has logged out before they agree again is not who they were", () => {
+  test("who logs out before granting consent again gets a new id", () => {
     const former = open("granted");
     former.core.identify("user-1");
     const { anonymousId } = former.core.getIds();
@@ -139,8 +139,8 @@ suite("a visitor", () => {
     assert.notEqual(page.core.getIds().anonymousId, anonymousId);
   });
 
-  for (const [already, stored] of [["somebody else", "user-1"], ["nobody", undefined]] as const) {
-    test(`who logs in before they agree is that user then, though ${already} was known here`, async () => {
+  for (const stored of ["user-1", undefined]) {
+    test(`who logs in before granting consent keeps that user id, stored before: ${stored}`, async () => {
       const former = open("granted");
       if (stored) former.core.identify(stored);
       const page = open("pending", former.storage);
@@ -150,72 +150,72 @@ suite("a visitor", () => {
     });
   }
 
-  test("has a user's id that is a text, also where the site counts its users", async () => {
+  test("has a string as user id even if the page passes a number", async () => {
     const page = open("granted");
     page.core.identify(42 as unknown as string);
     assert.equal(page.core.getIds().userId, "42");
   });
 
-  for (const nobody of [null, undefined, ""]) {
-    test(`who is not logged in is not forgotten for it: ${JSON.stringify(nobody)}`, async () => {
+  for (const noUser of [null, undefined, ""]) {
+    test(`keeps the id when a page without a login identifies nobody: ${JSON.stringify(noUser)}`, async () => {
       const page = open("granted");
       const { anonymousId } = page.core.getIds();
-      page.core.identify(nobody as null);
+      page.core.identify(noUser as null);
       assert.equal(page.core.getIds().anonymousId, anonymousId);
     });
   }
 });
 
-suite("a visitor who has the site in two tabs", () => {
-  /** What is done in one of them, of which the browser tells the other. */
-  const both = (): [Page, Page, tell: () => void] => {
+suite("a visitor with two tabs", () => {
+  /** Two tabs, and a function that notifies the second one of a change in storage. */
+  const both = (): [Page, Page, notify: () => void] => {
     const one = open("granted");
     const other = open(undefined, one.storage);
-    return [one, other, () => other.happens("storage", { key: "edgewise" })];
+    return [one, other, () => other.dispatch("storage", { key: "edgewise" })];
   };
 
-  test("and takes consent back in one of them, leaves nothing in the other either", async () => {
-    const [one, other, tell] = both();
+  test("withdraws consent in both", async () => {
+    const [one, other, notify] = both();
     other.core.identify("user-1");
     other.core.track("Unsent");
     one.core.setConsent("denied");
-    tell();
+    notify();
     other.core.startSending();
     other.core.decide("hero");
     other.core.track("Later");
     other.hide();
     await other.pass(100_000);
-    assert.deepEqual([other.keys, other.told], [[], []]);
+    assert.deepEqual([other.keys, other.messages], [[], []]);
     assert.deepEqual(other.sent.map(({ body }) => [body.anonymousId, body.consent]), [[undefined, "denied"]]);
   });
 
-  test("and logs out in one of them, is somebody else in the other too", () => {
-    const [one, other, tell] = both();
+  test("logs in and out in both", () => {
+    const [one, other, notify] = both();
     other.core.identify("user-1");
-    one.happens("storage", { key: "edgewise" });
-    assert.equal(one.core.getIds().userId, "user-1", "who has logged in in one of them, has done so in both");
+    one.dispatch("storage", { key: "edgewise" });
+    assert.equal(one.core.getIds().userId, "user-1", "the login in the other tab counts");
     one.core.identify(null);
-    tell();
+    notify();
     assert.deepEqual({ ...other.core.getIds() }, { ...one.core.getIds() });
     assert.equal(other.core.getIds().userId, undefined);
   });
 
-  test("from their first page on, is one visitor", async () => {
+  test("has one id, even if both tabs open at the same time", async () => {
     const [one, other] = [open(), new Page()];
     one.core.getIds();
     const { anonymousId } = other.core.getIds();
     one.core.startSending();
     await one.pass(0);
     Object.assign(other.storage, one.storage);
-    other.happens("storage", { key: "edgewise" });
+    other.dispatch("storage", { key: "edgewise" });
     assert.notEqual(other.core.getIds().anonymousId, anonymousId);
     assert.equal(other.core.getIds().anonymousId, one.core.getIds().anonymousId);
   });
 
-  test("is not bothered by what others store", () => {
+  test("ignores other keys in storage", () => {
     const [, other] = both();
     const ids = other.core.getIds();
-    other.happens("storage", { key: "theirs" });
+    other.dispatch("storage", { key: "theirs" });
     assert.deepEqual({ ...other.core.getIds() }, { ...ids });
   });
 });
