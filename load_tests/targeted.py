@@ -26,9 +26,10 @@ from edgewise.http.decide import Decide
 from edgewise.http.requests import read_messages
 from edgewise.ids.decision import KEY_BYTES, DecisionIds
 from edgewise.policies.policy import Action, Policy
-from edgewise.policies.site import Site
+from edgewise.policies.site_files import LoadedSite
 from edgewise.serving.follower import Follower
 from edgewise.settings import Settings
+from edgewise.sites import Site
 from edgewise.store import Store
 from edgewise.types import Condition
 from load_tests import shop
@@ -154,7 +155,7 @@ async def _ids(store: Store) -> DecisionIds:
     return DecisionIds([await store.registry.decision_keys(os.urandom(KEY_BYTES))])
 
 
-def _sites() -> list[Site]:
+def _sites() -> list[LoadedSite]:
     actions = [Action(f"offer-{index}", {"discount": index * 5 % 35}) for index in range(CANDIDATES + 1)]
     # The baseline is for everyone, so it is one more.
     targeted = [
@@ -163,9 +164,9 @@ def _sites() -> list[Site]:
     ]
     plain, full = (Policy("hero", tuple(some), ("offer-0",), control_share=0.0) for some in (actions, targeted))
     return [
-        Site(BARE, BARE, ("*",), (plain,), robots="learn"),
-        Site(PROFILED, PROFILED, ("*",), (plain,), robots="learn"),
-        Site(TARGETED, TARGETED, ("*",), (full,), robots="learn", segments=SEGMENTS),
+        LoadedSite(Site(BARE, BARE, ("*",), ("hero",), robots="learn"), (plain,)),
+        LoadedSite(Site(PROFILED, PROFILED, ("*",), ("hero",), robots="learn"), (plain,)),
+        LoadedSite(Site(TARGETED, TARGETED, ("*",), ("hero",), robots="learn", segments=SEGMENTS), (full,)),
     ]
 
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from edgewise import __version__
 from edgewise.cli import main
 from edgewise.settings import TABLE
-from edgewise.sites import SiteEntry, encode_sites
+from edgewise.sites import Site, encode_sites
 from edgewise.store import Store
 
 HERO = """
@@ -163,7 +163,7 @@ def test_rebuild_on_a_folder_without_a_store_is_refused(tmp_path: Path) -> None:
 async def test_rebuild_says_which_placements_there_are(
     store: Store, store_url: str, arguments: list[str], expected: str
 ) -> None:
-    books, shoes = SiteEntry("books", "b", (), ("home",)), SiteEntry("shoes", "s", (), ("home", "row"))
+    books, shoes = Site("books", "b", (), ("home",)), Site("shoes", "s", (), ("home", "row"))
     await store.registry.publish_sites(encode_sites([books, shoes]))
     result = await asyncio.to_thread(edgewise, "rebuild", *arguments, "--redis", store_url)
     assert result.exit_code == 1

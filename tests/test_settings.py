@@ -86,7 +86,7 @@ def test_values_are_written_with_their_units(variable: str, written: str, name: 
         ("port", "-1", "a whole number from 0 to 65535"),
         ("port", "８０", "a whole number from 0 to 65535"),
         ("workers", "0", "a whole number from 1 to 1024"),
-        ("host", " ", "some text"),
+        ("host", " ", "text that is not blank"),
         ("learner", "maybe", "true or false"),
         ("appendfsync", "no", "one of everysec, always"),
         ("decide_budget", "50", "a duration"),
@@ -98,12 +98,13 @@ def test_values_are_written_with_their_units(variable: str, written: str, name: 
         ("country_header", "cf_country:", "the name of a header"),
     ],
 )
-def test_a_wrong_value_is_refused_with_what_was_found_expected_and_where(name: str, wrong: str, expected: str) -> None:
+def test_an_invalid_value_is_rejected_with_its_flag_or_variable(name: str, wrong: str, expected: str) -> None:
     flag, variable = f"--{name.replace('_', '-')}", f"EDGEWISE_{name.upper()}"
     for flags, environ, where in (({name: wrong}, {}, flag), ({}, {variable: wrong}, variable)):
         with pytest.raises(SettingsError) as refused:
             Settings.load(flags, environ)
-        assert str(refused.value).startswith(f'{where}: found "{wrong}", expected {expected}')
+        assert str(refused.value).startswith(f"{where}: Expected {expected}")
+        assert f', found "{wrong}".' in str(refused.value)
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -34,7 +34,7 @@ from edgewise.http.policy_api import Policies
 from edgewise.http.preview_api import Previews
 from edgewise.http.profile_api import Profiles
 from edgewise.http.sdk import sdk_routes
-from edgewise.policies.site import load_sites
+from edgewise.policies.site_files import load_sites
 from edgewise.privacy.access import Customers
 from edgewise.serving.follower import Follower
 from edgewise.settings import Settings

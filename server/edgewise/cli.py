@@ -204,19 +204,19 @@ def check(folder: Path) -> None:
       edgewise policy check policies
     """
     from edgewise.policies.compiled import encode_policy, version_of
-    from edgewise.policies.site import load_sites
+    from edgewise.policies.site_files import load_sites
 
     try:
-        sites = load_sites(folder)
+        loaded = load_sites(folder)
     except PolicyError as error:
         for problem in error.problems:
             click.echo(f"{problem.path}: {problem.message}", err=True)
         raise click.exceptions.Exit(1) from error
     rows = [("site", "placement", "actions", "version")]
-    for site in sites:
-        for found in site.policies:
-            version = version_of(encode_policy(found)).hex()
-            rows.append((site.name, found.placement, str(len(found.actions)), version))
+    for site, policies in loaded:
+        for policy in policies:
+            version = version_of(encode_policy(policy)).hex()
+            rows.append((site.name, policy.placement, str(len(policy.actions)), version))
     _echo_table(rows)
 
 

@@ -9,7 +9,8 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edgewise.config.values import DAY, duration, found, one_of
+from edgewise.config.messages import mismatch
+from edgewise.config.values import DAY, duration, one_of
 from edgewise.errors import SettingsError
 from edgewise.types import Milliseconds
 
@@ -48,20 +49,20 @@ class Setting(NamedTuple):
 
 def _text(text: str) -> str:
     if not text.strip():
-        raise ValueError(f"found {found(text)}, expected some text")
+        raise ValueError(mismatch("text that is not blank", text))
     return text
 
 
 def _header(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", text):
-        raise ValueError(f"found {found(text)}, expected the name of a header: 1 to 64 of A-Z, a-z, 0-9 and -")
+        raise ValueError(mismatch("the name of a header: 1 to 64 of A-Z, a-z, 0-9 and -", text))
     return text
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-            raise ValueError(f"found {found(text)}, expected a whole number from {low} to {high}")
+            raise ValueError(mismatch(f"a whole number from {low} to {high}", text))
         return int(text)
 
     return parse
@@ -70,14 +71,14 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 def _switch(text: str) -> bool:
     words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
     if (value := words.get(text.lower())) is None:
-        raise ValueError(f"found {found(text)}, expected true or false")
+        raise ValueError(mismatch("true or false", text))
     return value
 
 
 def _size(text: str) -> int:
     match = re.fullmatch(r"([1-9][0-9]{0,11})(GiB|MiB|KiB|)", text)
     if match is None:
-        raise ValueError(f"found {found(text)}, expected a size in bytes such as 65536, 64KiB, 1MiB or 2GiB")
+        raise ValueError(mismatch("a size in bytes such as 65536, 64KiB, 1MiB or 2GiB", text))
     return int(match[1]) * _SIZES[match[2]]
 
 

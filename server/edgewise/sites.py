@@ -1,18 +1,24 @@
-"""The registry: what the web workers and the learner know of the sites, and its bytes in the store."""
+"""Sites: the settings of each website, and their encoding in the store's registry."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
-import msgpack
+import msgspec
 
 from edgewise.errors import StoreError
 from edgewise.types import Condition, ConsentMode, Robots, Webhook
 
 
-class SiteEntry(NamedTuple):
-    """One site: who may call, from where, which placements have a policy, what may be done unasked, its segments."""
+class Site(msgspec.Struct, frozen=True):
+    """The settings of one website.
+
+    `origins` are those whose pages may call. Without any, pages from loopback addresses may call. "*" allows all.
+    `placements` are the names of those with a policy, sorted.
+    `consent` is the meaning of a visitor's silence. `learn_without_consent` allows aggregate learning from visitors
+    who did not consent. `segments` are conditions by name. `sensitive` are the names of traits that no policy may
+    use.
+    """
 
     name: str
     write_key: str
@@ -26,29 +32,21 @@ class SiteEntry(NamedTuple):
     webhooks: tuple[Webhook, ...] = ()
 
 
-def encode_sites(sites: Iterable[SiteEntry]) -> bytes:
-    """The bytes of these sites."""
-    packed: bytes = msgpack.packb([site._asdict() for site in sites])
-    return packed
+def encode_sites(sites: Iterable[Site]) -> bytes:
+    return msgspec.msgpack.encode(list(sites))
 
 
-def decode_sites(packed: bytes) -> tuple[SiteEntry, ...]:
-    """The sites in these bytes. Fields that this version does not know are passed over.
+def decode_sites(packed: bytes | None) -> tuple[Site, ...]:
+    """Decode the registry's value. None, an empty registry, means no sites.
+
+    Missing fields get their defaults, and unknown fields are ignored: another release may have encoded the sites.
 
     Raises:
-        StoreError: the bytes are not such sites.
+        StoreError: the bytes are not encoded sites.
     """
+    if packed is None:
+        return ()
     try:
-        sites = msgpack.unpackb(packed, use_list=False)
-        entries = [
-            SiteEntry(**{name: site[name] for name in SiteEntry._fields if name in site or name in _REQUIRED})
-            for site in sites
-        ]
-        return tuple(
-            entry._replace(webhooks=tuple(Webhook(*webhook) for webhook in entry.webhooks)) for entry in entries
-        )
-    except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
-        raise StoreError(f"registry of {len(packed)} bytes: expected the sites, found {error!r}") from error
-
-
-_REQUIRED = frozenset(SiteEntry._fields) - SiteEntry._field_defaults.keys()
+        return msgspec.msgpack.decode(packed, type=tuple[Site, ...])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise StoreError(f"The registry's {len(packed)} bytes are not encoded sites: {error}.") from error

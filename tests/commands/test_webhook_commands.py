@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from edgewise.cli import main
 from edgewise.ids.visitor import anonymous_digest
-from edgewise.sites import SiteEntry, encode_sites
+from edgewise.sites import Site, encode_sites
 from edgewise.store import Store
 from edgewise.visitors.profile import Profile
 from edgewise.webhooks.triggers import Job, Named, Waiting
@@ -31,7 +31,7 @@ async def test_a_courier_with_nothing_to_do_says_that_it_runs_and_ends_when_told
 
 
 async def test_messages_that_were_given_up_are_printed(store: Store, store_url: str) -> None:
-    await store.registry.publish_sites(encode_sites([SiteEntry("shop", "key", (), ())]))
+    await store.registry.publish_sites(encode_sites([Site("shop", "key", (), ())]))
     job = Job("m1", "cart-left", b'{"id":"m1","anonymousId":"a1"}', attempts=21, problem="found status 500").encode()
     await store.queues.mature("shop", VISITOR, b"d:cart-left", b"", b"h:cart-left", job)
     assert await store.queues.first("shop", VISITOR) is None, "nothing was waited for"
@@ -61,7 +61,7 @@ async def test_no_more_than_a_hundred_messages_of_a_visitor_wait(store: Store, s
 
 
 async def test_a_visitors_export_has_the_messages_about_them(store: Store, store_url: str) -> None:
-    await store.registry.publish_sites(encode_sites([SiteEntry("shop", "key", (), ())]))
+    await store.registry.publish_sites(encode_sites([Site("shop", "key", (), ())]))
     visitor = anonymous_digest("a1")
     jobs = [Job(id, "n", b'{"anonymousId":"a1"}').encode() for id in ("m1", "m2")]
     state: dict[bytes, bytes | None] = {b"h:n": b"1", b"d:later": Waiting(7, Named("a1", None)).encode()}

@@ -12,16 +12,16 @@ from edgewise.errors import PolicyError
 @pytest.mark.parametrize(
     ("source", "path", "message"),
     [
-        (b"a = 1\nb = \n", "x.toml:2:5", "expected TOML: Invalid value"),
-        (b"a = 1\na = 2\n", "x.toml:2:6", "expected TOML: Cannot overwrite a value"),
-        (b"\n\na = [1,\n\n", "x.toml:3", "expected TOML: Invalid value at the end of the file"),
-        (b"a = 1\nb = '\xff'\n", "x.toml:2", "found the byte 0xff, expected UTF-8"),
-        (b"a = " + b"[" * 5000, "x.toml", "found lists or tables nested too deeply, expected TOML"),
-        (b"a = " + b"9" * 5000, "x.toml", "expected TOML: Exceeds the limit"),
+        (b"a = 1\nb = \n", "x.toml:2:5", "Invalid TOML: Invalid value."),
+        (b"a = 1\na = 2\n", "x.toml:2:6", "Invalid TOML: Cannot overwrite a value"),
+        (b"\n\na = [1,\n\n", "x.toml:3", "Invalid TOML: Invalid value at the end of the file."),
+        (b"a = 1\nb = '\xff'\n", "x.toml:2", "Expected UTF-8, found the byte 0xff. Save the file as UTF-8."),
+        (b"a = " + b"[" * 5000, "x.toml", "Invalid TOML: lists or tables are nested too deeply."),
+        (b"a = " + b"9" * 5000, "x.toml", "Invalid TOML: Exceeds the limit"),
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_what_is_no_toml_is_refused_with_its_line(source: bytes, path: str, message: str) -> None:
+def test_invalid_toml_is_rejected_with_its_line(source: bytes, path: str, message: str) -> None:
     with pytest.raises(PolicyError) as caught:
         parse_toml(source, "x.toml")
     (problem,) = caught.value.problems
@@ -29,13 +29,13 @@ def test_what_is_no_toml_is_refused_with_its_line(source: bytes, path: str, mess
     assert problem.message.startswith(message)
 
 
-def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match=r"x\.toml: cannot be read: No such file or directory"):
+def test_an_unreadable_file_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"x\.toml: Cannot read the file: No such file or directory\."):
         read_toml(tmp_path / "x.toml", "x.toml")
 
 
-def test_a_huge_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_is_rejected_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toml_file, "LARGEST_FILE", 10)
     (tmp_path / "x.toml").write_text("a = 123456789")
-    with pytest.raises(PolicyError, match="found a file of 13 bytes, expected at most 10"):
+    with pytest.raises(PolicyError, match=r"Expected a file of at most 10 bytes, found 13 bytes\."):
         read_toml(tmp_path / "x.toml", "x.toml")

@@ -16,13 +16,13 @@ from edgewise.errors import StoreUnavailable
 from edgewise.ids.decision import DecisionIds
 from edgewise.policies.compiled import encode_policy
 from edgewise.serving.served import ServedPlacement, ServedSite
-from edgewise.sites import SiteEntry
+from edgewise.sites import Site
 from edgewise.types import PolicyRef
 from tests.learner.stage import POLICY, REF
 
 NOW = 1_760_000_000
 IDS = DecisionIds((b"new key" * 4, b"old key" * 4))
-SITE = ServedSite(SiteEntry("shop", "key", (), ("hero",)), {"hero": ServedPlacement(REF, encode_policy(POLICY))})
+SITE = ServedSite(Site("shop", "key", (), ("hero",)), {"hero": ServedPlacement(REF, encode_policy(POLICY))})
 TOKEN = preview_token(IDS, REF, "deal", NOW + 60)
 DEBUG = debug_token(IDS, REF.site, NOW + 60)
 
@@ -78,7 +78,7 @@ def test_that_a_token_was_signed_here_can_be_told_of_one_that_has_expired_too() 
 
 @pytest.mark.parametrize("token", [TOKEN, DEBUG])
 def test_a_token_is_for_one_site(token: str) -> None:
-    other = ServedSite(SiteEntry("books", "key", (), ("hero",)), SITE.placements)
+    other = ServedSite(Site("books", "key", (), ("hero",)), SITE.placements)
     assert refusal(token, other) == "foreign_preview"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from edgewise.ids.visitor import user_digest
 from edgewise.sites import decode_sites, encode_sites
 from edgewise.store import Store
@@ -24,8 +26,8 @@ async def test_a_sensitive_trait_is_kept_and_no_condition_sees_it(store: Store, 
         assert (await server.post("/v1/batch", {"batch": [told]})).json()["accepted"] == 1
         assert await may_see_the_deal(server)
         # A version of before the trait was named may be served still: `policy check` would refuse it by now.
-        (site,) = decode_sites(await store.registry.sites() or b"")
-        await store.registry.publish_sites(encode_sites([site._replace(sensitive=("gender",))]))
+        (site,) = decode_sites(await store.registry.sites())
+        await store.registry.publish_sites(encode_sites([msgspec.structs.replace(site, sensitive=("gender",))]))
 
         async def is_hidden() -> bool:
             return not await may_see_the_deal(server)

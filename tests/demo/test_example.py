@@ -9,7 +9,7 @@ import pytest
 from edgewise.demo.example import CONTROL_SHARE, WINDOW, copied, hurried
 from edgewise.demo.simulated_visitors import CLICK, ORDER, SEGMENTS
 from edgewise.errors import PolicyError
-from edgewise.policies.site import load_sites
+from edgewise.policies.site_files import load_sites
 
 EXAMPLES = Path(__file__).parents[2] / "policies"
 
@@ -29,7 +29,7 @@ def test_the_copy_differs_in_its_window_and_control_share_and_tells_so(tmp_path:
         file.name for file in EXAMPLES.iterdir() if file.read_bytes() != (tmp_path / "copy" / file.name).read_bytes()
     }
     assert changed == {example.file.name}
-    assert load_sites(example.folder)[0].write_key == example.write_key
+    assert load_sites(example.folder)[0].site.write_key == example.write_key
 
 
 def test_the_other_policies_differ_in_their_windows_only(tmp_path: Path) -> None:

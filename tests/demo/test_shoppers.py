@@ -14,11 +14,11 @@ from edgewise.demo.shoppers import KEEPS, RETURNS, SLOTS, Shoppers
 from edgewise.demo.simulated_visitors import SEGMENTS, Visitor, arriving
 from edgewise.demo.tally import Tally
 from edgewise.policies.policy import Policy
-from edgewise.policies.site import load_sites
+from edgewise.policies.site_files import load_sites
 
-[SITE] = load_sites(Path(__file__).parents[2] / "policies")
-[ROW] = [policy for policy in SITE.policies if policy.placement == "home-row"]
-[NUDGE] = [policy for policy in SITE.policies if policy.placement == "cart-nudge"]
+[(_, POLICIES)] = load_sites(Path(__file__).parents[2] / "policies")
+[ROW] = [policy for policy in POLICIES if policy.placement == "home-row"]
+[NUDGE] = [policy for policy in POLICIES if policy.placement == "cart-nudge"]
 ALL_GOOD = {"success": True, "accepted": 1, "rejected": []}
 
 

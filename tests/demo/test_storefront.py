@@ -18,15 +18,15 @@ from edgewise.demo.pages import Server
 from edgewise.demo.simulated_visitors import SEGMENTS
 from edgewise.demo.storefront import Storefront, opened
 from edgewise.policies.policy import Policy
-from edgewise.policies.site import load_sites
+from edgewise.policies.site_files import load_sites
 from tests.demo.markup import Element, parsed
 
 EDGE = "http://127.0.0.1:18080"
 BOARD = {"visitors": 7, "segments": []}
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari/604.1"
 
-[SITE] = load_sites(Path(__file__).parents[2] / "policies")
-POLICIES = {policy.placement: policy for policy in SITE.policies}
+[(SITE, SITE_POLICIES)] = load_sites(Path(__file__).parents[2] / "policies")
+POLICIES = {policy.placement: policy for policy in SITE_POLICIES}
 
 
 @pytest.fixture

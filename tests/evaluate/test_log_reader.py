@@ -111,7 +111,7 @@ def test_a_policy_that_does_not_fit_is_refused(tmp_path: Path, before: str, afte
 
 
 def test_a_missing_policy_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match=r"^hero\.toml: cannot be read"):
+    with pytest.raises(PolicyError, match=r"^hero\.toml: Cannot read the file"):
         traffic(tmp_path, 'policy = "hero.toml"\n' + MAP)
 
 
@@ -122,7 +122,7 @@ def test_a_missing_policy_is_refused(tmp_path: Path) -> None:
             '"paid"',
             '"payed"',
             'map.toml: columns.reward: found "payed", expected a column with values in log.csv, '
-            'one of age, city, shown, paid, p; did you mean "paid"?',
+            "one of age, city, shown, paid, p. Did you mean `paid`?",
         ),
         ('"shown"', '"x"', 'map.toml: columns.action: found "x", expected a column with values'),
         ('"p"', '"x"', 'map.toml: columns.propensity: found "x", expected a column with values'),
@@ -132,10 +132,10 @@ def test_a_missing_policy_is_refused(tmp_path: Path) -> None:
             '"p"\ncontext = ["age", "x"]',
             'map.toml: columns.context[1]: found "x", expected a column with values',
         ),
-        ('"paid"', '"city"', 'log.csv:2: city: found "Bonn", expected a finite number'),
-        ('"p"', '"age"', "log.csv:2: age: found 41, expected a probability, above 0 and up to 1"),
-        ('"p"', '"p"\ntime = "city"', 'log.csv:2: city: found "Bonn", expected a time as in ISO 8601'),
-        ('"p"', '"p"\ntime = "age"', 'log.csv:2: age: found "41", expected a time after 1970-01-01'),
+        ('"paid"', '"city"', 'log.csv:2: city: Expected a finite number, found "Bonn".'),
+        ('"p"', '"age"', "log.csv:2: age: Expected a probability above 0 and at most 1, found 41"),
+        ('"p"', '"p"\ntime = "city"', "log.csv:2: city: Expected a time in ISO 8601"),
+        ('"p"', '"p"\ntime = "age"', 'log.csv:2: age: Expected a time after 1970-01-01, found "41".'),
     ],
 )
 def test_a_map_that_does_not_fit_the_log_is_refused(tmp_path: Path, before: str, after: str, message: str) -> None:
@@ -146,9 +146,9 @@ def test_a_map_that_does_not_fit_the_log_is_refused(tmp_path: Path, before: str,
     ("log", "message"),
     [
         ("age,shown,paid,p\n", "log.csv: found 0 rows, expected at least 2"),
-        (LOG.replace(",0.25,", ",,"), "log.csv:4: paid: found null, expected a finite number"),
-        (LOG.replace(",0.25,", ",nan,"), 'log.csv:4: paid: found "nan", expected a finite number'),
-        (LOG.replace("deal", ""), "log.csv:3: shown: found null, expected text of 1 to 128 printable characters"),
+        (LOG.replace(",0.25,", ",,"), "log.csv:4: paid: Expected a finite number, found null."),
+        (LOG.replace(",0.25,", ",nan,"), 'log.csv:4: paid: Expected a finite number, found "nan".'),
+        (LOG.replace("deal", ""), "log.csv:3: shown: Expected text of 1 to 128 printable characters, found null."),
         (LOG.replace("deal", "plain"), 'map.toml: columns.action: found 1 different actions in column "shown"'),
     ],
 )

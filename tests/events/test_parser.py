@@ -14,7 +14,7 @@ from edgewise.ids.decision import DecisionIds, policy_id
 from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.policies.compiled import encode_policy
 from edgewise.serving.served import ServedPlacement, ServedSite
-from edgewise.sites import SiteEntry
+from edgewise.sites import Site
 from edgewise.types import PolicyRef
 from edgewise.visitors.message import Message, Properties
 from tests.learner.stage import POLICY
@@ -24,7 +24,7 @@ REF = PolicyRef("shop", "hero")
 IDS = DecisionIds((b"a key" * 5,))
 KEY = b"0123456789ab"
 PLACEMENT = ServedPlacement(REF, encode_policy(POLICY))
-SITE = ServedSite(SiteEntry("shop", "key", (), ("hero",)), {"hero": PLACEMENT})
+SITE = ServedSite(Site("shop", "key", (), ("hero",)), {"hero": PLACEMENT})
 
 times = st.datetimes(
     timezones=st.none() | st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -148,7 +148,7 @@ def test_a_reserved_event_without_a_decision_is_refused(event: str) -> None:
 
 
 def test_a_decision_of_another_site_or_of_no_placement_any_more_is_unknown() -> None:
-    other = ServedSite(SiteEntry("other", "key", (), ()), {})
+    other = ServedSite(Site("other", "key", (), ()), {})
     gone = IDS.issue(policy_id(PolicyRef("shop", "gone")), 1, KEY)
     for message, site in (
         (track("$click"), other),

@@ -7,7 +7,7 @@ from random import Random
 
 from edgewise.bandit.shape import shape_of
 from edgewise.policies.compiled import encode_policy, version_of
-from edgewise.policies.files import read_policy
+from edgewise.policies.policy_file import read_policy
 from edgewise.statistics import Statistics
 from edgewise.store import Checkpoint, Store
 from tests.eventually import eventually

@@ -10,7 +10,7 @@ from edgewise.entries import Decision, Outcome, SlotChoice, Tick, Version, encod
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.policies.compiled import encode_policy, version_of
 from edgewise.policies.policy import Action, Explore, Policy, Reward
-from edgewise.sites import SiteEntry, encode_sites
+from edgewise.sites import Site, encode_sites
 from edgewise.store import Checkpoint, Store, keys
 from edgewise.types import Condition, DecisionKey, Digest, Milliseconds, PolicyRef
 
@@ -42,7 +42,7 @@ class Stage:
         blob, shape = encode_policy(self.policy), shape_of(self.policy).digest
         entry = encode(Version(self.version, shape))
         await self.store.versions.publish(self.ref, self.version, shape, blob, entry)
-        site = SiteEntry(self.ref.site, self.ref.site, (), (self.ref.placement,), segments=segments or {})
+        site = Site(self.ref.site, self.ref.site, (), (self.ref.placement,), segments=segments or {})
         await self.store.registry.publish_sites(encode_sites([site]))
 
     async def decide(

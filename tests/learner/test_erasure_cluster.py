@@ -10,7 +10,7 @@ import pytest
 
 from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.learner.rebuild import rebuild
-from edgewise.sites import SiteEntry, encode_sites
+from edgewise.sites import Site, encode_sites
 from edgewise.store import Store
 from edgewise.store.exposures import Counted, Showings
 from edgewise.types import Digest
@@ -68,7 +68,7 @@ async def come(store: Store, visitor: list[Digest]) -> None:
 async def publish(store: Store) -> None:
     for ref in REFS:
         await Stage(store, replace(POLICY, placement=ref.placement), ref).publish()
-    site = SiteEntry(SITE, SITE, (), tuple(ref.placement for ref in REFS))
+    site = Site(SITE, SITE, (), tuple(ref.placement for ref in REFS))
     await store.registry.publish_sites(encode_sites([site]))
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from edgewise.errors import PolicyError
 from edgewise.policies import policy as policies
 from edgewise.policies.compiled import CompiledPolicy, decode_policy, encode_policy, version_of
-from edgewise.policies.files import read_policy
 from edgewise.policies.policy import NAMESPACES, Action, Cap, Explore, Features, Pin, Policy, Reward
+from edgewise.policies.policy_file import read_policy
 from edgewise.types import SPANS, Span
 from tests.policies.strategies import CONDITIONS
 

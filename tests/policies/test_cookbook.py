@@ -1,4 +1,4 @@
-"""The cookbook in docs/guides/targeting.md: its segments load, and hold for those whom they are named for."""
+"""The segments of the cookbook in docs/guides/targeting.md."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def cookbook() -> Segments:
         ),
     ],
 )
-def test_a_visitor_is_in_the_segments_that_the_cookbook_means(
+def test_a_visitor_is_in_the_documented_segments(
     cookbook: Segments, known: dict[str, Any], segments: list[str]
 ) -> None:
     assert cookbook.of({"visitor": {**NOBODY, **known}}) == segments
 
 
-def test_the_cookbook_asks_for_what_profiles_have() -> None:
+def test_the_cookbook_uses_only_documented_attributes() -> None:
     documented = (Path(__file__).parents[2] / "docs" / "guides" / "profiles.md").read_text()
     for name in set(re.findall(r'"visitor\.(\w+)', PAGE)) - {"segments"}:
         assert f"`{name}`" in documented or f"`{name}." in documented, name

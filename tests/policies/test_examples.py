@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from edgewise.policies.compiled import CompiledPolicy
-from edgewise.policies.site import load_sites
+from edgewise.policies.site_files import load_sites
 
 EXAMPLES = Path(__file__).parents[2] / "policies"
 
 
 @pytest.fixture(scope="module")
 def examples() -> dict[str, CompiledPolicy]:
-    (site,) = load_sites(EXAMPLES)
+    ((site, policies),) = load_sites(EXAMPLES)
     assert (site.name, site.origins) == ("default", ())
-    return {policy.placement: CompiledPolicy(policy) for policy in site.policies}
+    return {policy.placement: CompiledPolicy(policy) for policy in policies}
 
 
 def eligible_ids(compiled: CompiledPolicy, **attributes: object) -> set[str]:
@@ -28,7 +28,7 @@ def test_the_example_policies_load(examples: dict[str, CompiledPolicy]) -> None:
     assert sorted(examples) == ["cart-nudge", "home-hero", "home-row"]
 
 
-def test_students_on_mobiles_may_see_the_student_deal(examples: dict[str, CompiledPolicy]) -> None:
+def test_only_students_on_mobiles_can_see_the_student_deal(examples: dict[str, CompiledPolicy]) -> None:
     hero = examples["home-hero"]
     everyone = eligible_ids(hero)
     student = {"segments": ["student"]}
@@ -36,7 +36,7 @@ def test_students_on_mobiles_may_see_the_student_deal(examples: dict[str, Compil
     assert "student-deal" not in everyone | eligible_ids(hero, visitor=student, device={"type": "desktop"})
 
 
-def test_every_product_of_the_row_may_be_seen_by_everyone(examples: dict[str, CompiledPolicy]) -> None:
+def test_everyone_can_see_every_product_of_the_row(examples: dict[str, CompiledPolicy]) -> None:
     row = examples["home-row"]
     assert row.eligible({}) is None
     assert len(row.baseline) == row.policy.slots == 4
@@ -46,7 +46,7 @@ def test_every_product_of_the_row_may_be_seen_by_everyone(examples: dict[str, Co
     ("basket", "nudges"),
     [(None, set()), (0, set()), (9, {"almost-free-shipping"}), (39.9, {"almost-free-shipping"}), (40, {"free-gift"})],
 )
-def test_the_cart_is_nudged_by_the_value_of_the_basket(
+def test_the_cart_nudge_depends_on_the_value_of_the_basket(
     examples: dict[str, CompiledPolicy], basket: float | None, nudges: set[str]
 ) -> None:
     assert eligible_ids(examples["cart-nudge"], data={"basketValue": basket}) == {"nothing"} | nudges

@@ -8,7 +8,7 @@ from edgewise.policies.origins import origin_list
 
 
 @pytest.mark.parametrize(
-    ("written", "read"),
+    ("written", "normalized"),
     [
         ("https://shop.example", "https://shop.example"),
         ("HTTPS://Shop.Example", "https://shop.example"),
@@ -22,12 +22,12 @@ from edgewise.policies.origins import origin_list
         ("*", "*"),
     ],
 )
-def test_an_origin_is_read_as_browsers_write_it(written: str, read: str) -> None:
-    assert origin_list([written]) == (read,)
+def test_an_origin_is_normalized_as_browsers_do(written: str, normalized: str) -> None:
+    assert origin_list([written]) == (normalized,)
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         "shop.example",
         "https://",
@@ -56,15 +56,17 @@ def test_an_origin_is_read_as_browsers_write_it(written: str, read: str) -> None
     ],
     ids=str,
 )
-def test_what_is_no_origin_is_refused(wrong: Any) -> None:
-    with pytest.raises(ValueError, match=r'^found .*, expected "\*" or an origin without a path, such as'):
-        origin_list([wrong])
+def test_an_invalid_origin_is_rejected(invalid: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r'^Expected an origin without a path, or "\*" for all, found .*\. Write it like "https:'
+    ):
+        origin_list([invalid])
 
 
-def test_origins_are_a_list_and_each_is_kept_once() -> None:
+def test_duplicate_origins_are_removed() -> None:
     assert origin_list(["https://b.example", "https://a.example", "https://B.example"]) == (
         "https://b.example",
         "https://a.example",
     )
-    with pytest.raises(ValueError, match="expected a list of origins"):
+    with pytest.raises(ValueError, match="Expected a list of origins, found"):
         origin_list("https://a.example")

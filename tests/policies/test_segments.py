@@ -9,7 +9,8 @@ from edgewise.errors import PolicyError, Problem
 from edgewise.policies.compiled import CompiledPolicy
 from edgewise.policies.policy import Action, Features, Policy
 from edgewise.policies.segments import NO_SEGMENTS, Segments
-from edgewise.policies.site import Site, load_sites
+from edgewise.policies.site_files import load_sites
+from edgewise.sites import Site
 
 POLICY = """
 placement = "hero"
@@ -26,7 +27,7 @@ LOYAL = '[segments]\nloyal = { "visitor.orders" = { "$gte" = 3 } }\n'
 def load(folder: Path, site: str, policy: str = POLICY) -> Site:
     (folder / "hero.toml").write_text(policy)
     (folder / "site.toml").write_text(site)
-    (loaded,) = load_sites(folder)
+    ((loaded, _),) = load_sites(folder)
     return loaded
 
 
@@ -36,11 +37,11 @@ def problems(folder: Path, site: str, policy: str = POLICY) -> list[Problem]:
     return caught.value.problems
 
 
-def test_a_site_file_names_conditions(tmp_path: Path) -> None:
+def test_segments_are_named_conditions(tmp_path: Path) -> None:
     assert load(tmp_path, LOYAL).segments == {"loyal": {"visitor.orders": {"$gte": 3}}}
 
 
-def test_a_visitor_is_in_the_segments_that_hold_in_the_order_of_their_names() -> None:
+def test_a_visitor_is_in_every_segment_that_holds_sorted_by_name() -> None:
     segments = Segments({"z": {"page.type": "home"}, "a": {"visitor.orders": {"$gt": 1}}, "m": {"visitor.orders": 1}})
     assert segments.of({"visitor": {"orders": 2}, "page": {"type": "home"}}) == ["a", "z"]
     assert segments.of({}) == []
@@ -50,36 +51,44 @@ def test_a_visitor_is_in_the_segments_that_hold_in_the_order_of_their_names() ->
 @pytest.mark.parametrize(
     ("site", "path", "message"),
     [
-        (LOYAL.replace("$gte", "$gtee"), 'segments.loyal["visitor.orders"].$gtee', 'did you mean "$gte"?'),
-        (LOYAL + "empty = {}", "segments.empty", "found an empty condition"),
-        (LOYAL + "text = 'x'", "segments.text", 'found "x", expected a table'),
-        (LOYAL + '"Big Spender" = { "visitor.orders" = 1 }', 'segments["Big Spender"]', "expected 1 to 64 of a-z"),
+        (LOYAL.replace("$gte", "$gtee"), 'segments.loyal["visitor.orders"].$gtee', "Did you mean `$gte`?"),
+        (LOYAL + "empty = {}", "segments.empty", "Empty condition."),
+        (LOYAL + "text = 'x'", "segments.text", 'Expected a table, found "x".'),
+        (
+            LOYAL + '"Big Spender" = { "visitor.orders" = 1 }',
+            'segments["Big Spender"]',
+            "Expected a name of 1 to 64 characters",
+        ),
         (
             LOYAL + 'circle = { "$not" = { "$or" = [{ "visitor.segments" = "loyal" }] } }',
             'segments.circle.$not.$or[0]["visitor.segments"]',
-            "expected no segment to be made of others",
+            "A segment cannot use visitor.segments.",
         ),
-        (LOYAL + 'size = { "visitor.segments.length" = 1 }', 'segments.size["visitor.segments.length"]', "of others"),
+        (
+            LOYAL + 'size = { "visitor.segments.length" = 1 }',
+            'segments.size["visitor.segments.length"]',
+            "A segment cannot use visitor.segments.length.",
+        ),
         (
             "[segments]\n" + "".join(f's{number} = {{ "page.type" = "x" }}\n' for number in range(101)),
             "segments",
-            "found 101 entries, expected at most 100",
+            "Expected at most 100 entries, found 101.",
         ),
     ],
     ids=lambda text: text[-40:],
 )
-def test_what_a_segment_cannot_be_is_refused_with_its_path(tmp_path: Path, site: str, path: str, message: str) -> None:
+def test_an_invalid_segment_is_rejected_with_its_path(tmp_path: Path, site: str, path: str, message: str) -> None:
     plain = POLICY.partition('[[actions]]\nid = "for loyal"')[0]
     ((where, what),) = problems(tmp_path, site, plain)
     assert where == f"site.toml: {path}"
     assert message in what
 
 
-def test_a_condition_that_names_no_segment_of_the_site_is_refused_with_a_hint(tmp_path: Path) -> None:
+def test_an_unknown_segment_is_rejected_with_a_suggestion(tmp_path: Path) -> None:
     assert problems(tmp_path, LOYAL, POLICY.replace('["loyal"]', '["loyal", "loyall"]')) == [
         (
             'hero.toml: actions[1].when.$or[0]["visitor.segments"].$in[1]',
-            'found "loyall", expected a segment of site.toml ([segments]); did you mean "loyal"?',
+            'Unknown segment "loyall". Did you mean `loyal`?',
         )
     ]
 
@@ -95,6 +104,8 @@ def test_a_condition_that_names_no_segment_of_the_site_is_refused_with_a_hint(tm
         ({"visitor.segmentsOld": 1}, ("page",), False),
     ],
 )
-def test_a_version_knows_whether_segments_matter_to_it(when: Any, namespaces: Any, uses: bool) -> None:
+def test_a_compiled_policy_uses_segments_only_if_a_condition_or_a_feature_does(
+    when: Any, namespaces: Any, uses: bool
+) -> None:
     policy = Policy("hero", (Action("plain"), Action("other", when=when)), ("plain",), features=Features(namespaces))
     assert CompiledPolicy(policy).uses_segments is uses

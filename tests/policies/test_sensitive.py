@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edgewise.errors import PolicyError, Problem
-from edgewise.policies.site import load_sites
+from edgewise.policies.site_files import load_sites
 
 SITE = 'sensitive = ["gender", "postcode"]\n'
 HERO = """
@@ -34,7 +34,7 @@ def problems(folder: Path) -> list[Problem]:
 
 def test_other_traits_may_be_targeted(tmp_path: Path) -> None:
     write(tmp_path)
-    (site,) = load_sites(tmp_path)
+    ((site, _),) = load_sites(tmp_path)
     assert site.sensitive == ("gender", "postcode")
 
 
@@ -49,21 +49,23 @@ def test_other_traits_may_be_targeted(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_policy_that_targets_a_sensitive_trait_is_refused_with_its_path(tmp_path: Path, when: str, path: str) -> None:
+def test_a_policy_that_targets_a_sensitive_trait_is_rejected_with_its_path(
+    tmp_path: Path, when: str, path: str
+) -> None:
     write(tmp_path, when=when)
     ((where, message),) = problems(tmp_path)
     assert where == f"hero.toml: actions[1].{path}"
-    assert "expected no trait that site.toml names `sensitive`" in message
+    assert "is sensitive and cannot be targeted. Remove this test, or remove the trait from `sensitive`" in message
 
 
-def test_a_segment_that_targets_a_sensitive_trait_is_refused_with_its_path(tmp_path: Path) -> None:
+def test_a_segment_that_targets_a_sensitive_trait_is_rejected_with_its_path(tmp_path: Path) -> None:
     write(tmp_path, SITE + '[segments]\nwomen = { "visitor.traits.gender" = "f" }\n')
     ((where, message),) = problems(tmp_path)
     assert where == 'site.toml: segments.women["visitor.traits.gender"]'
-    assert message.startswith("found gender, expected no trait")
+    assert message.startswith('Trait "gender" is sensitive and cannot be targeted.')
 
 
 @pytest.mark.parametrize("value", ['"gender"', "[1]", '[""]'])
-def test_what_is_no_list_of_names_is_refused(tmp_path: Path, value: str) -> None:
+def test_an_invalid_list_of_names_is_rejected(tmp_path: Path, value: str) -> None:
     write(tmp_path, f"sensitive = {value}\n")
     assert [problem.path for problem in problems(tmp_path)] == ["site.toml: sensitive"]

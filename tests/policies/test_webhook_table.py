@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edgewise.errors import PolicyError
-from edgewise.policies.site import load_sites
+from edgewise.policies.site_files import load_sites
 from edgewise.types import Webhook
 
 POLICY = 'placement = "hero"\nbaseline = "plain"\n[[actions]]\nid = "plain"\n'
@@ -18,6 +18,11 @@ after = "30m"
 when = { "visitor.cartItems" = { "$gte" = 1 } }
 """
 
+NO_REQUEST = (
+    'site.toml: webhooks[0].when["page.type"]: A webhook has no request and cannot test page.type. '
+    "Use attributes of the visitor."
+)
+
 
 def problems(folder: Path, site: str) -> list[str]:
     (folder / "hero.toml").write_text(POLICY)
@@ -27,10 +32,10 @@ def problems(folder: Path, site: str) -> list[str]:
     return [f"{problem.path}: {problem.message}" for problem in caught.value.problems]
 
 
-def test_a_site_file_names_webhooks(tmp_path: Path) -> None:
+def test_webhooks_are_read(tmp_path: Path) -> None:
     (tmp_path / "hero.toml").write_text(POLICY)
     (tmp_path / "site.toml").write_text(GOOD)
-    (site,) = load_sites(tmp_path)
+    ((site, _),) = load_sites(tmp_path)
     expected = Webhook(
         "cart-left", "https://mail.example/hook", {"visitor.cartItems": {"$gte": 1}}, "$MAIL_SECRET", 30 * 60_000
     )
@@ -38,43 +43,50 @@ def test_a_site_file_names_webhooks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "expected"),
+    ("before", "after", "expected"),
     [
-        ('"cart-left"', '"Cart left"', 'site.toml: webhooks[0].name: found "Cart left"'),
-        ("https://", "ftp://", "site.toml: webhooks[0].url: found"),
-        ("https://", "https://user:pass@", "site.toml: webhooks[0].url: found"),
-        ("mail.example", "", "site.toml: webhooks[0].url: found"),
-        ("30m", "31d", 'site.toml: webhooks[0].after: found "31d"'),
+        ('"cart-left"', '"Cart left"', "site.toml: webhooks[0].name: Expected a name of 1 to 64 characters"),
+        ("https://", "ftp://", "site.toml: webhooks[0].url: Expected an http or https URL"),
+        ("https://", "https://user:pass@", "site.toml: webhooks[0].url: Expected an http or https URL"),
+        ("mail.example", "", "site.toml: webhooks[0].url: Expected an http or https URL"),
+        ("30m", "31d", "site.toml: webhooks[0].after: Expected a duration of at most 30 days"),
         ("$gte", "$gt_", "site.toml: webhooks[0].when"),
-        ('{ "visitor.cartItems" = { "$gte" = 1 } }', "{}", "site.toml: webhooks[0].when: found an empty condition"),
-        ("visitor.cartItems", "page.type", "site.toml: webhooks[0].when"),
+        ('{ "visitor.cartItems" = { "$gte" = 1 } }', "{}", "site.toml: webhooks[0].when: Empty condition."),
+        ("visitor.cartItems", "page.type", NO_REQUEST),
         (
             '"visitor.cartItems" = { "$gte" = 1 }',
             '"visitor.segments" = { "$in" = ["x"] }',
             "site.toml: webhooks[0].when",
         ),
-        ("after", "afterwards", "site.toml: webhooks[0].afterwards: found an unknown key"),
-        ('secret = "$MAIL_SECRET"', "", "site.toml: webhooks[0].secret: is missing"),
+        ("after", "afterwards", 'site.toml: webhooks[0].afterwards: Unknown key "afterwards".'),
+        ('secret = "$MAIL_SECRET"', "", "site.toml: webhooks[0].secret: Missing key. Add `secret`."),
     ],
 )
-def test_a_wrong_webhook_is_refused_with_its_path(tmp_path: Path, right: str, wrong: str, expected: str) -> None:
-    assert right in GOOD
-    (problem,) = problems(tmp_path, GOOD.replace(right, wrong))
+def test_an_invalid_webhook_is_rejected_with_its_path(tmp_path: Path, before: str, after: str, expected: str) -> None:
+    assert before in GOOD
+    (problem,) = problems(tmp_path, GOOD.replace(before, after))
     assert problem.startswith(expected)
 
 
-def test_a_wrong_secret_is_not_shown(tmp_path: Path) -> None:
+def test_the_message_about_an_invalid_secret_does_not_quote_it(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, GOOD.replace("$MAIL_SECRET", "hunter2"))
-    assert problem.startswith("site.toml: webhooks[0].secret: found text of 7 characters, expected")
+    assert problem.startswith("site.toml: webhooks[0].secret: Expected 16 to 256 ASCII characters")
+    assert problem.endswith("found 7 characters.")
     assert "hunter2" not in problem
 
 
-def test_a_sensitive_trait_is_not_told_of(tmp_path: Path) -> None:
+def test_a_webhook_that_tests_a_sensitive_trait_is_rejected(tmp_path: Path) -> None:
     site = 'sensitive = ["gender"]\n' + GOOD.replace("visitor.cartItems", "visitor.traits.gender")
     (problem,) = problems(tmp_path, site)
-    assert "expected no trait that site.toml names `sensitive`" in problem
+    assert 'Trait "gender" is sensitive' in problem
 
 
-def test_a_name_is_claimed_once(tmp_path: Path) -> None:
+def test_names_of_webhooks_are_unique(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, GOOD + GOOD)
-    assert problem.startswith('site.toml: webhooks[1].name: found "cart-left" again')
+    assert problem.startswith('site.toml: webhooks[1].name: Duplicate webhook name "cart-left".')
+
+
+def test_a_webhook_requires_a_condition(tmp_path: Path) -> None:
+    when = next(line for line in GOOD.splitlines() if line.startswith("when"))
+    (problem,) = problems(tmp_path, GOOD.replace(when, ""))
+    assert problem.startswith("site.toml: webhooks[0].when: Missing condition. Add `when`")

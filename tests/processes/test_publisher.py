@@ -15,7 +15,7 @@ from edgewise.bandit.shape import shape_of
 from edgewise.errors import PolicyError
 from edgewise.policies.compiled import decode_policy, version_of
 from edgewise.processes.publisher import Publisher
-from edgewise.sites import SiteEntry, decode_sites
+from edgewise.sites import Site, decode_sites
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
 from tests.eventually import eventually
@@ -69,7 +69,7 @@ async def log_of(store: Store) -> list[entries.Entry]:
     return [entries.decode(data) for _, data in page.entries]
 
 
-async def sites_of(store: Store) -> tuple[SiteEntry, ...]:
+async def sites_of(store: Store) -> tuple[Site, ...]:
     packed = await store.registry.sites()
     assert packed is not None
     return decode_sites(packed)
@@ -126,8 +126,8 @@ async def test_the_registry_names_sites_keys_origins_and_placements(store: Store
     await publisher.load()
     await publisher.publish(store)
     assert await sites_of(store) == (
-        SiteEntry("books", "wk-books", ("https://books.example",), ("hero",)),
-        SiteEntry("shoes", "wk-shoes", ("https://shoes.example",), ("hero", "row")),
+        Site("books", "wk-books", ("https://books.example",), ("hero",)),
+        Site("shoes", "wk-shoes", ("https://shoes.example",), ("hero", "row")),
     )
 
 

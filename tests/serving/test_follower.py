@@ -8,10 +8,11 @@ import pytest
 
 from edgewise.errors import StoreError, StoreUnavailable
 from edgewise.policies.policy import Explore
-from edgewise.policies.site import Site
+from edgewise.policies.site_files import LoadedSite
 from edgewise.serving import follower as following
 from edgewise.serving.follower import Follower
 from edgewise.serving.served import ServedPlacement
+from edgewise.sites import Site
 from edgewise.store import Store, keys
 from edgewise.types import PolicyRef
 from tests.eventually import eventually
@@ -192,7 +193,8 @@ async def test_without_a_store_the_files_are_served_and_with_it_what_is_publishe
     store = await Store.connect(server.url, proven=False)
     follower = Follower(store)
     await follower.start()
-    follower.serve_files([Site("shop", "shop", (), (replace(POLICY, control_share=0.5),))])
+    site = Site("shop", "shop", (), (POLICY.placement,))
+    follower.serve_files([LoadedSite(site, (replace(POLICY, control_share=0.5),))])
     assert (follower.ready, served(follower).policy.control_share) == (False, 0.5)
     with pytest.raises(StoreUnavailable, match="try again"):
         follower.ids.issue(served(follower).policy_id, 1, b"k" * 12)

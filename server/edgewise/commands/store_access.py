@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgewise.errors import EdgewiseError
 from edgewise.settings import Settings
-from edgewise.sites import SiteEntry, decode_sites
+from edgewise.sites import Site, decode_sites
 from edgewise.types import PolicyRef
 
 if TYPE_CHECKING:
@@ -35,14 +35,13 @@ async def joined(settings: Settings) -> AsyncIterator[Store]:
         yield store
 
 
-async def site_named(store: Store, asked: str | None) -> SiteEntry:
+async def site_named(store: Store, asked: str | None) -> Site:
     """The site of this name, or the only one.
 
     Raises:
         EdgewiseError: there is none, or several and none is named.
     """
-    packed = await store.registry.sites()
-    known = decode_sites(packed) if packed else ()
+    known = decode_sites(await store.registry.sites())
     found = [site for site in known if asked in (None, site.name)]
     if len(found) == 1:
         return found[0]
@@ -56,8 +55,7 @@ async def policy_named(store: Store, placement: str, site: str | None) -> Policy
     Raises:
         EdgewiseError: there is none, or several sites have it and none is named.
     """
-    packed = await store.registry.sites()
-    sites = decode_sites(packed) if packed else ()
+    sites = decode_sites(await store.registry.sites())
     known = [PolicyRef(entry.name, name) for entry in sites for name in entry.placements]
     found = [ref for ref in known if ref.placement == placement and site in (None, ref.site)]
     if len(found) == 1:

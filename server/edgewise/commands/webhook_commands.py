@@ -58,8 +58,7 @@ async def _dead(settings: Settings) -> list[bytes]:
     from edgewise.webhooks.triggers import decode_job
 
     async with joined(settings) as store:
-        packed = await store.registry.sites()
-        sites = decode_sites(packed) if packed else ()
+        sites = decode_sites(await store.registry.sites())
         jobs = [decode_job(message) for site in sites for message in await store.queues.dead(site.name)]
     return [
         msgspec.json.encode({"attempts": job.attempts, "problem": job.problem, "message": msgspec.Raw(job.body)})

@@ -1,4 +1,4 @@
-"""What is wrong with a targeting condition, as somebody wrote it."""
+"""Validation of targeting conditions: a problem with its key path for each mistake of the author."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 from edgewise.conditions import semver
 from edgewise.conditions.compiler import is_operators
 from edgewise.conditions.patterns import compile_pattern
-from edgewise.config.keypath import child
 from edgewise.config.literals import json_problems, json_scalar
-from edgewise.config.values import found, nearest, one_of, whole_number
+from edgewise.config.messages import mismatch, unknown
+from edgewise.config.table import child
+from edgewise.config.values import boolean, one_of, whole_number
 from edgewise.errors import Problem
 from edgewise.types import Condition
 
@@ -18,22 +19,23 @@ Problems: TypeAlias = Iterator[Problem]
 Check: TypeAlias = Callable[[Any, str, int], Problems]
 
 DEEPEST_CONDITION = 16
-"""How deep conditions may be nested: every test costs time in every decision."""
+"""Limits the time that a condition takes in every decision."""
 
+_TOO_DEEP = f"Conditions are nested more than {DEEPEST_CONDITION} levels deep. Simplify this one."
 _TYPES = ("string", "number", "boolean", "array", "object", "null")
 
 
 def problems_in(condition: Condition, path: str) -> list[Problem]:
-    """Everything that is wrong with this condition, each with its key path below `path`.
+    """Every problem of this condition, each with its key path below `path`.
 
-    A condition without problems compiles to what it says. Stricter than `matches`, which follows GrowthBook in giving
-    some meaning to everything: an empty list of alternatives is refused, for one.
+    This check is stricter than `matches`, which gives a meaning to every condition as GrowthBook does. For example, an
+    empty list of alternatives is a problem.
     """
     return list(_condition(condition, path, 0))
 
 
 def attributes_in(condition: Condition, path: str) -> Iterator[tuple[str, Any, str]]:
-    """Every attribute that this condition tests: its path, what it is tested with, and the key path of the test."""
+    """Every test of an attribute in this condition: the attribute's path, the operand, and the key path of the test."""
     for key, operand in condition.items():
         where = child(path, key)
         if key in ("$and", "$or", "$nor"):
@@ -49,11 +51,11 @@ def attributes_in(condition: Condition, path: str) -> Iterator[tuple[str, Any, s
 
 def _condition(condition: Any, path: str, depth: int) -> Problems:
     if not isinstance(condition, Mapping):
-        yield Problem(path, f"found {found(condition)}, expected a condition (a table)")
+        yield Problem(path, mismatch("a condition (a table)", condition))
     elif not condition:
-        yield Problem(path, "found an empty condition, expected at least one attribute; leave it out to match everyone")
+        yield Problem(path, "Empty condition. Test at least one attribute, or remove the condition to match everyone.")
     elif depth > DEEPEST_CONDITION:
-        yield Problem(path, f"found conditions nested more than {DEEPEST_CONDITION} deep")
+        yield Problem(path, _TOO_DEEP)
     else:
         for key, operand in condition.items():
             yield from _clause(key, operand, child(path, key), depth + 1)
@@ -63,19 +65,17 @@ def _clause(key: str, operand: Any, path: str, depth: int) -> Problems:
     if key in _LOGIC:
         yield from _LOGIC[key](operand, path, depth)
     elif key in _OPERATORS:
-        yield Problem(
-            path, f'found {key} beside attributes, expected it inside one, as in {{"page.type" = {{{key} = …}}}}'
-        )
+        yield Problem(path, f'Operator {key} has no attribute. Write it like {{"page.type" = {{{key} = …}}}}.')
     elif key.startswith("$"):
-        yield Problem(path, f"found an unknown operator, expected {', '.join(_LOGIC)}{nearest(key, _LOGIC)}")
+        yield Problem(path, unknown("operator", key, _LOGIC))
     elif not all(key.split(".")):
-        yield Problem(path, 'found an attribute path with an empty part, expected one such as "device.type"')
+        yield Problem(path, 'The attribute path has an empty part. Write it like "device.type".')
     else:
         yield from _value(operand, path, depth)
 
 
 def _value(operand: Any, path: str, depth: int) -> Problems:
-    """An attribute's test: a value to be equal to, or operators."""
+    """An attribute's test: a value for equality, or operators."""
     if operand is None:
         return
     if not isinstance(operand, Mapping):
@@ -83,45 +83,42 @@ def _value(operand: Any, path: str, depth: int) -> Problems:
     elif is_operators(operand):
         yield from _operators(operand, path, depth)
     elif any(key.startswith("$") for key in operand):
-        yield Problem(path, "found operators and other keys side by side, expected either")
+        yield Problem(path, "Operators and other keys are mixed. Use only operators, or a value.")
     else:
         yield Problem(
             path,
-            "found a table without operators, expected a value or operators; "
-            'a nested attribute is written as one quoted path, as in "device.type" = "mobile"',
+            "Expected a value or operators, found a table without operators. "
+            'Write a nested attribute as one quoted path, like "device.type" = "mobile".',
         )
 
 
 def _operators(operand: Mapping[str, Any], path: str, depth: int) -> Problems:
     if depth > DEEPEST_CONDITION:
-        yield Problem(path, f"found conditions nested more than {DEEPEST_CONDITION} deep")
+        yield Problem(path, _TOO_DEEP)
         return
     for name, argument in operand.items():
         check = _OPERATORS.get(name)
         if check is None:
-            hint = nearest(name, _OPERATORS)
-            yield Problem(
-                child(path, name), f"found an unknown operator, expected one of {', '.join(_OPERATORS)}{hint}"
-            )
+            yield Problem(child(path, name), unknown("operator", name, _OPERATORS))
         else:
             yield from check(argument, child(path, name), depth + 1)
 
 
 def _conditions(operand: Any, path: str, depth: int) -> Problems:
-    yield from _each(operand, path, depth, _condition, "conditions")
+    yield from _each(operand, path, depth, _condition, "condition")
 
 
 def _values(operand: Any, path: str, depth: int) -> Problems:
-    yield from _each(operand, path, depth, _value, "values")
+    yield from _each(operand, path, depth, _value, "value")
 
 
 def _scalars(operand: Any, path: str, depth: int) -> Problems:
-    yield from _each(operand, path, depth, _scalar, "values")
+    yield from _each(operand, path, depth, _scalar, "value")
 
 
-def _each(operand: Any, path: str, depth: int, check: Check, what: str) -> Problems:
+def _each(operand: Any, path: str, depth: int, check: Check, elements: str) -> Problems:
     if not isinstance(operand, list) or not operand:
-        yield Problem(path, f"found {found(operand)}, expected a list of {what}, at least one")
+        yield Problem(path, mismatch(f"a list of at least one {elements}", operand))
         return
     for index, element in enumerate(operand):
         yield from check(element, child(path, index), depth)
@@ -142,7 +139,7 @@ def _size(operand: Any, path: str, depth: int) -> Problems:
 
 
 def _read_by(read: Callable[[Any], Any]) -> Check:
-    """The check that is passed by whatever `read` can read."""
+    """A check that reports the ValueError of `read`."""
 
     def check(operand: Any, path: str, _: int) -> Problems:
         try:
@@ -159,28 +156,22 @@ def _scalar_or_null(operand: Any) -> Any:
 
 def _comparable(operand: Any) -> Any:
     if isinstance(operand, bool) or not isinstance(operand, (str, int, float)):
-        raise ValueError(f"found {found(operand)}, expected a number or text")
+        raise ValueError(mismatch("a number or text", operand))
     return json_scalar(operand)
-
-
-def _boolean(operand: Any) -> bool:
-    if isinstance(operand, bool):
-        return operand
-    raise ValueError(f"found {found(operand)}, expected true or false")
 
 
 def _pattern(operand: Any) -> None:
     if not isinstance(operand, str) or not operand:
-        raise ValueError(f"found {found(operand)}, expected a regular expression (text)")
+        raise ValueError(mismatch("a regular expression (text)", operand))
     try:
         compile_pattern(operand)
     except ValueError as error:
-        raise ValueError(f"found {found(operand)}, expected a regular expression as RE2 knows them: {error}") from error
+        raise ValueError(f"{mismatch('a regular expression for RE2', operand)} RE2 reports: {error}.") from error
 
 
 def _version(operand: Any) -> None:
     if not semver.is_version(operand):
-        raise ValueError(f'found {found(operand)}, expected a version such as "1.4.0" or "2.0.0-rc.1"')
+        raise ValueError(mismatch('a version such as "1.4.0" or "2.0.0-rc.1"', operand))
 
 
 _scalar = _read_by(_scalar_or_null)
@@ -191,7 +182,7 @@ _OPERATORS: Mapping[str, Check] = {
     **dict.fromkeys(("$eq", "$ne"), _scalar),
     **dict.fromkeys(("$lt", "$lte", "$gt", "$gte"), _read_by(_comparable)),
     **dict.fromkeys(("$in", "$nin", "$ini", "$nini"), _scalars),
-    "$exists": _read_by(_boolean),
+    "$exists": _read_by(boolean),
     **dict.fromkeys(("$regex", "$regexi"), _read_by(_pattern)),
     "$size": _size,
     "$elemMatch": _element,

@@ -1,1 +1,1 @@
-"""Readers of TOML files and flags: values, tables and the key paths of their problems."""
+"""Readers of TOML files and flags: values, tables, and messages about invalid ones."""

@@ -1,4 +1,4 @@
-"""Literals: the values in a policy file that end up as JSON: features, payloads, operands."""
+"""Literals: the values in a policy file that the server later writes as JSON (features, payloads, operands)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 
-from edgewise.config.keypath import child
-from edgewise.config.values import found, number
+from edgewise.config.messages import mismatch
+from edgewise.config.table import child
+from edgewise.config.values import number
 from edgewise.errors import Problem
 from edgewise.types import FeatureValue
 
-LARGEST_WHOLE = 2**53 - 1
-"""Beyond this a browser cannot hold a whole number exactly."""
+LARGEST_INTEGER = 2**53 - 1
+"""Browsers round larger whole numbers."""
 
 DEEPEST_LITERAL = 16
 LARGEST_PAYLOAD = 16 * 1024
@@ -21,24 +22,24 @@ LARGEST_PAYLOAD = 16 * 1024
 
 
 def json_scalar(value: Any) -> str | bool | int | float:
-    """A text, a boolean, or a number that a browser can hold."""
+    """Text, a boolean, or a number that a browser can represent."""
     if isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):
-        if abs(value) <= LARGEST_WHOLE:
+        if abs(value) <= LARGEST_INTEGER:
             return value
-        raise ValueError(f"found {found(value)}, expected a whole number within ±(2^53 - 1); write it as text")
+        raise ValueError(f"{mismatch('a whole number within ±(2^53 - 1)', value)} Write it as text.")
     if isinstance(value, float):
         number(value)
         return value
-    raise ValueError(f"found {found(value)}, expected text, a boolean or a number")
+    raise ValueError(mismatch("text, a boolean or a number", value))
 
 
 def feature(value: Any) -> FeatureValue:
-    """A feature's value: a text of at most 256 characters, a boolean, a number, or a list of at most 100 of those."""
+    """A feature's value: text of at most 256 characters, a boolean, a number, or a list of at most 100 of those."""
     if isinstance(value, list):
         if len(value) > 100:
-            raise ValueError(f"found a list of {len(value)}, expected at most 100 elements")
+            raise ValueError(mismatch("a list of at most 100 elements", value))
         return tuple(_feature_scalar(element) for element in value)
     return _feature_scalar(value)
 
@@ -46,14 +47,15 @@ def feature(value: Any) -> FeatureValue:
 def _feature_scalar(value: Any) -> str | bool | int | float:
     scalar = json_scalar(value)
     if isinstance(scalar, str) and len(scalar) > 256:
-        raise ValueError(f"found text of {len(scalar)} characters, expected at most 256")
+        raise ValueError(f"Expected text of at most 256 characters, found {len(scalar)} characters.")
     return scalar
 
 
 def json_problems(value: Any, path: str, depth: int = 0) -> Iterator[Problem]:
-    """What keeps this value from being JSON that a browser can read."""
+    """A problem for each part of this value that JSON or a browser cannot represent."""
     if depth > DEEPEST_LITERAL:
-        yield Problem(path, f"found lists or tables nested more than {DEEPEST_LITERAL} deep")
+        message = f"Expected at most {DEEPEST_LITERAL} levels of lists and tables, found more."
+        yield Problem(path, message)
     elif isinstance(value, Mapping):
         for key, entry in value.items():
             yield from json_problems(entry, child(path, key), depth + 1)
@@ -68,8 +70,8 @@ def json_problems(value: Any, path: str, depth: int = 0) -> Iterator[Problem]:
 
 
 def payload_problems(payload: Mapping[str, Any], path: str) -> list[Problem]:
-    """What keeps this table from being a payload."""
+    """A problem for each part of this table that a payload cannot have, or for its size."""
     problems = list(json_problems(payload, path))
     if not problems and (size := len(msgspec.json.encode(payload))) > LARGEST_PAYLOAD:
-        problems.append(Problem(path, f"found {size} bytes as JSON, expected at most {LARGEST_PAYLOAD}"))
+        problems.append(Problem(path, f"Expected at most {LARGEST_PAYLOAD} bytes as JSON, found {size} bytes."))
     return problems

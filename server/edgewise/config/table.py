@@ -1,79 +1,102 @@
-"""A table of a TOML file that is being read: it gives values and gathers what is wrong with them."""
+"""A table of a TOML file: its reader collects every problem, each with its key path."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from edgewise.config.keypath import child
-from edgewise.config.values import a_table, found, nearest
+from edgewise.config.messages import duplicate, mismatch, missing, unknown
+from edgewise.config.values import mapping
 from edgewise.errors import Problem
 
 T = TypeVar("T")
 
+_BARE_KEY = re.compile(r"[A-Za-z0-9_$-]+")
+
 
 class Table:
-    """The table at `path`. Every problem found in it is added to `problems`; reading goes on, to find them all."""
+    """The table at `path`. Reading adds each problem to `problems` and continues, to find all of them."""
 
     def __init__(self, entries: Mapping[str, Any], path: str, problems: list[Problem]) -> None:
         self.entries = entries
         self.path = path
         self.problems = problems
-        self._asked_for: list[str] = []
+        self._known_keys: list[str] = []
 
     def take(self, key: str, read: Callable[[Any], T], default: T, *, required: bool = False) -> T:
-        """The value under `key`, as `read` makes it; `default` when it is absent or wrong."""
-        self._asked_for.append(key)
+        """The value of `key`, converted by `read`. The default replaces a missing or invalid value."""
+        self._known_keys.append(key)
         if key not in self.entries:
             if required:
-                self.refuse(key, "is missing, and it is required")
+                self.report(key, missing("key", f"Add `{key}`."))
             return default
         try:
             return read(self.entries[key])
         except ValueError as error:
-            self.refuse(key, str(error))
+            self.report(key, str(error))
             return default
 
     def take_all(self, read_key: Callable[[Any], str], read: Callable[[Any], T], *, most: int) -> dict[str, T]:
-        """Every entry, for a table whose keys are the author's own."""
+        """Every entry, for a table whose author chooses the keys."""
         if len(self.entries) > most:
-            self.problems.append(Problem(self.path, f"found {len(self.entries)} entries, expected at most {most}"))
+            self.problems.append(Problem(self.path, mismatch(f"at most {most} entries", len(self.entries))))
         taken = {}
         for key, value in self.entries.items():
             try:
                 taken[read_key(key)] = read(value)
             except ValueError as error:
-                self.refuse(key, str(error))
+                self.report(key, str(error))
         return taken
 
     def table(self, key: str) -> Table:
-        """The table under `key`; an empty one when it is absent or wrong."""
-        return Table(self.take(key, a_table, {}), child(self.path, key), self.problems)
+        """The table at `key`. It is empty when the value is missing or invalid."""
+        return Table(self.take(key, mapping, {}), child(self.path, key), self.problems)
 
     def tables(self, key: str, *, required: bool = False) -> list[Table]:
-        """The list of tables under `key`, less those that are none."""
+        """The list of tables at `key`, without the elements that are not tables."""
         path, tables = child(self.path, key), []
-        nothing: list[Any] = []
-        for index, entry in enumerate(self.take(key, _list_of_tables, nothing, required=required)):
+        empty: list[Any] = []
+        for index, entry in enumerate(self.take(key, _list_of_tables, empty, required=required)):
             if isinstance(entry, dict):
                 tables.append(Table(entry, child(path, index), self.problems))
             else:
-                self.problems.append(Problem(child(path, index), f"found {found(entry)}, expected a table"))
+                self.problems.append(Problem(child(path, index), mismatch("a table", entry)))
         return tables
 
-    def refuse(self, key: str, message: str) -> None:
+    def report(self, key: str, message: str) -> None:
+        """Add a problem with the value of `key`."""
         self.problems.append(Problem(child(self.path, key), message))
 
-    def refuse_unknown_keys(self) -> None:
-        """To be called last: whatever was not asked for has no place here."""
+    def report_unknown_keys(self) -> None:
+        """Add a problem for each key that no earlier call has read."""
         for key in self.entries:
-            if key in self._asked_for:
-                continue
-            hint = nearest(key, self._asked_for)
-            self.refuse(key, f"found an unknown key, expected one of {', '.join(self._asked_for)}{hint}")
+            if key not in self._known_keys:
+                self.report(key, unknown("key", key, self._known_keys))
+
+
+def child(path: str, key: str | int) -> str:
+    """The key path of an entry below `path`, such as `actions[1].when["device.type"].$in`. The file's path is empty."""
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    if not _BARE_KEY.fullmatch(key):
+        return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
+    return f"{path}.{key}" if path else key
+
+
+def find_duplicates(thing: str, names: Iterable[tuple[str, str]]) -> list[Problem]:
+    """A problem for each (name, path) whose name already occurred. `thing` says what the names are."""
+    first: dict[str, str] = {}
+    problems = []
+    for name, path in names:
+        if name in first:
+            problems.append(Problem(path, duplicate(thing, name, first[name])))
+        first.setdefault(name, path)
+    return problems
 
 
 def _list_of_tables(value: Any) -> list[Any]:
     if isinstance(value, list):
         return value
-    raise ValueError(f"found {found(value)}, expected a list of tables")
+    raise ValueError(mismatch("a list of tables", value))

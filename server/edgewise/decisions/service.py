@@ -185,7 +185,7 @@ def _explained(
 
 
 def _trace(site: ServedSite, visitor: Visitor) -> Trace:
-    if visitor.consent != "granted" and not site.learn_without_consent:
+    if visitor.consent != "granted" and not site.settings.learn_without_consent:
         return "none"
     return "robot" if visitor.robot else "decision"
 

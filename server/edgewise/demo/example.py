@@ -12,7 +12,7 @@ from typing import NamedTuple
 from edgewise.demo.simulated_visitors import CLICK, ORDER, REACTIONS, Reaction, Worth
 from edgewise.errors import PolicyError, Problem
 from edgewise.policies.policy import Policy
-from edgewise.policies.site import load_sites
+from edgewise.policies.site_files import load_sites
 from edgewise.types import Milliseconds
 
 PLACEMENT = "home-hero"
@@ -83,19 +83,19 @@ def hurried(example: Example) -> Mapping[str, Policy]:
         if file != example.file:
             text = re.sub(r'(?m)^window = "[^"]+"', f'window = "{WINDOW // 1000}s"', file.read_text())
             file.write_text(text)
-    [site, *_] = load_sites(example.folder)
-    return {policy.placement: policy for policy in site.policies if policy.placement != PLACEMENT}
+    [loaded, *_] = load_sites(example.folder)
+    return {policy.placement: policy for policy in loaded.policies if policy.placement != PLACEMENT}
 
 
 def _watched(folder: Path) -> tuple[str, Policy]:
     """The write key of the site, and the policy that is watched."""
-    sites = load_sites(folder)
-    policy = next((policy for policy in sites[0].policies if policy.placement == PLACEMENT), None)
+    [loaded, *_] = load_sites(folder)
+    policy = next((policy for policy in loaded.policies if policy.placement == PLACEMENT), None)
     if not (folder / FILE).exists() or policy is None:
         raise _not_the_example(folder / FILE, f'a policy for the placement "{PLACEMENT}"')
     if policy.reward.combine != "sum" or not {CLICK, ORDER} <= policy.reward.events.keys():
         raise _not_the_example(folder / FILE, f'a reward that adds up "{CLICK}" and "{ORDER}"')
-    return sites[0].write_key, policy
+    return loaded.site.write_key, policy
 
 
 def _not_the_example(file: Path, expected: str) -> PolicyError:

@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edgewise.config.values import DAY, found, label, nearest, number
+from edgewise.config.messages import describe, mismatch, suggestion
+from edgewise.config.values import DAY, label, number
 from edgewise.errors import ReplayError
 from edgewise.evaluate.log_rows import Row, Traffic
 from edgewise.evaluate.records import Record, read_records
 from edgewise.evaluate.rowmap import RowMap, a_probability, read_map
 from edgewise.policies.actions import MOST_ACTIONS
-from edgewise.policies.files import read_policy
 from edgewise.policies.policy import Action, Policy, Reward
+from edgewise.policies.policy_file import read_policy
 from edgewise.types import Milliseconds
 
 T = TypeVar("T")
@@ -46,7 +47,9 @@ def _policy_in(columns: RowMap, path: Path) -> Policy:
     policy = read_policy(path)
     where = f"{columns.name}: policy"
     if policy.placement != columns.placement:
-        raise ReplayError(f"{where}: found one for {found(policy.placement)}, expected {found(columns.placement)}")
+        raise ReplayError(
+            f"{where}: found one for {describe(policy.placement)}, expected {describe(columns.placement)}"
+        )
     if policy.slots != 1:
         raise ReplayError(f"{where}: found one of {policy.slots} slots, expected 1: a row of a log names one action")
     if policy.explore.mode != "online":
@@ -75,7 +78,7 @@ class _Reading:
         """The log's actions, decided by all defaults. Rewards outside 0 to 1 widen the range, to hold them all."""
         ids = sorted(set(self._actions))
         if not 2 <= len(ids) <= MOST_ACTIONS:
-            what = f"found {len(ids)} different actions in column {found(self._map.action)} of {self._name}"
+            what = f"found {len(ids)} different actions in column {describe(self._map.action)} of {self._name}"
             raise ReplayError(f"{self._map.name}: columns.action: {what}, expected 2 to {MOST_ACTIONS}")
         reward = Reward(low=min(0.0, min(self._rewards)), high=max(1.0, max(self._rewards)))
         actions = tuple(map(Action, ids))
@@ -88,7 +91,7 @@ class _Reading:
         for place, record in enumerate(self._records):
             action, reward = self._actions[place], self._rewards[place]
             if action not in index:
-                message = f"found {found(action)}, expected an action of the policy, one of {_listed(index)}"
+                message = f"found {describe(action)}, expected an action of the policy, one of {_listed(index)}"
                 raise self._wrong(record, self._map.action, message)
             propensity, ms = self._propensity(record), self._time(record, place)
             rows.append(Row(self._context(record.fields), index[action], reward, propensity, ms))
@@ -130,8 +133,8 @@ class _Reading:
             *((f"context[{place}]", column) for place, column in enumerate(self._map.context or ())),
         ]
         problems = [
-            f"{self._map.name}: columns.{key}: found {found(column)}, expected a column with values in {self._name}, "
-            f"one of {_listed(known)}{nearest(column, known)}"
+            f"{self._map.name}: columns.{key}: found {describe(column)}, expected a column with values in "
+            f"{self._name}, one of {_listed(known)}.{suggestion(column, known)}"
             for key, column in asked
             if isinstance(column, str) and column not in known
         ]
@@ -160,13 +163,13 @@ def _a_time(value: Any) -> Milliseconds:
         ms = _iso(value)
     if ms >= _BEGINNING:
         return ms
-    raise ValueError(f"found {found(value)}, expected a time after 1970-01-01")
+    raise ValueError(mismatch("a time after 1970-01-01", value))
 
 
 def _iso(value: Any) -> Milliseconds:
     try:
         time = datetime.fromisoformat(value)
     except (TypeError, ValueError) as error:
-        expected = "a time as in ISO 8601, or in seconds or milliseconds since the epoch"
-        raise ValueError(f"found {found(value)}, expected {expected}") from error
+        expected = "a time in ISO 8601, or in seconds or milliseconds since the epoch"
+        raise ValueError(mismatch(expected, value)) from error
     return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)

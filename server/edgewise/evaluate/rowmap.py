@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.config import values
+from edgewise.config.messages import describe, mismatch
 from edgewise.config.table import Table
 from edgewise.config.toml_file import read_toml
 from edgewise.errors import ReplayError
@@ -65,11 +66,12 @@ def read_map(path: Path) -> RowMap:
         policy=file.take("policy", lambda value: path.parent / _column(value), None),
     )
     _refuse_second_meanings(columns, read)
-    columns.refuse_unknown_keys()
-    file.refuse_unknown_keys()
+    columns.report_unknown_keys()
+    file.report_unknown_keys()
     if read.time is not None and "seconds_per_row" in file.entries:
-        file.refuse(
-            "seconds_per_row", f"found it beside columns.time ({values.found(read.time)}), expected one of them"
+        file.report(
+            "seconds_per_row",
+            f"Both seconds_per_row and columns.time ({describe(read.time)}) are set. Remove one of them.",
         )
     if file.problems:
         raise ReplayError("\n".join(f"{path.name}: {problem.path}: {problem.message}" for problem in file.problems))
@@ -82,19 +84,21 @@ def _refuse_second_meanings(columns: Table, read: RowMap) -> None:
     for key in ("action", "reward", "propensity", "time"):
         column = getattr(read, key)
         if isinstance(column, str) and meanings.setdefault(column, key) != key and column:
-            columns.refuse(key, f"found {values.found(column)} again, which is columns.{meanings[column]} already")
+            columns.report(key, _second_meaning(column, meanings[column]))
     for column in read.context or ():
         if column in meanings:
-            columns.refuse(
-                "context", f"found {values.found(column)} again, which is columns.{meanings[column]} already"
-            )
+            columns.report("context", _second_meaning(column, meanings[column]))
+
+
+def _second_meaning(column: str, first: str) -> str:
+    return f"Column {describe(column)} is already used as columns.{first}. Use another one."
 
 
 def a_probability(value: Any) -> float:
     """A number above 0 and up to 1."""
     if 0 < (probability := values.number(value)) <= 1:
         return probability
-    raise ValueError(f"found {values.found(value)}, expected a probability, above 0 and up to 1")
+    raise ValueError(mismatch("a probability above 0 and at most 1", value))
 
 
 def _a_column_or_probability(value: Any) -> str | float:
@@ -104,4 +108,4 @@ def _a_column_or_probability(value: Any) -> str | float:
 def _some_columns(value: Any) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple(map(_column, value))
-    raise ValueError(f"found {values.found(value)}, expected a list of columns")
+    raise ValueError(mismatch("a list of columns", value))

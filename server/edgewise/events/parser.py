@@ -93,7 +93,7 @@ class Listener(NamedTuple):
         if message.type == "track" and not name:
             raise Rejected("invalid_message", "event: found none, expected the name of what happened")
         properties = message.properties or _NO_PROPERTIES
-        if consent_of(self.site.consent, self.consent, _consent(message)) != "granted":
+        if consent_of(self.site.settings.consent, self.consent, _consent(message)) != "granted":
             return self._of_nobody(message, name, properties)
         visitors = visitor_digests(message.anonymous_id or None, message.user_id or None)
         age = self._age(message.timestamp)

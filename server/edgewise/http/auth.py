@@ -39,7 +39,7 @@ class Caller(NamedTuple):
     @property
     def watched(self) -> bool:
         """Whether the caller may turn out to be a robot."""
-        return not self.trusted and self.site.robots == "ignore"
+        return not self.trusted and self.site.settings.robots == "ignore"
 
 
 class Gate:
@@ -70,7 +70,7 @@ class Gate:
         if origin is None:
             return Caller(site, False, ())
         if not _allows(site, origin):
-            self._refusals.tell(site.name, site.origins, origin)
+            self._refusals.tell(site.name, site.settings.origins, origin)
             found = _shown(origin)
             message = (
                 f"Origin: found {found}, expected one of the origins of site {site.name!r} (`origins` in site.toml)"
@@ -138,10 +138,10 @@ def _user_name(credentials: bytes) -> str | None:
 
 def _allows(site: ServedSite, origin: bytes) -> bool:
     """Whether pages of this origin are the site's; without any configured, those on the same machine are."""
-    if not site.origins:
+    if not site.settings.origins:
         return _LOOPBACK.fullmatch(origin) is not None
     text = origin.decode("latin-1")
-    return text in site.origins or ANY_ORIGIN in site.origins
+    return text in site.settings.origins or ANY_ORIGIN in site.settings.origins
 
 
 @lru_cache(maxsize=256)

@@ -45,7 +45,7 @@ class Decide(Door):
         # What a server says of itself says nothing of the visitor.
         browser = UNKNOWN if caller.trusted else call.browser
         country = None if caller.trusted or not self._country_header else call.headers.get(self._country_header)
-        consent = consent_of(caller.site.consent, "denied" if call.opted_out else body.consent)
+        consent = consent_of(caller.site.settings.consent, "denied" if call.opted_out else body.consent)
         visitor = Visitor(body.anonymous_id or None, body.user_id or None, consent)
         preview = None if body.preview is None else self._decider.preview(caller.site, body.preview)
         visitor = visitor._replace(

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from edgewise.policies.origins import written_by_a_browser
+from edgewise.policies.origins import normalize_origin
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Refusals:
             self._since = self._clock()
             self._named.clear()
         text = refused[:300].decode("latin-1")
-        origin = text if written_by_a_browser(text) == text else None
+        origin = text if normalize_origin(text) == text else None
         if (site, origin) in self._named or len(self._named) > MOST:
             return
         self._named.add((site, origin))

@@ -1,4 +1,4 @@
-"""Allowed origins: the sites whose pages may call from a browser."""
+"""Reader of allowed origins: the sites whose pages may call from a browser."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from edgewise.config.values import found
+from edgewise.config.messages import mismatch
 
 ANY_ORIGIN = "*"
 
@@ -16,26 +16,24 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def origin_list(value: Any) -> tuple[str, ...]:
-    """Origins as browsers write them in the Origin header: in lower case, without the scheme's default port."""
+    """Origins in the form of the Origin header: in lower case, without the scheme's default port."""
     if isinstance(value, list):
         return tuple(dict.fromkeys(_origin(element) for element in value))
-    raise ValueError(f"found {found(value)}, expected a list of origins")
+    raise ValueError(mismatch("a list of origins", value))
 
 
 def _origin(value: Any) -> str:
     if value == ANY_ORIGIN:
         return ANY_ORIGIN
-    written = written_by_a_browser(value) if isinstance(value, str) else None
-    if written is None:
-        raise ValueError(
-            f'found {found(value)}, expected "*" or an origin without a path, '
-            'such as "https://shop.example" or "http://localhost:3000"'
-        )
-    return written
+    normalized = normalize_origin(value) if isinstance(value, str) else None
+    if normalized is None:
+        message = mismatch('an origin without a path, or "*" for all', value)
+        raise ValueError(f'{message} Write it like "https://shop.example" or "http://localhost:3000".')
+    return normalized
 
 
-def written_by_a_browser(origin: str) -> str | None:
-    """This origin as browsers write it; None where it is none of a web page's."""
+def normalize_origin(origin: str) -> str | None:
+    """The origin in the form of the Origin header. None if no web page can have it."""
     try:
         parts = urlsplit(origin)
         port = parts.port

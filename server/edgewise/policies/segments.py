@@ -1,4 +1,4 @@
-"""Segments: the named conditions of a site, in its `[segments]`; a visitor is in those that hold."""
+"""Segments: the named conditions of a site. A visitor is in every segment whose condition holds."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from typing import Any
 
 from edgewise.conditions.compiler import compile_conditions
 from edgewise.conditions.validation import attributes_in, problems_in
-from edgewise.config.keypath import child
-from edgewise.config.table import Table
-from edgewise.config.values import a_table, found, nearest, short_name
+from edgewise.config.messages import unknown
+from edgewise.config.table import Table, child
+from edgewise.config.values import mapping, short_name
 from edgewise.errors import Problem
-from edgewise.policies.policy import Policy
 from edgewise.types import Attributes, Condition
 
 ATTRIBUTE = "visitor.segments"
-"""Where conditions find the names of a visitor's segments."""
+"""The attribute path of the names of a visitor's segments."""
 
 MOST_SEGMENTS = 100
 
+_LIST_OPERATORS = ("$in", "$nin", "$all")
+
 
 class Segments:
-    """A site's segments, made ready to use: compiled once, asked in decisions. False when there are none.
+    """The compiled segments of a site. False if there are none.
 
-    `reads` are the paths of all attributes that they ask for.
+    `reads` are the paths of all attributes that their conditions test.
     """
 
     __slots__ = ("_hold", "_names", "reads")
@@ -48,14 +49,14 @@ NO_SEGMENTS = Segments({})
 
 
 def read_segments(site: Table) -> Mapping[str, Condition]:
-    """The `[segments]` of a site file; what is wrong with them is added to the file's problems."""
+    """The `[segments]` of a site file. Problems go to the file's table."""
     table = site.table("segments")
-    segments = table.take_all(short_name, a_table, most=MOST_SEGMENTS)
+    segments = table.take_all(short_name, mapping, most=MOST_SEGMENTS)
     for name, condition in segments.items():
         path = child(table.path, name)
         table.problems += problems_in(condition, path)
         table.problems += (
-            Problem(where, f"found {attribute}, expected no segment to be made of others; repeat their conditions")
+            Problem(where, f"A segment cannot use {attribute}. Repeat the conditions of the other segment here.")
             for attribute, _, where in attributes_in(condition, path)
             if refers_to_segments(attribute)
         )
@@ -63,37 +64,28 @@ def read_segments(site: Table) -> Mapping[str, Condition]:
 
 
 def refers_to_segments(attribute: str) -> bool:
-    """Whether a condition's attribute path leads to the segments."""
+    """Whether an attribute path leads to the segments."""
     return attribute == ATTRIBUTE or attribute.startswith(f"{ATTRIBUTE}.")
 
 
-def unknown_segments(policy: Policy, segments: Iterable[str]) -> list[Problem]:
-    """A problem for each segment that a policy's conditions name and its site does not have."""
-    return unknown_in(policy.conditions(), segments)
-
-
-def unknown_in(conditions: Iterable[tuple[Condition, str]], segments: Iterable[str]) -> list[Problem]:
-    """A problem for each segment that these conditions name, each with its key path, and that is none of these."""
+def segment_problems(conditions: Iterable[tuple[Condition, str]], segments: Iterable[str]) -> list[Problem]:
+    """A problem for each unknown segment in these conditions. Each condition comes with its key path."""
     return [
-        Problem(where, f"found {found(name)}, expected a segment of {_SITE_FILE}{nearest(name, segments)}")
-        for name, where in _named(conditions)
+        Problem(where, unknown("segment", name, segments, "Add it to [segments] in site.toml."))
+        for name, where in _segment_names(conditions)
         if name not in segments
     ]
 
 
-_SITE_FILE = "site.toml ([segments])"
-_LISTS = ("$in", "$nin", "$all")
-
-
-def _named(conditions: Iterable[tuple[Condition, str]]) -> Iterator[tuple[str, str]]:
+def _segment_names(conditions: Iterable[tuple[Condition, str]]) -> Iterator[tuple[str, str]]:
     for condition, path in conditions:
         for attribute, operand, where in attributes_in(condition, path):
             if attribute == ATTRIBUTE and isinstance(operand, Mapping):
-                yield from _listed(operand, where)
+                yield from _listed_names(operand, where)
 
 
-def _listed(operators: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
-    for operator in _LISTS:
+def _listed_names(operators: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    for operator in _LIST_OPERATORS:
         for index, name in enumerate(operators.get(operator, ())):
             if isinstance(name, str):
                 yield name, child(child(path, operator), index)

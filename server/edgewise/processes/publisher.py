@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -15,8 +15,8 @@ from edgewise.entries import Version
 from edgewise.errors import PolicyError, StoreError
 from edgewise.logs import RepeatedErrorLog
 from edgewise.policies.compiled import encode_policy, version_of
-from edgewise.policies.site import Site, load_sites
-from edgewise.sites import SiteEntry, encode_sites
+from edgewise.policies.site_files import LoadedSite, load_sites
+from edgewise.sites import encode_sites
 from edgewise.store import Store
 from edgewise.types import Digest, PolicyRef
 
@@ -129,29 +129,13 @@ def _stamp_of(folder: Path) -> Stamp:
 
 
 def _read(folder: Path) -> tuple[tuple[Compiled, ...], bytes, bool]:
-    sites = load_sites(folder)
-    has_webhooks = any(site.webhooks for site in sites)
-    return tuple(_compiled(sites)), encode_sites(_entry(site) for site in sites), has_webhooks
+    loaded = load_sites(folder)
+    sites = [site for site, _ in loaded]
+    return tuple(_compile(loaded)), encode_sites(sites), any(site.webhooks for site in sites)
 
 
-def _compiled(sites: Sequence[Site]) -> Iterable[Compiled]:
-    for site in sites:
-        for policy in site.policies:
+def _compile(loaded: Iterable[LoadedSite]) -> Iterator[Compiled]:
+    for site, policies in loaded:
+        for policy in policies:
             blob = encode_policy(policy)
             yield Compiled(PolicyRef(site.name, policy.placement), version_of(blob), shape_of(policy).digest, blob)
-
-
-def _entry(site: Site) -> SiteEntry:
-    placements = tuple(policy.placement for policy in site.policies)
-    return SiteEntry(
-        site.name,
-        site.write_key,
-        site.origins,
-        placements,
-        site.consent,
-        site.learn_without_consent,
-        site.robots,
-        segments=site.segments,
-        sensitive=site.sensitive,
-        webhooks=site.webhooks,
-    )

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from edgewise.errors import EdgewiseError, StoreError
@@ -18,9 +18,9 @@ from edgewise.ids.decision import KEY_BYTES, DecisionIds
 from edgewise.logs import RepeatedErrorLog
 from edgewise.policies.compiled import encode_policy
 from edgewise.policies.segments import Segments
-from edgewise.policies.site import Site
+from edgewise.policies.site_files import LoadedSite
 from edgewise.serving.served import ServedPlacement, ServedSite
-from edgewise.sites import SiteEntry, decode_sites
+from edgewise.sites import Site, decode_sites
 from edgewise.store import Checkpoint, Current, Head, Store
 from edgewise.types import BEGINNING, Milliseconds, PolicyRef, StreamId
 from edgewise.wall_clock import now_ms
@@ -56,7 +56,7 @@ class Follower:
         self.ids = DecisionIds()
         self._store = store
         self._on_model_loaded = on_model_loaded
-        self._entries: tuple[SiteEntry, ...] = ()
+        self._settings: tuple[Site, ...] = ()
         self._segments: dict[str, Segments] = {}
         self._triggers: dict[str, Triggers] = {}
         self._placements: dict[PolicyRef, ServedPlacement] = {}
@@ -74,28 +74,13 @@ class Follower:
         """The placement with this policy id, which is a part of each decision id."""
         return self._by_id.get(policy_id)
 
-    def serve_files(self, sites: Iterable[Site]) -> None:
+    def serve_files(self, loaded: Sequence[LoadedSite]) -> None:
         """Serve the policy files until the store is reachable. Every decision is then a fallback to the baseline."""
-        sites = tuple(sites)
-        for site in sites:
-            for policy in site.policies:
+        for site, policies in loaded:
+            for policy in policies:
                 ref = PolicyRef(site.name, policy.placement)
                 self._placements[ref] = ServedPlacement(ref, encode_policy(policy))
-        self._entries = tuple(
-            SiteEntry(
-                site.name,
-                site.write_key,
-                site.origins,
-                tuple(policy.placement for policy in site.policies),
-                site.consent,
-                site.learn_without_consent,
-                site.robots,
-                segments=site.segments,
-                sensitive=site.sensitive,
-                webhooks=site.webhooks,
-            )
-            for site in sites
-        )
+        self._settings = tuple(site for site, _ in loaded)
         self._compile_segments()
         self._rebuild_sites(list(self._placements))
         self._polls = 0
@@ -118,7 +103,7 @@ class Follower:
             StoreError: the store does not answer. Placements refreshed before the error are served.
         """
         await self._refresh_registry()
-        refs = [PolicyRef(site.name, placement) for site in self._entries for placement in site.placements]
+        refs = [PolicyRef(site.name, placement) for site in self._settings for placement in site.placements]
         currents, heads = await self._store.versions.current(refs), await self._store.checkpoints.heads(refs)
         try:
             for ref in sorted(currents, key=self._model_position):
@@ -153,13 +138,13 @@ class Follower:
     async def _refresh_registry(self) -> None:
         packed = await self._store.registry.sites()
         if packed is not None and packed != self._registry:
-            self._entries = decode_sites(packed)
+            self._settings = decode_sites(packed)
             self._compile_segments()
             self._registry = packed
 
     def _compile_segments(self) -> None:
-        self._segments = {entry.name: Segments(entry.segments) for entry in self._entries}
-        self._triggers = {entry.name: triggers_of(entry, self._segments[entry.name]) for entry in self._entries}
+        self._segments = {site.name: Segments(site.segments) for site in self._settings}
+        self._triggers = {site.name: triggers_of(site, self._segments[site.name]) for site in self._settings}
 
     async def _refresh_placement(self, ref: PolicyRef, current: Current, head: Head | None) -> None:
         served = self._placements.get(ref)
@@ -228,15 +213,15 @@ class Follower:
         self._placements = {ref: placement for ref, placement in self._placements.items() if ref in kept}
         self._by_id = {placement.policy_id: placement for placement in self._placements.values()}
         self.sites = {
-            entry.write_key: ServedSite(
-                entry,
+            site.write_key: ServedSite(
+                site,
                 {
-                    name: self._placements[PolicyRef(entry.name, name)]
-                    for name in entry.placements
-                    if PolicyRef(entry.name, name) in self._placements
+                    name: self._placements[PolicyRef(site.name, name)]
+                    for name in site.placements
+                    if PolicyRef(site.name, name) in self._placements
                 },
-                self._segments[entry.name],
-                self._triggers[entry.name],
+                self._segments[site.name],
+                self._triggers[site.name],
             )
-            for entry in self._entries
+            for site in self._settings
         }

@@ -10,7 +10,7 @@ from edgewise.ids.decision import policy_id
 from edgewise.policies.compiled import CompiledPolicy
 from edgewise.policies.policy import Policy
 from edgewise.policies.segments import NO_SEGMENTS, Segments
-from edgewise.sites import SiteEntry
+from edgewise.sites import Site
 from edgewise.store import Checkpoint, Head
 from edgewise.types import Digest, PolicyRef
 from edgewise.visitors.names import bounded
@@ -87,37 +87,21 @@ class ServedPlacement:
 
 
 class ServedSite:
-    """One site with its placements."""
+    """One site with its placements. `settings` are those of its site file, in the form that the registry has."""
 
-    __slots__ = (
-        "consent",
-        "learn_without_consent",
-        "name",
-        "origins",
-        "placements",
-        "reading",
-        "robots",
-        "segments",
-        "sensitive",
-        "triggers",
-        "write_key",
-    )
+    __slots__ = ("name", "placements", "reading", "segments", "sensitive", "settings", "triggers")
 
     def __init__(
         self,
-        entry: SiteEntry,
+        settings: Site,
         placements: dict[str, ServedPlacement],
         segments: Segments = NO_SEGMENTS,
         triggers: Triggers = NO_TRIGGERS,
     ) -> None:
-        self.name = entry.name
-        self.write_key = entry.write_key
-        self.origins = entry.origins
-        self.consent = entry.consent
-        self.learn_without_consent = entry.learn_without_consent
-        self.robots = entry.robots
+        self.name = settings.name
+        self.settings = settings
         self.placements = placements
         self.segments = segments
         self.triggers = triggers
-        self.sensitive = frozenset(map(bounded, entry.sensitive))
+        self.sensitive = frozenset(map(bounded, settings.sensitive))
         self.reading = Reading(chain(segments.reads, *(placement.compiled.reads for placement in placements.values())))

@@ -11,7 +11,7 @@ import msgspec
 
 from edgewise.conditions.compiler import compile_condition
 from edgewise.policies.segments import NO_SEGMENTS, Segments
-from edgewise.sites import SiteEntry
+from edgewise.sites import Site
 from edgewise.types import Milliseconds, Webhook
 from edgewise.visitors.attributes import attributes
 from edgewise.visitors.names import bounded
@@ -161,7 +161,7 @@ class Triggers:
 NO_TRIGGERS = Triggers("", ())
 
 
-def triggers_of(site: SiteEntry, segments: Segments) -> Triggers:
+def triggers_of(site: Site, segments: Segments) -> Triggers:
     """The webhooks of this site, whose segments are at hand."""
     return Triggers(site.name, site.webhooks, segments, frozenset(map(bounded, site.sensitive)))
 
