@@ -108,9 +108,9 @@ def test_every_problem_of_a_wrong_folder_is_a_line_and_the_status_is_1(site: Pat
 @pytest.mark.parametrize(
     ("arguments", "environ", "message"),
     [
-        (["--port", "x"], {}, '--port: found "x", expected a whole number from 0 to 65535'),
-        ([], {"EDGEWISE_WORKERS": "many"}, 'EDGEWISE_WORKERS: found "many", expected a whole number from 1 to 1024'),
-        (["--learner"], {"EDGEWISE_LEARNER": "x", "EDGEWISE_PORT": "y"}, 'EDGEWISE_PORT: found "y"'),
+        (["--port", "x"], {}, '--port: Expected a whole number from 0 to 65535, found "x".'),
+        ([], {"EDGEWISE_WORKERS": "many"}, 'EDGEWISE_WORKERS: Expected a whole number from 1 to 1024, found "many".'),
+        (["--learner"], {"EDGEWISE_LEARNER": "x", "EDGEWISE_PORT": "y"}, "EDGEWISE_PORT: Expected a whole number"),
     ],
 )
 def test_a_wrong_setting_is_one_line_and_the_status_is_1(
