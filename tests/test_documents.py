@@ -13,7 +13,7 @@ import pytest
 
 from edgewise.cli import main
 from edgewise.http.openapi import description
-from edgewise.policies.site import load_sites
+from edgewise.policies.site_files import load_sites
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -59,4 +59,5 @@ def test_a_preview_is_not_made_for_good(store_url: str) -> None:
     for span in ("31d", "0s", "soon"):
         made = edgewise("preview", "hero", "deal", "--valid", span, "--redis", store_url)
         assert made.exit_code == 2
-        assert "Expected a duration" in made.stderr and f'found "{span}".' in made.stderr
+        assert "Expected a duration" in made.stderr
+        assert f'found "{span}".' in made.stderr
