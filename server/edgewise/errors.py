@@ -1,22 +1,22 @@
 """The tree of errors.
 
 EdgewiseError
-├── SettingsError          a flag or an EDGEWISE_* variable is wrong
-├── PolicyError            a policy or site file is wrong; carries every problem found
+├── SettingsError          a flag or an EDGEWISE_* variable is invalid
+├── PolicyError            policy or site files are invalid, with every problem
 ├── StoreError
-│   ├── StoreUnavailable   the store cannot be reached or refused a command
-│   ├── StoreOverdue       the store did not acknowledge within the call's budget
-│   ├── Fenced             another learner owns this policy now
-│   └── TailLost           the store has forgotten what it had acknowledged
-├── DataFolderLocked       another supervisor runs on this data folder
-├── EntryError             a log entry's bytes are not an entry
-├── ProfileError           a profile's bytes are not a profile
-├── DeliveryFailed         a webhook's receiver did not take a message
-├── ReplayError            a log or its map is wrong, or the server that it is replayed against is
-├── DemoFailed             the demo's server failed, or did not do what it is to show
-└── RequestError           an HTTP request is wrong; carries code, status and details
+│   ├── StoreUnavailable   the store is unreachable, or rejected a command
+│   ├── StoreTimeout       the store did not acknowledge within the call's budget
+│   ├── Fenced             another learner owns the policy now
+│   └── WritesLost         the store lost writes that it had acknowledged
+├── DataFolderLocked       another supervisor uses the data folder
+├── EntryError             the bytes are not a log entry
+├── ProfileError           the bytes are not a profile
+├── DeliveryFailed         a webhook's receiver did not accept a message
+├── ReplayError            a log, its map, or the server to replay against is invalid
+├── DemoFailed             the demo's server failed, or did not learn
+└── RequestError           an HTTP request is invalid, with code, status and details
 
-Every message says what was found, what was expected, and where.
+Messages name the place and the problem, and the next step for their reader.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong in an input: where (a key path, with a file or line where known), and what."""
+    """One problem of an input. `path` is a key path, with the file or the line if there is one."""
 
     path: str
     message: str
@@ -36,66 +36,63 @@ class EdgewiseError(Exception):
 
 
 class SettingsError(EdgewiseError):
-    """A flag or an EDGEWISE_* variable is wrong."""
+    """A flag or an EDGEWISE_* variable is invalid."""
 
 
 class PolicyError(EdgewiseError):
-    """A policy or site file is wrong.
-
-    `problems` holds every problem found, each with its file and key path.
-    """
+    """Policy or site files are invalid. `problems` has every problem, each with its file and key path."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
-        super().__init__("\n".join(f"{p.path}: {p.message}" for p in problems))
+        super().__init__("\n".join(f"{problem.path}: {problem.message}" for problem in problems))
 
 
 class StoreError(EdgewiseError):
-    """Something between us and the store went wrong."""
+    """The connection to the store failed, or its content is unexpected."""
 
 
 class StoreUnavailable(StoreError):
-    """The store cannot be reached, or refused a command."""
+    """The store is unreachable, or rejected a command."""
 
 
-class StoreOverdue(StoreError):
+class StoreTimeout(StoreError):
     """The store did not acknowledge within the call's budget."""
 
 
 class Fenced(StoreError):
-    """Another learner has taken this policy over: its epoch is newer than ours."""
+    """Another learner owns the policy now: the policy's epoch in the store is newer than ours."""
 
 
-class TailLost(StoreError):
-    """The store has forgotten what it had acknowledged: it came back without its tail."""
+class WritesLost(StoreError):
+    """The store lost writes that it had acknowledged, for example the end of its append-only file."""
 
 
 class DataFolderLocked(EdgewiseError):
-    """Another supervisor runs on this data folder."""
+    """Another supervisor uses the data folder."""
 
 
 class EntryError(EdgewiseError):
-    """The bytes of a log entry are not an entry that this version knows."""
+    """The bytes are not a log entry of a known version."""
 
 
 class ProfileError(EdgewiseError):
-    """The bytes of a profile are not a profile that this version knows."""
+    """The bytes are not a profile of a known version."""
 
 
 class DemoFailed(EdgewiseError):
-    """The demo's server failed, or did not do what the demo is to show."""
+    """The demo's server failed, or did not learn."""
 
 
 class DeliveryFailed(EdgewiseError):
-    """A webhook's receiver did not take a message, or may not be called."""
+    """A webhook's receiver did not accept a message, or its address is not allowed."""
 
 
 class ReplayError(EdgewiseError):
-    """A log that is to be replayed or its map is wrong, or the server that it is replayed against is."""
+    """A log, its map, or the server to replay against is invalid."""
 
 
 class RequestError(EdgewiseError):
-    """An HTTP request that cannot be served; answered with `status` and the one error shape."""
+    """An HTTP request is invalid. The response has `status` and the error body with `code`, message and details."""
 
     def __init__(self, status: int, code: str, message: str, details: list[Problem] | None = None) -> None:
         self.status = status

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from edgewise.errors import StoreOverdue, StoreUnavailable
+from edgewise.errors import StoreTimeout, StoreUnavailable
 from edgewise.events.retry import Errand, Race
 from edgewise.store import Store
 from tests.valkey import Valkey
@@ -32,7 +32,7 @@ async def test_an_errand_ends_at_its_time(store_url: str, valkey: Valkey) -> Non
     store = await Store.connect(store_url, patience=60)
     valkey.freeze()
     try:
-        with pytest.raises(StoreOverdue):
+        with pytest.raises(StoreTimeout):
             await Errand(store, 0.05).acknowledged([("PING",)])
     finally:
         valkey.thaw()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from edgewise.errors import StoreOverdue
+from edgewise.errors import StoreTimeout
 from edgewise.events.visitor_locks import Turns
 
 ANN, BEN, CAT = b"visitor1", b"visitor2", b"visitor3"
@@ -51,7 +51,7 @@ async def test_turns_of_several_visitors_do_not_wait_for_each_other_in_a_circle(
 async def test_who_waits_too_long_is_told_so_and_holds_nobody_up() -> None:
     turns = Turns()
     async with turns.of("shop", [BEN], later()):
-        with pytest.raises(StoreOverdue, match="visitor of shop"):
+        with pytest.raises(StoreTimeout, match="visitor of shop"):
             async with turns.of("shop", [ANN, BEN], asyncio.get_running_loop().time() + 0.01):
                 raise AssertionError("it is another one's turn")
         async with turns.of("shop", [ANN], later()):

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from edgewise.errors import Fenced, TailLost
+from edgewise.errors import Fenced, WritesLost
 from edgewise.store import Checkpoint, Head, Store, keys
 from edgewise.types import BEGINNING, PolicyRef, StreamId
 
@@ -79,14 +79,14 @@ async def test_an_older_epoch_writes_nothing(store: Store, ref: PolicyRef) -> No
 
 
 async def test_without_an_epoch_nothing_is_written(store: Store, ref: PolicyRef) -> None:
-    with pytest.raises(TailLost, match="holds epoch none"):
+    with pytest.raises(WritesLost, match="holds epoch none"):
         await store.checkpoints.write(ref, CHECKPOINT)
 
 
 async def test_a_store_that_has_an_older_epoch_than_the_writer_has_lost_its_tail(store: Store, ref: PolicyRef) -> None:
     ours = await owned(store, ref)
     await store.lane.submit(("HSET", keys.checkpoint(ref), "epoch", ours.epoch - 1), float("inf"))
-    with pytest.raises(TailLost, match=f"the store holds epoch {ours.epoch - 1}, ours is {ours.epoch}"):
+    with pytest.raises(WritesLost, match=f"the store holds epoch {ours.epoch - 1}, ours is {ours.epoch}"):
         await store.checkpoints.write(ref, ours)
     assert await store.checkpoints.read(ref) is None
 

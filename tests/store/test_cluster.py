@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from edgewise.errors import StoreOverdue
+from edgewise.errors import StoreTimeout
 from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING, PolicyRef, StreamId
 from tests.cluster import RANGES, REFS, Cluster, slot
@@ -103,10 +103,10 @@ async def test_a_node_that_hangs_holds_up_only_its_own_keys(store: Store, cluste
     await asyncio.gather(*(store.lane.submit(store.log.append_command(ref, b"e"), within(5)) for ref in REFS))
     cluster.nodes[0].freeze()
     lasting = store.lane.submit(store.log.append_command(REFS[0], b"e"), within(5))
-    with pytest.raises(StoreOverdue):
+    with pytest.raises(StoreTimeout):
         await store.lane.submit(store.log.append_command(REFS[0], b"e"), within(0.06))
     await is_overdue(store)
-    with pytest.raises(StoreOverdue, match="an earlier flush is not back"):
+    with pytest.raises(StoreTimeout, match="an earlier flush is not back"):
         store.lane.submit(store.log.append_command(REFS[0], b"e"), within(5))
     for ref in REFS[1:]:
         await store.lane.submit(store.log.append_command(ref, b"e"), within(5))

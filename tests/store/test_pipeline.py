@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from edgewise.errors import StoreOverdue, StoreUnavailable
+from edgewise.errors import StoreTimeout, StoreUnavailable
 from edgewise.store import Command, Store
 from edgewise.store.connection import connect
 from edgewise.store.pipeline import Lane
@@ -121,7 +121,7 @@ async def test_a_command_whose_caller_left_before_the_flush_is_not_sent(lane: La
 
 
 async def test_a_caller_without_time_is_refused_and_sends_nothing(lane: Lane, wire: HeldWire) -> None:
-    with pytest.raises(StoreOverdue, match="no time was left to send 'GET'"):
+    with pytest.raises(StoreTimeout, match="no time was left to send 'GET'"):
         lane.submit(("GET", "0"), within(0))
     await a_turn()
     assert wire.flights == []
@@ -130,7 +130,7 @@ async def test_a_caller_without_time_is_refused_and_sends_nothing(lane: Lane, wi
 async def test_a_command_still_queued_at_its_deadline_is_never_sent(lane: Lane, wire: HeldWire) -> None:
     first = lane.submit(("GET", "0"), within(5))
     await a_turn()
-    with pytest.raises(StoreOverdue):
+    with pytest.raises(StoreTimeout):
         await lane.submit(("GET", "1"), within(0.05))
     wire.deliver(b"0")
     await first
@@ -140,7 +140,7 @@ async def test_a_command_still_queued_at_its_deadline_is_never_sent(lane: Lane, 
 
 async def test_an_earlier_deadline_ends_earlier_though_submitted_later(lane: Lane, wire: HeldWire) -> None:
     patient = lane.submit(("GET", "0"), within(5))
-    with pytest.raises(StoreOverdue, match="no reply to 'GET' in its time"):
+    with pytest.raises(StoreTimeout, match="no reply to 'GET' in its time"):
         await lane.submit(("GET", "1"), within(0.05))
     assert not patient.done()
     wire.deliver(b"0", b"1")
@@ -213,7 +213,7 @@ async def test_each_append_acknowledged_under_concurrency_is_in_the_log_once(sto
 async def test_waiting_ends_at_the_deadline_though_the_store_hangs(own_valkey: Valkey, frail: Store) -> None:
     own_valkey.freeze()
     start = within(0)
-    with pytest.raises(StoreOverdue):
+    with pytest.raises(StoreTimeout):
         await frail.lane.submit(("PING",), start + 0.03)
     assert 0.03 <= within(0) - start < frail._client.reply_timeout - 1
     own_valkey.thaw()
@@ -224,10 +224,10 @@ async def test_while_a_flush_is_overdue_new_calls_fail_at_once_and_then_all_is_w
 ) -> None:
     own_valkey.freeze()
     lasting = frail.lane.submit(frail.log.append_command(ref, b"lasting"), within(5))
-    with pytest.raises(StoreOverdue):
+    with pytest.raises(StoreTimeout):
         await frail.lane.submit(frail.log.append_command(ref, b"hasty"), within(0.06))
     await is_overdue(frail)
-    with pytest.raises(StoreOverdue, match="an earlier flush is not back"):
+    with pytest.raises(StoreTimeout, match="an earlier flush is not back"):
         frail.lane.submit(frail.log.append_command(ref, b"refused"), within(5))
     own_valkey.thaw()
     await lasting
@@ -293,7 +293,7 @@ async def test_killed_under_traffic_no_call_outlives_its_deadline(own_valkey: Va
             start = within(0)
             try:
                 await frail.lane.submit(("INCR", "n"), start + 0.05)
-            except (StoreOverdue, StoreUnavailable):
+            except (StoreTimeout, StoreUnavailable):
                 await a_turn()
             worst = max(worst, within(0) - start)
         return worst
@@ -318,10 +318,10 @@ def test_the_same_holds_on_uvloop(own_valkey: Valkey, ref: PolicyRef) -> None:
         await asyncio.gather(first, event)
         own_valkey.freeze()
         lasting = store.lane.submit(store.log.append_command(ref, b"lasting"), within(5))
-        with pytest.raises(StoreOverdue):
+        with pytest.raises(StoreTimeout):
             await store.lane.submit(("PING",), within(0.06))
         await is_overdue(store)
-        with pytest.raises(StoreOverdue):
+        with pytest.raises(StoreTimeout):
             store.lane.submit(("PING",), within(5))
         own_valkey.thaw()
         await lasting

@@ -1,4 +1,4 @@
-"""The texts of problems: what is wrong with a value, and what to do about it."""
+"""The texts of problems: each names the invalid value and the next step for its author."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def child(path: str, key: str | int) -> str:
 
 
 def find_duplicates(thing: str, names: Iterable[tuple[str, str]]) -> list[Problem]:
-    """A problem for each (name, path) whose name already occurred. `thing` says what the names are."""
+    """A problem for each (name, path) whose name already occurred. `thing` is the kind of name."""
     first: dict[str, str] = {}
     problems = []
     for name, path in names:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
-from edgewise.errors import StoreOverdue
+from edgewise.errors import StoreTimeout
 from edgewise.types import Digest
 
 
@@ -26,7 +26,7 @@ class Turns:
         """Have the turn of all these visitors, which others may wait for meanwhile.
 
         Raises:
-            StoreOverdue: others had it until the deadline, a time of the event loop's clock.
+            StoreTimeout: others had it until the deadline, a time of the event loop's clock.
         """
         async with AsyncExitStack() as stack:
             try:
@@ -34,7 +34,7 @@ class Turns:
                     for visitor in sorted(set(visitors)):  # In one order for all, so that no two wait for each other.
                         await stack.enter_async_context(self._lock(site, visitor))
             except TimeoutError as error:
-                raise StoreOverdue(f"visitor of {site}: found others still writing, expected an end of it") from error
+                raise StoreTimeout(f"visitor of {site}: found others still writing, expected an end of it") from error
             yield
 
     def _lock(self, site: str, visitor: Digest) -> asyncio.Lock:

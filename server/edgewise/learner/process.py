@@ -8,7 +8,7 @@ import math
 import time
 from contextlib import suppress
 
-from edgewise.errors import EdgewiseError, Fenced, SettingsError, StoreError, TailLost
+from edgewise.errors import EdgewiseError, Fenced, SettingsError, StoreError, WritesLost
 from edgewise.gc_tuning import tame
 from edgewise.learner.erasure import Eraser
 from edgewise.learner.policy_learner import PolicyLearner
@@ -98,7 +98,7 @@ class Learner:
             log.warning(message, *learner.ref, STAND_BY)
             self._standing_by[learner.ref] = time.monotonic() + STAND_BY
             return False
-        except TailLost as lost:
+        except WritesLost as lost:
             log.warning("%s; the store has lost its tail, so the policy is taken over again", lost)
             self._start_anew(learner.ref)
             return True

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgpack
 
-from edgewise.errors import Fenced, TailLost
+from edgewise.errors import Fenced, WritesLost
 from edgewise.store import keys
 from edgewise.store.connection import Client
 from edgewise.store.scripts import Argument, Script
@@ -113,7 +113,7 @@ class Checkpoints:
 
         Raises:
             Fenced: the checkpoint's epoch is no longer the policy's, which has a newer one.
-            TailLost: the policy has an older one, or none.
+            WritesLost: the policy has an older one, or none.
         """
         record: list[Argument] = []
         for name, value in _pack(checkpoint).items():
@@ -142,7 +142,7 @@ class Checkpoints:
 
         Raises:
             Fenced: the checkpoint's epoch is no longer the policy's, which has a newer one.
-            TailLost: the policy has an older one, or none.
+            WritesLost: the policy has an older one, or none.
         """
         record: bytes = msgpack.packb(_pack(checkpoint))
         await self._fenced(_write_base, ref, checkpoint.epoch, str(checkpoint.position), record)
@@ -161,7 +161,7 @@ class Checkpoints:
 
         Raises:
             Fenced: the epoch is no longer the policy's, which has a newer one.
-            TailLost: the policy has an older one, or none.
+            WritesLost: the policy has an older one, or none.
         """
         dropped = [str(position) for position in await self.bases(ref) if position < before]
         return int(await self._fenced(_drop_bases, ref, epoch, *dropped)) if dropped else 0
@@ -171,7 +171,7 @@ class Checkpoints:
         may, result = await self._client.execute(script.command(script_keys, epoch, *arguments))
         if not may:
             message = f"policy {ref.site}/{ref.placement}: the store holds epoch {result.decode()}, ours is {epoch}"
-            raise TailLost(message) if result == b"none" or int(result) < epoch else Fenced(message)
+            raise WritesLost(message) if result == b"none" or int(result) < epoch else Fenced(message)
         written: bytes | int = result
         return written
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from redis.exceptions import ConnectionError, NoScriptError, TimeoutError
 
-from edgewise.errors import StoreError, StoreOverdue, StoreUnavailable
+from edgewise.errors import StoreError, StoreTimeout, StoreUnavailable
 from edgewise.store.connection import Client
 from edgewise.store.scripts import Command, in_full
 from edgewise.store.transport import Flight, Replies, Wire
@@ -49,17 +49,17 @@ class Lane:
     def submit(self, command: Command, deadline: float) -> asyncio.Future[Any]:
         """Send a command with the next flush. The result is the store's reply, its bytes as they came.
 
-        `deadline` is a time of the running event loop's clock. When it passes, the waiting ends with `StoreOverdue`; a
+        `deadline` is a time of the running event loop's clock. When it passes, the waiting ends with `StoreTimeout`; a
         command that has not left by then never does, one that has may still be executed. No command is sent twice.
 
         Raises:
-            StoreOverdue: at once, while a flush is overdue or when the deadline has passed; from the future, later.
+            StoreTimeout: at once, while a flush is overdue or when the deadline has passed; from the future, later.
             StoreUnavailable: from the future: the store cannot be reached, or refused this command.
         """
         if self._overdue:
             raise self._refusal()
         if deadline <= self._loop.time():
-            raise StoreOverdue(f"store {self._client.url}: no time was left to send {command[0]!r}")
+            raise StoreTimeout(f"store {self._client.url}: no time was left to send {command[0]!r}")
         reply = self._loop.create_future()
         self._queue.append((reply, deadline, command))
         if deadline < self._alarm_time:
@@ -110,7 +110,7 @@ class Lane:
     def _refusal(self) -> StoreError:
         if self._closed:
             return StoreUnavailable(f"store {self._client.url}: was closed")
-        return StoreOverdue(f"store {self._client.url}: an earlier flush is not back after {self._patience} s")
+        return StoreTimeout(f"store {self._client.url}: an earlier flush is not back after {self._patience} s")
 
     def _refused(self, call: _Call, error: Exception) -> None:
         reply, deadline, command = call
@@ -135,7 +135,7 @@ class Lane:
             if reply.done():
                 continue
             if deadline <= now:
-                reply.set_exception(StoreOverdue(f"store {self._client.url}: no reply to {command[0]!r} in its time"))
+                reply.set_exception(StoreTimeout(f"store {self._client.url}: no reply to {command[0]!r} in its time"))
             else:
                 earliest = min(earliest, deadline)
         if earliest < self._alarm_time:
