@@ -26,8 +26,8 @@ from msgspec import Struct
 from starlette.types import Message, Scope
 
 from edgewise.decisions.service import Decider
-from edgewise.http.auth import Gate
-from edgewise.http.decide import Decide
+from edgewise.http.auth import Authenticator
+from edgewise.http.decide import DecideEndpoint
 from edgewise.ids.decision import KEY_BYTES, DecisionIds
 from edgewise.ids.visitor import anonymous_digest
 from edgewise.serving.follower import Follower
@@ -42,8 +42,8 @@ CONCURRENT = 32
 
 STEPS: Mapping[str, Sequence[str]] = {
     "read the body": ["edgewise.http.endpoint.read_body"],
-    "parse the body": ["edgewise.http.requests.Reader.read"],
-    "check key and origin": ["edgewise.http.auth.Gate.admit"],
+    "parse the body": ["edgewise.http.decoding.BodyDecoder.decode"],
+    "check key and origin": ["edgewise.http.auth.Authenticator.authenticate"],
     "context to attributes": ["edgewise.http.decide.attributes_of"],
     "profile to attributes": [
         "edgewise.decisions.visitor_state.glanced",
@@ -55,8 +55,8 @@ STEPS: Mapping[str, Sequence[str]] = {
     "floor and draw": ["edgewise.decisions.engine.choose"],
     "encode the log entry": ["edgewise.decisions.service.encode"],
     "decision id": ["edgewise.ids.decision.DecisionIds.issue"],
-    "encode the answer": ["edgewise.http.endpoint.send_answer"],
-    "metrics": ["edgewise.http.metrics.decided"],
+    "encode the answer": ["edgewise.http.endpoint.send_response"],
+    "metrics": ["edgewise.http.metrics.observe_decide_call"],
 }
 """What is timed, by the names under which it is called. A step inside of another does not count for that."""
 
@@ -111,7 +111,7 @@ class Clock:
 class Browser:
     """Calls the door as a server would, and takes the answer."""
 
-    def __init__(self, door: Decide, requests: Sequence[bytes]) -> None:
+    def __init__(self, door: DecideEndpoint, requests: Sequence[bytes]) -> None:
         self._door = door
         self._calls = [_parsed(request) for request in requests]
 
@@ -140,7 +140,8 @@ async def dissect(store: Store, settings: Settings, calls: int, repetitions: int
     follower = Follower(store)
     await follower.refresh()
     ids = DecisionIds([await store.registry.decision_keys(os.urandom(KEY_BYTES))])
-    door = Decide(Gate(follower, settings.secret_key), Decider(store, ids, settings.decide_budget / 1000), 1 << 20)
+    auth = Authenticator(follower, settings.secret_key)
+    door = DecideEndpoint(auth, Decider(store, ids, settings.decide_budget / 1000), 1 << 20)
     browser = Browser(door, shop.decide_requests(CANDIDATES))
     whole = await _best(browser.call, calls, repetitions)
     steps = await _timed_steps(browser, calls, repetitions)

@@ -20,10 +20,10 @@ from edgewise import app as service
 from edgewise.app import App
 from edgewise.decisions.service import Decider
 from edgewise.events.recorder import Recorder
-from edgewise.http.auth import Gate
+from edgewise.http.auth import Authenticator
 from edgewise.http.content import JSON
-from edgewise.http.decide import Decide
-from edgewise.http.requests import read_messages
+from edgewise.http.decide import DecideEndpoint
+from edgewise.http.decoding import decode_messages
 from edgewise.ids.decision import KEY_BYTES, DecisionIds
 from edgewise.policies.policy import Action, Policy
 from edgewise.policies.site_files import LoadedSite
@@ -96,7 +96,7 @@ def create_app(settings: Settings) -> App:
     return app
 
 
-async def door(store: Store, settings: Settings) -> Decide:
+async def door(store: Store, settings: Settings) -> DecideEndpoint:
     """The door of decide calls to these sites.
 
     Raises:
@@ -110,7 +110,7 @@ async def door(store: Store, settings: Settings) -> Decide:
     for site in follower.sites.values():
         site.placements["hero"].load_model(checkpoint)
     decider = Decider(store, await _ids(store), settings.decide_budget / 1000)
-    return Decide(Gate(follower, settings.secret_key), decider, settings.max_body)
+    return DecideEndpoint(Authenticator(follower, settings.secret_key), decider, settings.max_body)
 
 
 def requests(site: str) -> list[bytes]:
@@ -139,7 +139,7 @@ async def fill_profiles(store: Store) -> None:
             msgspec.json.encode({"anonymousId": visitor, "messageId": f"{visitor}-{number}", **message})
             for number, message in enumerate(past)
         ]
-        messages, wrong = read_messages(raw, JSON)
+        messages, wrong = decode_messages(raw, JSON)
         refused = [*wrong, *await recorder.record(follower.sites[site], messages, None)]
         if refused:
             raise Mismeasured(f"profile: found {refused[0]}, expected every message to be taken")

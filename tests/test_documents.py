@@ -12,7 +12,7 @@ import click
 import pytest
 
 from edgewise.cli import main
-from edgewise.http.openapi import description
+from edgewise.http.openapi import openapi_document
 from edgewise.policies.site_files import load_sites
 
 ROOT = Path(__file__).parents[1]
@@ -84,7 +84,7 @@ def test_every_option_exists(page: Path) -> None:
 
 @pages
 def test_every_route_exists(page: Path) -> None:
-    routes = description()["paths"]
+    routes = openapi_document()["paths"]
     for method, path in re.findall(r"`(GET|POST|PUT|DELETE) (/[^`? ]*)", page.read_text()):
         assert path in routes, f"{page}: {path}"
         assert method.lower() in routes[path], f"{page}: {method} {path}"
@@ -92,13 +92,13 @@ def test_every_route_exists(page: Path) -> None:
 
 def test_the_reference_documents_every_route() -> None:
     page = (ROOT / "docs/reference/http-api.md").read_text()
-    for path in description()["paths"]:
+    for path in openapi_document()["paths"]:
         assert f"{path}`" in page, path
 
 
 def test_the_reference_documents_every_status_of_an_error() -> None:
     page = (ROOT / "docs/reference/http-api.md").read_text()
-    operations = [operation for route in description()["paths"].values() for operation in route.values()]
+    operations = [operation for route in openapi_document()["paths"].values() for operation in route.values()]
     statuses = {status for operation in operations for status in operation["responses"] if int(status) >= 400}
     documented = set(re.findall(r"\b[45]\d\d\b", " ".join(re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE))))
     assert statuses <= documented

@@ -1,9 +1,9 @@
-"""The assembled app: what a web worker runs. Start here to see how a decision is made.
+"""The application that a web worker runs. Start here to see how a decision is made.
 
-browser ── POST /v1/decide ─▶ http/decide ─▶ serving/decider ─▶ policies (who may see what), bandit (what to draw)
+browser ── POST /v1/decide ─▶ http/decide ─▶ decisions/service ─▶ policies (eligible actions), bandit (the draw)
                                                    └─▶ store: the visitor's profile, and the policy's log
-browser ── POST /v1/batch ──▶ http/batch ──▶ serving/recorder ─▶ store: the policies' logs, the visitors' profiles
-the learner folds each log into a model ──▶ store ──▶ serving/follower ─▶ the next decision
+browser ── POST /v1/batch ──▶ http/batch ──▶ events/recorder ──▶ store: the policies' logs, the visitors' profiles
+the learner trains a model on each log ──▶ store ──▶ serving/follower ─▶ the next decision
 """
 
 from __future__ import annotations
@@ -15,25 +15,26 @@ from typing import get_args
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from edgewise.decisions.preview_token import check_signature
 from edgewise.decisions.service import Decider
 from edgewise.errors import SettingsError
 from edgewise.events.recorder import Recorder
 from edgewise.http import metrics
-from edgewise.http.auth import Gate
-from edgewise.http.batch import Batch, Single
-from edgewise.http.decide import Decide
-from edgewise.http.endpoint import Door, Preflight, answer_http_error
-from edgewise.http.health import Health, Readiness
-from edgewise.http.metrics import Metrics
-from edgewise.http.openapi import OpenApi
-from edgewise.http.policy_api import Policies
-from edgewise.http.preview_api import Previews
-from edgewise.http.profile_api import Profiles
-from edgewise.http.sdk import sdk_routes
+from edgewise.http.auth import Authenticator
+from edgewise.http.batch import BatchEndpoint, MessageEndpoint
+from edgewise.http.cors import Preflight
+from edgewise.http.decide import DecideEndpoint
+from edgewise.http.error_responses import handle_http_error
+from edgewise.http.health import HealthEndpoint, ReadinessEndpoint
+from edgewise.http.metrics_endpoint import MetricsEndpoint
+from edgewise.http.openapi import OpenApiEndpoint
+from edgewise.http.policy_api import PolicyEndpoint
+from edgewise.http.preview_api import PreviewEndpoint
+from edgewise.http.profile_api import ProfileEndpoint
+from edgewise.http.routes import build_routes
+from edgewise.http.sdk import SdkEndpoint, read_files
 from edgewise.policies.site_files import load_sites
 from edgewise.privacy.access import Customers
 from edgewise.serving.follower import Follower
@@ -42,67 +43,49 @@ from edgewise.store import Store
 from edgewise.visitors.message import Kind
 
 _DECIDE = "/v1/decide"
-_SHORT: dict[Kind, str] = {"track": "t", "page": "p", "identify": "i", "alias": "a", "screen": "s", "group": "g"}
-"""Segment's browser and mobile libraries call by these names."""
 
 
 def create_app(settings: Settings) -> App:
-    """The app of one web worker. It starts without a store, too: then it answers with the policy files' baselines.
+    """The app of one web worker. It also starts without a store, and then responds with the policies' baselines.
 
     Raises:
-        SettingsError: there is no store's URL or no secret key in the settings; the supervisor sees to both.
+        SettingsError: the settings have no store URL or no secret key.
     """
     url, secret_key = settings.redis, settings.secret_key
     if url is None or secret_key is None:
         missing = "redis" if url is None else "secret_key"
-        raise SettingsError(f"settings: found no {missing}, expected one, as `edgewise serve` hands it to its workers")
+        raise SettingsError(f"Missing setting {missing}. Start the server with `edgewise serve`, which sets it.")
 
     @asynccontextmanager
     async def lifespan(app: App) -> AsyncIterator[None]:
         budget = settings.decide_budget / 1000
         store = await Store.connect(url, patience=budget, proven=False)
-        follower = Follower(store, metrics.model_loaded)
+        follower = Follower(store, metrics.observe_loaded_model)
         try:
             await follower.start()
             if not follower.ready:
                 follower.serve_files(load_sites(settings.policies))
-            gate = Gate(follower, secret_key)
-            decider = Decider(store, follower.ids, budget)
-            recorder = Recorder(store, follower.ids, follower.find, left_out=metrics.not_kept)
-            app.decide = Decide(gate, decider, settings.max_body, settings.country_header)
-            app.router.routes[:] = [
-                *_browser_routes(gate, app.decide, recorder, settings.max_body),
-                *sdk_routes(gate, partial(check_signature, follower.ids)),
-                Route("/v1/policies", policies := Policies(gate, store, follower), methods=["GET"]),
-                Route("/v1/policies/{placement}", policies, methods=["GET"]),
-                Route(
-                    "/v1/profiles/{id:path}",
-                    Profiles(gate, Customers(store), follower, settings.erase_within, settings.max_body),
-                    methods=["GET", "PUT", "DELETE"],
-                ),
-                Route("/v1/previews", Previews(gate, follower.ids), methods=["POST"]),
-                Route("/healthz", Health(gate), methods=["GET"]),
-                Route("/readyz", Readiness(gate, store, follower), methods=["GET"]),
-                Route("/metrics", Metrics(gate, follower, store), methods=["GET"]),
-                Route("/openapi.json", OpenApi(gate), methods=["GET"]),
-            ]
+            auth = Authenticator(follower, secret_key)
+            endpoints = _endpoints(settings, store, follower, auth)
+            app.decide = endpoints["decide"]
+            app.router.routes[:] = build_routes(endpoints, Preflight(auth.cors))
             yield
         finally:
             await follower.stop()
             await store.close()
 
-    app = App(lifespan=lifespan, exception_handlers={HTTPException: answer_http_error})
+    app = App(lifespan=lifespan, exception_handlers={HTTPException: handle_http_error})
     app.router.redirect_slashes = False
     return app
 
 
 class App(Starlette):
-    """Lets what is called by far the most through to its door, past Starlette's middleware and router.
+    """Passes decide requests directly to their endpoint, because they are by far the most frequent.
 
-    They would take a tenth of the time, and a door answers its own errors.
+    Starlette's middleware and router would take a tenth of the time. The endpoint handles its own errors.
     """
 
-    decide: Decide | None = None
+    decide: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_decide = scope["type"] == "http" and scope["path"] == _DECIDE and scope["method"] == "POST"
@@ -112,12 +95,21 @@ class App(Starlette):
             await super().__call__(scope, receive, send)
 
 
-def _browser_routes(gate: Gate, decide: Decide, recorder: Recorder, limit: int) -> list[BaseRoute]:
-    """What pages call. The first is asked for by far the most."""
-    doors: dict[str, Door] = {"decide": decide, "batch": Batch(gate, recorder, limit)}
-    doors["b"] = doors["batch"]
-    for kind in get_args(Kind):
-        doors[kind] = doors[_SHORT[kind]] = Single(gate, recorder, limit, kind)
-    posts = [Route(f"/v1/{name}", door, methods=["POST"]) for name, door in doors.items()]
-    preflight = Preflight(gate)
-    return [*posts, *(Route(f"/v1/{name}", preflight, methods=["OPTIONS"]) for name in doors)]
+def _endpoints(settings: Settings, store: Store, follower: Follower, auth: Authenticator) -> dict[str, ASGIApp]:
+    """The endpoints, by their names in the table of routes."""
+    decider = Decider(store, follower.ids, settings.decide_budget / 1000)
+    recorder = Recorder(store, follower.ids, follower.find, left_out=metrics.count_dropped_messages)
+    limit = settings.max_body
+    return {
+        "decide": DecideEndpoint(auth, decider, limit, settings.country_header),
+        "batch": BatchEndpoint(auth, recorder, limit),
+        **{kind: MessageEndpoint(auth, recorder, limit, kind) for kind in get_args(Kind)},
+        "sdk": SdkEndpoint(auth, read_files(), partial(check_signature, follower.ids)),
+        "policies": PolicyEndpoint(auth, store, follower),
+        "profiles": ProfileEndpoint(auth, Customers(store), follower, settings.erase_within, limit),
+        "previews": PreviewEndpoint(auth, follower.ids),
+        "health": HealthEndpoint(auth),
+        "readiness": ReadinessEndpoint(auth, store, follower),
+        "metrics": MetricsEndpoint(auth, follower, store),
+        "openapi": OpenApiEndpoint(auth),
+    }

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from edgewise.http.origin_log import Refusals
+from edgewise.http.origin_log import OriginLog
 from tests.servers import BEARER, HERO, SECRET, Server, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -83,7 +83,10 @@ async def test_configured_origins_and_no_others_may_call(store_url: str) -> None
             assert (origin, answer.status_code) == (origin, status)
         refused = answer.json()["error"]
     assert refused["code"] == "origin_not_allowed"
-    assert "found 'http://localhost'" in refused["message"]
+    assert refused["message"] == (
+        "Origin: Site 'default' does not allow http://localhost. To allow it, extend the list in site.toml: "
+        '`origins = [..., "http://localhost"]`.'
+    )
 
 
 async def test_a_star_allows_every_origin(store_url: str) -> None:
@@ -143,7 +146,7 @@ async def test_a_refused_origin_is_said_once_with_the_line_that_lets_it_in(
         for _ in range(3):
             await server.client.post("/v1/decide", json=KEYED, headers={"origin": STRANGER})
             await server.client.post("/v1/batch", json=KEYED | {"batch": []}, headers={"origin": STRANGER})
-    (said,) = [record for record in caplog.records if record.name == Refusals.__module__]
+    (said,) = [record for record in caplog.records if record.name == OriginLog.__module__]
     assert said.levelno == logging.WARNING
     _, line = said.getMessage().rsplit(": ", 1)
     assert line == f'origins = ["{SHOP}", "{STRANGER}"]'
@@ -151,7 +154,7 @@ async def test_a_refused_origin_is_said_once_with_the_line_that_lets_it_in(
     async with serve(store_url, {"hero.toml": HERO, "site.toml": line}) as server:
         answer = await server.client.post("/v1/decide", json=KEYED, headers={"origin": STRANGER})
     assert answer.status_code == 200
-    assert not [record for record in caplog.records if record.name == Refusals.__module__]
+    assert not [record for record in caplog.records if record.name == OriginLog.__module__]
 
 
 async def test_a_page_may_read_the_answer_and_the_error(store_url: str) -> None:

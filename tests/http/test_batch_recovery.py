@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.http.batch_recovery import messages_apart, packed_messages_apart
+from edgewise.http.batch_recovery import split_json_batch, split_msgpack_batch
 
 texts = st.text(alphabet='ab"\\,[]{}:\n') | st.just("batch")
 
@@ -32,7 +32,7 @@ def test_messages_are_told_apart_whatever_is_in_and_around_them(
 ) -> None:
     around.pop("batch", None)
     body = {"batch": batch, **around} if first else {**around, "batch": batch}
-    apart = messages_apart(json.dumps(body).encode())
+    apart = split_json_batch(json.dumps(body).encode())
     assert apart is not None
     envelope, messages = apart
     assert json.loads(envelope) == {**body, "batch": []}
@@ -45,7 +45,7 @@ def test_packed_messages_are_told_apart_whatever_is_in_and_around_them(
 ) -> None:
     around.pop("batch", None)
     body = {"batch": batch, **around} if first else {**around, "batch": batch}
-    apart = packed_messages_apart(msgpack.packb(body))
+    apart = split_msgpack_batch(msgpack.packb(body))
     assert apart is not None
     envelope, messages = apart
     assert msgpack.unpackb(envelope) == {**body, "batch": []}
@@ -68,28 +68,28 @@ def test_packed_messages_are_told_apart_whatever_is_in_and_around_them(
 )
 def test_every_kind_of_packed_value_is_passed_over(value: Any) -> None:
     messages = [value, {"type": "page"}]
-    apart = packed_messages_apart(msgpack.packb({"batch": messages, "writeKey": "k"}))
+    apart = split_msgpack_batch(msgpack.packb({"batch": messages, "writeKey": "k"}))
     assert apart == (msgpack.packb({"batch": [], "writeKey": "k"}), list(map(msgpack.packb, messages)))
 
 
 @given(st.binary(max_size=50) | st.binary(max_size=50).map(lambda body: b"\x81\xa5batch" + body))
 def test_no_packed_bytes_are_too_odd_to_be_looked_at(body: bytes) -> None:
-    packed_messages_apart(body)
+    split_msgpack_batch(body)
 
 
 def test_what_is_cut_off_or_no_value_is_not_told_apart() -> None:
     whole = msgpack.packb({"batch": ["x" * 40, {"a": [1.5]}]})
     for end in range(len(whole)):
-        assert packed_messages_apart(whole[:end]) is None, end
-    assert packed_messages_apart(b"\x81\xa5batch\x92\xc1\x01") is None
+        assert split_msgpack_batch(whole[:end]) is None, end
+    assert split_msgpack_batch(b"\x81\xa5batch\x92\xc1\x01") is None
     others: list[Any] = [[], {}, {"batch": None}, {"batch": {}}, {"else": [1]}, 5]
     for other in others:
-        assert packed_messages_apart(msgpack.packb(other)) is None
+        assert split_msgpack_batch(msgpack.packb(other)) is None
 
 
 @given(st.binary(max_size=50) | st.text(alphabet='"batch":[]{},\\').map(str.encode))
 def test_nothing_is_too_odd_to_be_looked_at(body: bytes) -> None:
-    messages_apart(body)
+    split_json_batch(body)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,6 @@ def test_nothing_is_too_odd_to_be_looked_at(body: bytes) -> None:
 )
 def test_a_hostile_body_does_not_hold_a_worker_up(body: bytes) -> None:
     began = time.process_time()
-    assert messages_apart(body) is None
-    assert packed_messages_apart(body) is None
+    assert split_json_batch(body) is None
+    assert split_msgpack_batch(body) is None
     assert time.process_time() - began < 1.0

@@ -12,7 +12,7 @@ import httpx
 import msgpack
 import pytest
 
-from edgewise.http import body as reading
+from edgewise.http import content as reading
 from tests.servers import Server, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -102,7 +102,7 @@ async def test_what_only_messagepack_can_hold_is_refused(server: Server, value: 
     message = refused(
         await send(server, "/v1/decide", packed, content_type="application/msgpack"), 400, "invalid_request"
     )
-    assert message.startswith("context.data.a.0: found ")
+    assert message.startswith("context.data.a.0: Expected a ")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ async def test_what_is_not_messagepack_is_refused(server: Server, path: str, con
 @pytest.mark.parametrize("path", DOORS)
 async def test_a_body_that_declares_too_many_bytes_is_refused(server: Server, path: str) -> None:
     message = refused(await send(server, path, b" " * (LIMIT + 1)), 413, "body_too_large")
-    assert message == f"body: found {LIMIT + 1} bytes, expected at most {LIMIT} bytes"
+    assert message == f"body: Expected at most {LIMIT} bytes, found {LIMIT + 1} bytes."
 
 
 @pytest.mark.parametrize("path", DOORS)
@@ -183,7 +183,7 @@ async def test_a_packed_body_that_is_cut_short_or_has_more_behind_it_is_refused(
 @pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip", "zstd"])
 async def test_a_body_packed_in_another_way_is_refused(server: Server, encoding: str) -> None:
     message = refused(await send(server, "/v1/decide", b"x", content_encoding=encoding), 415, "unsupported_encoding")
-    assert message == f"Content-Encoding: found {encoding!r}, expected gzip or none"
+    assert message == f"Content-Encoding: Expected gzip or no encoding, found {encoding!r}."
 
 
 @pytest.mark.parametrize("content_type", ["application/xml", "application/x-www-form-urlencoded", "json", "a" * 500])
@@ -203,7 +203,7 @@ async def test_a_sender_that_goes_away_midway_leaves_the_server_well(server: Ser
 
 
 async def test_a_body_that_does_not_arrive_in_time_is_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "PATIENCE", 0.02)
+    monkeypatch.setattr(reading, "BODY_TIMEOUT", 0.02)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"POST /v1/decide HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
     answer = await reader.read()
@@ -215,4 +215,4 @@ async def test_a_body_that_does_not_arrive_in_time_is_refused(server: Server, mo
 async def test_the_limit_is_a_setting(store_url: str) -> None:
     async with serve(store_url, max_body=100) as server:
         message = refused(await send(server, "/v1/decide", b" " * 101), 413, "body_too_large")
-    assert message.endswith("expected at most 100 bytes")
+    assert message == "body: Expected at most 100 bytes, found 101 bytes."

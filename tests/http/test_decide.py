@@ -239,7 +239,7 @@ async def test_sites_are_told_apart_by_their_write_keys(store_url: str) -> None:
         assert two["payload"]["headline"] == "Hello"
         unnamed: httpx.Response = await server.client.post("/v1/decide", json={"placements": ["hero"]}, headers=BEARER)
         assert unnamed.status_code == 400
-        assert unnamed.json()["error"]["message"] == "writeKey: found none, expected that of one of the 2 sites"
+        assert unnamed.json()["error"]["message"] == "Missing writeKey. Send the key of one of the 2 sites."
         foreign = {"type": "track", "event": "$click", "properties": {"decisionId": one["decisionId"]}}
         answer = await server.post("/v1/batch", {"batch": [foreign], "writeKey": "key-two"})
     assert answer.json()["rejected"][0]["code"] == "unknown_decision"

@@ -124,7 +124,7 @@ async def test_what_nobody_foresaw_is_an_error_too_and_is_logged_without_what_wa
     assert_one_shape(answer, 500, "internal_error")
     assert "jane@example.com" not in answer.text + caplog.text
     assert "KeyError" in caplog.text
-    assert "test_errors.py" in caplog.text
+    assert "test_error_responses.py" in caplog.text
 
 
 async def test_a_store_that_is_gone(store_url: str, valkey: Valkey) -> None:

@@ -146,7 +146,7 @@ async def test_what_waits_for_webhooks_is_read_from_the_store_and_left_out_while
 @one_server
 async def test_the_delay_of_learning_is_measured_in_seconds(server: Server) -> None:
     name = "edgewise_learning_delay_seconds_sum[('placement', 'one'), ('site', 'of this test')]"
-    metrics.model_loaded(PolicyRef("of this test", "one"), 1250)
+    metrics.observe_loaded_model(PolicyRef("of this test", "one"), 1250)
     assert (await measured(server))[name] == 1.25
 
 
@@ -154,16 +154,16 @@ def test_several_processes_are_added_up(tmp_path: Path) -> None:
     script = """
 from edgewise.http import metrics
 from edgewise.types import PolicyRef
-metrics.model_loaded(PolicyRef("shop", "hero"), 500)
-metrics.recorded(3, [])
+metrics.observe_loaded_model(PolicyRef("shop", "hero"), 500)
+metrics.count_messages(3, [])
 """
     environ = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     for _ in range(2):
         subprocess.run([sys.executable, "-c", script], env=environ, check=True)
     report = """
 import asyncio
-from edgewise.http.auth import Gate
-from edgewise.http.metrics import Metrics
+from edgewise.http.auth import Authenticator
+from edgewise.http.metrics_endpoint import MetricsEndpoint
 from edgewise.serving.follower import Follower
 from edgewise.store import Store
 
@@ -173,7 +173,7 @@ async def show():
     follower = Follower(None)
     scope = {"type": "http", "headers": []}
     store = await Store.connect("redis://127.0.0.1:9", proven=False)
-    await Metrics(Gate(follower, "secret"), follower, store)(scope, None, send)
+    await MetricsEndpoint(Authenticator(follower, "secret"), follower, store)(scope, None, send)
     await store.close()
 
 asyncio.run(show())

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from starlette.routing import Route
 
-from edgewise.http.openapi import description
+from edgewise.http.openapi import openapi_document
 from tests.servers import BEARER, Server
 
 one_server = pytest.mark.asyncio(loop_scope="module")
@@ -47,12 +47,12 @@ async def test_every_path_is_described_and_nothing_else(server: Server) -> None:
         for method in (route.methods or ())
         if method not in ("HEAD", "OPTIONS") and route.path not in ALIASES
     }
-    described = {(path, method.upper()) for path, item in description()["paths"].items() for method in item}
+    described = {(path, method.upper()) for path, item in openapi_document()["paths"].items() for method in item}
     assert described == routes
 
 
 def test_every_reference_leads_somewhere() -> None:
-    document = description()
+    document = openapi_document()
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert references(document) <= known
     schemes = {
@@ -62,7 +62,7 @@ def test_every_reference_leads_somewhere() -> None:
 
 
 def test_every_parameter_of_a_path_is_described() -> None:
-    for path, item in description()["paths"].items():
+    for path, item in openapi_document()["paths"].items():
         for operation in item.values():
             named = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
             assert named == set(re.findall(r"{(\w+)}", path))
@@ -71,7 +71,7 @@ def test_every_parameter_of_a_path_is_described() -> None:
 @one_server
 async def test_the_answers_are_as_described(server: Server) -> None:
     document = (await server.get("/openapi.json")).json()
-    assert document == msgspec.json.decode(msgspec.json.encode(description()))
+    assert document == msgspec.json.decode(msgspec.json.encode(openapi_document()))
     schemas = document["components"]["schemas"]
     decide = {"placements": ["hero", "row", "nope"]}
     batch = {"batch": [5, {"type": "page", "anonymousId": "v"}]}

@@ -2,19 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from edgewise.http.origin_log import EVERY, MOST, Refusals
+from edgewise.http.origin_log import INTERVAL, MAX_ORIGINS, OriginLog
 
 
 def test_what_is_said_of_refused_origins_has_bounds(caplog: pytest.LogCaptureFixture) -> None:
     now = 0.0
-    refusals = Refusals(lambda: now)
-    for number in range(3 * MOST):
-        refusals.tell("shop", (), b"https://shop-%d.example" % number)
-    assert len(caplog.records) == MOST + 1
+    refusals = OriginLog(lambda: now)
+    for number in range(3 * MAX_ORIGINS):
+        refusals.log_refused("shop", (), b"https://shop-%d.example" % number)
+    assert len(caplog.records) == MAX_ORIGINS + 1
     assert "no more of them" in caplog.records[-1].getMessage()
-    now += EVERY
-    refusals.tell("shop", (), b"https://shop-0.example")
-    assert len(caplog.records) == MOST + 2
+    now += INTERVAL
+    refusals.log_refused("shop", (), b"https://shop-0.example")
+    assert len(caplog.records) == MAX_ORIGINS + 2
 
 
 @pytest.mark.parametrize(
@@ -22,9 +22,9 @@ def test_what_is_said_of_refused_origins_has_bounds(caplog: pytest.LogCaptureFix
     [b"null", b"", b"https://a\nERROR forged", b"https://\x1b[31m.example", b"https://who@shop.example", b"x" * 9999],
 )
 def test_what_no_browser_writes_is_not_repeated_in_the_log(caplog: pytest.LogCaptureFixture, origin: bytes) -> None:
-    refusals = Refusals()
-    refusals.tell("shop", (), origin)
-    refusals.tell("shop", (), b"another:" + origin)
+    refusals = OriginLog()
+    refusals.log_refused("shop", (), origin)
+    refusals.log_refused("shop", (), b"another:" + origin)
     (said,) = caplog.messages
     assert said.isprintable()
     assert "shop" in said

@@ -77,13 +77,13 @@ async def test_only_servers_may_erase(store: Store, store_url: str) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "message"),
     [
-        ("/v1/profiles/x?now=perhaps", 400, "?now=: found 'perhaps', expected true or false"),
-        ("/v1/profiles/x?site=nope", 404, "?site=: found one that is not served, expected one of default"),
-        ("/v1/profiles/" + "x" * 257, 400, "id: found one that is none: Expected `str` of length <= 256"),
-        ("/v1/profiles/x%00y", 400, "id: found one that is none"),
-        ("/v1/profiles/x%ffy", 400, "id: found one that is none: 'utf-8' codec can't decode"),
-        ("/v1/profiles/%ed%a0%80", 400, "id: found one that is none: 'utf-8' codec can't decode"),
-        ("/v1/profiles/", 400, "id: found none, expected an id"),
+        ("/v1/profiles/x?now=perhaps", 400, "now: Expected true or false, found 'perhaps'."),
+        ("/v1/profiles/x?site=nope", 404, "site: Unknown site 'nope'. Use one of default."),
+        ("/v1/profiles/" + "x" * 257, 400, "id: Expected at most 256 characters."),
+        ("/v1/profiles/x%00y", 400, "id: Expected a text without NUL characters"),
+        ("/v1/profiles/x%ffy", 400, "id: Expected UTF-8 in the path"),
+        ("/v1/profiles/%ed%a0%80", 400, "id: Expected UTF-8 in the path"),
+        ("/v1/profiles/", 400, "id: Missing id."),
     ],
 )
 async def test_what_is_wrong_in_a_call_is_said(store_url: str, path: str, status: int, message: str) -> None:

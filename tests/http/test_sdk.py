@@ -13,8 +13,10 @@ from starlette.applications import Starlette
 
 from edgewise import __version__
 from edgewise.decisions.preview_token import WrongPreview
-from edgewise.http.auth import Gate
-from edgewise.http.sdk import SDK, sdk_routes
+from edgewise.http.auth import Authenticator
+from edgewise.http.cors import Preflight
+from edgewise.http.routes import SDK_OPERATIONS, build_routes
+from edgewise.http.sdk import SDK, SdkEndpoint, read_files
 from edgewise.serving.served import ServedSite
 from tests.servers import BEARER, Server, running
 
@@ -39,6 +41,12 @@ def signed(token: str) -> None:
         raise WrongPreview("invalid_preview", "found a token that this service did not make")
 
 
+def sdk_app(folder: Path) -> Starlette:
+    auth = Authenticator(NoSites(), "secret")
+    endpoints = {"sdk": SdkEndpoint(auth, read_files(folder), signed)}
+    return Starlette(routes=build_routes(endpoints, Preflight(auth.cors), SDK_OPERATIONS))
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name, text in FILES.items():
@@ -48,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=sdk_routes(Gate(NoSites(), "secret"), signed, folder))
+    app = sdk_app(folder)
     async with running(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         yield client
 
@@ -115,7 +123,7 @@ async def test_who_has_it_already_is_told_so(client: httpx.AsyncClient, path: st
 
 
 async def test_the_same_file_has_the_same_tag_on_every_worker(client: httpx.AsyncClient, folder: Path) -> None:
-    app = Starlette(routes=sdk_routes(Gate(NoSites(), "secret"), signed, folder))
+    app = sdk_app(folder)
     async with running(app) as port:
         other = await client.get(f"http://127.0.0.1:{port}/edgewise.js")
     assert (await client.get("/edgewise.js")).headers["etag"] == other.headers["etag"]
@@ -148,10 +156,7 @@ async def test_the_debugger_is_for_those_who_have_a_signed_token(client: httpx.A
 async def test_what_is_no_file_of_the_sdk_is_not_found(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
-    assert (
-        "expected one of the SDK's files (edgewise-debug.js, edgewise-tcf.js, edgewise.js, edgewise.js.map)"
-        in answer.text
-    )
+    assert "Use one of edgewise-debug.js, edgewise-tcf.js, edgewise.js, edgewise.js.map." in answer.text
     assert answer.headers["cache-control"] == "no-store"
 
 
@@ -161,7 +166,7 @@ async def test_another_version_is_not_found_and_the_answer_names_the_one_that_is
     answer = await client.get("/sdk/0.0.0/edgewise.js")
     assert (answer.status_code, answer.json()["error"]["message"]) == (
         404,
-        f"path: found '0.0.0', expected {__version__}, which this server has",
+        f"path: Unknown version '0.0.0'. This server has {__version__}.",
     )
 
 

@@ -1,4 +1,4 @@
-"""`POST /v1/batch`, and `/v1/track` and the like: what visitors did, in the shape of Segment's HTTP Tracking API."""
+"""`POST /v1/batch` and single messages such as `POST /v1/track`, as in Segment's HTTP Tracking API."""
 
 from __future__ import annotations
 
@@ -6,74 +6,74 @@ from edgewise.errors import RequestError
 from edgewise.events.parser import milliseconds
 from edgewise.events.recorder import Recorder, Rejection
 from edgewise.http import metrics
-from edgewise.http.auth import Caller, Gate
-from edgewise.http.endpoint import Call, Door
-from edgewise.http.requests import MAX_MESSAGES, BatchBody, Reader, SingleBody, read_batch, read_message, read_messages
-from edgewise.http.responses import BatchAnswer
+from edgewise.http.auth import Authenticator, Caller
+from edgewise.http.decoding import BodyDecoder, decode_batch, decode_message, decode_messages
+from edgewise.http.endpoint import Endpoint, HttpRequest
+from edgewise.http.requests import MAX_MESSAGES, BatchBody, SingleBody
+from edgewise.http.responses import BatchResponse
 from edgewise.visitors.browser import UNKNOWN
 from edgewise.visitors.message import Kind, Message
 from edgewise.visitors.robots import is_crawler
 
+_single_decoder = BodyDecoder(SingleBody)
 
-class _Messages(Door):
-    """A door for messages."""
 
-    for_pages = True
+class _RecordingEndpoint(Endpoint):
+    """Records messages. A body has at most `limit` bytes."""
 
-    def __init__(self, gate: Gate, recorder: Recorder, limit: int) -> None:
-        super().__init__(gate)
+    for_browsers = True
+
+    def __init__(self, auth: Authenticator, recorder: Recorder, limit: int) -> None:
+        super().__init__(auth)
         self._recorder = recorder
         self._limit = limit
 
     async def _record(
-        self, call: Call, caller: Caller, messages: list[tuple[int, Message]], body: BatchBody | SingleBody
+        self, request: HttpRequest, caller: Caller, messages: list[tuple[int, Message]], body: BatchBody | SingleBody
     ) -> list[Rejection]:
-        """Record messages, unless a crawler sends them, and return those that were refused."""
-        # What a server says of itself says nothing of the visitor.
-        browser = UNKNOWN if caller.trusted else call.browser
-        if caller.watched and is_crawler(call.headers.get(b"user-agent")):
-            metrics.not_kept(caller.site.name, "robot", len(messages))
+        """Record messages and return the rejected ones. Messages of crawlers are accepted and dropped."""
+        # A server's own headers do not describe the visitor.
+        browser = UNKNOWN if caller.is_server else request.browser
+        if caller.may_be_robot and is_crawler(request.headers.get(b"user-agent")):
+            metrics.count_dropped_messages(caller.site.name, "robot", len(messages))
             return []
         sent_at = None if body.sent_at is None else milliseconds(body.sent_at)
-        consent = "denied" if call.opted_out else body.consent
-        return await self._recorder.record(caller.site, messages, sent_at, consent, caller.watched, browser)
+        consent = "denied" if request.is_opted_out else body.consent
+        return await self._recorder.record(caller.site, messages, sent_at, consent, caller.may_be_robot, browser)
 
 
-class Batch(_Messages):
-    """Many messages. One that is wrong is refused by its place in the batch; the others are recorded."""
+class BatchEndpoint(_RecordingEndpoint):
+    """Records the valid messages of a batch, and lists the others in the response."""
 
-    async def open(self, call: Call) -> None:
-        raw, format = await call.body(self._limit)
-        body = read_batch(raw, format)
-        caller = self.gate.admit(call.headers, body.write_key)
+    async def handle(self, request: HttpRequest) -> None:
+        raw, format = await request.body(self._limit)
+        body = decode_batch(raw, format)
+        caller = self.auth.authenticate(request.headers, body.write_key)
         if len(body.batch) > MAX_MESSAGES:
-            message = f"batch: found {len(body.batch)} messages, expected at most {MAX_MESSAGES}"
+            message = f"batch: Expected at most {MAX_MESSAGES} messages, found {len(body.batch)}."
             raise RequestError(413, "batch_too_large", message)
-        messages, unreadable = read_messages(body.batch, format)
-        refused = await self._record(call, caller, messages, body)
-        rejected = sorted((*unreadable, *refused), key=lambda rejection: rejection.index)
-        accepted = len(body.batch) - len(rejected)
-        metrics.recorded(accepted, rejected)
-        await call.answer(BatchAnswer(True, accepted, rejected), caller.cors)
+        messages, undecodable = decode_messages(body.batch, format)
+        rejected = await self._record(request, caller, messages, body)
+        rejections = sorted((*undecodable, *rejected), key=lambda rejection: rejection.index)
+        accepted = len(body.batch) - len(rejections)
+        metrics.count_messages(accepted, rejections)
+        await request.respond(BatchResponse(True, accepted, rejections), caller.cors)
 
 
-class Single(_Messages):
-    """One message, whose kind the path says. When it is wrong, the answer is an error."""
+class MessageEndpoint(_RecordingEndpoint):
+    """Records one message of the kind in the path. A rejected message is an error."""
 
-    def __init__(self, gate: Gate, recorder: Recorder, limit: int, kind: Kind) -> None:
-        super().__init__(gate, recorder, limit)
+    def __init__(self, auth: Authenticator, recorder: Recorder, limit: int, kind: Kind) -> None:
+        super().__init__(auth, recorder, limit)
         self._kind = kind
 
-    async def open(self, call: Call) -> None:
-        raw, format = await call.body(self._limit)
-        body = _single.read(raw, format)
-        caller = self.gate.admit(call.headers, body.write_key)
-        message = read_message(raw, format, self._kind)
-        rejected = await self._record(call, caller, [(0, message)], body)
-        metrics.recorded(1 - len(rejected), rejected)
-        for rejection in rejected:
+    async def handle(self, request: HttpRequest) -> None:
+        raw, format = await request.body(self._limit)
+        body = _single_decoder.decode(raw, format)
+        caller = self.auth.authenticate(request.headers, body.write_key)
+        message = decode_message(raw, format, self._kind)
+        rejections = await self._record(request, caller, [(0, message)], body)
+        metrics.count_messages(1 - len(rejections), rejections)
+        for rejection in rejections:
             raise RequestError(400, rejection.code, rejection.message)
-        await call.answer(BatchAnswer(True, 1, ()), caller.cors)
-
-
-_single = Reader(SingleBody)
+        await request.respond(BatchResponse(True, 1, ()), caller.cors)

@@ -1,21 +1,29 @@
-"""The formats that bodies come in and answers go out in: JSON and MessagePack."""
+"""Content negotiation and request bodies: media types, size and time limits, and gzip."""
 
 from __future__ import annotations
 
+import asyncio
+import zlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
+from starlette.types import Message, Receive
 
 from edgewise.errors import RequestError
 
 Headers: TypeAlias = Mapping[bytes, bytes]
-"""A request's headers, by their names in lower case."""
+"""The headers of a request, by their names in lower case."""
+
+BODY_TIMEOUT = 10.0
+"""Seconds from the first part of a body to its last."""
+
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 class Format(NamedTuple):
-    """One format."""
+    """A serialization format of bodies."""
 
     name: Literal["json", "msgpack"]
     content_type: bytes
@@ -27,7 +35,7 @@ MSGPACK = Format("msgpack", b"application/msgpack", msgspec.msgpack.Encoder().en
 
 _FORMATS: Mapping[bytes, Format] = {
     b"application/json": JSON,
-    # Browsers send it without asking first (no preflight).
+    # Browsers send text/plain to other origins without a preflight request.
     b"text/plain": JSON,
     b"application/msgpack": MSGPACK,
     b"application/x-msgpack": MSGPACK,
@@ -35,33 +43,102 @@ _FORMATS: Mapping[bytes, Format] = {
 }
 
 
-def body_format(headers: Headers) -> Format:
-    """The format of a request's body; JSON where it does not say.
+def request_format(headers: Headers) -> Format:
+    """The format of a request's body. JSON is the default.
 
     Raises:
-        RequestError: 415, it is another one.
+        RequestError: 415, the media type is not supported.
     """
     content_type = headers.get(b"content-type")
     if not content_type:
         return JSON
-    found = _FORMATS.get(content_type) or _format_named(content_type)
-    if found is None:
-        raise RequestError(
-            415,
-            "unsupported_media_type",
-            f"Content-Type: found {content_type[:100].decode('latin-1')!r}, expected application/json, text/plain "
-            "(holding JSON) or application/msgpack",
+    format = _FORMATS.get(content_type) or _format_of(content_type)
+    if format is None:
+        message = (
+            "Content-Type: Expected application/json, text/plain (with JSON) or application/msgpack, "
+            f"found {content_type[:100].decode('latin-1')!r}."
         )
-    return found
+        raise RequestError(415, "unsupported_media_type", message)
+    return format
 
 
-def answer_format(headers: Headers) -> Format:
-    """The format of the answer: the first one that Accept names; where it names none, that of the request's body."""
-    return _answer_format(headers.get(b"accept", b""), headers.get(b"content-type", b""))
+def response_format(headers: Headers) -> Format:
+    """The first supported format in the Accept header. The default is the format of the request's body."""
+    return _response_format(headers.get(b"accept", b""), headers.get(b"content-type", b""))
+
+
+async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
+    """The whole body, decompressed. It has at most `limit` bytes, both before and after decompression.
+
+    Raises:
+        RequestError: the body is too large (413), has an unsupported encoding (415), is incomplete (400) or too slow
+            (408).
+    """
+    declared = headers.get(b"content-length")
+    if declared is not None and int(declared) > limit:  # The HTTP server has checked that it is a number.
+        raise _too_large(f"{int(declared)} bytes", limit)
+    first = await receive()
+    body = _part(first)
+    if first.get("more_body", False):
+        body = await _read_rest(receive, body, limit)
+    elif len(body) > limit:
+        raise _too_large(f"{len(body)} bytes", limit)
+    encoding = headers.get(b"content-encoding")
+    return body if encoding is None else _decompress(body, encoding.strip().lower(), limit)
+
+
+async def _read_rest(receive: Receive, body: bytes, limit: int) -> bytes:
+    parts, size, more = [body], len(body), True
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            while more:
+                message = await receive()
+                parts.append(_part(message))
+                size += len(parts[-1])
+                if size > limit:
+                    raise _too_large(f"at least {size} bytes", limit)
+                more = message.get("more_body", False)
+    except TimeoutError as error:
+        text = f"body: Received only {size} bytes in {BODY_TIMEOUT:g} s. Send the request again."
+        raise RequestError(408, "body_too_slow", text) from error
+    return b"".join(parts)
+
+
+def _part(message: Message) -> bytes:
+    if message["type"] == "http.disconnect":
+        raise RequestError(400, "body_cut_short", "body: The client disconnected before the end of the body.")
+    part: bytes = message.get("body", b"")
+    return part
+
+
+def _decompress(body: bytes, encoding: bytes, limit: int) -> bytes:
+    if encoding == b"identity":
+        return body
+    if encoding != b"gzip":
+        message = f"Content-Encoding: Expected gzip or no encoding, found {encoding[:100].decode('latin-1')!r}."
+        raise RequestError(415, "unsupported_encoding", message)
+    decompressor = zlib.decompressobj(_GZIP)
+    try:
+        decompressed = decompressor.decompress(body, limit + 1)
+    except zlib.error as error:
+        message = f"body: Expected gzip, as in Content-Encoding, found other bytes ({error})."
+        raise RequestError(400, "malformed_body", message) from error
+    if len(decompressed) > limit:
+        raise _too_large("more after decompression", limit)
+    if not decompressor.eof:
+        raise RequestError(400, "body_cut_short", "body: The gzip stream is incomplete. Send all of it.")
+    if decompressor.unused_data:
+        message = f"body: Expected one gzip stream, found {len(decompressor.unused_data)} more bytes after it."
+        raise RequestError(400, "malformed_body", message)
+    return decompressed
+
+
+def _too_large(found: str, limit: int) -> RequestError:
+    return RequestError(413, "body_too_large", f"body: Expected at most {limit} bytes, found {found}.")
 
 
 @lru_cache(maxsize=256)
-def _answer_format(accept: bytes, content_type: bytes) -> Format:
+def _response_format(accept: bytes, content_type: bytes) -> Format:
     for accepted in accept.split(b","):
         media_type = _media_type(accepted)
         if media_type in _FORMATS and media_type != b"text/plain":
@@ -70,7 +147,7 @@ def _answer_format(accept: bytes, content_type: bytes) -> Format:
 
 
 @lru_cache(maxsize=256)
-def _format_named(content_type: bytes) -> Format | None:
+def _format_of(content_type: bytes) -> Format | None:
     return _FORMATS.get(_media_type(content_type))
 
 

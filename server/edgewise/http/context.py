@@ -1,4 +1,4 @@
-"""The context of a request as attributes: what conditions and features are read from."""
+"""The attributes of a request's context, which conditions and features read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
-from edgewise.http.limits import Bounds
+from edgewise.http.limits import Limits
 from edgewise.http.requests import ContextBody, PageBody
 from edgewise.visitors.browser import UNKNOWN, Browser
 from edgewise.visitors.clock import part_of_day
@@ -22,7 +22,7 @@ MAX_VALUES = 256
 MAX_TEXT = 1024
 
 _CAMPAIGN = {"utm_source": "source", "utm_medium": "medium", "utm_campaign": "campaign"}
-_BOUNDS = Bounds("context.data", MAX_VALUES, MAX_DEPTH, MAX_TEXT)
+_DATA_LIMITS = Limits("context.data", MAX_VALUES, MAX_DEPTH, MAX_TEXT)
 _EMPTY = ContextBody()
 
 
@@ -32,13 +32,13 @@ def attributes_of(
     now: datetime | None = None,
     country: bytes | None = None,
 ) -> dict[str, Any]:
-    """The attributes, by namespace: page, device, place, locale, time and data; what is not known is left out.
+    """The attributes by namespace: page, device, place, locale, time and data. Unknown attributes are missing.
 
-    `browser` is the visitor's: it tells device and language where the context does not. `now` is when it is asked; by
-    default it is now. `country` is where the visitor is, as a CDN says it in a header.
+    Device and language of `browser` are defaults for those in the context. `now` defaults to the current time.
+    `country` is the value of the header in which a CDN sends the visitor's country.
 
     Raises:
-        RequestError: 400, `context.data` is too large or holds something other than JSON does.
+        RequestError: 400, `context.data` exceeds a limit.
     """
     context = context or _EMPTY
     attributes: dict[str, Any] = {}
@@ -47,14 +47,14 @@ def attributes_of(
         attributes["device"] = {"type": device}
     if context.page is not None:
         attributes["page"] = _page(context.page)
-    if country and (code := _country(country)) is not None:
+    if country and (code := _country_code(country)) is not None:
         attributes["place"] = {"country": code}
     if locale := context.locale or browser.locale:
         attributes["locale"] = _locale(locale)
     if context.timezone and (zone := zone_of(context.timezone)) is not None:
-        attributes["time"] = _time(int(time() if now is None else now.timestamp()) // 60, zone)
+        attributes["time"] = _local_time(int(time() if now is None else now.timestamp()) // 60, zone)
     if context.data:
-        _BOUNDS.check(context.data)
+        _DATA_LIMITS.check(context.data)
         attributes["data"] = context.data
     return attributes
 
@@ -72,7 +72,7 @@ def _page(page: PageBody) -> dict[str, str]:
 
 @lru_cache(maxsize=1024)
 def _url(url: str) -> Mapping[str, str]:
-    """What a page's address tells: itself, its path and its campaign. One that cannot be read tells only itself."""
+    """The URL with its path and campaign, or alone if it is malformed."""
     try:
         parts = urlsplit(url)
         query = parse_qsl(parts.query, max_num_fields=100) if "utm_" in parts.query else []
@@ -91,9 +91,9 @@ def _host(url: str) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def _country(said: bytes) -> str | None:
-    """Two letters; XX is how CDNs say that they do not know."""
-    code = said.decode("latin-1").strip().upper()
+def _country_code(header: bytes) -> str | None:
+    """Two letters. CDNs send XX for an unknown country."""
+    code = header.decode("latin-1").strip().upper()
     return code if re.fullmatch(r"[A-Z]{2}", code) and code != "XX" else None
 
 
@@ -106,7 +106,7 @@ def _locale(tag: str) -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=1024)
-def _time(minute: int, zone: ZoneInfo) -> Mapping[str, str | int]:
-    """What a clock in this zone tells at a minute since the epoch."""
+def _local_time(minute: int, zone: ZoneInfo) -> Mapping[str, str | int]:
+    """Hour, weekday and part of the day in a zone. `minute` counts from the epoch."""
     now = datetime.fromtimestamp(minute * 60, zone)
     return {"hour": now.hour, "weekday": now.isoweekday(), "part": part_of_day(now.hour)}

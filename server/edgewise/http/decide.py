@@ -1,4 +1,4 @@
-"""`POST /v1/decide`: what to show to a visitor, in each placement that is asked for."""
+"""`POST /v1/decide`: decide which actions to show to a visitor."""
 
 from __future__ import annotations
 
@@ -11,47 +11,52 @@ from edgewise.decisions.request import Asked, Visitor
 from edgewise.decisions.result import Decided
 from edgewise.decisions.service import Decider
 from edgewise.http import metrics
-from edgewise.http.auth import Gate
+from edgewise.http.auth import Authenticator, Caller
 from edgewise.http.context import attributes_of
-from edgewise.http.endpoint import Call, Door
-from edgewise.http.requests import DecideBody, Reader
-from edgewise.http.responses import DebugAnswer, DecideAnswer, DecisionAnswer, SlotAnswer, WeighedAnswer
+from edgewise.http.decoding import BodyDecoder
+from edgewise.http.endpoint import Endpoint, HttpRequest
+from edgewise.http.requests import DecideBody
+from edgewise.http.responses import (
+    ActionDebugResponse,
+    DebugResponse,
+    DecideResponse,
+    DecisionResponse,
+    SlotResponse,
+)
 from edgewise.visitors.browser import UNKNOWN
 from edgewise.visitors.consent import consent_of
 from edgewise.visitors.robots import DECIDES_A_SECOND, DECIDES_AT_ONCE, Rate, is_crawler
 
+_decoder = BodyDecoder(DecideBody)
 
-class Decide(Door):
-    """Parses, lets the decider decide, answers. `limit` is the most bytes that a body may have.
 
-    `country_header` names the header in which a CDN says in which country the visitor is.
+class DecideEndpoint(Endpoint):
+    """Decodes the request, asks the decision service, and encodes its results.
+
+    A body has at most `limit` bytes. `country_header` names the header in which a CDN sends the visitor's country.
     """
 
-    for_pages = True
+    for_browsers = True
 
-    def __init__(self, gate: Gate, decider: Decider, limit: int, country_header: str | None = None) -> None:
-        super().__init__(gate)
+    def __init__(self, auth: Authenticator, decider: Decider, limit: int, country_header: str | None = None) -> None:
+        super().__init__(auth)
         self._decider = decider
         self._limit = limit
         self._country_header = None if country_header is None else country_header.lower().encode()
         self._clock = asyncio.get_running_loop().time
         self._rate = Rate(DECIDES_A_SECOND, DECIDES_AT_ONCE)
 
-    async def open(self, call: Call) -> None:
-        # The event loop's clock is for deadlines: uvloop's tells whole milliseconds.
-        started, began = self._clock(), perf_counter()
-        body = _reader.read(*await call.body(self._limit))
-        caller = self.gate.admit(call.headers, body.write_key)
-        # What a server says of itself says nothing of the visitor.
-        browser = UNKNOWN if caller.trusted else call.browser
-        country = None if caller.trusted or not self._country_header else call.headers.get(self._country_header)
-        consent = consent_of(caller.site.settings.consent, "denied" if call.opted_out else body.consent)
-        visitor = Visitor(body.anonymous_id or None, body.user_id or None, consent)
+    async def handle(self, request: HttpRequest) -> None:
+        # Deadlines need the event loop's clock. Under uvloop it counts whole milliseconds, too coarse for the metric.
+        loop_start, timer_start = self._clock(), perf_counter()
+        body = _decoder.decode(*await request.body(self._limit))
+        caller = self.auth.authenticate(request.headers, body.write_key)
+        # A server's own headers do not describe the visitor.
+        browser = UNKNOWN if caller.is_server else request.browser
+        country = None if caller.is_server or not self._country_header else request.headers.get(self._country_header)
         preview = None if body.preview is None else self._decider.preview(caller.site, body.preview)
-        visitor = visitor._replace(
-            robot=caller.watched and self._is_robot(caller.site.name, visitor, call.headers.get(b"user-agent"))
-        )
-        decided = await self._decider.decide(
+        visitor = self._visitor(request, caller, body)
+        results = await self._decider.decide(
             caller.site,
             visitor,
             [
@@ -61,43 +66,48 @@ class Decide(Door):
                 for placement in body.placements
             ],
             attributes_of(body.context, browser, country=country),
-            started,
+            loop_start,
             preview=preview,
         )
-        answers = [_answer(one) for one in decided] if preview is None else [_debugged(one) for one in decided]
-        answer = DecideAnswer(body.anonymous_id if consent == "granted" else None, answers)
-        await call.answer(answer, caller.cors)
-        apart: metrics.Apart | None = "preview" if preview is not None else "robot" if visitor.robot else None
-        metrics.decided(caller.site, decided, perf_counter() - began, consent, apart)
+        to_response = _response if preview is None else _response_with_debug
+        anonymous_id = body.anonymous_id if visitor.consent == "granted" else None
+        await request.respond(DecideResponse(anonymous_id, [to_response(result) for result in results]), caller.cors)
+        non_visitor: metrics.NonVisitor | None = (
+            "preview" if preview is not None else "robot" if visitor.robot else None
+        )
+        seconds = perf_counter() - timer_start
+        metrics.observe_decide_call(caller.site, results, seconds, visitor.consent, non_visitor)
 
-    def _is_robot(self, site: str, visitor: Visitor, user_agent: bytes | None) -> bool:
-        id = visitor.anonymous_id or visitor.user_id
-        too_much = id is not None and visitor.consent == "granted" and self._rate.exceeded(site, id)
-        return too_much or is_crawler(user_agent)
+    def _visitor(self, request: HttpRequest, caller: Caller, body: DecideBody) -> Visitor:
+        anonymous_id, user_id = body.anonymous_id or None, body.user_id or None
+        consent = consent_of(caller.site.settings.consent, "denied" if request.is_opted_out else body.consent)
+        is_robot = False
+        if caller.may_be_robot:
+            id = anonymous_id or user_id
+            too_many = id is not None and consent == "granted" and self._rate.exceeded(caller.site.name, id)
+            is_robot = too_many or is_crawler(request.headers.get(b"user-agent"))
+        return Visitor(anonymous_id, user_id, consent, is_robot)
 
 
-def _answer(decided: Decided) -> DecisionAnswer:
-    said = (
-        decided.placement,
-        decided.decision_id,
-        decided.group,
-        decided.policy_version,
-        decided.model_version,
+def _response(result: Decided) -> DecisionResponse:
+    common = (
+        result.placement,
+        result.decision_id,
+        result.group,
+        result.policy_version,
+        result.model_version,
     )
-    if not decided.row:
-        (shown,) = decided.slots
-        return DecisionAnswer(*said, *shown)
-    return DecisionAnswer(*said, slots=[SlotAnswer(*shown) for shown in decided.slots])
+    if not result.row:
+        (slot,) = result.slots
+        return DecisionResponse(*common, *slot)
+    return DecisionResponse(*common, slots=[SlotResponse(*slot) for slot in result.slots])
 
 
-def _debugged(decided: Decided) -> DecisionAnswer:
-    """The answer, with how it was decided where that is told."""
-    answer, said = _answer(decided), decided.explanation
-    if said is None:
-        return answer
-    age = None if said.model_age is None else said.model_age / 1000
-    actions = [WeighedAnswer(*weighed) for weighed in said.actions]
-    return msgspec.structs.replace(answer, debug=DebugAnswer(said.enabled, said.mode, age, actions))
-
-
-_reader = Reader(DecideBody)
+def _response_with_debug(result: Decided) -> DecisionResponse:
+    response, explanation = _response(result), result.explanation
+    if explanation is None:
+        return response
+    age = None if explanation.model_age is None else explanation.model_age / 1000
+    actions = [ActionDebugResponse(*action) for action in explanation.actions]
+    debug = DebugResponse(explanation.enabled, explanation.mode, age, actions)
+    return msgspec.structs.replace(response, debug=debug)

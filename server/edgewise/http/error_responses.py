@@ -1,4 +1,4 @@
-"""Errors: whatever goes wrong is answered in one shape."""
+"""Error responses: every exception becomes a response of one shape."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ import traceback
 from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 
 from edgewise.decisions.preview_token import WrongPreview
 from edgewise.errors import Problem, RequestError, StoreError
-from edgewise.http.responses import DetailAnswer, ErrorAnswer, ErrorBody, HeaderList
+from edgewise.http.content import response_format
+from edgewise.http.responses import ErrorDetail, ErrorInfo, ErrorResponse, HeaderList
 
 log = logging.getLogger(__name__)
 
 _HEADERS: Mapping[int, HeaderList] = {
-    # Bearer, as Basic would make a browser ask its user for a password.
+    # Bearer, because Basic would make a browser ask its user for a password.
     401: ((b"www-authenticate", b'Bearer realm="edgewise"'),),
-    # Not so for 413: closing before a large body is all there would keep its sender from reading why it was refused.
+    # Not for 413: closing the connection before the end of a large body would hide the response from its sender.
     408: ((b"connection", b"close"),),
     503: ((b"retry-after", b"1"),),
 }
 
-_PREVIEWS: Mapping[str, int] = {
+_PREVIEW_STATUS: Mapping[str, int] = {
     "invalid_preview": 400,
     "foreign_preview": 403,
     "preview_limited": 403,
@@ -31,38 +34,57 @@ _PREVIEWS: Mapping[str, int] = {
 }
 
 
-def request_error(error: Exception) -> RequestError:
-    """How an exception is answered. What nobody foresaw is logged here, without a word of what was in the request."""
+def to_request_error(error: Exception) -> RequestError:
+    """The error to answer with. Unexpected exceptions are logged here, without any content of the request."""
     match error:
         case RequestError():
             return error
         case WrongPreview():
             problem = Problem("preview", str(error).removeprefix("preview: "))
-            return RequestError(_PREVIEWS[error.code], error.code, str(error), [problem])
+            return RequestError.invalid(problem, status=_PREVIEW_STATUS[error.code], code=error.code)
         case StoreError():
-            log.warning("a request was refused: %s", error)
-            message = "the store did not acknowledge in time, expected it to; sending the same again later is harmless"
+            log.warning("Answered a request with 503: %s", error)
+            message = "The store did not acknowledge in time. Send the request again later. Repeats are harmless."
             return RequestError(503, "store_unavailable", message)
-        case HTTPException(status_code=404):
-            return RequestError(404, "not_found", "path: found one that leads nowhere, expected one of /openapi.json")
-        case HTTPException(status_code=405):
-            allowed = (error.headers or {}).get("Allow", "another")
-            return RequestError(405, "method_not_allowed", f"method: found another one, expected {allowed}")
         case HTTPException():
             return RequestError(error.status_code, "invalid_request", error.detail)
-    # The message of an exception may quote what was sent; where it was raised does not.
+    # An exception's message may quote the request. The place where it was raised does not.
     frames = traceback.extract_tb(error.__traceback__)[-5:]
     where = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    log.error("a request failed: %s at %s", type(error).__name__, where)
-    return RequestError(500, "internal_error", "something went wrong on our side; it was logged")
+    log.error("A request failed with %s at %s.", type(error).__name__, where)
+    return RequestError(500, "internal_error", "Internal error. See the server's log.")
 
 
-def error_answer(error: RequestError) -> ErrorAnswer:
-    """The body of an error."""
-    details = [DetailAnswer(problem.path, problem.message) for problem in error.details]
-    return ErrorAnswer(ErrorBody(error.code, error.message, details))
+def to_error_response(error: RequestError) -> ErrorResponse:
+    details = [ErrorDetail(problem.path, problem.message) for problem in error.details]
+    return ErrorResponse(ErrorInfo(error.code, error.message, details))
 
 
 def error_headers(error: RequestError) -> HeaderList:
-    """What is sent with an error of this status."""
+    """The headers that an error of this status has, in addition to those of every response."""
     return _HEADERS.get(error.status, ())
+
+
+async def handle_http_error(request: Request, exception: Exception) -> Response:
+    """Starlette's handler for requests that match no route."""
+    error = _routing_error(request, exception)
+    format = response_format(dict(request.scope["headers"]))
+    content_type = format.content_type.decode()
+    response = Response(format.encode(to_error_response(error)), error.status, media_type=content_type)
+    response.headers.update(getattr(exception, "headers", None) or {})
+    return response
+
+
+def _routing_error(request: Request, exception: Exception) -> RequestError:
+    match exception:
+        case HTTPException(status_code=404):
+            return RequestError(404, "not_found", f"Unknown path {_quoted(request.url.path)}. See /openapi.json.")
+        case HTTPException(status_code=405, headers=headers):
+            allowed = sorted((headers or {}).get("Allow", "").split(", "))
+            return RequestError(405, "method_not_allowed", f"Method not allowed. Use {' or '.join(allowed)}.")
+    return to_request_error(exception)
+
+
+def _quoted(path: str) -> str:
+    """The path, shortened, with everything but printable ASCII escaped."""
+    return path[:80].encode("unicode_escape").decode("ascii")

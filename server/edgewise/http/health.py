@@ -1,44 +1,44 @@
-"""`GET /healthz` and `GET /readyz`: for whoever starts and stops this server."""
+"""`GET /healthz` and `GET /readyz`: probes for process managers and load balancers."""
 
 from __future__ import annotations
 
 import asyncio
 
 from edgewise.errors import RequestError, StoreError
-from edgewise.http.auth import Gate
-from edgewise.http.endpoint import Call, Door
-from edgewise.http.responses import StatusAnswer
+from edgewise.http.auth import Authenticator
+from edgewise.http.endpoint import Endpoint, HttpRequest
+from edgewise.http.responses import StatusResponse
 from edgewise.serving.follower import Follower
 from edgewise.store import Store
 
-PATIENCE = 1.0
-"""Seconds that the store may take to answer."""
+STORE_TIMEOUT = 1.0
+"""Seconds to wait for the store."""
 
 
-class Health(Door):
-    """The process is alive: it answers."""
+class HealthEndpoint(Endpoint):
+    """Responds whenever the process is alive."""
 
-    async def open(self, call: Call) -> None:
-        await call.answer(StatusAnswer("alive"))
+    async def handle(self, request: HttpRequest) -> None:
+        await request.respond(StatusResponse("alive"))
 
 
-class Readiness(Door):
-    """The store answers, and every site can be served."""
+class ReadinessEndpoint(Endpoint):
+    """Responds with 200 if the store answers and the sites are loaded."""
 
-    def __init__(self, gate: Gate, store: Store, follower: Follower) -> None:
-        super().__init__(gate)
+    def __init__(self, auth: Authenticator, store: Store, follower: Follower) -> None:
+        super().__init__(auth)
         self._store = store
         self._follower = follower
 
-    async def open(self, call: Call) -> None:
+    async def handle(self, request: HttpRequest) -> None:
         if not self._follower.ready:
-            raise _not_ready("found no policies to serve yet, expected those that the supervisor publishes")
+            raise _not_ready("No policies are loaded yet. The supervisor publishes them. Try again in a second.")
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(STORE_TIMEOUT):
                 await self._store.ping()
         except (StoreError, TimeoutError) as error:
-            raise _not_ready("the store does not answer, expected it to") from error
-        await call.answer(StatusAnswer("ready"))
+            raise _not_ready("The store does not answer. Check that it runs.") from error
+        await request.respond(StatusResponse("ready"))
 
 
 def _not_ready(message: str) -> RequestError:

@@ -1,55 +1,54 @@
-"""Refused origins, in the server's log: for whoever runs it, and wonders why the pages show their defaults."""
+"""The log of refused origins. It shows the owner why a page gets no decisions, and which line of site.toml helps."""
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Sequence
 
-from edgewise.policies.origins import normalize_origin
+from edgewise.http.cors import Origin, origins_line, web_origin
+from edgewise.policies.origins import ANY_ORIGIN
 
 log = logging.getLogger(__name__)
 
-EVERY = 3600.0
-"""Seconds in which the same origin is named once."""
+INTERVAL = 3600.0
+"""Seconds in which each origin is logged at most once."""
 
-MOST = 20
-"""Origins that are named in that time: whoever makes them up does not fill the log."""
+MAX_ORIGINS = 20
+"""The most origins logged in an interval, so that nobody can flood the log with invented ones."""
 
 
-class Refusals:
-    """Says which line lets an origin in, each web worker for itself. What no page of the web has is never repeated."""
+class OriginLog:
+    """Logs each refused origin of this web worker, with a limited rate."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._since = clock()
-        self._named: set[tuple[str, str | None]] = set()
+        self._interval_start = clock()
+        self._logged: set[tuple[str, str | None]] = set()
 
-    def tell(self, site: str, origins: Sequence[str], refused: bytes) -> None:
-        """The site, which allows these `origins`, has refused another one."""
-        if self._clock() - self._since >= EVERY:
-            self._since = self._clock()
-            self._named.clear()
-        text = refused[:300].decode("latin-1")
-        origin = text if normalize_origin(text) == text else None
-        if (site, origin) in self._named or len(self._named) > MOST:
+    def log_refused(self, site: str, allowed: Sequence[str], origin: Origin) -> None:
+        """Log that a site, which allows some other origins, refused this one. Malformed origins are not quoted."""
+        if self._clock() - self._interval_start >= INTERVAL:
+            self._interval_start = self._clock()
+            self._logged.clear()
+        found = web_origin(origin)
+        if (site, found) in self._logged or len(self._logged) > MAX_ORIGINS:
             return
-        self._named.add((site, origin))
-        if len(self._named) > MOST:
-            log.warning("pages of yet other origins are refused; no more of them are named for an hour")
-        elif origin is None:
+        self._logged.add((site, found))
+        if len(self._logged) > MAX_ORIGINS:
+            log.warning("More origins were refused. Edgewise logs no more of them for an hour.")
+        elif found is None:
             log.warning(
-                "site %r refuses pages whose origin is not one that `origins` in site.toml can name, such as a file's "
-                'or an app\'s; only "*" lets them in',
+                "site %r: Refused a page without a web origin, such as a file or an app. Only `%s` in site.toml "
+                "allows those.",
                 site,
+                origins_line(ANY_ORIGIN),
             )
         else:
-            line = json.dumps([*origins, origin])
             log.warning(
-                "site %r refuses pages of %s; if they are yours, the line in its site.toml, above the first table, is: "
-                "origins = %s",
+                "site %r: Refused a page of %s. To allow it, put this line into its site.toml, above the first table: "
+                "%s",
                 site,
-                origin,
-                line,
+                found,
+                origins_line(*allowed, found),
             )

@@ -1,4 +1,4 @@
-"""`GET /v1/policies` and `GET /v1/policies/{placement}`: how policies are doing, for servers."""
+"""`GET /v1/policies` and `GET /v1/policies/{placement}`: the results of policies."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 
 from edgewise.errors import RequestError
-from edgewise.http.auth import Gate
-from edgewise.http.endpoint import Call, Door
-from edgewise.http.query import named_site
-from edgewise.http.responses import ActionAnswer, ModelAnswer, PoliciesAnswer, PolicyAnswer
+from edgewise.http.auth import Authenticator
+from edgewise.http.endpoint import Endpoint, HttpRequest
+from edgewise.http.query import query_site
+from edgewise.http.responses import ActionResponse, ModelResponse, PoliciesResponse, PolicyResponse
 from edgewise.policies.policy import Action
 from edgewise.serving.follower import Follower
 from edgewise.serving.served import ServedPlacement
@@ -19,46 +19,44 @@ from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING
 
 
-class Policies(Door):
-    """Reports on one policy where the path names a placement, on all policies of a site where it does not.
+class PolicyEndpoint(Endpoint):
+    """Responds with the results of one policy if the path has a placement, else with those of all of a site."""
 
-    `?site=` names the site; it may be left out when there is only one.
-    """
-
-    def __init__(self, gate: Gate, store: Store, follower: Follower) -> None:
-        super().__init__(gate)
+    def __init__(self, auth: Authenticator, store: Store, follower: Follower) -> None:
+        super().__init__(auth)
         self._store = store
         self._follower = follower
 
-    async def open(self, call: Call) -> None:
-        self.gate.require_secret_key(call.headers)
-        site = named_site(self._follower, call.scope["query_string"])
-        name = call.scope["path_params"].get("placement")
+    async def handle(self, request: HttpRequest) -> None:
+        self.auth.require_secret_key(request.headers)
+        site = query_site(self._follower, request.scope["query_string"])
+        name = request.scope["path_params"].get("placement")
         if name is None:
             placements = sorted(site.placements.values(), key=lambda placement: placement.ref)
-            await call.answer(PoliciesAnswer([await self._report(placement) for placement in placements]))
+            await request.respond(PoliciesResponse([await self._results(placement) for placement in placements]))
         elif name in site.placements:
-            await call.answer(await self._report(site.placements[name]))
+            await request.respond(await self._results(site.placements[name]))
         else:
-            raise RequestError(404, "not_found", f"found no placement of this name in site {site.name!r}")
+            message = f"Unknown placement {name[:80]!r} in site {site.name!r}. GET /v1/policies lists the placements."
+            raise RequestError(404, "not_found", message)
 
-    async def _report(self, placement: ServedPlacement) -> PolicyAnswer:
+    async def _results(self, placement: ServedPlacement) -> PolicyResponse:
         checkpoint = await self._store.checkpoints.read(placement.ref)
         statistics = Statistics() if checkpoint is None else Statistics.decode(checkpoint.statistics)
-        return PolicyAnswer(
+        return PolicyResponse(
             placement.ref.placement,
             placement.version_text,
             placement.policy.explore.mode,
             statistics.decisions,
             statistics.outcomes,
             statistics.robots,
-            await self._lag(placement, checkpoint),
+            await self._learner_lag(placement, checkpoint),
             None if checkpoint is None else _model(checkpoint, statistics),
             _actions(placement.policy.actions, statistics),
         )
 
-    async def _lag(self, placement: ServedPlacement, checkpoint: Checkpoint | None) -> float:
-        """Seconds of the log that no published model knows yet."""
+    async def _learner_lag(self, placement: ServedPlacement, checkpoint: Checkpoint | None) -> float:
+        """Seconds of the log that come after the last published model."""
         last = await self._store.log.last_id(placement.ref) or BEGINNING
         if checkpoint is not None:
             return max(0, last.ms - checkpoint.position.ms) / 1000
@@ -66,8 +64,8 @@ class Policies(Door):
         return max(0, last.ms - first.ms) / 1000
 
 
-def _model(checkpoint: Checkpoint, statistics: Statistics) -> ModelAnswer:
-    return ModelAnswer(
+def _model(checkpoint: Checkpoint, statistics: Statistics) -> ModelResponse:
+    return ModelResponse(
         checkpoint.model_version,
         hashlib.sha256(checkpoint.model).hexdigest(),
         statistics.learned,
@@ -75,11 +73,10 @@ def _model(checkpoint: Checkpoint, statistics: Statistics) -> ModelAnswer:
     )
 
 
-def _actions(actions: Sequence[Action], statistics: Statistics) -> list[ActionAnswer]:
-    """Of each action: its share of the slots that were seen until their window closed, and what they were worth."""
+def _actions(actions: Sequence[Action], statistics: Statistics) -> list[ActionResponse]:
     tallies = [statistics.actions.get(action.id, Tally()) for action in actions]
     seen = sum(tally.seen for tally in tallies)
     return [
-        ActionAnswer(action.id, tally.seen / seen if seen else 0.0, tally.mean)
+        ActionResponse(action.id, tally.seen / seen if seen else 0.0, tally.mean)
         for action, tally in zip(actions, tallies, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""`POST /v1/previews`: a token that has one action shown, or any action of a site, for servers."""
+"""`POST /v1/previews`: make a preview token."""
 
 from __future__ import annotations
 
@@ -7,55 +7,57 @@ from datetime import UTC, datetime
 
 from edgewise.decisions.preview_token import Seconds, debug_token, preview_token
 from edgewise.errors import Problem, RequestError
-from edgewise.http.auth import Gate
-from edgewise.http.endpoint import Call, Door
-from edgewise.http.requests import PreviewBody, Reader
-from edgewise.http.responses import PreviewAnswer
+from edgewise.http.auth import Authenticator
+from edgewise.http.decoding import BodyDecoder
+from edgewise.http.endpoint import Endpoint, HttpRequest
+from edgewise.http.requests import PreviewBody
+from edgewise.http.responses import PreviewResponse
 from edgewise.ids.decision import DecisionIds
 from edgewise.serving.served import ServedSite
 
-_LIMIT = 65536
+MAX_BODY_BYTES = 65536
+
+_decoder = BodyDecoder(PreviewBody)
 
 
-class Previews(Door):
-    """Makes tokens for what is served now."""
+class PreviewEndpoint(Endpoint):
+    """Signs tokens for actions that exist now."""
 
-    def __init__(self, gate: Gate, ids: DecisionIds) -> None:
-        super().__init__(gate)
+    def __init__(self, auth: Authenticator, ids: DecisionIds) -> None:
+        super().__init__(auth)
         self._ids = ids
 
-    async def open(self, call: Call) -> None:
-        self.gate.require_secret_key(call.headers)
-        body = _reader.read(*await call.body(_LIMIT))
-        site = self.gate.admit(call.headers, body.write_key).site
+    async def handle(self, request: HttpRequest) -> None:
+        self.auth.require_secret_key(request.headers)
+        body = _decoder.decode(*await request.body(MAX_BODY_BYTES))
+        site = self.auth.authenticate(request.headers, body.write_key).site
         expires = int(time.time()) + body.valid_seconds
         token = self._token(site, body, expires)
-        await call.answer(PreviewAnswer(token, datetime.fromtimestamp(expires, UTC).isoformat()))
+        await request.respond(PreviewResponse(token, datetime.fromtimestamp(expires, UTC).isoformat()))
 
     def _token(self, site: ServedSite, body: PreviewBody, expires: Seconds) -> str:
         if body.debug:
-            for where, said in (("placement", body.placement), ("action", body.action)):
-                if said is not None:
-                    raise _invalid(where, f"found {said!r} with debug, expected none: such a token is for all of them")
+            for path, value in (("placement", body.placement), ("action", body.action)):
+                if value is not None:
+                    message = f"Expected no {path} with debug, found {value!r}. A debug token is for the whole site."
+                    raise RequestError.invalid(Problem(path, message))
             return debug_token(self._ids, site.name, expires)
         if body.placement is None:
-            raise _invalid("placement", "found none, expected one, or debug")
+            raise _missing("placement")
         if body.action is None:
-            raise _invalid("action", "found none, expected one, or debug")
+            raise _missing("action")
         placement = site.placements.get(body.placement)
         if placement is None:
-            raise _not_found("placement", f"found none of this name in site {site.name!r}")
+            raise _unknown("placement", body.placement, f"site {site.name!r}")
         if body.action not in placement.compiled.index:
-            raise _not_found("action", f"found none of this id in placement {body.placement!r}")
+            raise _unknown("action", body.action, f"placement {body.placement!r}")
         return preview_token(self._ids, placement.ref, body.action, expires)
 
 
-def _invalid(where: str, message: str) -> RequestError:
-    return RequestError(400, "invalid_request", f"{where}: {message}", [Problem(where, message)])
+def _missing(path: str) -> RequestError:
+    return RequestError.invalid(Problem(path, f"Missing {path}. Add it, or set debug to true."))
 
 
-def _not_found(where: str, message: str) -> RequestError:
-    return RequestError(404, "not_found", f"{where}: {message}", [Problem(where, message)])
-
-
-_reader = Reader(PreviewBody)
+def _unknown(path: str, value: str, owner: str) -> RequestError:
+    message = f"Unknown {path} {value!r}. Use one that {owner} has."
+    return RequestError.invalid(Problem(path, message), status=404, code="not_found")

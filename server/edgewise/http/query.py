@@ -1,4 +1,4 @@
-"""What the query of a server's call names."""
+"""Parameters in the query string of a request."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from edgewise.serving.follower import Follower
 from edgewise.serving.served import ServedSite
 
 
-def named_site(follower: Follower, query: bytes) -> ServedSite:
-    """The site that `?site=` names; it may be left out when there is only one.
+def query_site(follower: Follower, query: bytes) -> ServedSite:
+    """The site in `?site=`, which is optional if there is only one site.
 
     Raises:
-        RequestError: 400, none is named and there are several; 404, it is not served.
+        RequestError: 400, `site` is missing although there are several sites, or 404, the site is unknown.
     """
     names = sorted(site.name for site in follower.sites.values())
-    asked = parse_qs(query.decode("latin-1")).get("site")
-    if asked is None and len(names) == 1:
-        asked = names
-    if asked is None:
-        message = f"found no site named, expected one of {', '.join(names)}"
-        raise RequestError(400, "invalid_request", f"?site=: {message}", [Problem("site", message)])
-    site = follower.site_named(asked[0])
+    values = parse_qs(query.decode("latin-1")).get("site")
+    if values is None and len(names) == 1:
+        values = names
+    if values is None:
+        raise RequestError.invalid(Problem("site", f"Missing site. Add it to the query: {_one_of(names)}."))
+    site = follower.site_named(values[0])
     if site is None:
-        raise RequestError(
-            404, "not_found", f"?site=: found one that is not served, expected one of {', '.join(names)}"
-        )
+        raise RequestError(404, "not_found", f"site: Unknown site {values[0][:80]!r}. Use {_one_of(names)}.")
     return site
 
 
-def named_switch(query: bytes, name: str) -> bool:
-    """Whether `?name=true`; it is off when it is left out.
+def query_flag(query: bytes, name: str) -> bool:
+    """Whether the query has `?name=true`. The default is false.
 
     Raises:
-        RequestError: 400, it is neither true nor false.
+        RequestError: 400, the value is neither true nor false.
     """
-    said = named_text(query, name, "false")
-    if said not in ("true", "false"):
-        message = f"found {said[:20]!r}, expected true or false"
-        raise RequestError(400, "invalid_request", f"?{name}=: {message}", [Problem(name, message)])
-    return said == "true"
+    value = query_text(query, name, "false")
+    if value not in ("true", "false"):
+        raise RequestError.invalid(Problem(name, f"Expected true or false, found {value[:20]!r}."))
+    return value == "true"
 
 
-def named_text(query: bytes, name: str, default: str = "") -> str:
-    """What `?name=` says, the last time that it does."""
+def query_text(query: bytes, name: str, default: str = "") -> str:
+    """The last value of a parameter."""
     return parse_qs(query.decode("latin-1"), keep_blank_values=True).get(name, [default])[-1]
+
+
+def _one_of(names: list[str]) -> str:
+    return f"one of {', '.join(names)}" if names else "a site that this server serves"

@@ -1,4 +1,4 @@
-"""Answers: the types of their bodies, and how they are sent."""
+"""The types of responses, and how they are sent. The types' docstrings are the descriptions in /openapi.json."""
 
 from __future__ import annotations
 
@@ -17,35 +17,40 @@ Group: TypeAlias = Literal["policy", "control", "pinned", "fallback", "preview",
 HeaderList: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 
-class SlotAnswer(Struct, frozen=True, rename="camel"):
-    """What to show in one slot of a row."""
+class SlotResponse(Struct, frozen=True, rename="camel"):
+    """The action in one slot of a placement with several slots."""
 
     action: str | None
     payload: Mapping[str, Any]
     propensity: float | None
 
 
-class WeighedAnswer(Struct, frozen=True, rename="camel"):
-    """One action: with which propensity the policy shows it to this visitor (in a row: first), or why it does not."""
+class ActionDebugResponse(Struct, frozen=True, rename="camel"):
+    """An action in the explanation of a decision.
+
+    `propensity` is the probability that the policy shows it to this visitor, in the first slot if there are several.
+    `refused` is the reason why the policy does not show it.
+    """
 
     id: str
     propensity: float | None
     refused: Refusal | None
 
 
-class DebugAnswer(Struct, frozen=True, rename="camel"):
-    """How a decision is made. The model's age is that of the last log entry that it knows."""
+class DebugResponse(Struct, frozen=True, rename="camel"):
+    """The explanation of a decision. The age of a model is the age of the last log entry that it has learned from."""
 
     enabled: bool
     mode: Mode
     model_age_seconds: float | None
-    actions: Sequence[WeighedAnswer]
+    actions: Sequence[ActionDebugResponse]
 
 
-class DecisionAnswer(Struct, frozen=True, rename="camel"):
-    """What to show in a placement: one action, or, in a row, one in each of its `slots`.
+class DecisionResponse(Struct, frozen=True, rename="camel"):
+    """The decision for one placement: one action with its payload, or `slots` with an action each.
 
-    `debug` is there in calls with a preview token for debugging.
+    `group` is how it was decided. `none` means that the placement is unknown, switched off, or has no eligible action.
+    `debug` is present if the request has a preview token for debugging.
     """
 
     placement: str
@@ -56,34 +61,37 @@ class DecisionAnswer(Struct, frozen=True, rename="camel"):
     action: str | UnsetType | None = UNSET
     payload: Mapping[str, Any] | UnsetType = UNSET
     propensity: float | UnsetType | None = UNSET
-    slots: Sequence[SlotAnswer] | UnsetType = UNSET
-    debug: DebugAnswer | UnsetType = UNSET
+    slots: Sequence[SlotResponse] | UnsetType = UNSET
+    debug: DebugResponse | UnsetType = UNSET
 
 
-class DecideAnswer(Struct, frozen=True, rename="camel"):
-    """The answer to `POST /v1/decide`: one decision for each placement that was asked for, in their order."""
+class DecideResponse(Struct, frozen=True, rename="camel"):
+    """The response to `POST /v1/decide`: one decision for each placement of the request, in the same order.
+
+    `anonymousId` is null without consent. Then the client must not store an id.
+    """
 
     anonymous_id: str | None
-    decisions: Sequence[DecisionAnswer]
+    decisions: Sequence[DecisionResponse]
 
 
-class PreviewAnswer(Struct, frozen=True, rename="camel"):
-    """The answer to `POST /v1/previews`: what `preview` in a decide call must be, and until when it is good."""
+class PreviewResponse(Struct, frozen=True, rename="camel"):
+    """The response to `POST /v1/previews`: the token to send as `preview` to `POST /v1/decide`."""
 
     preview: str
     expires_at: str
 
 
-class BatchAnswer(Struct, frozen=True, rename="camel"):
-    """The answer to `POST /v1/batch`, and to a message that came alone."""
+class BatchResponse(Struct, frozen=True, rename="camel"):
+    """The response to `POST /v1/batch` and to single messages: the number of accepted messages, and the others."""
 
     success: bool
     accepted: int
     rejected: Sequence[Rejection]
 
 
-class ModelAnswer(Struct, frozen=True, rename="camel"):
-    """A published model. Its age is that of the last log entry that it knows."""
+class ModelResponse(Struct, frozen=True, rename="camel"):
+    """The published model of a policy. Its age is the age of the last log entry that it has learned from."""
 
     version: int
     sha256: str
@@ -91,18 +99,21 @@ class ModelAnswer(Struct, frozen=True, rename="camel"):
     age_seconds: float
 
 
-class ActionAnswer(Struct, frozen=True, rename="camel"):
-    """How an action does: its share of the slots that were seen until their window closed, and what they were worth."""
+class ActionResponse(Struct, frozen=True, rename="camel"):
+    """The results of an action: its share of the slots that visitors saw, and their mean reward.
+
+    Both count only slots whose reward window has closed.
+    """
 
     id: str
     share: float
     mean_reward: float | None
 
 
-class PolicyAnswer(Struct, frozen=True, rename="camel"):
-    """How a policy does. `robots` were answered, and are counted nowhere else.
+class PolicyResponse(Struct, frozen=True, rename="camel"):
+    """The results of a policy. `decisions` does not include those for robots, which `robots` counts.
 
-    `learner_lag_seconds` is how much of the log no published model knows yet.
+    `learnerLagSeconds` is the part of the log that no published model has learned from yet.
     """
 
     placement: str
@@ -112,64 +123,64 @@ class PolicyAnswer(Struct, frozen=True, rename="camel"):
     outcomes: int
     robots: int
     learner_lag_seconds: float
-    model: ModelAnswer | None
-    actions: Sequence[ActionAnswer]
+    model: ModelResponse | None
+    actions: Sequence[ActionResponse]
 
 
-class PoliciesAnswer(Struct, frozen=True, rename="camel"):
-    """How all policies of a site do."""
+class PoliciesResponse(Struct, frozen=True, rename="camel"):
+    """The results of all policies of a site."""
 
-    policies: Sequence[PolicyAnswer]
+    policies: Sequence[PolicyResponse]
 
 
-class ProfileAnswer(Struct, frozen=True, rename="camel"):
-    """What is held of a visitor: under each of the ids that are known of them, a profile, or where it moved to."""
+class ProfileResponse(Struct, frozen=True, rename="camel"):
+    """The stored data of a visitor: for each of their ids, a profile or the id that it was merged into."""
 
     id: str
     held: Sequence[Mapping[str, Any]]
 
 
-class ErasureAnswer(Struct, frozen=True, rename="camel"):
-    """An erasure is under way. `due` is when it is done at the latest; None where it begins at once."""
+class ErasureResponse(Struct, frozen=True, rename="camel"):
+    """The response to an erasure. `due` is the latest time of its completion, or null if it starts at once."""
 
     status: Literal["accepted"]
     due: str | None
 
 
-class StatusAnswer(Struct, frozen=True, rename="camel"):
-    """How this server is."""
+class StatusResponse(Struct, frozen=True, rename="camel"):
+    """The health of this server."""
 
     status: Literal["alive", "ready"]
 
 
-class DetailAnswer(Struct, frozen=True, rename="camel"):
-    """One thing that is wrong in a request: where, and what."""
+class ErrorDetail(Struct, frozen=True, rename="camel"):
+    """A problem in a request. `path` names the wrong value, such as `placements[0].id`."""
 
     path: str
     message: str
 
 
-class ErrorBody(Struct, frozen=True, rename="camel"):
-    """What went wrong: `code` for programs, `message` for people."""
+class ErrorInfo(Struct, frozen=True, rename="camel"):
+    """An error. `code` is for programs, `message` is for people."""
 
     code: str
     message: str
-    details: Sequence[DetailAnswer] = ()
+    details: Sequence[ErrorDetail] = ()
 
 
-class ErrorAnswer(Struct, frozen=True, rename="camel"):
-    """The one shape of every error."""
+class ErrorResponse(Struct, frozen=True, rename="camel"):
+    """The response to a request that failed. All errors have this shape."""
 
-    error: ErrorBody
+    error: ErrorInfo
 
 
-async def send_answer(send: Send, status: int, answer: Any, format: Format, headers: HeaderList = ()) -> None:
-    """Send a whole answer."""
-    await send_bytes(send, status, format.encode(answer), format.content_type, headers)
+async def send_response(send: Send, status: int, response: Any, format: Format, headers: HeaderList = ()) -> None:
+    """Encode and send a response."""
+    await send_bytes(send, status, format.encode(response), format.content_type, headers)
 
 
 async def send_bytes(send: Send, status: int, body: bytes, content_type: bytes, headers: HeaderList = ()) -> None:
-    """Send a whole answer whose bytes are made already. No cache may keep it."""
+    """Send an encoded response, which caches must not store."""
     await send(
         {
             "type": "http.response.start",

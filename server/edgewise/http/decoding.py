@@ -1,0 +1,105 @@
+"""Decoding of request bodies into their types, with errors that name the wrong value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar, get_args
+
+import msgspec
+from msgspec import Raw
+
+from edgewise.errors import RequestError
+from edgewise.events.recorder import Rejection
+from edgewise.http.batch_recovery import split_json_batch, split_msgpack_batch
+from edgewise.http.content import JSON, Format
+from edgewise.http.decode_errors import problem_of
+from edgewise.http.limits import Limits
+from edgewise.http.requests import BatchBody, message_type
+from edgewise.visitors.message import Kind, Message
+
+MAX_MESSAGE_BYTES = 32 * 1024
+
+_MESSAGE_LIMITS = Limits("", values=1000, depth=16, text=MAX_MESSAGE_BYTES)
+"""For all fields of a message, including those that Edgewise does not read."""
+
+T = TypeVar("T")
+
+
+class BodyDecoder(Generic[T]):
+    """Decodes one type from either format. `name` is what errors call the input."""
+
+    def __init__(self, type: type[T], name: str = "body") -> None:
+        self._name = name
+        self._decode = {
+            "json": msgspec.json.Decoder(type).decode,
+            "msgpack": msgspec.msgpack.Decoder(type).decode,
+        }
+
+    def decode(self, body: bytes | Raw, format: Format) -> T:
+        """
+        Raises:
+            RequestError: 400, the bytes are malformed or do not match the type.
+        """
+        try:
+            return self._decode[format.name](body)
+        except msgspec.ValidationError as error:
+            raise RequestError.invalid(problem_of(error)) from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._malformed(format, str(error).rpartition("malformed: ")[2].rstrip(".")) from error
+        except RecursionError as error:
+            raise self._malformed(format, "nested too deeply") from error
+
+    def _malformed(self, format: Format, reason: str) -> RequestError:
+        name = "JSON" if format is JSON else "MessagePack"
+        return RequestError(400, "malformed_body", f"{self._name}: Malformed {name}: {reason}.")
+
+
+_batch_decoder = BodyDecoder(BatchBody)
+_any_decoder: BodyDecoder[Any] = BodyDecoder(Any, "message")
+_message_decoder = BodyDecoder(Message, "message")
+_decoders_by_kind = {kind: BodyDecoder(message_type(kind), "message") for kind in get_args(Kind)}
+
+
+def decode_batch(body: bytes, format: Format) -> BatchBody:
+    """Decode a batch, but not its messages. One malformed message does not affect the others.
+
+    Raises:
+        RequestError: 400, the body is malformed outside of its messages, or is not a batch.
+    """
+    try:
+        return _batch_decoder.decode(body, format)
+    except RequestError as error:
+        if error.code != "malformed_body":
+            raise
+        split = split_json_batch(body) if format is JSON else split_msgpack_batch(body)
+        if split is None:
+            raise
+        envelope, messages = split
+        batch = _batch_decoder.decode(envelope, format)
+        return msgspec.structs.replace(batch, batch=[Raw(message) for message in messages])
+
+
+def decode_messages(batch: Sequence[bytes | Raw], format: Format) -> tuple[list[tuple[int, Message]], list[Rejection]]:
+    """The valid messages of a batch with their indexes, and the rejections of the others."""
+    messages, rejections = [], []
+    for index, raw in enumerate(batch):
+        try:
+            messages.append((index, decode_message(raw, format)))
+        except RequestError as error:
+            rejections.append(Rejection(index, "invalid_message", error.message))
+    return messages, rejections
+
+
+def decode_message(raw: bytes | Raw, format: Format, kind: Kind | None = None) -> Message:
+    """Decode one message. With a `kind`, its `type` is optional, and must be this kind.
+
+    Raises:
+        RequestError: 400, the message is malformed, invalid or too large.
+    """
+    size = memoryview(raw).nbytes
+    if size > MAX_MESSAGE_BYTES:
+        message = f"message: Expected at most {MAX_MESSAGE_BYTES} bytes, found {size}."
+        raise RequestError(400, "invalid_request", message)
+    found = (_message_decoder if kind is None else _decoders_by_kind[kind]).decode(raw, format)
+    _MESSAGE_LIMITS.check(_any_decoder.decode(raw, format))
+    return found

@@ -1,0 +1,96 @@
+"""`GET /metrics`: the metrics of all workers, of the loaded models, and of the webhook queues, for Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from edgewise.errors import StoreError
+from edgewise.http.auth import Authenticator
+from edgewise.http.endpoint import Endpoint, HttpRequest
+from edgewise.http.responses import send_bytes
+from edgewise.serving.follower import Follower
+from edgewise.store import Backlog, Store
+from edgewise.wall_clock import now_ms
+
+STORE_TIMEOUT = 1.0
+"""Seconds to wait for the store. Without its answer, the metrics of the webhook queues are missing."""
+
+
+class MetricsEndpoint(Endpoint):
+    """Responds in Prometheus's text format."""
+
+    def __init__(self, auth: Authenticator, follower: Follower, store: Store) -> None:
+        super().__init__(auth)
+        self._follower = follower
+        self._queues = store.queues
+        self._models = _ModelCollector(follower)
+
+    async def handle(self, request: HttpRequest) -> None:
+        registry = CollectorRegistry()
+        registry.register(self._models)
+        registry.register(_BacklogCollector(await self._backlogs()))
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            text = generate_latest(registry)
+        else:
+            text = generate_latest(REGISTRY) + generate_latest(registry)
+        await send_bytes(request.send, 200, text, CONTENT_TYPE_LATEST.encode())
+
+    async def _backlogs(self) -> Mapping[str, Backlog]:
+        """The backlog of each site with webhooks. Empty if the store does not answer."""
+        names = [site.name for site in self._follower.sites.values() if site.triggers]
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT):
+                return {name: await self._queues.backlog(name, now_ms()) for name in names}
+        except (StoreError, TimeoutError):
+            return {}
+
+
+class _BacklogCollector(Collector):
+    """The webhook queues of each site."""
+
+    def __init__(self, backlogs: Mapping[str, Backlog]) -> None:
+        self._backlogs = backlogs
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        meanings = [
+            ("edgewise_webhook_visitors_waiting", "Visitors with queued webhook messages or pending conditions."),
+            ("edgewise_webhook_overdue_seconds", "Time since the due time of the most overdue visitor."),
+            ("edgewise_webhook_visitors_dead", "Visitors with messages that could not be delivered and are kept."),
+        ]
+        families = [GaugeMetricFamily(name, meaning, labels=("site",)) for name, meaning in meanings]
+        for site, backlog in self._backlogs.items():
+            values = (backlog.visitors, backlog.overdue / 1000, backlog.dead)
+            for family, value in zip(families, values, strict=True):
+                family.add_metric((site,), value)
+        return families
+
+
+class _ModelCollector(Collector):
+    """The models that this worker serves."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        labels = ("site", "placement")
+        age = GaugeMetricFamily(
+            "edgewise_model_age_seconds",
+            "Age of the last log entry that the served model has learned from.",
+            labels=labels,
+        )
+        version = GaugeMetricFamily("edgewise_model_version", "Version of the served model.", labels=labels)
+        for site in self._follower.sites.values():
+            for name, placement in site.placements.items():
+                if placement.model_head is not None:
+                    age.add_metric((site.name, name), max(0.0, time.time() - placement.model_head.position.ms / 1000))
+                    version.add_metric((site.name, name), placement.model_head.model_version)
+        return (age, version)
