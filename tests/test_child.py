@@ -1,4 +1,4 @@
-"""Child processes: they stop within a bound, and do not outlive whoever started them."""
+"""A child process ends with its parent, and never later than its time limit."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def python(code: str, **options: float) -> Child:
     return Child("test", [sys.executable, "-c", code], stdout=asyncio.subprocess.PIPE, **options)  # type: ignore[arg-type]
 
 
-async def test_its_status_is_the_commands_own() -> None:
+async def test_exit_status_is_the_commands_own() -> None:
     child = python("raise SystemExit(3)")
     await child.start()
     assert await child.wait() == 3
@@ -49,7 +49,7 @@ async def test_its_status_is_the_commands_own() -> None:
     assert not child.is_running
 
 
-async def test_it_stops_when_asked() -> None:
+async def test_stop_ends_the_child() -> None:
     child = python(SLEEPER)
     await child.start()
     assert await child.output.readline() == b"ready\n"
@@ -57,7 +57,7 @@ async def test_it_stops_when_asked() -> None:
     assert await child.wait() == -signal.SIGTERM
 
 
-async def test_one_that_does_not_stop_is_killed() -> None:
+async def test_child_that_ignores_sigterm_is_killed() -> None:
     child = python(STUBBORN, stop_within=0.1)
     await child.start()
     assert await child.output.readline() == b"ready\n"
@@ -65,7 +65,7 @@ async def test_one_that_does_not_stop_is_killed() -> None:
     assert await child.wait() == -signal.SIGKILL
 
 
-async def test_stopping_what_ended_or_never_started_does_nothing() -> None:
+async def test_stopping_an_ended_child_does_nothing() -> None:
     child = python("pass")
     await child.stop()
     await child.start()
@@ -74,12 +74,12 @@ async def test_stopping_what_ended_or_never_started_does_nothing() -> None:
     child.kill()
 
 
-async def test_asking_for_the_process_of_one_that_never_started_is_a_mistake() -> None:
-    with pytest.raises(RuntimeError, match="test: found no process"):
+async def test_pid_of_a_child_that_never_started_raises() -> None:
+    with pytest.raises(RuntimeError, match="test: The process is not running"):
         _ = python("pass").pid
 
 
-async def test_it_is_not_reached_by_ctrl_c_in_our_terminal() -> None:
+async def test_ctrl_c_does_not_reach_the_child() -> None:
     child = python(SLEEPER)
     await child.start()
     assert os.getsid(child.pid) != os.getsid(0)
@@ -87,7 +87,7 @@ async def test_it_is_not_reached_by_ctrl_c_in_our_terminal() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-async def test_it_does_not_outlive_a_parent_that_is_killed(number: signal.Signals) -> None:
+async def test_child_ends_when_its_parent_is_killed(number: signal.Signals) -> None:
     code = PARENT.replace("{options}", f"{{'death_signal': signal.{number.name}}}")
     async with served("-c", code) as parent:
         child = int(await parent.until(r"child is (\d+)"))
@@ -105,7 +105,7 @@ async def leashed_elsewhere(parent: int, lifeline: int) -> asyncio.subprocess.Pr
     )
 
 
-async def test_where_the_kernel_does_not_help_a_watcher_ends_the_child_when_the_lifeline_breaks() -> None:
+async def test_watcher_ends_the_child_when_the_lifeline_closes() -> None:
     reading, writing = os.pipe()
     child = await leashed_elsewhere(os.getpid(), reading)
     assert child.stdout is not None
@@ -116,7 +116,7 @@ async def test_where_the_kernel_does_not_help_a_watcher_ends_the_child_when_the_
     os.close(reading)
 
 
-async def test_where_the_kernel_does_not_help_the_watcher_goes_when_the_child_has_gone() -> None:
+async def test_watcher_ends_after_the_child() -> None:
     reading, writing = os.pipe()
     child = await leashed_elsewhere(os.getpid(), reading)
     assert child.stdout is not None
@@ -135,7 +135,7 @@ async def test_where_the_kernel_does_not_help_the_watcher_goes_when_the_child_ha
     os.close(writing)
 
 
-async def test_a_command_whose_parent_died_before_the_leash_was_on_is_not_run() -> None:
+async def test_command_is_not_run_if_the_parent_is_already_dead() -> None:
     reading, writing = os.pipe()
     child = await leashed_elsewhere(os.getppid(), reading)
     printed, _ = await child.communicate()

@@ -1,4 +1,4 @@
-"""The command line, as its users meet it."""
+"""The command line: help, output, messages and exit status."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_help_of_every_command_has_examples(command: list[str]) -> None:
     assert f"  edgewise {' '.join(command)}" in edgewise(*command, "--help").output.partition("Example")[2]
 
 
-def test_the_version_is_told() -> None:
+def test_version_is_printed() -> None:
     assert __version__ in edgewise("--version").output
 
 
@@ -77,7 +77,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
 
 
-def test_a_good_folder_is_listed(site: Path) -> None:
+def test_policy_check_lists_valid_policies(site: Path) -> None:
     result = edgewise("policy", "check", site)
     assert result.exit_code == 0
     heading, row = (line.split() for line in result.output.splitlines())
@@ -86,14 +86,14 @@ def test_a_good_folder_is_listed(site: Path) -> None:
     assert len(bytes.fromhex(row[3])) == 8
 
 
-def test_the_version_listed_is_the_one_of_the_files(site: Path) -> None:
+def test_policy_check_prints_the_version_that_is_served(site: Path) -> None:
     before = edgewise("policy", "check", site).output
     assert edgewise("policy", "check", site).output == before
     (site / "home-hero.toml").write_text(HERO.replace("student-deal", "senior-deal"))
     assert edgewise("policy", "check", site).output != before
 
 
-def test_every_problem_of_a_wrong_folder_is_a_line_and_the_status_is_1(site: Path) -> None:
+def test_policy_check_prints_each_problem_on_a_line_and_exits_with_1(site: Path) -> None:
     (site / "home-hero.toml").write_text(HERO.replace('"plain"\n\n', '"missing"\n\n', 1) + "weight = 1\n")
     (site / "broken.toml").write_text("placement = ")
     result = edgewise("policy", "check", site)
@@ -113,7 +113,7 @@ def test_every_problem_of_a_wrong_folder_is_a_line_and_the_status_is_1(site: Pat
         (["--learner"], {"EDGEWISE_LEARNER": "x", "EDGEWISE_PORT": "y"}, "EDGEWISE_PORT: Expected a whole number"),
     ],
 )
-def test_a_wrong_setting_is_one_line_and_the_status_is_1(
+def test_wrong_setting_prints_one_line_and_exits_with_1(
     arguments: list[str], environ: dict[str, str], message: str
 ) -> None:
     result = edgewise("serve", *arguments, **environ)
@@ -122,14 +122,14 @@ def test_a_wrong_setting_is_one_line_and_the_status_is_1(
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_serve_refuses_wrong_policies_before_it_starts_anything(tmp_path: Path) -> None:
+def test_serve_checks_policies_before_it_starts_processes(tmp_path: Path) -> None:
     result = edgewise("serve", "--policies", tmp_path / "none", "--data", tmp_path / "data", "--port", "0")
     assert result.exit_code == 1
     assert "none" in result.stderr
     assert not (tmp_path / "data").exists()
 
 
-def test_serve_refuses_a_url_that_is_no_stores(site: Path, tmp_path: Path) -> None:
+def test_serve_refuses_a_url_of_another_scheme(site: Path, tmp_path: Path) -> None:
     url = "http://cache.internal"
     result = edgewise("serve", "--policies", site, "--data", tmp_path / "data", "--port", "0", "--redis", url)
     assert result.exit_code == 1
@@ -137,13 +137,13 @@ def test_serve_refuses_a_url_that_is_no_stores(site: Path, tmp_path: Path) -> No
     assert "expected one of redis://" in result.stderr
 
 
-def test_learn_says_how_to_name_a_store_when_no_server_runs(tmp_path: Path) -> None:
+def test_learn_without_a_server_explains_redis_option(tmp_path: Path) -> None:
     result = edgewise("learn", "--data", tmp_path)
     assert result.exit_code == 1
     assert "no server runs on it; expected a running `edgewise serve`, or a store named by --redis" in result.stderr
 
 
-def test_rebuild_on_a_folder_without_a_store_is_refused(tmp_path: Path) -> None:
+def test_rebuild_refuses_a_folder_without_a_store(tmp_path: Path) -> None:
     result = edgewise("rebuild", "home-hero", "--data", tmp_path)
     assert result.exit_code == 1
     assert f"data folder {tmp_path}: no server runs on it" in result.stderr
@@ -152,25 +152,25 @@ def test_rebuild_on_a_folder_without_a_store_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["footer"], "found 'footer', expected one of: home of books, home of shoes, row of shoes"),
-        (["home"], "found 'home', expected one of: home of books, home of shoes"),
+        (["footer"], "Unknown placement 'footer'. Use one of: home of books, home of shoes, row of shoes."),
+        (["home"], "Missing --site, because several sites have placement 'home'. Use one of: books, shoes."),
         (
             ["row", "--site", "books"],
-            "found 'row' of 'books', expected one of: home of books, home of shoes, row of shoes",
+            "Unknown placement 'row' of site 'books'. Use one of: home of books, home of shoes, row of shoes.",
         ),
     ],
 )
-async def test_rebuild_says_which_placements_there_are(
+async def test_rebuild_lists_placements_for_an_unknown_one(
     store: Store, store_url: str, arguments: list[str], expected: str
 ) -> None:
     books, shoes = Site("books", "b", (), ("home",)), Site("shoes", "s", (), ("home", "row"))
     await store.registry.publish_sites(encode_sites([books, shoes]))
     result = await asyncio.to_thread(edgewise, "rebuild", *arguments, "--redis", store_url)
     assert result.exit_code == 1
-    assert f"Error: PLACEMENT and --site: {expected}" in result.stderr
+    assert f"Error: {expected}" in result.stderr
 
 
-def test_rebuild_says_when_no_policy_was_published(store_url: str) -> None:
+def test_rebuild_of_an_empty_store_explains_serve(store_url: str) -> None:
     result = edgewise("rebuild", "home", "--redis", store_url)
     assert result.exit_code == 1
-    assert "found 'home', expected one of: a policy to be published first" in result.stderr
+    assert "The store has no policy. Start `edgewise serve` with your policies first." in result.stderr

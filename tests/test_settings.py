@@ -1,4 +1,4 @@
-"""Settings: precedence, values, messages, and that the docs and the table agree."""
+"""Settings: precedence, values, messages, and their table in the documentation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ measures = st.integers(min_value=1, max_value=10**11)
         ({}, {"EDGEWISE_PORT": ""}, 8080),
     ],
 )
-def test_a_flag_goes_before_a_variable_and_a_variable_before_the_default(
+def test_flag_overrides_variable_and_variable_overrides_default(
     flags: dict[str, str | None], environ: dict[str, str], port: int
 ) -> None:
     assert Settings.load(flags, environ).port == port
@@ -56,7 +56,7 @@ def test_a_flag_goes_before_a_variable_and_a_variable_before_the_default(
         verbose=st.booleans(),
     )
 )
-def test_a_child_process_reads_the_very_same_settings_from_its_environment(settings: Settings) -> None:
+def test_child_process_loads_equal_settings_from_its_environment(settings: Settings) -> None:
     assert Settings.load({}, settings.environ()) == settings
 
 
@@ -73,7 +73,7 @@ def test_a_child_process_reads_the_very_same_settings_from_its_environment(setti
         ("EDGEWISE_DATA", "/var/lib/edgewise", "data", Path("/var/lib/edgewise")),
     ],
 )
-def test_values_are_written_with_their_units(variable: str, written: str, name: str, value: object) -> None:
+def test_values_have_units(variable: str, written: str, name: str, value: object) -> None:
     assert getattr(Settings.load({}, {variable: written}), name) == value
 
 
@@ -113,11 +113,11 @@ def test_settings_cannot_be_changed() -> None:
         settings.port = 1
 
 
-def test_there_is_a_worker_even_on_one_core() -> None:
+def test_one_core_gets_one_worker() -> None:
     assert Settings().workers >= 1
 
 
-def test_the_docs_list_every_setting_as_it_is() -> None:
+def test_documentation_lists_every_setting() -> None:
     page = Path(__file__).parent.parent / "docs" / "reference" / "settings.md"
     documented = re.findall(r"^\| `(--\S+)` \| `(\S+)` \| (.*) \| (.*) \|$", page.read_text(), re.MULTILINE)
     assert documented == [(row.flag, row.variable, row.default, row.meaning) for row in TABLE]

@@ -1,4 +1,4 @@
-"""A child process: started on a leash, stopped within a bound."""
+"""A child process that ends with its parent and stops within a time limit."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _LEASH = Path(__file__).with_name("leash.py")
 
 
 class Child:
-    """A command run as a child process that does not outlive this one.
+    """A command run as a child process that does not outlive this process.
 
-    `death_signal` is what it gets when this process dies, `stop_within` how many seconds it has to end when asked to,
-    before it is killed. It lives in a session of its own, so that Ctrl-C in a terminal reaches only us, and we decide
-    what ends first. Start it from the main thread: on Linux the leash is tied to the thread.
+    The child gets `death_signal` when this process dies. `stop` waits `stop_within` seconds before it kills the child.
+    The child has its own session, so Ctrl-C in a terminal reaches only this process, which then decides the order.
+    Start it from the main thread, because on Linux the death signal depends on the parent's thread.
     """
 
     def __init__(
@@ -50,9 +50,9 @@ class Child:
 
     @property
     def output(self) -> asyncio.StreamReader:
-        """What it writes, when it was made with `stdout=PIPE`."""
+        """The standard output of a child created with `stdout=PIPE`."""
         if (stream := self._started().stdout) is None:
-            raise RuntimeError(f"{self.name}: its output is not piped, expected stdout=PIPE")
+            raise RuntimeError(f"{self.name}: The output is not piped. Create the child with stdout=PIPE.")
         return stream
 
     @property
@@ -60,10 +60,10 @@ class Child:
         return self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
-        """Start it; when it has run before, anew.
+        """Start the command, or start it again after it ended.
 
         Raises:
-            OSError: no process could be made.
+            OSError: the system cannot create a process.
         """
         lifeline = _lifeline()
         self._process = await asyncio.create_subprocess_exec(
@@ -78,11 +78,11 @@ class Child:
         )
 
     async def wait(self) -> int:
-        """Wait until it ends; its exit status, or minus the number of the signal that ended it."""
+        """Wait for the end. Returns the exit status, or minus the number of the signal that ended the child."""
         return await self._started().wait()
 
     async def stop(self) -> None:
-        """Ask it to end, and kill it when it does not within its bound."""
+        """Send SIGTERM, and kill the child if it does not end in time."""
         if not self.is_running:
             return
         self._signal(signal.SIGTERM)
@@ -94,22 +94,21 @@ class Child:
             await self.wait()
 
     def kill(self) -> None:
-        """End it at once."""
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
         if self.is_running:
-            with suppress(ProcessLookupError):  # It ended in this very moment.
+            with suppress(ProcessLookupError):  # The child ended between the check and the signal.
                 self._started().send_signal(number)
 
     def _started(self) -> asyncio.subprocess.Process:
         if self._process is None:
-            raise RuntimeError(f"{self.name}: found no process, expected one that was started")
+            raise RuntimeError(f"{self.name}: The process is not running. Call start() first.")
         return self._process
 
 
 @functools.cache
 def _lifeline() -> int:
-    """The reading end of a pipe whose writing end only this process holds, until it dies."""
+    """Return the reading end of a pipe. Only this process holds the writing end, so the pipe closes when it dies."""
     reading, _ = os.pipe()
     return reading

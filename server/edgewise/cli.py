@@ -1,4 +1,4 @@
-"""The command line. What is heavy is imported by the command that needs it, so that --help is quick."""
+"""The command line. Each command imports heavy modules itself, so that --help is quick."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgewise import __version__
 from edgewise.commands.export_command import export
 from edgewise.commands.options import with_settings
 from edgewise.commands.preview_command import preview
-from edgewise.commands.store_access import joined, policy_named
+from edgewise.commands.store_access import open_store, policy_named
 from edgewise.commands.visitor_commands import erase, import_
 from edgewise.commands.webhook_commands import courier, webhooks
 from edgewise.errors import EdgewiseError, PolicyError
@@ -23,7 +23,7 @@ from edgewise.settings import TABLE, Settings
 
 
 class _Commands(click.Group):
-    """Shows our errors as messages, not as tracebacks."""
+    """Shows errors of Edgewise as messages, not as tracebacks."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -37,8 +37,8 @@ class _Commands(click.Group):
 def main() -> None:
     """Website personalization that learns from what visitors do next.
 
-    Every option can be set by an environment variable of the same name: --decide-budget is EDGEWISE_DECIDE_BUDGET. An
-    option goes before a variable.
+    Every option has an environment variable of the same name: --decide-budget is EDGEWISE_DECIDE_BUDGET. The option
+    overrides the variable.
 
     \b
     Examples:
@@ -55,7 +55,7 @@ def main() -> None:
     type=click.IntRange(1, 100_000),
     default=6000,
     show_default=True,
-    help="How many visitors to simulate.",
+    help="The number of simulated visitors.",
 )
 @click.option(
     "--rate",
@@ -63,17 +63,16 @@ def main() -> None:
     type=click.IntRange(1, 500),
     default=200,
     show_default=True,
-    help="How many visitors come in a second, at most.",
+    help="The most visitors in a second.",
 )
-@click.option("--exit", "exits", is_flag=True, help="End when all visitors came, instead of staying up to be tried.")
+@click.option("--exit", "exits", is_flag=True, help="Exit after the last visitor, without opening a shop.")
 @with_settings("policies", "port")
 def demo(settings: Settings, visitors: int, rate: int, exits: bool) -> None:
     """Watch a server learn from simulated visitors, in half a minute.
 
-    Starts `edgewise serve` with a copy of the example policies and a data folder of its own, and sends visitors to it
-    over HTTP. Opens a shop that embeds the browser SDK, to be watched in a browser: it prints where. Then it stays up
-    until Ctrl-C, and says what to try; with --exit there is no shop. All that it keeps is removed at the end. Takes a
-    free port when --port is in use. Exits with status 1 when the server failed.
+    Starts `edgewise serve` with a copy of the example policies and a temporary data folder, and sends visitors to it
+    over HTTP. Opens a shop that uses the browser SDK, and prints its address. Stays up until Ctrl-C, unless you pass
+    --exit. Removes its data at the end. Uses a free port if --port is in use. Exits with status 1 if the server fails.
 
     \b
     Examples:
@@ -92,7 +91,7 @@ def demo(settings: Settings, visitors: int, rate: int, exits: bool) -> None:
 def serve(settings: Settings) -> None:
     """Run the server: the store, the web workers and the learner.
 
-    State is kept in an embedded Valkey, unless --redis names a store. SIGTERM or Ctrl-C stops everything in order.
+    An embedded Valkey holds the state, unless --redis names a store. SIGTERM or Ctrl-C stops all processes in order.
 
     \b
     Examples:
@@ -110,7 +109,7 @@ def serve(settings: Settings) -> None:
 def learn(settings: Settings) -> None:
     """Run the learner alone.
 
-    Without --redis it learns for the server that runs on the data folder.
+    Without --redis, it uses the store of the server that runs on the data folder.
 
     \b
     Examples:
@@ -122,12 +121,12 @@ def learn(settings: Settings) -> None:
 
 @main.command()
 @click.argument("placement")
-@click.option("--site", metavar="NAME", help="The placement's site; needed only when several sites have it.")
+@click.option("--site", metavar="NAME", help="The placement's site. Required if several sites have this placement.")
 @with_settings("data", "redis")
 def rebuild(settings: Settings, placement: str, site: str | None) -> None:
-    """Fold the model of PLACEMENT again from its log, and compare it with the published one.
+    """Rebuild the model of PLACEMENT from its log and compare it with the published one.
 
-    Works beside a running server and changes nothing. Exits with status 1 when the two models differ.
+    Works beside a running server and changes nothing. Exits with status 1 if the models differ.
 
     \b
     Examples:
@@ -140,12 +139,21 @@ def rebuild(settings: Settings, placement: str, site: str | None) -> None:
 @main.command()
 @click.argument("log", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
-    "--map", "columns", metavar="MAP", required=True, type=click.Path(path_type=Path), help="The map: a TOML file."
+    "--map",
+    "columns",
+    metavar="MAP",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A TOML file that maps the columns.",
 )
-@click.option("--url", metavar="URL", help="A running server to replay against; without one, this process learns.")
-@click.option("--write-key", metavar="KEY", default="default", show_default=True, help="With --url: the site's key.")
-@click.option("--shuffle", metavar="SEED", type=click.IntRange(0), help="Replay in a random order of this seed's.")
-@click.option("--shuffles", metavar="N", type=click.IntRange(1), help="Replay N times: with SEED (or 0), and the next.")
+@click.option("--url", metavar="URL", help="A running server to replay against. Without it, this process learns.")
+@click.option(
+    "--write-key", metavar="KEY", default="default", show_default=True, help="The site's write key, for --url."
+)
+@click.option("--shuffle", metavar="SEED", type=click.IntRange(0), help="Replay in a random order with this seed.")
+@click.option(
+    "--shuffles", metavar="N", type=click.IntRange(1), help="Replay N times, with SEED (or 0) and the seeds after it."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def replay(
     log: Path,
@@ -156,11 +164,11 @@ def replay(
     shuffles: int | None,
     as_json: bool,
 ) -> None:
-    """Replay a log of real traffic, and estimate what the policy would have earned on it.
+    """Replay a logged file and estimate what the policy would have earned on it.
 
-    FILE (.csv, .ndjson or .jsonl, .gz after it where packed) tells what was shown to whom, with which probability, and
-    what came of it; MAP names its columns. Each row is decided anew. Where the choice is the one in the log, its reward
-    is learned, and counts.
+    Each row of FILE has a context, the action that was shown, its probability, and its reward. FILE is .csv, .ndjson or
+    .jsonl, and may be gzipped (.gz). MAP names the columns. The policy decides each row again. If its choice equals the
+    logged action, the reward counts and the model learns it.
 
     \b
     Examples:
@@ -168,7 +176,9 @@ def replay(
       edgewise replay mails.csv.gz --map mails.toml --url http://127.0.0.1:8080 --write-key default
     """
     if url is not None and (shuffles or 1) > 1:
-        raise click.UsageError("--shuffles: found it with --url, expected one of them: a server keeps what it learned")
+        raise click.UsageError(
+            "The options --shuffles and --url exclude each other, because a server keeps its model. Use one of them."
+        )
     from rich.console import Console
 
     from edgewise.evaluate import report_table as table
@@ -195,9 +205,9 @@ def policy() -> None:
 @policy.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def check(folder: Path) -> None:
-    """Check the policy files in DIR: one site's, or those of many sites in a folder each.
+    """Check the policy files in DIR, which holds one site, or one folder for each of several sites.
 
-    Lists the policies when all is well. Otherwise lists every problem, one a line, and exits with status 1.
+    Lists the policies if all files are valid. Otherwise lists every problem and exits with status 1.
 
     \b
     Example:
@@ -230,7 +240,7 @@ async def _learn(settings: Settings) -> None:
 async def _rebuild(settings: Settings, placement: str, site: str | None) -> None:
     from edgewise.learner.rebuild import rebuild
 
-    async with joined(settings) as store:
+    async with open_store(settings) as store:
         ref = await policy_named(store, placement, site)
         with click.progressbar(
             length=100, label="Folding the log", file=sys.stderr, hidden=not sys.stderr.isatty()

@@ -1,19 +1,19 @@
-"""Garbage collection, for processes that run long and make little of it."""
+"""Garbage collection settings for long-running processes."""
 
 from __future__ import annotations
 
 import gc
 
-_BETWEEN = 20_000
-"""New containers between two looks at the youngest ones (Python's own: 700)."""
+_THRESHOLD = 20_000
+"""New containers between two collections of the youngest generation. Python's default is 700."""
 
 
 def tame() -> None:
-    """Pass over all that is there by now, and look at the rest less often.
+    """Exclude all present objects from collection, and collect the others less often.
 
-    What a call leaves behind is freed without the collector, which otherwise takes a tenth of a decide call and a fifth
-    of the learning (measured: `make bench`).
+    A call's objects are freed by reference counting. The collector would take a tenth of a decide call and a fifth of
+    the learning, measured by `make bench`.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_BETWEEN, 10, 10)
+    gc.set_threshold(_THRESHOLD, 10, 10)

@@ -1,11 +1,11 @@
-"""Runs a command that does not outlive the process that asked for it, however suddenly that one dies.
+"""Runs a command that ends when its parent process dies, even if the parent is killed.
 
     python -I -S leash.py SIGNAL PARENT LIFELINE COMMAND [ARGUMENT ...]
 
-The command takes this process's place, so its process id, signals and exit status are the command's own. SIGNAL is what
-it gets when process PARENT dies. LIFELINE is the reading end of a pipe whose writing end PARENT alone holds.
+The command replaces this process, so process id, signals and exit status are the command's own. It gets SIGNAL when
+process PARENT dies. LIFELINE is the reading end of a pipe. Only PARENT holds its writing end.
 
-A script of its own, because between fork and exec a threaded parent must not run Python; with few imports, to be quick.
+A threaded parent must not run Python between fork and exec, so this is a separate script. Few imports keep it fast.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ def main() -> None:
     death_signal, parent, lifeline = (int(argument) for argument in sys.argv[1:4])
     command = sys.argv[4:]
     if sys.platform == "linux":
-        ask_the_kernel(death_signal)
+        request_death_signal(death_signal)
     else:
-        leave_a_watcher(death_signal, lifeline)
+        fork_watcher(death_signal, lifeline)
     os.close(lifeline)
-    if os.getppid() != parent:  # It died before the leash was on.
+    if os.getppid() != parent:  # It died before this process could watch it.
         sys.exit(f"leash: the parent {parent} is gone")
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and that would be inherited.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores SIGPIPE, and the command would inherit that.
     os.execv(command[0], command)
 
 
-def ask_the_kernel(death_signal: int) -> None:
-    """Linux: the kernel sends the signal. This outlasts exec, but the kernel means the parent's *thread*."""
+def request_death_signal(death_signal: int) -> None:
+    """Linux: the kernel sends the signal when the parent's thread ends. The request survives exec."""
     import ctypes
 
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
         sys.exit(f"leash: prctl(PR_SET_PDEATHSIG): {os.strerror(ctypes.get_errno())}")
 
 
-def leave_a_watcher(death_signal: int, lifeline: int) -> None:
-    """Elsewhere: a child of ours waits for the lifeline to end, and signals us; it leaves when we are gone."""
-    leashed = os.getpid()
+def fork_watcher(death_signal: int, lifeline: int) -> None:
+    """Other systems: fork a watcher that waits for the lifeline to close and then signals this process."""
+    watched = os.getpid()
     if os.fork() != 0:
         return
     os.dup2(lifeline, 0)
     os.closerange(1, os.sysconf("SC_OPEN_MAX"))
-    while os.getppid() == leashed:
+    while os.getppid() == watched:
         if select.select([0], [], [], 1.0)[0]:
-            if os.getppid() == leashed:
-                os.kill(leashed, death_signal)
+            if os.getppid() == watched:
+                os.kill(watched, death_signal)
             break
     os._exit(0)
 

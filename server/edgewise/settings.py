@@ -1,4 +1,4 @@
-"""The settings: one frozen dataclass, read once. Its fields are the table that `--help` and the docs are made from."""
+"""The settings: one frozen dataclass. Its fields are the table for `--help` and for the documentation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PREFIX = "EDGEWISE_"
 
 
 class Kind(NamedTuple):
-    """What a setting's text may be. `parse` raises ValueError, saying found and expected; `show` is its inverse."""
+    """The type of a setting's text. `parse` raises ValueError for a wrong value. `show` is its inverse."""
 
     placeholder: str
     parse: Callable[[str], Any]
@@ -26,7 +26,7 @@ class Kind(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """One row of the table of settings. `default` is as it is shown; `name` is the field's."""
+    """One row of the table of settings. `name` is the field's name, `default` the text to show."""
 
     name: str
     kind: Kind
@@ -83,7 +83,7 @@ def _size(text: str) -> int:
 
 
 def _in_largest(units: Mapping[str, int]) -> Callable[[int], str]:
-    """Shows a number in the largest of these units that fits it; they run from the largest to the smallest."""
+    """Show a number in its largest whole unit. `units` run from the largest to the smallest."""
 
     def show(number: int) -> str:
         unit, size = next((unit, size) for unit, size in units.items() if number % size == 0)
@@ -119,10 +119,9 @@ def _half_the_cores() -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What can be set, by flag or by environment variable; a flag goes before a variable, a variable before a default.
+    """All settings. Times are in milliseconds and sizes in bytes.
 
-    Spans of time are in milliseconds, sizes in bytes. `redis` is None for the embedded Valkey, `secret_key` is None
-    until one is made.
+    `redis` is None for the embedded Valkey. `secret_key` is None until one is created.
     """
 
     host: str = field(default="127.0.0.1", metadata=_about(HOST, "The address to listen on."))
@@ -206,12 +205,12 @@ class Settings:
 
     @classmethod
     def load(cls, flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
-        """The settings of these flags (by field name; None: not given) and environment variables.
+        """Load the settings. A flag overrides a variable, and a variable overrides the default.
 
-        An empty variable counts as not set.
+        `flags` are by field name, with None for a flag that was not given. An empty variable counts as unset.
 
         Raises:
-            SettingsError: a value is wrong; says which, where, and what was expected.
+            SettingsError: a value is wrong. The message names the flag or variable.
         """
         values: dict[str, Any] = {}
         for setting in TABLE:
@@ -222,7 +221,7 @@ class Settings:
         return cls(**values)
 
     def environ(self) -> dict[str, str]:
-        """The environment variables from which `load` makes these settings again: how a child process gets them."""
+        """Return the environment variables from which a child process loads equal settings."""
         values = ((setting, getattr(self, setting.name)) for setting in TABLE)
         return {setting.variable: setting.kind.show(value) for setting, value in values if value is not None}
 
@@ -233,7 +232,7 @@ def _row(field: Field[Any]) -> Setting:
 
 
 TABLE: tuple[Setting, ...] = tuple(_row(field) for field in fields(Settings))
-"""Every setting, in the order in which they are documented."""
+"""Every setting, in the order of the documentation."""
 
 
 def _parse(setting: Setting, text: str, where: str) -> Any:

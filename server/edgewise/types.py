@@ -1,4 +1,4 @@
-"""The words that every room shares, as types."""
+"""Types that every room shares."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 Attributes: TypeAlias = Mapping[str, Any]
-"""What conditions and features are read from: nested mappings, addressed by dotted paths."""
+"""Nested mappings that conditions and features read by dotted paths."""
 
 Condition: TypeAlias = Mapping[str, Any]
 """A targeting condition as written in a policy file (MongoDB-style operators)."""
 
 Digest: TypeAlias = bytes
-"""Eight bytes that stand for something: a policy version, a model's shape, a visitor's id, a message id."""
+"""Eight bytes that identify a policy version, a model's shape, a visitor's id or a message id."""
 
 DecisionKey: TypeAlias = bytes
 """The random bytes inside a decision id. They identify the decision in the log and seed its draw."""
@@ -24,25 +24,25 @@ Milliseconds: TypeAlias = int
 
 
 Consent: TypeAlias = Literal["granted", "pending", "denied"]
-"""What a visitor said to being remembered. Pending counts as denied until they say."""
+"""A visitor's consent. Pending counts as denied until the visitor answers."""
 
 ConsentMode: TypeAlias = Literal["assumed", "required"]
-"""What a site takes silence for: consent, or none yet."""
+"""Whether a visitor's silence counts as consent."""
 
 Robots: TypeAlias = Literal["ignore", "learn"]
-"""What a site does with the calls of robots: answer them and no more, or treat them as visitors."""
+"""Whether a site ignores robots after answering them, or learns from them as from visitors."""
 
 
 Span: TypeAlias = Literal["session", "day", "visitor"]
-"""For how long it is remembered what a visitor was shown."""
+"""How long exposure is remembered."""
 
 SPANS: tuple[Span, ...] = ("session", "day", "visitor")
 
 
 class Webhook(NamedTuple):
-    """Who is told when a visitor newly meets a condition, and after how long without an act of theirs.
+    """A receiver of messages about visitors who newly meet a condition. `after` is how long they must be quiet first.
 
-    `secret` signs the messages; `$NAME` stands for that environment variable. Never log it.
+    `secret` signs the messages. `$NAME` is the value of that environment variable. Never log it.
     """
 
     name: str
@@ -57,7 +57,7 @@ FeatureValue: TypeAlias = str | bool | int | float | tuple[str | bool | int | fl
 
 
 class PolicyRef(NamedTuple):
-    """Names one policy: a placement of a site. Each has one log, one model and one checkpoint."""
+    """Identifies a policy by site and placement. Each policy has one log, one model and one checkpoint."""
 
     site: str
     placement: str
@@ -79,13 +79,13 @@ class StreamId(NamedTuple):
 
 
 BEGINNING = StreamId(0, 0)
-"""Before every entry of any log."""
+"""The position before every entry of a log."""
 
 
 USER_BIT = 0x80
-"""The first bit of a visitor's digest says whether the id is a user's or an anonymous one."""
+"""The first bit of a visitor's digest is set for user ids and clear for anonymous ids."""
 
 
 def is_user(visitor: Digest) -> bool:
-    """Whether this stands for a user's id."""
+    """Whether this is the digest of a user id."""
     return bool(visitor[0] & USER_BIT)

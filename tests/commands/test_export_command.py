@@ -1,4 +1,4 @@
-"""What is held of visitors, written by `edgewise export`."""
+"""The command `export`: stored data of one visitor or of all visitors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def exported(url: str, visitor: str, site: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.stdout.splitlines()]
 
 
-async def test_a_visitor_is_exported_with_all_that_an_erasure_would_remove(store: Store, store_url: str) -> None:
+async def test_export_of_a_visitor_has_everything_an_erasure_removes(store: Store, store_url: str) -> None:
     stage = Stage(store)
     await stage.publish()
     ann, other = user_digest("ann"), user_digest("other")
@@ -73,7 +73,7 @@ async def test_a_visitor_is_exported_with_all_that_an_erasure_would_remove(store
     assert other.hex() not in said.stdout
 
 
-async def test_all_visitors_are_exported_one_a_line(store: Store, store_url: str) -> None:
+async def test_export_of_all_visitors_writes_one_line_each(store: Store, store_url: str) -> None:
     await Stage(store).publish()
     customers = Customers(store)
     for start in range(0, 450, 50):
@@ -88,13 +88,13 @@ async def test_all_visitors_are_exported_one_a_line(store: Store, store_url: str
 
 
 @pytest.mark.parametrize("arguments", [(), ("--visitor", "ann", "--visitors")])
-async def test_what_to_export_must_be_said(store_url: str, arguments: tuple[str, ...]) -> None:
+async def test_export_needs_visitor_or_visitors(store_url: str, arguments: tuple[str, ...]) -> None:
     said = await edgewise(store_url, "export", *arguments)
     assert said.exit_code == 2
-    assert "--visitor, --visitors: expected one of them" in said.output
+    assert "Pass either --visitor ID or --visitors." in said.output
 
 
-async def test_what_a_visitor_was_shown_is_exported_and_erased(store: Store, store_url: str) -> None:
+async def test_exposure_is_exported_and_erased(store: Store, store_url: str) -> None:
     async with serve(store_url, {**SHOP, "pop-up.toml": POP_UP}) as server:
         who, letter = {"anonymousId": "a1"}, {"id": "pop-up", "exclude": ["none"]}
         answer = await server.post("/v1/decide", {"placements": [letter], **who})
@@ -117,9 +117,7 @@ async def test_what_a_visitor_was_shown_is_exported_and_erased(store: Store, sto
     assert [one for one in await exported(store_url, "a1", "default") if "entry" not in one] == []
 
 
-async def test_a_device_that_only_decide_calls_named_with_a_user_is_exported_and_erased_with_them(
-    store: Store, store_url: str
-) -> None:
+async def test_device_known_only_from_decide_calls_is_exported_and_erased(store: Store, store_url: str) -> None:
     """Nobody identified in a message, so that no profile knows of it: the log does."""
     files = {**SHOP, "pop-up.toml": POP_UP}
     async with serve(store_url, files) as server:

@@ -15,7 +15,7 @@ def edgewise(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
-async def test_a_preview_that_the_command_line_made_is_shown(store_url: str) -> None:
+async def test_token_of_the_command_shows_its_action(store_url: str) -> None:
     async with serve(store_url) as server:
         made = await asyncio.to_thread(edgewise, "preview", "hero", "deal", "--valid", "2h", "--redis", store_url)
         assert made.exit_code == 0, made.output
@@ -26,10 +26,10 @@ async def test_a_preview_that_the_command_line_made_is_shown(store_url: str) -> 
         answer = await server.post("/v1/decide", body | {"preview": expired.stdout.strip()})
         assert (answer.status_code, answer.json()["error"]["code"]) == (410, "preview_expired")
         wrong = await asyncio.to_thread(edgewise, "preview", "hero", "gift", "--redis", store_url)
-        assert (wrong.exit_code, "ACTION: found 'gift', expected one of: plain, deal" in wrong.stderr) == (1, True)
+        assert (wrong.exit_code, "Unknown ACTION 'gift'. Use one of: plain, deal." in wrong.stderr) == (1, True)
 
 
-async def test_a_token_for_debugging_shows_any_action_and_tells_how_it_is_decided(store_url: str) -> None:
+async def test_debug_token_shows_any_action_and_explains_it(store_url: str) -> None:
     async with serve(store_url) as server:
         made = await asyncio.to_thread(edgewise, "preview", "--debug", "--redis", store_url)
         assert made.exit_code == 0, made.output
@@ -38,24 +38,24 @@ async def test_a_token_for_debugging_shows_any_action_and_tells_how_it_is_decide
         assert (decision["action"], decision["group"]) == ("deal", "preview")
         assert [action["id"] for action in decision["debug"]["actions"]] == ["plain", "deal"]
         wrong = await asyncio.to_thread(edgewise, "preview", "--debug", "--site", "books", "--redis", store_url)
-        assert (wrong.exit_code, "--site: found 'books', expected one of: default" in wrong.stderr) == (1, True)
+        assert (wrong.exit_code, "Unknown site 'books'. Use one of: default." in wrong.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "found no PLACEMENT with its ACTION, expected both, or --debug"),
-        (["hero"], "found no PLACEMENT with its ACTION, expected both, or --debug"),
-        (["hero", "deal", "--debug"], "PLACEMENT: found 'hero' with --debug, expected none"),
+        ([], "Missing PLACEMENT or ACTION. Pass both, or pass --debug."),
+        (["hero"], "Missing PLACEMENT or ACTION. Pass both, or pass --debug."),
+        (["hero", "deal", "--debug"], "The option --debug covers all placements. Remove 'hero', or remove --debug."),
     ],
 )
-def test_a_preview_is_of_one_action_or_for_debugging(arguments: list[str], expected: str) -> None:
+def test_preview_needs_an_action_or_debug(arguments: list[str], expected: str) -> None:
     made = edgewise("preview", *arguments)
     assert made.exit_code == 2
     assert expected in made.stderr
 
 
-def test_a_preview_is_not_made_for_good(store_url: str) -> None:
+def test_preview_refuses_invalid_durations(store_url: str) -> None:
     for span in ("31d", "0s", "soon"):
         made = edgewise("preview", "hero", "deal", "--valid", span, "--redis", store_url)
         assert made.exit_code == 2

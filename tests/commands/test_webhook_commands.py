@@ -19,7 +19,7 @@ from edgewise.webhooks.triggers import Job, Named, Waiting
 VISITOR = b"visitor1"
 
 
-async def test_a_courier_with_nothing_to_do_says_that_it_runs_and_ends_when_told(store_url: str) -> None:
+async def test_idle_courier_logs_its_start_and_stops_on_sigterm(store_url: str) -> None:
     courier = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "edgewise", "courier", "--redis", store_url), stderr=asyncio.subprocess.PIPE
     )
@@ -30,7 +30,7 @@ async def test_a_courier_with_nothing_to_do_says_that_it_runs_and_ends_when_told
         assert await courier.wait() == 0
 
 
-async def test_messages_that_were_given_up_are_printed(store: Store, store_url: str) -> None:
+async def test_dead_letters_are_printed(store: Store, store_url: str) -> None:
     await store.registry.publish_sites(encode_sites([Site("shop", "key", (), ())]))
     job = Job("m1", "cart-left", b'{"id":"m1","anonymousId":"a1"}', attempts=21, problem="found status 500").encode()
     await store.queues.mature("shop", VISITOR, b"d:cart-left", b"", b"h:cart-left", job)
@@ -49,7 +49,7 @@ async def test_messages_that_were_given_up_are_printed(store: Store, store_url: 
     }
 
 
-async def test_no_more_than_a_hundred_messages_of_a_visitor_wait(store: Store, store_url: str) -> None:
+async def test_at_most_a_hundred_messages_of_a_visitor_wait(store: Store, store_url: str) -> None:
     jobs = [Job(f"m{number}", "n", b"{}").encode() for number in range(120)]
     command = store.queues.write_command("shop", VISITOR, None, b"profile", 60_000, {b"h:n": b"1"}, jobs)
     assert await store.lane.submit(command, asyncio.get_running_loop().time() + 5) == 1
@@ -60,7 +60,7 @@ async def test_no_more_than_a_hundred_messages_of_a_visitor_wait(store: Store, s
     assert await store.queues.first("shop", VISITOR) is None
 
 
-async def test_a_visitors_export_has_the_messages_about_them(store: Store, store_url: str) -> None:
+async def test_export_of_a_visitor_has_their_webhook_messages(store: Store, store_url: str) -> None:
     await store.registry.publish_sites(encode_sites([Site("shop", "key", (), ())]))
     visitor = anonymous_digest("a1")
     jobs = [Job(id, "n", b'{"anonymousId":"a1"}').encode() for id in ("m1", "m2")]

@@ -1,1 +1,1 @@
-"""What stands behind the commands: their options, how they get at the store, and those that have much to say."""
+"""Commands of the command line, their options, and their access to the store."""

@@ -1,4 +1,4 @@
-"""The customer file on disk: rows of traits in CSV or NDJSON, one visitor a row. What is wrong with a row is told."""
+"""Reads the customer file of `edgewise import`: CSV or NDJSON, one visitor for each row."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WORDS = {"true": True, "false": False}
 
 
 class Row(NamedTuple):
-    """One visitor's traits, the number of the line on which they begin, and how many bytes were read to their end."""
+    """One visitor's traits. `line` is the first line of the row, `read` the number of bytes read up to its end."""
 
     line: int
     read: int
@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 class WrongRow(NamedTuple):
-    """A row that is left out, and why."""
+    """A row that is skipped because of `problem`."""
 
     line: int
     read: int
@@ -39,19 +39,19 @@ class WrongRow(NamedTuple):
 
 
 def read_rows(path: Path, column: str) -> Iterator[Row | WrongRow]:
-    """The rows of a file, in order, a line at a time. `column` holds the ids, all others are traits.
+    """Yield the rows of a file in order. `column` holds the ids, and every other column is a trait.
 
-    In CSV (.csv) an empty cell tells nothing, `true`, `false` and numbers without leading zeros are what they look
-    like, all else is text. In NDJSON (any other name) values are what they are, and null forgets a trait.
+    In CSV (.csv), an empty cell sets no trait. `true`, `false` and numbers without leading zeros get their types, and
+    everything else is text. In NDJSON (any other name), null removes a trait.
 
     Raises:
-        EdgewiseError: the file cannot be read, or its header has no such column.
+        EdgewiseError: the file cannot be read, or its header lacks the column.
     """
     try:
         with path.open("rb") as file:
             yield from (_csv_rows if path.suffix.lower() == ".csv" else _json_rows)(path, file, column)
     except OSError as error:
-        raise EdgewiseError(f"{path}: found no file that can be read: {error.strerror}") from error
+        raise EdgewiseError(f"{path}: The file cannot be read: {error.strerror}.") from error
 
 
 def _json_rows(path: Path, file: BinaryIO, column: str) -> Iterator[Row | WrongRow]:
@@ -62,12 +62,12 @@ def _json_rows(path: Path, file: BinaryIO, column: str) -> Iterator[Row | WrongR
             while data and not data.endswith(b"\n"):
                 data = file.readline(_LONGEST_LINE)
                 read += len(data)
-            yield WrongRow(line, read, f"found more than {_LONGEST_LINE} bytes, expected a shorter line")
+            yield WrongRow(line, read, f"Expected a line of at most {_LONGEST_LINE} bytes, found a longer one.")
         elif data.strip():
             try:
                 fields = json.loads(data)
             except (ValueError, RecursionError) as error:
-                yield WrongRow(line, read, f"expected a JSON object: {error}")
+                yield WrongRow(line, read, f"Expected a JSON object: {error}.")
                 continue
             yield _row(line, read, column, fields)
 
@@ -85,30 +85,32 @@ def _csv_rows(path: Path, file: BinaryIO, column: str) -> Iterator[Row | WrongRo
     try:
         header = _cells(rows, [])
     except csv.Error as error:
-        raise EdgewiseError(f"{path}:1: expected the names of columns: {error}") from error
+        raise EdgewiseError(f"{path}:1: Expected the names of the columns: {error}.") from error
     if column not in header or len(set(header)) < len(header):
         raise EdgewiseError(
-            f"{path}:1: found the columns {', '.join(header)}, expected {column!r} among them, each once"
+            f"{path}:1: Expected a column {column!r} and no repeated names, found {', '.join(header)}. "
+            "Name the column of the ids with --id."
         )
     while True:
         begin = rows.line_num + 1
         try:
             cells = _cells(rows, None)
         except csv.Error as error:
-            yield WrongRow(begin, read, f"expected CSV: {error}{_reach(begin, rows.line_num)}")
+            yield WrongRow(begin, read, f"Expected CSV: {error}{_lines(begin, rows.line_num)}.")
             continue
         if cells is None:
             return
         if len(cells) not in (0, len(header)):
-            found = f"found {len(cells)} cells, expected {len(header)} as in the header"
-            yield WrongRow(begin, read, found + _reach(begin, rows.line_num))
+            lines_of_row = _lines(begin, rows.line_num)
+            problem = f"Expected {len(header)} cells as in the header, found {len(cells)}{lines_of_row}."
+            yield WrongRow(begin, read, problem)
         elif cells:
-            told = {name: _typed(cell) for name, cell in zip(header, cells, strict=True) if cell and name != column}
-            yield _row(begin, read, column, told | {column: cells[header.index(column)]})
+            traits = {name: _typed(cell) for name, cell in zip(header, cells, strict=True) if cell and name != column}
+            yield _row(begin, read, column, traits | {column: cells[header.index(column)]})
 
 
 def _cells(rows: Iterator[list[str]], end: T) -> list[str] | T:
-    """The next row. A quote that nobody closes takes no more of the rows after it than a cell may have."""
+    """Read the next row. The limit of a cell bounds how many rows an unclosed quote can swallow."""
     usual = csv.field_size_limit(_LONGEST_CELL)
     try:
         return next(rows, end)
@@ -116,22 +118,22 @@ def _cells(rows: Iterator[list[str]], end: T) -> list[str] | T:
         csv.field_size_limit(usual)
 
 
-def _reach(begin: int, end: int) -> str:
-    """What is left out goes on where a quote is not closed."""
-    return f", in lines {begin} to {end}, which a quote holds together" if end > begin else ""
+def _lines(begin: int, end: int) -> str:
+    """Name the lines of a row that an unclosed quote has extended."""
+    return f" in lines {begin} to {end}, which one quote spans" if end > begin else ""
 
 
 def _row(line: int, read: int, column: str, fields: Any) -> Row | WrongRow:
     if not isinstance(fields, dict):
-        return WrongRow(line, read, f"found a value of type {type(fields).__name__}, expected a JSON object")
+        return WrongRow(line, read, f"Expected a JSON object, found a value of type {type(fields).__name__}.")
     traits = {name: value for name, value in fields.items() if name != column}
     id = fields.get(column)
     if isinstance(id, int) and not isinstance(id, bool):
         id = str(id)
     if not isinstance(id, str) or not 1 <= len(id) <= MAX_ID or not id.isprintable():
-        return WrongRow(line, read, f"{column}: expected an id, text of 1 to {MAX_ID} printable characters")
+        return WrongRow(line, read, f"{column}: Expected an id of 1 to {MAX_ID} printable characters.")
     if problems := problems_of(traits):
-        return WrongRow(line, read, "; ".join(f"{problem.path}: {problem.message}" for problem in problems))
+        return WrongRow(line, read, " ".join(f"{problem.path}: {problem.message}" for problem in problems))
     return Row(line, read, id, traits)
 
 

@@ -1,4 +1,4 @@
-"""The command that writes what is held of visitors."""
+"""The command `export`."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ import json
 import click
 
 from edgewise.commands.options import with_settings
-from edgewise.commands.store_access import joined, site_named
+from edgewise.commands.store_access import open_store, site_named
 from edgewise.commands.visitor_commands import site_option
 from edgewise.settings import Settings
 
 
 @click.command()
-@click.option("--visitor", metavar="ID", help="All that is held of the visitor with this anonymous or user ID.")
-@click.option("--visitors", is_flag=True, help="The profiles of all visitors, one a line.")
+@click.option(
+    "--visitor", metavar="ID", help="Export everything stored about the visitor with this anonymous or user ID."
+)
+@click.option("--visitors", is_flag=True, help="Export the profiles of all visitors.")
 @site_option
 @with_settings("data", "redis")
 def export(settings: Settings, visitor: str | None, visitors: bool, site: str | None) -> None:
-    """Write what is held of visitors to the standard output, as JSON, one thing a line.
+    """Write visitor data to the standard output, as one JSON object per line.
 
-    Of one visitor: what is stored under each of their ids, and their entries in the logs.
+    For one visitor, it writes the records under each of their ids and their entries in the logs.
 
     \b
     Examples:
@@ -29,7 +31,7 @@ def export(settings: Settings, visitor: str | None, visitors: bool, site: str | 
       edgewise export --visitors > customers.ndjson
     """
     if (visitor is None) != visitors:
-        raise click.UsageError("--visitor, --visitors: expected one of them")
+        raise click.UsageError("Pass either --visitor ID or --visitors.")
     asyncio.run(_export(settings, visitor, site))
 
 
@@ -37,7 +39,7 @@ async def _export(settings: Settings, visitor: str | None, site: str | None) -> 
     from edgewise.privacy.export import export_visitor
     from edgewise.privacy.readable import describe_record
 
-    async with joined(settings) as store:
+    async with open_store(settings) as store:
         name = (await site_named(store, site)).name
         if visitor is None:
             async for digest, stored in store.profiles.all(name):

@@ -9,16 +9,16 @@ from typing import Any, TypeAlias
 
 import click
 
-from edgewise import logs as diagnostics
+from edgewise import logs
 from edgewise.settings import TABLE, Setting, Settings
 
 Function: TypeAlias = Callable[..., None]
 
 
 def with_settings(*names: str) -> Callable[[Function], Function]:
-    """Give a command the options of these settings, and call it with the `Settings` that they make.
+    """Add options for these settings to a command, and pass it the loaded `Settings`.
 
-    Every command has --verbose too. Reading the settings is all that reads the environment, and starts the logging.
+    Every command also gets --verbose. Only this function reads the environment. It also configures logging.
     """
     rows = [row for row in TABLE if row.name in names or row.name == "verbose"]
 
@@ -27,7 +27,7 @@ def with_settings(*names: str) -> Callable[[Function], Function]:
         def with_loaded(**arguments: Any) -> None:
             flags = {row.name: _as_text(arguments.pop(row.name)) for row in rows}
             settings = Settings.load(flags, os.environ)
-            diagnostics.configure(settings.verbose)
+            logs.configure(settings.verbose)
             command(settings, **arguments)
 
         decorated: Function = with_loaded

@@ -1,4 +1,4 @@
-"""The command that makes tokens for previews."""
+"""The command `preview`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgewise.commands.options import with_settings
-from edgewise.commands.store_access import joined, policy_named, site_named
+from edgewise.commands.store_access import open_store, policy_named, site_named
 from edgewise.config.values import DAY, duration
 from edgewise.errors import EdgewiseError, StoreError
 from edgewise.settings import Settings
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 
 def _span(ctx: click.Context, param: click.Parameter, value: str) -> Milliseconds:
-    """A time such as 1h."""
     try:
         return duration(longest=30 * DAY)(value)
     except ValueError as error:
@@ -31,19 +30,24 @@ def _span(ctx: click.Context, param: click.Parameter, value: str) -> Millisecond
 @click.command()
 @click.argument("placement", required=False)
 @click.argument("action", required=False)
-@click.option("--debug", is_flag=True, help="A token for any action of the site, for the on-page debugger.")
+@click.option("--debug", is_flag=True, help="Create a token for the debugger, which can show any action of the site.")
 @click.option(
-    "--valid", metavar="TIME", callback=_span, default="1h", show_default=True, help="How long it is good; at most 30d."
+    "--valid",
+    metavar="TIME",
+    callback=_span,
+    default="1h",
+    show_default=True,
+    help="How long the token is valid, at most 30d.",
 )
-@click.option("--site", metavar="NAME", help="The site; needed only when there are several, or several have PLACEMENT.")
+@click.option("--site", metavar="NAME", help="The site. Required if there are several.")
 @with_settings("data", "redis")
 def preview(
     settings: Settings, placement: str | None, action: str | None, debug: bool, valid: int, site: str | None
 ) -> None:
-    """Print a token that has ACTION shown in PLACEMENT, whatever its conditions, times and switches say.
+    """Create a token that shows ACTION in PLACEMENT, even if its conditions, dates or switches forbid it.
 
-    A decide call with it as `preview` leaves nothing in any log, and teaches nothing. A page opens the debugger with
-    `?edgewise-debug=TOKEN`; a token that was made with --debug lets it show any action, and tell how it is decided.
+    Pass the token as `preview` in a decide call, or open a page with `?edgewise-debug=TOKEN`. Edgewise logs nothing of
+    such a call and learns nothing from it. A token of --debug can show any action, and explains each decision.
 
     \b
     Examples:
@@ -52,21 +56,21 @@ def preview(
       edgewise preview --debug
     """
     if debug and placement is not None:
-        raise click.UsageError(f"PLACEMENT: found {placement!r} with --debug, expected none: it is for all of them")
+        raise click.UsageError(f"The option --debug covers all placements. Remove {placement!r}, or remove --debug.")
     if not debug and (placement is None or action is None):
-        raise click.UsageError("found no PLACEMENT with its ACTION, expected both, or --debug")
+        raise click.UsageError("Missing PLACEMENT or ACTION. Pass both, or pass --debug.")
     click.echo(asyncio.run(_preview(settings, placement, action, valid, site)))
 
 
 async def _preview(
     settings: Settings, placement: str | None, action: str | None, valid: Milliseconds, site: str | None
 ) -> str:
-    """A token; for debugging where no placement and action are given."""
+    """Create a debug token if placement and action are None, otherwise a preview token."""
     from edgewise.decisions.preview_token import debug_token, preview_token
     from edgewise.ids.decision import KEY_BYTES, DecisionIds
 
     expires = (now_ms() + valid) // 1000
-    async with joined(settings) as store:
+    async with open_store(settings) as store:
         ids = DecisionIds()
         ids.ring = await store.registry.decision_keys(os.urandom(KEY_BYTES))
         if placement is None or action is None:
@@ -82,7 +86,9 @@ async def _require_action(store: Store, ref: PolicyRef, action: str) -> None:
     version = (await store.versions.current([ref]))[ref].version
     blob = await store.versions.blob(ref, version)
     if blob is None:
-        raise StoreError(f"policy {ref.site}/{ref.placement}: the store has no blob of version {version.hex()}")
+        raise StoreError(
+            f"Policy {ref.site}/{ref.placement}: the store lost version {version.hex()}. Restart the server."
+        )
     actions = CompiledPolicy.from_blob(blob).index
     if action not in actions:
-        raise EdgewiseError(f"ACTION: found {action!r}, expected one of: {', '.join(actions)}")
+        raise EdgewiseError(f"Unknown ACTION {action!r}. Use one of: {', '.join(actions)}.")

@@ -1,4 +1,4 @@
-"""How a command gets at the store (the one that is named, the running server's, or one started for it) and a site."""
+"""Opens the store for a command, and finds sites and policies by name."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def joined(settings: Settings) -> AsyncIterator[Store]:
-    """The store at `settings.redis`, else that of the data folder.
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """Connect to the store at `settings.redis`, or to the running server's store, or to one started on the data folder.
 
     Raises:
-        StoreError: it does not answer, or there is none.
+        StoreError: the store does not answer.
     """
     from edgewise.store import Store
     from edgewise.store.embedded import join_or_start
@@ -29,37 +29,46 @@ async def joined(settings: Settings) -> AsyncIterator[Store]:
         url = settings.redis
         if url is None:
             url = await stack.enter_async_context(join_or_start(settings.data, settings.appendfsync))
-        # Whoever runs a command waits for the store; what decide calls may wait is not for it.
+        # A person waits for the command, so it may wait longer than a decide call.
         store = await Store.connect(url, patience=5.0)
         stack.push_async_callback(store.close)
         yield store
 
 
 async def site_named(store: Store, asked: str | None) -> Site:
-    """The site of this name, or the only one.
+    """Find a site by name, or the only site.
 
     Raises:
-        EdgewiseError: there is none, or several and none is named.
+        EdgewiseError: no site has this name, or there are several sites and `asked` is None.
     """
     known = decode_sites(await store.registry.sites())
     found = [site for site in known if asked in (None, site.name)]
     if len(found) == 1:
         return found[0]
-    expected = ", ".join(site.name for site in known) or "a site to be published first"
-    raise EdgewiseError(f"--site: found {'none' if asked is None else repr(asked)}, expected one of: {expected}")
+    if not known:
+        raise EdgewiseError("The store has no site. Start `edgewise serve` with your policies first.")
+    names = ", ".join(site.name for site in known)
+    if asked is None:
+        raise EdgewiseError(f"Missing --site, because the store has several sites. Use one of: {names}.")
+    raise EdgewiseError(f"Unknown site {asked!r}. Use one of: {names}.")
 
 
 async def policy_named(store: Store, placement: str, site: str | None) -> PolicyRef:
-    """The policy of this placement; of this site, or of the only one that has it.
+    """Find the policy of a placement, in this site or in the only site that has it.
 
     Raises:
-        EdgewiseError: there is none, or several sites have it and none is named.
+        EdgewiseError: no policy matches, or several sites have the placement and `site` is None.
     """
     sites = decode_sites(await store.registry.sites())
     known = [PolicyRef(entry.name, name) for entry in sites for name in entry.placements]
     found = [ref for ref in known if ref.placement == placement and site in (None, ref.site)]
     if len(found) == 1:
         return found[0]
-    expected = ", ".join(f"{ref.placement} of {ref.site}" for ref in found or known) or "a policy to be published first"
-    what = f"{placement!r}" if site is None else f"{placement!r} of {site!r}"
-    raise EdgewiseError(f"PLACEMENT and --site: found {what}, expected one of: {expected}")
+    if not known:
+        raise EdgewiseError("The store has no policy. Start `edgewise serve` with your policies first.")
+    if found:
+        names = ", ".join(ref.site for ref in found)
+        raise EdgewiseError(f"Missing --site, because several sites have placement {placement!r}. Use one of: {names}.")
+    names = ", ".join(f"{ref.placement} of {ref.site}" for ref in known)
+    unknown = f"{placement!r}" if site is None else f"{placement!r} of site {site!r}"
+    raise EdgewiseError(f"Unknown placement {unknown}. Use one of: {names}.")

@@ -1,4 +1,4 @@
-"""The commands about visitors: traits told of them, and how all that is held of them is erased."""
+"""The commands `erase` and `import`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 
 from edgewise.commands.customer_file import Row, WrongRow, read_rows
 from edgewise.commands.options import with_settings
-from edgewise.commands.store_access import joined, site_named
+from edgewise.commands.store_access import open_store, site_named
 from edgewise.errors import EdgewiseError
 from edgewise.settings import Settings
 from edgewise.types import Digest, Milliseconds
@@ -21,26 +21,25 @@ from edgewise.types import Digest, Milliseconds
 if TYPE_CHECKING:
     from edgewise.store import Store
 
-BEGIN_WITHIN = 20.0
-"""Seconds in which a learner that runs begins an erasure that is to be done now."""
+START_WITHIN = 20.0
+"""Seconds in which a running learner starts an erasure with --now."""
 
-_LOOK_EVERY = 0.1
-_ROWS_TOGETHER = 200
+_POLL_EVERY = 0.1
+_BATCH_SIZE = 200
 
-site_option = click.option("--site", metavar="NAME", help="The visitor's site; needed only when there are several.")
+site_option = click.option("--site", metavar="NAME", help="The visitor's site. Required if there are several.")
 
 
 @click.command()
 @click.argument("id")
 @site_option
-@click.option("--now", is_flag=True, help="Do not wait for other erasures, and end when it is done.")
+@click.option("--now", is_flag=True, help="Do not wait for other erasures. Exit when the erasure is complete.")
 @with_settings("data", "redis", "erase_within")
 def erase(settings: Settings, id: str, site: str | None, now: bool) -> None:
-    """Erase the visitor with this anonymous or user ID, under every id that is known of them.
+    """Erase the visitor with this anonymous or user ID, under every known id of theirs.
 
-    Their profiles go at once. The learner writes the logs anew without what they did, and folds the models anew from
-    what is left, while the last ones are served. Erasing again does no harm, nor does an ID of which nothing is held:
-    that is said, lest it was mistyped, and the exit status is 0.
+    Deletes their profiles at once. The learner rewrites the logs without their entries and rebuilds the models. The
+    present models serve until then. An unknown ID prints a warning, in case of a typing error, and exits with status 0.
 
     \b
     Examples:
@@ -52,16 +51,15 @@ def erase(settings: Settings, id: str, site: str | None, now: bool) -> None:
 
 @click.command("import")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--id", "column", metavar="COLUMN", default="id", show_default=True, help="The column that has the ids.")
-@click.option("--anonymous", is_flag=True, help="The ids are anonymous ones, not users'.")
+@click.option("--id", "column", metavar="COLUMN", default="id", show_default=True, help="The column with the ids.")
+@click.option("--anonymous", is_flag=True, help="The ids are anonymous ids, not user ids.")
 @site_option
 @with_settings("data", "redis")
 def import_(settings: Settings, file: Path, column: str, anonymous: bool, site: str | None) -> None:
-    """Tell traits of many visitors: one a row of FILE, CSV (.csv, with a header) or NDJSON.
+    """Import traits of visitors from FILE, a CSV with a header (.csv) or NDJSON. Each row is one visitor.
 
-    What is wrong with a row is told with its line, and the row left out; then the exit status is 1. An import that was
-    interrupted is run again: what is there already is not written twice, and what a visitor said after the file was
-    written stays.
+    Reports each wrong row with its line, skips it, and exits with status 1. You can run an interrupted import again: it
+    writes nothing twice. Traits that a visitor got after the file's modification time stay.
 
     \b
     Examples:
@@ -69,11 +67,11 @@ def import_(settings: Settings, file: Path, column: str, anonymous: bool, site: 
       edgewise import traits.ndjson --site shop
     """
     rows = read_rows(file, column)
-    first = list(islice(rows, 1))  # What is wrong with the file as a whole is said before the store is asked.
+    first = list(islice(rows, 1))  # Reports an unreadable file before the store is opened.
     written_at = int(file.stat().st_mtime * 1000)
     with _progress(file) as advance:
         imported, wrong = asyncio.run(_import(settings, site, chain(first, rows), anonymous, written_at, advance, file))
-    click.echo(f"{imported} rows imported, {wrong} left out")
+    click.echo(f"{imported} rows imported, {wrong} skipped")
     if wrong:
         raise click.exceptions.Exit(1)
 
@@ -87,28 +85,28 @@ async def _import(
     advance: Callable[[int], None],
     file: Path,
 ) -> tuple[int, int]:
-    """How many rows were imported, and how many left out."""
+    """Return the numbers of imported and of skipped rows."""
     from edgewise.policies.segments import Segments
     from edgewise.privacy.access import Customers
     from edgewise.webhooks.triggers import Named, triggers_of
 
     imported = wrong = 0
-    async with joined(settings) as store:
+    async with open_store(settings) as store:
         entry = await site_named(store, site)
         triggers = triggers_of(entry, Segments(entry.segments))
         customers = Customers(store)
-        while batch := list(islice(rows, _ROWS_TOGETHER)):
-            told: dict[str, dict[str, Any]] = {}  # Several rows of one visitor count in their order.
+        while batch := list(islice(rows, _BATCH_SIZE)):
+            traits_by_id: dict[str, dict[str, Any]] = {}  # A later row of a visitor overrides an earlier one.
             for row in batch:
                 if isinstance(row, WrongRow):
                     wrong += 1
                     click.echo(f"{file}:{row.line}: {row.problem}", err=True)
                 else:
                     imported += 1
-                    told.setdefault(row.id, {}).update(row.traits)
-            people = {id: Named(anonymous_id=id) if anonymous else Named(user_id=id) for id in told}
+                    traits_by_id.setdefault(row.id, {}).update(row.traits)
+            people = {id: Named(anonymous_id=id) if anonymous else Named(user_id=id) for id in traits_by_id}
             await asyncio.gather(
-                *(customers.tell(entry.name, people[id], told[id], triggers, written_at) for id in told)
+                *(customers.tell(entry.name, people[id], traits_by_id[id], triggers, written_at) for id in traits_by_id)
             )
             advance(batch[-1].read)
     return imported, wrong
@@ -116,7 +114,7 @@ async def _import(
 
 @contextmanager
 def _progress(file: Path) -> Iterator[Callable[[int], None]]:
-    """A bar of the bytes that were read, on a terminal."""
+    """Show a bar of the bytes read, on a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -132,39 +130,39 @@ def _progress(file: Path) -> Iterator[Callable[[int], None]]:
 async def _erase(settings: Settings, id: str, site: str | None, now: bool) -> None:
     from edgewise.privacy.access import Customers
 
-    async with joined(settings) as store:
+    async with open_store(settings) as store:
         name = (await site_named(store, site)).name
         customers = Customers(store)
         within = 0 if now else settings.erase_within
-        found = "erased" if await customers.records(name, id) else await _without_profile(store, name, id)
+        found = "erased" if await customers.records(name, id) else await _describe_unknown_visitor(store, name, id)
         visitors = await customers.erase(name, id, within // 2)
         click.echo(f"profiles of {name}: {found}")
         if not now:
             hours = settings.erase_within / 3_600_000
-            click.echo(f"log and models: within {hours:g} hours, by the learner")
+            click.echo(f"log and models: erased by the learner within {hours:g} hours")
             return
-        await _until_done(store, name, visitors)
+        await _wait_until_erased(store, name, visitors)
         click.echo("log and models: erased")
 
 
-async def _without_profile(store: Store, site: str, id: str) -> str:
-    """What is found of an id without a profile. The logs are read for it: a typo must not look like an erasure."""
+async def _describe_unknown_visitor(store: Store, site: str, id: str) -> str:
+    """Look for an id without a profile in the logs, so that a typing error does not look like an erasure."""
     from edgewise.privacy.export import export_visitor
 
     found = len([one async for one in export_visitor(store, site, id)])
     if found:
-        return f"none under {id!r}, but entries elsewhere: {found} (`edgewise export` shows them)"
-    return f"none under {id!r}, and nothing else is held of it; is it spelled right?"
+        return f"no profile for {id!r}, but {found} other records (`edgewise export` shows them)"
+    return f"no profile and no other record for {id!r}. Check the spelling."
 
 
-async def _until_done(store: Store, site: str, visitors: frozenset[Digest]) -> None:
-    """Wait for the learner; what it has begun, it ends."""
+async def _wait_until_erased(store: Store, site: str, visitors: frozenset[Digest]) -> None:
+    """Wait until the learner has erased these visitors."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     while (pending := (await store.erasures.pending([site]))[site]).holds(visitors):
-        if not visitors.isdisjoint(pending.waiting) and loop.time() - began > BEGIN_WITHIN:
+        if not visitors.isdisjoint(pending.waiting) and loop.time() - began > START_WITHIN:
             raise EdgewiseError(
-                f"log and models: no learner has begun within {BEGIN_WITHIN:g} s, expected one to run "
-                "(`edgewise serve` or `edgewise learn`); the erasure is kept, and done once one does"
+                f"No learner started the erasure within {START_WITHIN:g} s. Start one with `edgewise serve` or "
+                "`edgewise learn`. It will complete the erasure."
             )
-        await asyncio.sleep(_LOOK_EVERY)
+        await asyncio.sleep(_POLL_EVERY)

@@ -1,4 +1,4 @@
-"""The commands about webhooks: the process that sends messages, and the messages that were given up."""
+"""The commands `courier` and `webhooks`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import click
 
 from edgewise.commands.options import with_settings
-from edgewise.commands.store_access import joined
+from edgewise.commands.store_access import open_store
 from edgewise.settings import Settings
 from edgewise.sites import decode_sites
 
@@ -16,9 +16,9 @@ from edgewise.sites import decode_sites
 @click.command()
 @with_settings("data", "redis", "webhook_allow_private")
 def courier(settings: Settings) -> None:
-    """Run the courier alone: it sends the messages of webhooks.
+    """Run the webhook dispatcher alone.
 
-    `edgewise serve` runs one as soon as some site has webhooks. There may be many on one store.
+    `edgewise serve` runs one if a site has webhooks. Several dispatchers can share one store.
 
     \b
     Example:
@@ -35,7 +35,7 @@ def webhooks() -> None:
 @webhooks.command()
 @with_settings("data", "redis")
 def dead(settings: Settings) -> None:
-    """Print the messages that were given up, as NDJSON: what was posted, how often, and why it was not taken.
+    """Print the dead letters as NDJSON: each message, its number of attempts, and its last problem.
 
     \b
     Example:
@@ -57,7 +57,7 @@ async def _dead(settings: Settings) -> list[bytes]:
 
     from edgewise.webhooks.triggers import decode_job
 
-    async with joined(settings) as store:
+    async with open_store(settings) as store:
         sites = decode_sites(await store.registry.sites())
         jobs = [decode_job(message) for site in sites for message in await store.queues.dead(site.name)]
     return [
