@@ -21,10 +21,20 @@ before(() => stage.open());
 after(() => stage.close());
 afterEach(() => stage.clear());
 
-/** Wait until somebody who looks sees the placement, in a frame that was drawn. */
-async function seen(visit: Visit, selector = "h1"): Promise<void> {
-  await visit.tab.waitForFunction(isShown, selector);
-  await visit.tab.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+/** Wait until the visitor has seen the hero in a frame. */
+async function seen(visit: Visit): Promise<void> {
+  await visit.tab.waitForFunction(() => window.watched.seen.hero?.length);
+}
+
+/**
+ * End the time for which placements are hidden, once the script has asked for them. With a short time instead, a script that
+ * comes late would find them shown already, and hide them for its own budget.
+ */
+async function unhide(visit: Visit): Promise<void> {
+  await stage.proxy.until("the decide call", ({ questions }) => questions.length > 0);
+  await visit.tab.evaluate(() => {
+    for (const animation of document.getAnimations()) animation.finish();
+  });
 }
 
 for (const tag of ["head", "end", "blocking"] as const) {
@@ -111,12 +121,11 @@ test("what has been seen is never swapped: a late answer is for the next view, a
   const below = `<div id="above"></div>${HERO}`;
   const style = `<style nonce="bm9uY2U">#above{height:1500px}</style>`;
   const visit = await stage.visit({
-    hidden: 300,
-    attributes: { "data-budget": "20000" },
     head: style,
     body: below,
     script: "addEventListener('DOMContentLoaded', () => scrollTo(0, 1400))",
   });
+  await unhide(visit);
   await seen(visit);
   await visit.tab.evaluate(() => scrollTo(0, 0));
   await visit.tab.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
@@ -136,11 +145,10 @@ test("below the window a late answer is shown", async () => {
   const { mood, release } = held();
   stage.proxy.moods.set("/v1/decide", mood);
   const visit = await stage.visit({
-    hidden: 200,
-    attributes: { "data-budget": "20000" },
     head: `<style nonce="bm9uY2U">#above{height:1500px}</style>`,
     body: `<div id="above"></div>${HERO}`,
   });
+  await unhide(visit);
   await visit.tab.waitForFunction(isShown, "h1");
   release();
   assert.deepEqual(await visit.rendered(), { hero: "swapped" });
@@ -154,16 +162,19 @@ test("what needs more room than there is stays away, and nobody is told it was s
   const { mood, release } = held();
   stage.proxy.moods.set("/v1/decide", mood);
   const visit = await stage.visit({
-    head: `<style nonce="bm9uY2U">[data-edgewise]{min-height:0!important}</style>`,
-    body: `<div data-edgewise="tall"><p data-edgewise-fill="headline">Welcome</p></div><p>What follows</p>`,
+    head: `<style nonce="bm9uY2U">[data-edgewise=tall]{min-height:0!important}</style>`,
+    body: `<div data-edgewise="tall"><p data-edgewise-fill="headline">Welcome</p></div><p>What follows</p>
+      <div data-edgewise="short"><p data-edgewise-fill="headline">Hello</p></div>`,
   });
   // The page has been drawn, but for the placement.
   await visit.tab.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length);
   release();
-  assert.deepEqual(await visit.rendered(), { tall: "moved" });
-  assert.equal(await visit.text("[data-edgewise]"), "Welcome");
-  await visit.tab.evaluate(() => new Promise((done) => setTimeout(done, 1500)));
-  assert.deepEqual((await visit.check()).messages.filter(({ event }) => event === "$impression"), []);
+  assert.deepEqual(await visit.rendered(), { tall: "moved", short: "swapped" });
+  assert.equal(await visit.text("[data-edgewise=tall]"), "Welcome");
+  // Both are in sight since the same frame, so their impressions would be counted together.
+  const impressions = await stage.proxy.hears("$impression");
+  const [short] = (await visit.decisions()).filter(({ placement }) => placement === "short");
+  assert.deepEqual(impressions.map(({ properties }) => properties?.decisionId), [short?.decisionId]);
   await visit.leave();
 });
 

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { drawn, fixed, row } from "./shop.js";
+import type { Page } from "./site.js";
 import { Stage } from "./stage.js";
+import type { Visit } from "./visit.js";
+import { eventually } from "./waiting.js";
+import type { Watched } from "./watch.js";
 
 const DEAL = {
   headline: "Students save 10%",
@@ -205,18 +209,21 @@ test("data-edgewise-event reports a click, and of a form that it was sent", asyn
   assert.equal(stage.proxy.told("Signed Up").length, 1);
 });
 
-/** Whether an element that is this large, and this far down, has been reported as seen after a while. */
+/** Whether an element of this size, this far down, is reported as seen together with another one, which is in sight. */
 async function isReported(style: string): Promise<boolean> {
   const visit = await stage.visit({
     tag: "blocking",
-    head: `<style nonce="bm9uY2U">#box{min-height:0;${style}}</style>`,
-    body: `<div id="box" data-edgewise="hero"></div>`,
+    head: `<style nonce="bm9uY2U">#box{min-height:0;${style}}#other{position:fixed;top:0;min-height:0}</style>`,
+    body: `<div id="box" data-edgewise="hero"></div><b id="other" data-edgewise="plain">In sight</b>`,
   });
   await visit.rendered();
-  // Two seconds of the page's own clock, of which an impression needs one.
-  await visit.tab.evaluate(() => new Promise((done) => setTimeout(done, 2000)));
-  const watched = await visit.check();
-  return watched.messages.some(({ event }) => event === "$impression");
+  const isSeen = ({ decisions, messages }: Watched, name: string): boolean => {
+    const decision = decisions.find(({ placement }) => placement === name);
+    return messages.some(({ event, properties }) => event === "$impression" && properties?.decisionId === decision?.decisionId);
+  };
+  // Both are decided at once, so the second that an impression takes ends for both at once.
+  await eventually("the other one to be seen", async () => isSeen(await visit.check(), "plain"));
+  return isSeen(await visit.check(), "hero");
 }
 
 test("seen is half of it, and of a large one three tenths, in sight for a second", async () => {
@@ -233,20 +240,40 @@ test("seen is half of it, and of a large one three tenths, in sight for a second
   assert.ok(tall, "taller than the window, which it fills");
 });
 
+/** A new visitor on a page whose clock can be stopped: what takes a second then takes as long as the test wants. */
+async function clocked(page: Page): Promise<Visit> {
+  const visitor = await stage.visitor();
+  await visitor.context.clock.install();
+  return visitor.open(stage.put(page));
+}
+
+/** Scroll an element into sight, and wait until the browser has reported that to all who asked for it, the SDK first. */
+async function scrollTo(visit: Visit, selector: string): Promise<void> {
+  await visit.tab.locator(selector).evaluate(async (element) => {
+    element.scrollIntoView();
+    await new Promise<void>((done) => {
+      const observer = new IntersectionObserver(([entry]) => {
+        if (!entry?.isIntersecting) return;
+        observer.disconnect();
+        done();
+      });
+      observer.observe(element);
+    });
+  });
+}
+
 test("what is scrolled by is not seen, what is scrolled to is", async () => {
-  const visit = await stage.visit({
+  const visit = await clocked({
     tag: "blocking",
     head: `<style nonce="bm9uY2U">.far{margin-top:2000px}</style>`,
     body: `<div class="far" data-edgewise="hero"></div><div class="far" data-edgewise="plain"></div>`,
   });
   await visit.rendered();
-  // In sight for a few frames, then out of it.
-  await visit.tab.evaluate(async () => {
-    const frame = (): Promise<unknown> => new Promise((done) => requestAnimationFrame(done));
-    document.querySelector("[data-edgewise=hero]")?.scrollIntoView();
-    for (let frames = 0; frames < 5; frames++) await frame();
-    document.querySelector("[data-edgewise=plain]")?.scrollIntoView();
-  });
+  const { clock } = visit.visitor.context;
+  await clock.pauseAt(Date.now() + 60_000);
+  await scrollTo(visit, "[data-edgewise=hero]");
+  await scrollTo(visit, "[data-edgewise=plain]");
+  await clock.resume();
   const [plain] = (await visit.decisions()).filter(({ placement }) => placement === "plain");
   const [impression] = await stage.proxy.hears("$impression");
   assert.equal(impression?.properties?.decisionId, plain?.decisionId);
@@ -292,18 +319,21 @@ test("a copy of what was decided stays what it is, and is nobody's decision", as
 });
 
 test("an element that shows another decision reports that one, and no more the former", async () => {
-  const visit = await stage.visit({ tag: "blocking", body: `<p id="here" data-edgewise-fill="headline">Welcome</p>` });
-  const ids = await visit.tab.evaluate(async () => {
-    const element = document.querySelector<HTMLElement>("#here");
-    const made = [];
-    for (let turn = 0; turn < 2; turn++) {
-      const decision = await window.edgewise.decide("hero", { timeout: 20_000 });
-      if (element) window.edgewise.render(element, decision);
-      made.push(decision.decisionId);
-    }
-    return made;
-  });
+  const visit = await clocked({ tag: "blocking", body: `<p id="here" data-edgewise-fill="headline">Welcome</p>` });
+  for (let turn = 0; turn < 2; turn++) await visit.tab.evaluate(() => window.edgewise.decide("hero", { timeout: 20_000 }));
+  await visit.tab.waitForFunction(() => window.watched.decisions.length === 2);
+  const ids = (await visit.decisions()).map(({ decisionId }) => decisionId);
   assert.notEqual(ids[0], ids[1]);
+  const { clock } = visit.visitor.context;
+  await clock.pauseAt(Date.now() + 60_000);
+  for (const turn of [0, 1]) {
+    await visit.tab.evaluate((turn) => {
+      const element = document.querySelector<HTMLElement>("#here")!;
+      window.edgewise.render(element, window.watched.decisions[turn]!);
+    }, turn);
+    await scrollTo(visit, "#here");
+  }
+  await clock.resume();
   const impressions = await stage.proxy.hears("$impression");
   await visit.tab.locator("#here").evaluate((element) => (element.dataset.edgewiseClick = ""));
   await visit.tab.locator("#here").click();
