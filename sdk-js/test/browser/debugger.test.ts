@@ -5,6 +5,7 @@ import { drawn, fixed, row } from "./shop.js";
 import { NONCE, type Page } from "./site.js";
 import { Stage } from "./stage.js";
 import type { Visit } from "./visit.js";
+import { eventually } from "./waiting.js";
 
 const MOBILE = `when = { "device.type" = "no such device" }\n`;
 const ROW = row("row", 2, ["sku-1", "sku-2", "sku-3"]);
@@ -227,8 +228,13 @@ suite("the debugger on the page", () => {
 
   test("says why the server does not take a token any more; the page shows its default", async () => {
     const expired = await token({ debug: true, validSeconds: 1 });
-    // Whole seconds count.
-    await new Promise((done) => setTimeout(done, 1100));
+    await eventually("the token to expire", async () => {
+      const body = { writeKey: "default", placements: ["hero"], context: {}, preview: expired };
+      return stage.service.post("/v1/decide", body).then(
+        () => false,
+        (error: Error) => /expired/.test(error.message),
+      );
+    });
     const visit = await stage.visit(PAGE, `?edgewise-debug=${expired}`);
     await visit.tab.getByText(/The server rejects the token: .*expired/).waitFor();
     assert.equal(await visit.text("h1"), "Welcome");

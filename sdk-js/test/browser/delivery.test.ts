@@ -111,8 +111,9 @@ test("what was told offline arrives once the network is back", async () => {
   const visit = await stage.visit(PAGE);
   await stage.proxy.hears("page");
   await visit.visitor.context.setOffline(true);
+  const attempt = visit.tab.waitForEvent("requestfailed");
   await visit.tab.evaluate(() => window.edgewise.track("In the tunnel"));
-  await visit.tab.evaluate(() => new Promise((done) => setTimeout(done, 1500))); // An attempt fails.
+  await attempt;
   await visit.visitor.context.setOffline(false);
   await stage.proxy.hears("In the tunnel");
   await visit.leave();

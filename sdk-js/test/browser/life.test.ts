@@ -4,6 +4,7 @@ import { after, afterEach, before, test } from "node:test";
 import { fixed } from "./shop.js";
 import { Stage } from "./stage.js";
 import { Unwatched } from "./unwatched.js";
+import { eventually } from "./waiting.js";
 import { type Watched, watch } from "./watch.js";
 
 const stage = new Stage({
@@ -67,6 +68,9 @@ test("a page that comes back as it was left is viewed again, decided and seen on
   const visit = await stage.visit({ tag: "blocking", body: HERO });
   await visit.rendered();
   await stage.proxy.hears("$impression");
+  // Browsers keep no page that waits for an answer.
+  const asked = stage.proxy.exchanges.filter(({ path }) => path.startsWith("/v1/")).length;
+  await eventually(`${asked} answers`, async () => visit.visitor.answers === asked);
   const path = new URL(visit.tab.url()).pathname;
   const other = stage.put({ tag: "blocking", body: "<p>Another</p>" });
   // As a visitor does, by a link: the driver's own navigation would not keep the page.

@@ -6,9 +6,14 @@ import { watch } from "./watch.js";
 /** A browser's profile, with what it stores, and the tabs that are open in it. */
 export class Visitor implements Guest<Visit> {
   readonly errors: string[] = [];
+  /** How many answers of the service their pages have received. */
+  answers = 0;
 
   private constructor(readonly context: BrowserContext) {
     context.on("weberror", (error) => this.errors.push(String(error.error().stack)));
+    context.on("response", (response) => {
+      if (response.url().includes("/v1/")) this.answers += 1;
+    });
   }
 
   static async of(browser: Browser, options: BrowserContextOptions = {}): Promise<Visitor> {

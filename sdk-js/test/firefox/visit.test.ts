@@ -31,11 +31,11 @@ const pages = (): string[] =>
     .map((message) => new URL((message as { context?: { page: { url: string } } }).context?.page.url ?? "").pathname);
 
 test("a visit: decided, swapped unseen while nothing moves; what follows arrives once, is counted, and is learned", async () => {
-  const visit = await stage.visit({ attributes: GRANTED, body: HERO.replace('"hero"', '"counted"') });
+  // Clicked at once: after the impression, which takes a second, the window might close before the clicks.
+  const script = `edgewise.on("render", () => document.querySelectorAll("[data-edgewise] a, button").forEach((one) => one.click()))`;
+  const visit = await stage.visit({ attributes: GRANTED, body: HERO.replace('"hero"', '"counted"'), script });
   assert.deepEqual(await visit.rendered(), { counted: "swapped" });
   assert.equal(await visit.text("h1"), "Students save 10%");
-  await visit.tab.click("[data-edgewise] a");
-  await visit.tab.click("button");
   const [signedUp] = await stage.proxy.hears("Signed Up");
   await stage.proxy.hears("$click");
   await stage.proxy.hears("$impression");
@@ -124,6 +124,9 @@ test("a page that comes back as it was left is viewed again, decided and seen on
   const visit = await stage.visit({ tag: "blocking", body: HERO });
   await visit.rendered();
   await stage.proxy.hears("$impression");
+  // Browsers keep no page that waits for an answer.
+  const asked = stage.proxy.exchanges.filter(({ path }) => path.startsWith("/v1/")).length;
+  await eventually(`${asked} answers`, async () => visit.visitor.answers === asked);
   const first = path(visit);
   // From there the visitor goes back at once. The driver is not asked from here on: it loses its way in such pages.
   const script = `addEventListener("load", () => setTimeout(() => history.back()))`;
@@ -192,13 +195,11 @@ for (const [calamity, mood] of Object.entries(CALAMITIES)) {
       const visit = await stage.visit({ ...page, hidden: 200, body: HERO });
       await visit.until(() => getComputedStyle(document.querySelector("h1") as Element).visibility === "visible");
       assert.equal(await visit.text("h1"), "Welcome");
-      const [took, source] = await visit.tab.evaluate(async () => {
-        const asked = performance.now();
-        const decision = await window.edgewise.decide("side");
-        return [performance.now() - asked, decision.source] as const;
+      const first = await visit.tab.evaluate(async () => {
+        const late = new Promise<string>((done) => setTimeout(done, 2000, "the page had to wait"));
+        return Promise.race([window.edgewise.decide("side").then(({ source }) => source), late]);
       });
-      assert.equal(source, "fallback");
-      assert.ok(took < 2000, `the page had to wait for ${took} ms`);
+      assert.equal(first, "fallback");
       assert.notEqual((await visit.rendered()).hero, "swapped");
       await visit.leave();
     }

@@ -7,6 +7,8 @@ import { watch } from "../browser/watch.js";
 /** A container of Firefox's, with what it stores, and the tabs that are open in it. */
 export class Visitor implements Guest<Visit> {
   readonly errors: string[] = [];
+  /** How many answers of the service their pages have received. */
+  answers = 0;
 
   private constructor(readonly context: BrowserContext) {}
 
@@ -19,6 +21,9 @@ export class Visitor implements Guest<Visit> {
     tab.on("pageerror", (error) => {
       // Firefox counts it among the page's errors when a server is away.
       if (!String(error).includes("CORS request did not succeed")) this.errors.push(String(error));
+    });
+    tab.on("response", (response) => {
+      if (response.url().includes("/v1/")) this.answers += 1;
     });
     await tab.setViewport({ width: 1000, height: 700 });
     await tab.evaluateOnNewDocument(watch);
