@@ -48,7 +48,7 @@ async def logged(url: str, placement: str = "hero") -> list[Outcome | Event]:
     return [entry for _, raw in page.entries if isinstance(entry := decode(raw), Outcome | Event)]
 
 
-async def test_outcomes_and_events_are_in_the_log_once_they_are_accepted(server: Server, valkey: Valkey) -> None:
+async def test_accepted_outcomes_and_events_are_logged(server: Server, valkey: Valkey) -> None:
     id = await decision_id(server, anonymousId="v1")
     answer = await batch(
         server,
@@ -132,7 +132,7 @@ async def test_one_bad_message_never_sinks_a_batch(server: Server) -> None:
         assert (rejection["code"], rejection["message"][: len(message)]) == (code, message)
 
 
-async def test_a_message_of_broken_bytes_is_refused_and_the_others_are_not(server: Server) -> None:
+async def test_message_of_malformed_bytes_is_rejected_alone(server: Server) -> None:
     good = json.dumps(track("Order Completed", anonymousId="v")).encode()
     broken = b'{"type": "page", "anonymousId": "\xff"}'
     content = b'{"writeKey": "default", "batch": [' + b", ".join((broken, good)) + b"]}"
@@ -141,7 +141,7 @@ async def test_a_message_of_broken_bytes_is_refused_and_the_others_are_not(serve
     assert [rejection["index"] for rejection in answer.json()["rejected"]] == [0]
 
 
-async def test_a_batch_is_harmless_to_send_again(server: Server, valkey: Valkey) -> None:
+async def test_repeated_batch_changes_nothing(server: Server, valkey: Valkey) -> None:
     messages = [
         track("Order Completed", messageId="again-1", anonymousId="again", properties={"revenue": 20}),
         {"type": "page", "messageId": "again-2", "anonymousId": "again"},
@@ -163,14 +163,14 @@ async def profile(url: str, anonymous_id: str) -> profiles.Profile:
     return profiles.decode(stored)
 
 
-async def test_an_event_without_a_decision_goes_to_the_policies_that_it_pays(server: Server, valkey: Valkey) -> None:
+async def test_event_without_decision_is_logged_for_the_policies_that_reward_it(server: Server, valkey: Valkey) -> None:
     hero, row = await logged(valkey.url), await logged(valkey.url, "row")
     await batch(server, track("Product Viewed", anonymousId="v"), track("Nothing Special", anonymousId="v"))
     assert await logged(valkey.url) == hero
     assert [event.name for event in (await logged(valkey.url, "row"))[len(row) :]] == ["Product Viewed"]
 
 
-async def test_a_purchase_told_by_a_server_carries_the_ids_that_the_browser_had(server: Server, valkey: Valkey) -> None:
+async def test_purchase_from_a_server_carries_the_ids_of_the_visitors_browsers(server: Server, valkey: Valkey) -> None:
     await batch(server, {"type": "identify", "anonymousId": "browser-1", "userId": "u1", "traits": {"plan": "pro"}})
     await batch(server, {"type": "identify", "anonymousId": "browser-2", "userId": "u1"})
     answer = await server.post("/v1/track", track("Order Completed", userId="u1"), **BEARER)
@@ -180,7 +180,7 @@ async def test_a_purchase_told_by_a_server_carries_the_ids_that_the_browser_had(
     assert set(event.visitor) == {user_digest("u1"), anonymous_digest("browser-1"), anonymous_digest("browser-2")}
 
 
-async def test_what_a_visitor_did_decides_what_they_may_see_next(store_url: str) -> None:
+async def test_purchase_makes_an_action_eligible_in_the_next_decision(store_url: str) -> None:
     loyal = HERO + 'when = { "visitor.orders" = { "$gte" = 1 } }\n'
     async with serve(store_url, {"hero.toml": loyal}) as server:
         body = {"anonymousId": "buyer", "placements": ["hero"]}
@@ -191,7 +191,7 @@ async def test_what_a_visitor_did_decides_what_they_may_see_next(store_url: str)
 
 
 @pytest.mark.parametrize("path", [*get_args(Kind), *SHORT])
-async def test_a_message_may_come_alone(server: Server, valkey: Valkey, path: str) -> None:
+async def test_single_message_is_recorded(server: Server, valkey: Valkey, path: str) -> None:
     kind = SHORT.get(path, path)
     body = {"anonymousId": f"alone-{path}", "event": "Viewed", "sentAt": "2026-01-01T00:00:00Z", "properties": None}
     for more in ({}, {"type": kind}):
@@ -200,7 +200,7 @@ async def test_a_message_may_come_alone(server: Server, valkey: Valkey, path: st
     assert (await profile(valkey.url, f"alone-{path}")).page_views == (2 if kind in ("page", "screen") else 0)
 
 
-async def test_a_wrong_message_that_comes_alone_is_an_error(server: Server) -> None:
+async def test_invalid_single_message_is_an_error(server: Server) -> None:
     for body, code, message in (
         ({}, "invalid_message", "event: found none"),
         ({"event": "$click"}, "unknown_decision", "properties.decisionId: found none"),
@@ -212,7 +212,7 @@ async def test_a_wrong_message_that_comes_alone_is_an_error(server: Server) -> N
         assert (answer.status_code, error["code"], error["message"][: len(message)]) == (400, code, message)
 
 
-async def test_messagepack_says_the_same_as_json(server: Server, valkey: Valkey) -> None:
+async def test_messagepack_batch_equals_json_batch(server: Server, valkey: Valkey) -> None:
     id = await decision_id(server)
     body = {
         "writeKey": "default",
@@ -228,7 +228,7 @@ async def test_messagepack_says_the_same_as_json(server: Server, valkey: Valkey)
     assert packed._replace(message=b"") == plain._replace(message=b"")
 
 
-async def test_a_browser_tells_the_device_and_the_language_and_a_library_does_not(server: Server) -> None:
+async def test_device_and_language_come_from_browsers_only(server: Server) -> None:
     iphone = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148"
     page = {"type": "page", "context": {"page": {"url": "https://shop.example/"}}}
     speakers: dict[str, dict[str, str]] = {
@@ -244,7 +244,7 @@ async def test_a_browser_tells_the_device_and_the_language_and_a_library_does_no
     assert found == {"browser": ["mobile", "de-AT"], "library": [None, None], "server": [None, None]}
 
 
-async def test_what_the_segment_libraries_send_is_understood(server: Server, valkey: Valkey) -> None:
+async def test_requests_of_segment_libraries_are_recorded(server: Server, valkey: Valkey) -> None:
     """As analytics-python (gzip, Basic) and analytics.js (text/plain, short paths) put it on the wire."""
     common: dict[str, Any] = {
         "integrations": {},
@@ -285,7 +285,7 @@ async def test_what_the_segment_libraries_send_is_understood(server: Server, val
     assert answer.json() == {"success": True, "accepted": 1, "rejected": []}
 
 
-async def test_five_hundred_messages_are_taken_and_one_more_is_too_many(server: Server, valkey: Valkey) -> None:
+async def test_batch_of_more_than_500_messages_is_refused(server: Server, valkey: Valkey) -> None:
     many = [track("Order Completed", anonymousId=f"many-{number % 50}") for number in range(500)]
     before = len(await logged(valkey.url))
     assert (await batch(server, *many))["accepted"] == 500
@@ -295,16 +295,14 @@ async def test_five_hundred_messages_are_taken_and_one_more_is_too_many(server: 
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "batch_too_large")
 
 
-async def test_a_batch_may_be_empty_but_not_absent(server: Server) -> None:
+async def test_batch_may_be_empty_but_not_missing(server: Server) -> None:
     assert await batch(server) == {"success": True, "accepted": 0, "rejected": []}
     for body, path in (({}, ""), ({"batch": None}, "batch"), ({"batch": [], "sentAt": 5}, "sentAt")):
         error = (await server.post("/v1/batch", body)).json()["error"]
         assert (error["code"], error["details"][0]["path"]) == ("invalid_request", path)
 
 
-async def test_a_store_that_fails_is_answered_with_503_and_the_batch_may_be_sent_again(
-    store_url: str, valkey: Valkey
-) -> None:
+async def test_store_failure_is_a_503_and_the_batch_can_be_repeated(store_url: str, valkey: Valkey) -> None:
     order = track("Order Completed", anonymousId="v1", messageId="m1")
     async with serve(store_url, decide_budget=50) as server:
         valkey.kill()
@@ -318,7 +316,7 @@ async def test_a_store_that_fails_is_answered_with_503_and_the_batch_may_be_sent
     assert [entry.name for entry in await logged(store_url)] == ["Order Completed"]
 
 
-async def test_a_decide_call_sees_what_a_message_acknowledged_before_it_told(store_url: str) -> None:
+async def test_decision_sees_acknowledged_messages(store_url: str) -> None:
     left = HERO + 'when = { "visitor.cartValue" = { "$gte" = 40 }, "visitor.topCategory" = "shoes" }\n'
     async with serve(store_url, {"hero.toml": left}) as server:
         for number in range(5):
@@ -333,7 +331,7 @@ async def test_a_decide_call_sees_what_a_message_acknowledged_before_it_told(sto
             assert [answer["propensity"] for answer in (before, between, after)] == [1.0, 1.0, 0.5]
 
 
-async def test_an_impression_with_the_visitors_id_is_remembered(server: Server, valkey: Valkey) -> None:
+async def test_impression_with_a_visitor_id_is_stored_in_the_profile(server: Server, valkey: Valkey) -> None:
     id = await decision_id(server, anonymousId="looker")
     await batch(server, track("$impression", anonymousId="looker", properties={"decisionId": id}))
     assert list((await profile(valkey.url, "looker")).seen) == ["hero"]
@@ -377,9 +375,7 @@ async def test_an_impression_with_the_visitors_id_is_remembered(server: Server, 
         ('"properties": {"products": 5}', "properties.products: found a value of type int"),
     ],
 )
-async def test_a_hostile_message_is_refused_and_its_neighbours_are_not(
-    server: Server, valkey: Valkey, broken: str, said: str
-) -> None:
+async def test_hostile_message_is_rejected_alone(server: Server, valkey: Valkey, broken: str, said: str) -> None:
     good = json.dumps(track("Order Completed", anonymousId='good, [neighbour] {"}'))
     bad = '{"type": "track", "event": "Order Completed", "anonymousId": "bad", ' + broken + "}"
     before = len(await logged(valkey.url))
@@ -408,9 +404,7 @@ async def test_a_hostile_message_is_refused_and_its_neighbours_are_not(
         (b"\x81\xa1x\x81\xc0\x01", "properties.x: Expected texts as keys, found a key of type NoneType."),
     ],
 )
-async def test_a_hostile_message_in_messagepack_is_refused_and_its_neighbours_are_not(
-    server: Server, properties: bytes, said: str
-) -> None:
+async def test_hostile_messagepack_message_is_rejected_alone(server: Server, properties: bytes, said: str) -> None:
     good = msgspec.msgpack.encode(track("Order Completed", anonymousId="good"))
     bad = {"type": "track", "event": "Order Completed", "anonymousId": "bad", "properties": None}
     broken = msgspec.msgpack.encode(bad)[:-1] + properties
@@ -426,7 +420,7 @@ async def test_a_hostile_message_in_messagepack_is_refused_and_its_neighbours_ar
     assert rejection["message"].startswith(said)
 
 
-async def test_what_is_no_batch_at_all_is_an_error(server: Server) -> None:
+async def test_malformed_batch_is_an_error(server: Server) -> None:
     for content in ("{", '{"batch": [', '{"batch": [}', '{"writeKey": "\\ud800"}', '["batch", [1]]', '{"batch": []'):
         answer = await server.client.post("/v1/batch", content=content)
         assert answer.status_code == 400, content

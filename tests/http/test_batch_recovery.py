@@ -27,9 +27,7 @@ packed = nested(st.none() | st.integers(-(1 << 63), (1 << 64) - 1) | texts | st.
 
 
 @given(st.lists(values, max_size=5), st.dictionaries(texts, values, max_size=3), st.booleans())
-def test_messages_are_told_apart_whatever_is_in_and_around_them(
-    batch: list[Any], around: dict[str, Any], first: bool
-) -> None:
+def test_json_batch_is_split_whatever_it_contains(batch: list[Any], around: dict[str, Any], first: bool) -> None:
     around.pop("batch", None)
     body = {"batch": batch, **around} if first else {**around, "batch": batch}
     apart = split_json_batch(json.dumps(body).encode())
@@ -40,9 +38,7 @@ def test_messages_are_told_apart_whatever_is_in_and_around_them(
 
 
 @given(st.lists(packed, max_size=20), st.dictionaries(texts, packed, max_size=20), st.booleans())
-def test_packed_messages_are_told_apart_whatever_is_in_and_around_them(
-    batch: list[Any], around: dict[str, Any], first: bool
-) -> None:
+def test_msgpack_batch_is_split_whatever_it_contains(batch: list[Any], around: dict[str, Any], first: bool) -> None:
     around.pop("batch", None)
     body = {"batch": batch, **around} if first else {**around, "batch": batch}
     apart = split_msgpack_batch(msgpack.packb(body))
@@ -66,18 +62,18 @@ def test_packed_messages_are_told_apart_whatever_is_in_and_around_them(
     ],
     ids=lambda value: f"{type(value).__name__} {str(value)[:12]}",
 )
-def test_every_kind_of_packed_value_is_passed_over(value: Any) -> None:
+def test_every_type_of_msgpack_value_is_skipped(value: Any) -> None:
     messages = [value, {"type": "page"}]
     apart = split_msgpack_batch(msgpack.packb({"batch": messages, "writeKey": "k"}))
     assert apart == (msgpack.packb({"batch": [], "writeKey": "k"}), list(map(msgpack.packb, messages)))
 
 
 @given(st.binary(max_size=50) | st.binary(max_size=50).map(lambda body: b"\x81\xa5batch" + body))
-def test_no_packed_bytes_are_too_odd_to_be_looked_at(body: bytes) -> None:
+def test_any_bytes_can_be_scanned_as_msgpack(body: bytes) -> None:
     split_msgpack_batch(body)
 
 
-def test_what_is_cut_off_or_no_value_is_not_told_apart() -> None:
+def test_truncated_or_malformed_msgpack_is_not_split() -> None:
     whole = msgpack.packb({"batch": ["x" * 40, {"a": [1.5]}]})
     for end in range(len(whole)):
         assert split_msgpack_batch(whole[:end]) is None, end
@@ -88,7 +84,7 @@ def test_what_is_cut_off_or_no_value_is_not_told_apart() -> None:
 
 
 @given(st.binary(max_size=50) | st.text(alphabet='"batch":[]{},\\').map(str.encode))
-def test_nothing_is_too_odd_to_be_looked_at(body: bytes) -> None:
+def test_any_bytes_can_be_scanned_as_json(body: bytes) -> None:
     split_json_batch(body)
 
 
@@ -106,7 +102,7 @@ def test_nothing_is_too_odd_to_be_looked_at(body: bytes) -> None:
     ],
     ids=lambda body: repr(body[:12]),
 )
-def test_a_hostile_body_does_not_hold_a_worker_up(body: bytes) -> None:
+def test_hostile_body_is_scanned_in_bounded_time(body: bytes) -> None:
     began = time.process_time()
     assert split_json_batch(body) is None
     assert split_msgpack_batch(body) is None

@@ -95,7 +95,7 @@ DENIED: list[tuple[str, dict[str, Any], dict[str, str]]] = [
 
 
 @pytest.mark.parametrize(("said_by_site", "said", "headers"), DENIED)
-async def test_without_consent_no_id_and_no_digest_of_one_is_anywhere_in_the_store(
+async def test_without_consent_the_store_has_no_id_and_no_digest_of_one(
     store_url: str, said_by_site: str, said: dict[str, Any], headers: dict[str, str]
 ) -> None:
     async with serve(store_url, site(said_by_site)) as server:
@@ -113,7 +113,7 @@ async def test_without_consent_no_id_and_no_digest_of_one_is_anywhere_in_the_sto
 
 
 @pytest.mark.parametrize("said", [{"consent": "granted"}, {}])
-async def test_with_consent_the_same_leaves_its_traces(store_url: str, said: dict[str, Any]) -> None:
+async def test_with_consent_the_store_has_the_ids(store_url: str, said: dict[str, Any]) -> None:
     """Without this, the scan above could be blind."""
     async with serve(store_url, site("")) as server:
         body = await decide(server, **said)
@@ -125,7 +125,7 @@ async def test_with_consent_the_same_leaves_its_traces(store_url: str, said: dic
     assert MESSAGES[1] in found
 
 
-async def test_a_message_says_itself_whether_its_visitor_consents(store_url: str) -> None:
+async def test_consent_in_a_message_applies_to_the_message(store_url: str) -> None:
     async with serve(store_url, site("")) as server:
         await tell(server, None, context={"consent": "denied"})
         assert list(traces(holdings(store_url))) == []
@@ -135,13 +135,13 @@ async def test_a_message_says_itself_whether_its_visitor_consents(store_url: str
         assert list(traces(holdings(store_url))) != [], "Segment's object says nothing to us"
 
 
-async def test_a_message_grants_what_the_site_requires(store_url: str) -> None:
+async def test_message_can_grant_the_consent_that_the_site_requires(store_url: str) -> None:
     async with serve(store_url, site('consent = "required"')) as server:
         await tell(server, None, context={"consent": "granted"})
     assert list(traces(holdings(store_url))) != []
 
 
-async def test_a_word_that_is_no_state_of_consent_is_refused(store_url: str) -> None:
+async def test_unknown_consent_value_is_refused(store_url: str) -> None:
     async with serve(store_url, site("")) as server:
         for said, found in (("no", "'no'"), (False, "a value of type bool")):
             message = {"type": "page", "anonymousId": ANONYMOUS, "context": {"consent": said}}
@@ -153,7 +153,7 @@ async def test_a_word_that_is_no_state_of_consent_is_refused(store_url: str) -> 
     assert list(traces(holdings(store_url))) == []
 
 
-async def test_after_a_withdrawal_the_profile_is_neither_read_nor_written(store_url: str) -> None:
+async def test_profile_is_neither_read_nor_written_after_withdrawal(store_url: str) -> None:
     loyal = HERO + 'when = { "visitor.orders" = { "$gte" = 1 } }\n'
     async with serve(store_url, {"hero.toml": loyal}) as server:
         known = await decide(server)
@@ -168,7 +168,7 @@ async def test_after_a_withdrawal_the_profile_is_neither_read_nor_written(store_
     assert after.count(anonymous_digest(ANONYMOUS)) == before.count(anonymous_digest(ANONYMOUS))
 
 
-async def test_a_site_may_do_without_learning_from_those_who_do_not_consent(store_url: str) -> None:
+async def test_site_can_disable_learning_without_consent(store_url: str) -> None:
     async with serve(store_url, site("learn_without_consent = false")) as server:
         before = holdings(store_url)
         decision = (await decide(server, consent="denied"))["decisions"][0]

@@ -29,12 +29,12 @@ def attributes(user_agent: bytes | None = None, languages: bytes | None = None, 
     return attributes_of(msgspec.convert(context, ContextBody), browser, FRIDAY_NOON)
 
 
-def test_without_a_context_nothing_is_known() -> None:
+def test_empty_context_has_no_attributes() -> None:
     assert attributes_of(None) == {}
     assert attributes() == {}
 
 
-def test_a_page_tells_its_path_its_campaign_and_where_its_visitor_came_from() -> None:
+def test_page_has_path_campaign_and_referrer() -> None:
     url = "https://shop.example/sale?utm_source=news&utm_medium=e%20mail&utm_campaign=spring&utm_term=x&q=1"
     page = {"url": url, "type": "category", "referrer": "https://www.google.com/search?q=secret"}
     assert attributes(page=page)["page"] == {
@@ -48,13 +48,13 @@ def test_a_page_tells_its_path_its_campaign_and_where_its_visitor_came_from() ->
     }
 
 
-def test_a_path_that_is_given_goes_before_that_of_the_url() -> None:
+def test_explicit_path_overrides_the_url() -> None:
     assert attributes(page={"url": "https://shop.example/a", "path": "/b"})["page"]["path"] == "/b"
     assert attributes(page={"url": "https://shop.example"})["page"]["path"] == "/"
 
 
 @pytest.mark.parametrize("url", ["https://[", "https://[::1", "https://a/?utm_source=b" + "&a=1" * 200])
-def test_an_url_that_cannot_be_read_tells_nothing_but_itself(url: str) -> None:
+def test_malformed_url_has_no_other_attributes(url: str) -> None:
     assert attributes(page={"url": url, "referrer": "https://["})["page"] == {"url": url}
 
 
@@ -75,16 +75,16 @@ def test_an_url_that_cannot_be_read_tells_nothing_but_itself(url: str) -> None:
         ("Mozilla/5.0 \xff\xfe", "desktop"),
     ],
 )
-def test_the_device_is_told_from_the_user_agent(user_agent: str, device: str) -> None:
+def test_device_defaults_to_the_user_agents(user_agent: str, device: str) -> None:
     assert attributes(user_agent.encode("latin-1"))["device"] == {"type": device}
 
 
-def test_a_device_that_is_given_goes_before_the_user_agent() -> None:
+def test_explicit_device_overrides_the_user_agent() -> None:
     assert attributes(b"Mozilla/5.0 (iPhone)", device={"type": "tv"})["device"] == {"type": "tv"}
 
 
 @pytest.mark.parametrize("user_agent", [None, b"", b"analytics-python/2.3.2", b"node", b"curl/8.5.0"])
-def test_of_what_is_no_browser_neither_device_nor_language_is_taken(user_agent: bytes | None) -> None:
+def test_headers_of_other_programs_are_ignored(user_agent: bytes | None) -> None:
     assert attributes(user_agent, b"de-DE") == {}
 
 
@@ -100,7 +100,7 @@ def test_of_what_is_no_browser_neither_device_nor_language_is_taken(user_agent: 
         (b"\xff,de", None),
     ],
 )
-def test_the_language_is_the_one_that_the_browser_names_first(languages: bytes, locale: dict[str, str] | None) -> None:
+def test_language_defaults_to_the_browsers_first(languages: bytes, locale: dict[str, str] | None) -> None:
     assert attributes(b"Mozilla/5.0", languages).get("locale") == locale
     assert attributes(b"Mozilla/5.0", languages, locale="it-CH")["locale"] == {"language": "it", "region": "CH"}
 
@@ -115,7 +115,7 @@ def test_the_language_is_the_one_that_the_browser_names_first(languages: bytes, 
         ("FR", {"language": "fr"}),
     ],
 )
-def test_a_locale_is_a_language_and_a_region(tag: str, locale: dict[str, str]) -> None:
+def test_locale_has_language_and_region(tag: str, locale: dict[str, str]) -> None:
     assert attributes(locale=tag)["locale"] == locale
 
 
@@ -129,18 +129,18 @@ def test_a_locale_is_a_language_and_a_region(tag: str, locale: dict[str, str]) -
         ("America/New_York", {"hour": 7, "weekday": 5, "part": "morning"}),
     ],
 )
-def test_the_time_is_the_visitors(zone: str, time: dict[str, Any]) -> None:
+def test_time_is_in_the_visitors_timezone(zone: str, time: dict[str, Any]) -> None:
     assert attributes(timezone=zone)["time"] == time
 
 
 @pytest.mark.parametrize(
     "zone", ["", "Mars/Olympus", "../../etc/passwd", "/etc/localtime", "Europe", "Europe/", "é", "."]
 )
-def test_a_timezone_that_there_is_not_is_passed_over(zone: str) -> None:
+def test_unknown_timezone_is_ignored(zone: str) -> None:
     assert "time" not in attributes(timezone=zone)
 
 
-def test_what_the_caller_adds_is_kept_as_it_is() -> None:
+def test_data_is_passed_on_unchanged() -> None:
     own = {"basketValue": 30, "tags": ["a", "b"], "nested": {"deep": {"deeper": None}}, "big": 2**64 - 1, "x": -(2**63)}
     assert attributes(data=own)["data"] == own
 
@@ -159,7 +159,7 @@ def test_what_the_caller_adds_is_kept_as_it_is() -> None:
         ({"a": {"a": {"a": {"a": {"a": {"a": {"a": {"a": []}}}}}}}}, "context.data.a.a.a.a.a.a.a.a"),
     ],
 )
-def test_what_is_too_large_or_too_odd_is_refused_with_its_path(own: dict[str, Any], path: str) -> None:
+def test_data_beyond_a_limit_is_refused_with_its_path(own: dict[str, Any], path: str) -> None:
     with pytest.raises(RequestError) as refused:
         attributes(data=own)
     assert (refused.value.status, refused.value.details[0].path) == (400, path)
@@ -194,5 +194,5 @@ def test_any_context_is_refused_or_can_be_scored(
         (None, None),
     ],
 )
-def test_a_country_is_two_letters_and_anything_else_is_not_known(said: bytes | None, place: object) -> None:
+def test_country_is_two_letters_or_unknown(said: bytes | None, place: object) -> None:
     assert attributes_of(None, country=said).get("place") == place

@@ -38,7 +38,7 @@ async def logged(store_url: str, placement: str) -> list[Decision]:
     return [entry for _, raw in page.entries if isinstance(entry := decode(raw), Decision)]
 
 
-async def test_one_placement_is_answered_with_one_action(server: Server) -> None:
+async def test_placement_with_one_slot_has_one_action(server: Server) -> None:
     answer = await server.post("/v1/decide", {"anonymousId": "a1", "placements": ["hero"], "context": CONTEXT})
     assert answer.headers["content-type"] == "application/json"
     body = answer.json()
@@ -59,14 +59,14 @@ async def test_one_placement_is_answered_with_one_action(server: Server) -> None
     assert (decision["propensity"], decision["group"], decision["modelVersion"]) == (0.5, "policy", 0)
 
 
-async def test_a_row_is_answered_slot_by_slot(server: Server) -> None:
+async def test_placement_with_several_slots_has_an_action_each(server: Server) -> None:
     (decision,) = await decide(server, {"id": "row", "slots": 2, "exclude": ["sku-2"]})
     assert decision.keys() == {"placement", "decisionId", "group", "policyVersion", "modelVersion", "slots"}
     assert sorted(slot["action"] for slot in decision["slots"]) == ["sku-1", "sku-3"]
     assert [slot["propensity"] for slot in decision["slots"]] == [0.5, 1.0]
 
 
-async def test_a_placement_that_is_not_there_is_none(server: Server) -> None:
+async def test_unknown_placement_has_no_action(server: Server) -> None:
     found, missing = await decide(server, "hero", "nope")
     assert found["group"] == "policy"
     assert missing == {
@@ -81,7 +81,7 @@ async def test_a_placement_that_is_not_there_is_none(server: Server) -> None:
     }
 
 
-async def test_the_context_reaches_the_log_as_it_was_scored(server: Server, valkey: Valkey) -> None:
+async def test_context_is_logged_as_it_was_scored(server: Server, valkey: Valkey) -> None:
     await decide(server, "hero", anonymousId="context", context=CONTEXT)
     line = (await logged(valkey.url, "hero"))[-1].context
     tokens = set(line.split())
@@ -89,7 +89,7 @@ async def test_the_context_reaches_the_log_as_it_was_scored(server: Server, valk
     assert "shop.example" not in line
 
 
-async def test_the_user_agent_tells_the_device_of_a_browser_but_not_of_a_server(server: Server, valkey: Valkey) -> None:
+async def test_device_comes_from_the_user_agent_of_browsers_only(server: Server, valkey: Valkey) -> None:
     agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148"
     await server.post("/v1/decide", {"placements": ["hero"]}, user_agent=agent)
     assert "type=mobile" in (await logged(valkey.url, "hero"))[-1].context
@@ -97,13 +97,13 @@ async def test_the_user_agent_tells_the_device_of_a_browser_but_not_of_a_server(
     assert "type=mobile" not in (await logged(valkey.url, "hero"))[-1].context
 
 
-async def test_without_consent_nothing_in_the_log_is_tied_to_the_visitor(server: Server, valkey: Valkey) -> None:
+async def test_log_has_visitor_digests_only_with_consent(server: Server, valkey: Valkey) -> None:
     for consent, digests in (("denied", 0), ("pending", 0), ("granted", 2)):
         await decide(server, "hero", anonymousId="shy", userId="u1", consent=consent)
         assert len((await logged(valkey.url, "hero"))[-1].visitor) == digests
 
 
-async def test_messagepack_says_the_same_as_json(server: Server) -> None:
+async def test_messagepack_response_equals_json_response(server: Server) -> None:
     body = {"writeKey": "default", "placements": ["hero", {"id": "row", "slots": 1}], "context": CONTEXT}
     packed = msgspec.msgpack.encode(body)
     headers = {"content-type": "application/msgpack"}
@@ -126,9 +126,7 @@ async def test_messagepack_says_the_same_as_json(server: Server) -> None:
         ("Application/JSON; charset=utf-8", "application/x-msgpack;q=1, application/json", "application/msgpack"),
     ],
 )
-async def test_the_answer_has_the_format_that_is_accepted(
-    server: Server, sent: str, accept: str, answered: str
-) -> None:
+async def test_response_has_the_accepted_format(server: Server, sent: str, accept: str, answered: str) -> None:
     body = {"writeKey": "default", "placements": ["hero"]}
     encode = msgspec.msgpack.encode if "msgpack" in sent else msgspec.json.encode
     answer = await server.client.post(
@@ -167,7 +165,7 @@ async def test_the_answer_has_the_format_that_is_accepted(
         ({"placements": ["hero"], "writeKey": ["default"]}, "writeKey"),
     ],
 )
-async def test_a_wrong_body_is_refused_with_the_path_of_what_is_wrong(
+async def test_invalid_body_is_refused_with_the_path_of_the_problem(
     server: Server, body: dict[str, Any], path: str
 ) -> None:
     answer = await server.post("/v1/decide", body)
@@ -178,7 +176,7 @@ async def test_a_wrong_body_is_refused_with_the_path_of_what_is_wrong(
     assert error["details"][0]["message"] in error["message"]
 
 
-async def test_a_call_without_placements_reads_and_logs_nothing(server: Server, valkey: Valkey) -> None:
+async def test_request_without_placements_does_not_use_the_store(server: Server, valkey: Valkey) -> None:
     before = len(await logged(valkey.url, "hero"))
     valkey.freeze()
     try:
@@ -189,12 +187,12 @@ async def test_a_call_without_placements_reads_and_logs_nothing(server: Server, 
     assert len(await logged(valkey.url, "hero")) == before
 
 
-async def test_empty_ids_count_as_none_and_unknown_fields_are_passed_over(server: Server, valkey: Valkey) -> None:
+async def test_empty_ids_and_unknown_fields_are_ignored(server: Server, valkey: Valkey) -> None:
     await decide(server, "hero", anonymousId="", userId="", later={"more": 1})
     assert (await logged(valkey.url, "hero"))[-1].visitor == ()
 
 
-async def test_a_store_that_does_not_answer_leaves_the_baseline(store_url: str, valkey: Valkey) -> None:
+async def test_unresponsive_store_leaves_the_baseline(store_url: str, valkey: Valkey) -> None:
     async with serve(store_url, decide_budget=40) as server:
         await decide(server, "hero", anonymousId="a1")
         valkey.freeze()
@@ -207,7 +205,7 @@ async def test_a_store_that_does_not_answer_leaves_the_baseline(store_url: str, 
     assert missing["group"] == "none"
 
 
-async def test_the_control_group_gets_the_baseline_and_stays_the_control_group(store_url: str) -> None:
+async def test_control_group_is_stable_and_gets_the_baseline(store_url: str) -> None:
     async with serve(store_url, {"hero.toml": HERO.replace("share = 0.0", "share = 0.5")}) as server:
         first = [(await decide(server, "hero", anonymousId=f"a{number}"))[0] for number in range(20)]
         again = [(await decide(server, "hero", anonymousId=f"a{number}"))[0] for number in range(20)]
@@ -228,7 +226,7 @@ async def test_decision_ids_stay_valid_when_a_worker_is_replaced(store_url: str)
     assert answer.json() == {"success": True, "accepted": 1, "rejected": []}
 
 
-async def test_sites_are_told_apart_by_their_write_keys(store_url: str) -> None:
+async def test_write_key_selects_the_site(store_url: str) -> None:
     files = {f"{site}/{name}": text for site in ("one", "two") for name, text in SHOP.items()}
     files |= {f"{site}/site.toml": f'name = "{site}"\nwrite_key = "key-{site}"' for site in ("one", "two")}
     files["two/hero.toml"] = HERO.replace('"Welcome"', '"Hello"').replace('"Save 10%"', '"Hello"')

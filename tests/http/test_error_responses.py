@@ -60,9 +60,7 @@ def assert_one_shape(answer: httpx.Response, status: int, code: str) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_errors_of_what_is_posted(
-    server: Server, path: str, status: int, code: str, request_: dict[str, Any]
-) -> None:
+async def test_errors_of_posts(server: Server, path: str, status: int, code: str, request_: dict[str, Any]) -> None:
     assert_one_shape(await server.client.post(path, **request_), status, code)
 
 
@@ -72,7 +70,7 @@ async def test_errors_of_what_is_posted(
     [{}, {"authorization": "Bearer wrong key"}, {"authorization": "Basic ZGVmYXVsdDo="}, {"authorization": "Bearer"}],
     ids=["none", "wrong", "basic", "empty"],
 )
-async def test_reports_are_refused_without_the_secret_key(server: Server, path: str, headers: dict[str, str]) -> None:
+async def test_policies_need_the_secret_key(server: Server, path: str, headers: dict[str, str]) -> None:
     answer = await server.client.get(path, headers=headers)
     assert_one_shape(answer, 401, "unauthorized")
     assert answer.headers["www-authenticate"] == 'Bearer realm="edgewise"'
@@ -80,12 +78,12 @@ async def test_reports_are_refused_without_the_secret_key(server: Server, path: 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/v1", "/v1/decide/", "/v1/policies/a/b", "/%00"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_path_that_leads_nowhere(server: Server, method: str, path: str) -> None:
+async def test_unknown_path(server: Server, method: str, path: str) -> None:
     assert_one_shape(await server.client.request(method, path), 404, "not_found")
 
 
 @pytest.mark.parametrize("path", ["/v1/policies/nope", "/v1/policies?site=nope", "/v1/policies/hero?site=nope"])
-async def test_a_report_on_what_is_not_there(server: Server, path: str) -> None:
+async def test_unknown_policy_or_site(server: Server, path: str) -> None:
     assert_one_shape(await server.client.get(path, headers=BEARER), 404, "not_found")
 
 
@@ -96,13 +94,13 @@ async def test_a_report_on_what_is_not_there(server: Server, path: str) -> None:
     + [("POST", path) for path in (*REPORTS, *OPEN)]
     + [("OPTIONS", path) for path in REPORTS],
 )
-async def test_a_method_that_a_path_does_not_have(server: Server, method: str, path: str) -> None:
+async def test_method_not_allowed(server: Server, method: str, path: str) -> None:
     answer = await server.client.request(method, path, headers=BEARER)
     assert_one_shape(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] in ("POST", "GET", "GET, HEAD", "HEAD, GET")
 
 
-async def test_an_error_has_the_format_that_is_accepted(server: Server) -> None:
+async def test_error_has_the_accepted_format(server: Server) -> None:
     headers = {"accept": "application/msgpack"}
     for answer in (
         await server.client.post("/v1/decide", content=b"{", headers=headers),
@@ -112,7 +110,7 @@ async def test_an_error_has_the_format_that_is_accepted(server: Server) -> None:
         assert msgspec.msgpack.decode(answer.content)["error"].keys() == {"code", "message", "details"}
 
 
-async def test_what_nobody_foresaw_is_an_error_too_and_is_logged_without_what_was_sent(
+async def test_unexpected_exception_is_logged_without_the_request(
     server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail(*_: object, **__: object) -> None:
@@ -127,7 +125,7 @@ async def test_what_nobody_foresaw_is_an_error_too_and_is_logged_without_what_wa
     assert "test_error_responses.py" in caplog.text
 
 
-async def test_a_store_that_is_gone(store_url: str, valkey: Valkey) -> None:
+async def test_store_failure(store_url: str, valkey: Valkey) -> None:
     message = {"type": "track", "event": "Order Completed", "anonymousId": "v"}
     async with serve(store_url) as server:
         valkey.kill()

@@ -8,21 +8,21 @@ from tests.valkey import Valkey
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_a_server_is_alive_and_ready(server: Server) -> None:
+async def test_server_is_alive_and_ready(server: Server) -> None:
     for path, status in (("/healthz", "alive"), ("/readyz", "ready")):
         answer = await server.get(path)
         assert (answer.status_code, answer.json()) == (200, {"status": status})
         assert (await server.client.head(path)).status_code == 200
 
 
-async def test_before_the_policies_are_in_the_store_a_server_is_alive_but_not_ready(store_url: str) -> None:
+async def test_server_is_not_ready_before_policies_are_published(store_url: str) -> None:
     async with serve(store_url, publish=False) as server:
         assert (await server.get("/healthz")).status_code == 200
         answer = await server.get("/readyz")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
 
 
-async def test_a_server_whose_store_is_gone_is_alive_but_not_ready(store_url: str, valkey: Valkey) -> None:
+async def test_server_is_not_ready_without_a_store(store_url: str, valkey: Valkey) -> None:
     async with serve(store_url) as server:
         valkey.kill()
         try:

@@ -56,7 +56,7 @@ async def test_decisions_are_counted_by_placement_and_group(server: Server) -> N
 
 
 @one_server
-async def test_messages_are_counted_as_accepted_or_refused(server: Server) -> None:
+async def test_messages_are_counted_as_accepted_or_rejected(server: Server) -> None:
     before = await measured(server)
     await server.post("/v1/batch", {"batch": [{"type": "page", "anonymousId": "v"}, 5, 6]})
     await server.post("/v1/track", {"event": "$click"})
@@ -93,7 +93,7 @@ async def test_robots_and_calls_without_consent_are_counted(server: Server) -> N
 
 
 @one_server
-async def test_what_is_decided_for_who_looks_behind_the_scenes_is_counted_apart(server: Server) -> None:
+async def test_decisions_with_a_debug_token_are_counted_as_previews(server: Server) -> None:
     token = (await server.post("/v1/previews", {"debug": True}, **BEARER)).json()["preview"]
     before = await measured(server)
     await server.post("/v1/decide", {"placements": ["hero"], "preview": token})
@@ -116,7 +116,7 @@ async def test_ids_with_impossible_rates_are_counted_as_robots(store_url: str) -
         await eventually(is_counted)
 
 
-async def test_what_waits_for_webhooks_is_read_from_the_store_and_left_out_while_it_does_not_answer(
+async def test_webhook_backlog_is_missing_while_the_store_does_not_answer(
     own_valkey: Valkey,
 ) -> None:
     webhook = 'name = "n"\nurl = "https://tool.example/"\nsecret = "$NAME"\nwhen = { "visitor.orders" = 1 }\n'
@@ -144,13 +144,13 @@ async def test_what_waits_for_webhooks_is_read_from_the_store_and_left_out_while
 
 
 @one_server
-async def test_the_delay_of_learning_is_measured_in_seconds(server: Server) -> None:
+async def test_learning_delay_is_in_seconds(server: Server) -> None:
     name = "edgewise_learning_delay_seconds_sum[('placement', 'one'), ('site', 'of this test')]"
     metrics.observe_loaded_model(PolicyRef("of this test", "one"), 1250)
     assert (await measured(server))[name] == 1.25
 
 
-def test_several_processes_are_added_up(tmp_path: Path) -> None:
+def test_values_of_several_processes_are_added_up(tmp_path: Path) -> None:
     script = """
 from edgewise.http import metrics
 from edgewise.types import PolicyRef

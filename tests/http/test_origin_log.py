@@ -5,7 +5,7 @@ import pytest
 from edgewise.http.origin_log import INTERVAL, MAX_ORIGINS, OriginLog
 
 
-def test_what_is_said_of_refused_origins_has_bounds(caplog: pytest.LogCaptureFixture) -> None:
+def test_number_of_logged_origins_is_limited(caplog: pytest.LogCaptureFixture) -> None:
     now = 0.0
     refusals = OriginLog(lambda: now)
     for number in range(3 * MAX_ORIGINS):
@@ -21,7 +21,7 @@ def test_what_is_said_of_refused_origins_has_bounds(caplog: pytest.LogCaptureFix
     "origin",
     [b"null", b"", b"https://a\nERROR forged", b"https://\x1b[31m.example", b"https://who@shop.example", b"x" * 9999],
 )
-def test_what_no_browser_writes_is_not_repeated_in_the_log(caplog: pytest.LogCaptureFixture, origin: bytes) -> None:
+def test_malformed_origin_is_not_quoted_in_the_log(caplog: pytest.LogCaptureFixture, origin: bytes) -> None:
     refusals = OriginLog()
     refusals.log_refused("shop", (), origin)
     refusals.log_refused("shop", (), b"another:" + origin)

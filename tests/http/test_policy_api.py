@@ -45,7 +45,7 @@ async def get(server: Any, path: str) -> Any:
     return answer.json()
 
 
-async def test_before_a_model_is_learned_there_is_none(store_url: str) -> None:
+async def test_policy_without_a_model_has_empty_results(store_url: str) -> None:
     async with serve(store_url) as server:
         report = await get(server, "/v1/policies/hero")
     assert report.pop("policyVersion")
@@ -64,7 +64,7 @@ async def test_before_a_model_is_learned_there_is_none(store_url: str) -> None:
     }
 
 
-async def test_a_policy_tells_how_it_does(store_url: str) -> None:
+async def test_policy_has_results_and_a_model(store_url: str) -> None:
     store = await Store.connect(store_url)
     async with serve(store_url) as server:
         last = await store.log.last_id(REF)
@@ -84,7 +84,7 @@ async def test_a_policy_tells_how_it_does(store_url: str) -> None:
     ]
 
 
-async def test_all_policies_of_a_site_are_listed_by_placement(store_url: str) -> None:
+async def test_policies_of_a_site_are_listed_by_placement(store_url: str) -> None:
     async with serve(store_url) as server:
         listed = await get(server, "/v1/policies")
         by_site = await get(server, "/v1/policies?site=default")
@@ -92,7 +92,7 @@ async def test_all_policies_of_a_site_are_listed_by_placement(store_url: str) ->
     assert [report["placement"] for report in by_site["policies"]] == ["hero", "row"]
 
 
-async def test_a_site_must_be_named_where_there_are_several(store_url: str) -> None:
+async def test_site_is_required_if_there_are_several(store_url: str) -> None:
     files = {f"one/{name}": text for name, text in SHOP.items()} | {"two/hero.toml": HERO}
     files |= {f"{site}/site.toml": f'name = "{site}"\nwrite_key = "{site}"' for site in ("one", "two")}
     async with serve(store_url, files) as server:

@@ -32,7 +32,7 @@ async def decide(server: Server, preview: str, *placements: Any, **more: Any) ->
     return await server.post("/v1/decide", body | more)
 
 
-async def test_a_preview_shows_an_action_whatever_its_condition_says_and_leaves_nothing(store_url: str) -> None:
+async def test_preview_shows_an_ineligible_action_and_stores_nothing(store_url: str) -> None:
     async with serve(store_url, SITE) as server:
         preview = await token(server)
         before = holdings(store_url)
@@ -47,7 +47,7 @@ async def test_a_preview_shows_an_action_whatever_its_condition_says_and_leaves_
         assert (plain["group"], plain["action"]) == ("policy", "plain")
 
 
-async def test_in_a_row_the_baseline_follows_what_is_previewed(store_url: str) -> None:
+async def test_baseline_fills_the_slots_after_the_previewed_action(store_url: str) -> None:
     async with serve(store_url, SITE) as server:
         for action, shown in (("sku-3", ["sku-3", "sku-1"]), ("sku-2", ["sku-2", "sku-1"])):
             answer = await decide(server, await token(server, action, "row"), "row")
@@ -55,7 +55,7 @@ async def test_in_a_row_the_baseline_follows_what_is_previewed(store_url: str) -
             assert ([slot["action"] for slot in row["slots"]], row["group"]) == (shown, "preview")
 
 
-async def test_an_action_that_is_switched_off_can_be_previewed(store_url: str) -> None:
+async def test_disabled_action_can_be_previewed(store_url: str) -> None:
     off = {"hero.toml": "enabled = false\n" + HERO + "enabled = false\n"}
     async with serve(store_url, off) as server:
         answer = await decide(server, await token(server))
@@ -63,7 +63,7 @@ async def test_an_action_that_is_switched_off_can_be_previewed(store_url: str) -
 
 
 @pytest.mark.parametrize("forged", ["", "made-up", "é", "A" * 200])
-async def test_a_forged_token_is_refused(store_url: str, forged: str) -> None:
+async def test_forged_token_is_refused(store_url: str, forged: str) -> None:
     async with serve(store_url, SITE) as server:
         answer = await decide(server, forged)
     error = answer.json()["error"]
@@ -71,7 +71,7 @@ async def test_a_forged_token_is_refused(store_url: str, forged: str) -> None:
     assert error["message"] == "preview: found a token that this service did not make"
 
 
-async def test_a_token_for_another_site_is_refused(store_url: str) -> None:
+async def test_token_for_another_site_is_refused(store_url: str) -> None:
     async with serve(store_url, TWO_SITES) as server:
         preview = await token(server, writeKey="shop")
         assert (await decide(server, preview, writeKey="shop")).status_code == 200
@@ -79,7 +79,7 @@ async def test_a_token_for_another_site_is_refused(store_url: str) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_preview")
 
 
-async def test_only_servers_may_make_a_token_and_only_of_what_there_is(store_url: str) -> None:
+async def test_token_needs_the_secret_key_and_an_existing_action(store_url: str) -> None:
     async with serve(store_url, SITE) as server:
         body = {"placement": "hero", "action": "deal"}
         assert (await server.post("/v1/previews", body)).status_code == 401
@@ -106,7 +106,7 @@ async def debug_token(server: Server, **more: Any) -> str:
     return found
 
 
-async def test_who_debugs_names_the_actions_and_is_told_how_it_is_decided_and_leaves_nothing(store_url: str) -> None:
+async def test_debug_token_shows_any_action_explains_decisions_and_stores_nothing(store_url: str) -> None:
     async with serve(store_url, SITE) as server:
         preview = await debug_token(server)
         before = holdings(store_url)
@@ -131,7 +131,7 @@ async def test_who_debugs_names_the_actions_and_is_told_how_it_is_decided_and_le
         assert holdings(store_url) == before
 
 
-async def test_only_who_debugs_is_told_how_it_is_decided(store_url: str) -> None:
+async def test_decisions_are_explained_only_with_a_debug_token(store_url: str) -> None:
     async with serve(store_url, SITE) as server:
         (plain,) = (await server.post("/v1/decide", {"placements": [{"id": "hero", "action": "deal"}]})).json()[
             "decisions"
@@ -150,7 +150,7 @@ async def test_only_who_debugs_is_told_how_it_is_decided(store_url: str) -> None
         (True, "gone", "deal", 404, "preview_gone"),
     ],
 )
-async def test_an_action_that_the_token_does_not_show_is_refused(
+async def test_action_outside_the_token_is_refused(
     store_url: str, debug: bool, placement: str, action: str, status: int, code: str
 ) -> None:
     async with serve(store_url, SITE) as server:
@@ -160,7 +160,7 @@ async def test_an_action_that_the_token_does_not_show_is_refused(
     assert (answer.status_code, error["code"], error["details"][0]["path"]) == (status, code, "preview")
 
 
-async def test_a_token_for_debugging_is_for_one_site(store_url: str) -> None:
+async def test_debug_token_is_for_one_site(store_url: str) -> None:
     async with serve(store_url, TWO_SITES) as server:
         preview = await debug_token(server, writeKey="shop")
         (decision,) = (await decide(server, preview, writeKey="shop")).json()["decisions"]
@@ -169,7 +169,7 @@ async def test_a_token_for_debugging_is_for_one_site(store_url: str) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_preview")
 
 
-async def test_a_placement_that_is_not_there_is_told_as_ever(store_url: str) -> None:
+async def test_unknown_placement_is_not_explained(store_url: str) -> None:
     async with serve(store_url, SITE) as server:
         (decision,) = (await decide(server, await debug_token(server), "nowhere")).json()["decisions"]
     assert (decision["group"], decision["action"], "debug" in decision) == ("none", None, False)

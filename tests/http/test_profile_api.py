@@ -30,7 +30,7 @@ async def profiles_left(store: Store, *names: str) -> list[str]:
     return [name for name in names for digest in digests[name] if await store.profiles.read("default", digest)]
 
 
-async def test_a_visitor_is_erased_under_every_id_that_is_known_of_them(store: Store, store_url: str) -> None:
+async def test_erasure_covers_every_id_of_the_visitor(store: Store, store_url: str) -> None:
     async with serve(store_url) as server:
         await identify(server, "phone", "ann")
         await identify(server, "laptop", "ann")
@@ -45,7 +45,7 @@ async def test_a_visitor_is_erased_under_every_id_that_is_known_of_them(store: S
     assert user_digest("bob") not in pending.waiting
 
 
-async def test_an_erasure_waits_for_others_and_says_when_it_is_done_at_the_latest(store: Store, store_url: str) -> None:
+async def test_erasure_is_batched_and_has_a_due_time(store: Store, store_url: str) -> None:
     async with serve(store_url, erase_within=3_600_000) as server:
         answer = await delete(server, "/v1/profiles/ann")
     due = datetime.fromisoformat(answer.json()["due"]) - datetime.now(UTC)
@@ -55,7 +55,7 @@ async def test_an_erasure_waits_for_others_and_says_when_it_is_done_at_the_lates
     assert all(1_700_000 < at - pending.now <= 1_800_000 for at in pending.waiting.values())
 
 
-async def test_an_id_of_which_nothing_is_held_is_erased_as_well_and_again(store: Store, store_url: str) -> None:
+async def test_unknown_id_can_be_erased_repeatedly(store: Store, store_url: str) -> None:
     """The log may hold what no profile tells of any more, so there is no 404."""
     async with serve(store_url) as server:
         answers = [await delete(server, "/v1/profiles/nobody%2Fknown%20%C3%A9?now=true") for _ in range(2)]
@@ -64,7 +64,7 @@ async def test_an_id_of_which_nothing_is_held_is_erased_as_well_and_again(store:
     assert set(pending.waiting) == {anonymous_digest("nobody/known é"), user_digest("nobody/known é")}
 
 
-async def test_only_servers_may_erase(store: Store, store_url: str) -> None:
+async def test_erasure_needs_the_secret_key(store: Store, store_url: str) -> None:
     async with serve(store_url) as server:
         await identify(server, "phone", "ann")
         for headers in ({"authorization": "Basic ZGVmYXVsdDo="}, {"authorization": "Bearer wrong"}, {"x": "y"}):
@@ -86,14 +86,14 @@ async def test_only_servers_may_erase(store: Store, store_url: str) -> None:
         ("/v1/profiles/", 400, "id: Missing id."),
     ],
 )
-async def test_what_is_wrong_in_a_call_is_said(store_url: str, path: str, status: int, message: str) -> None:
+async def test_invalid_request_is_refused(store_url: str, path: str, status: int, message: str) -> None:
     async with serve(store_url) as server:
         answer = await delete(server, path)
     assert answer.status_code == status
     assert answer.json()["error"]["message"].startswith(message)
 
 
-async def test_the_decisions_of_an_erased_visitor_are_found_by_their_ids(store: Store, store_url: str) -> None:
+async def test_erased_ids_match_those_in_the_log(store: Store, store_url: str) -> None:
     """The ids that are erased are those that stand in the log."""
     async with serve(store_url) as server:
         body = {"placements": ["hero"], "anonymousId": "phone", "userId": "ann"}
@@ -109,7 +109,7 @@ async def put(server: Server, path: str, body: Any) -> Any:
     return await server.client.put(path, json=body, headers=BEARER)
 
 
-async def test_what_is_held_of_a_visitor_is_told_under_every_id(store: Store, store_url: str) -> None:
+async def test_stored_data_is_the_same_under_every_id(store: Store, store_url: str) -> None:
     async with serve(store_url) as server:
         await identify(server, "phone", "ann")
         by_user = await server.get("/v1/profiles/ann", **BEARER)
@@ -124,7 +124,7 @@ async def test_what_is_held_of_a_visitor_is_told_under_every_id(store: Store, st
     assert nobody.status_code == 404
 
 
-async def test_told_traits_are_kept_beside_what_is_known_and_null_forgets_one(store: Store, store_url: str) -> None:
+async def test_traits_are_merged_and_null_deletes_one(store: Store, store_url: str) -> None:
     async with serve(store_url) as server:
         await identify(server, "phone", "ann")
         first = await put(server, "/v1/profiles/phone", {"traits": {"plan": "pro", "age": 41, "vip": True}})
@@ -135,7 +135,7 @@ async def test_told_traits_are_kept_beside_what_is_known_and_null_forgets_one(st
     assert profile["sessions"] == 1, "to be told of is no visit"
 
 
-async def test_a_new_id_is_a_users_unless_it_is_said_to_be_anonymous(store: Store, store_url: str) -> None:
+async def test_new_id_is_a_user_id_by_default(store: Store, store_url: str) -> None:
     async with serve(store_url) as server:
         await put(server, "/v1/profiles/ann", {"traits": {"plan": "pro"}})
         await put(server, "/v1/profiles/phone?anonymous=true", {"traits": {"plan": "pro"}})
@@ -156,7 +156,7 @@ async def test_a_new_id_is_a_users_unless_it_is_said_to_be_anonymous(store: Stor
         ({str(n): n for n in range(7)}, "traits", "found 7 traits, expected at most 6"),
     ],
 )
-async def test_a_trait_that_cannot_be_kept_as_it_is_is_refused(
+async def test_invalid_trait_is_refused(
     store: Store, store_url: str, traits: dict[str, Any], path: str, message: str
 ) -> None:
     async with serve(store_url) as server:
@@ -168,7 +168,7 @@ async def test_a_trait_that_cannot_be_kept_as_it_is_is_refused(
     assert await store.profiles.read("default", user_digest("ann")) is None
 
 
-async def test_a_shared_device_does_not_lead_from_one_user_to_another(store: Store, store_url: str) -> None:
+async def test_erasure_does_not_follow_a_shared_device(store: Store, store_url: str) -> None:
     async with serve(store_url) as server:
         await identify(server, "kiosk", "ann")
         await identify(server, "kiosk", "bob")
@@ -177,7 +177,7 @@ async def test_a_shared_device_does_not_lead_from_one_user_to_another(store: Sto
     assert user_digest("bob") not in (await store.erasures.pending(["default"]))["default"].waiting
 
 
-async def test_traits_told_by_many_at_once_are_all_kept(store: Store, store_url: str) -> None:
+async def test_concurrent_traits_are_all_kept(store: Store, store_url: str) -> None:
     async with serve(store_url) as server:
         answers = await asyncio.gather(
             *(put(server, "/v1/profiles/ann", {"traits": {f"trait {n}": n}}) for n in range(6))

@@ -36,7 +36,7 @@ async def logged(url: str) -> list[Entry]:
     return [entry for entry in entries if not isinstance(entry, Version)]
 
 
-async def test_a_crawler_is_answered_and_only_that_is_logged(store_url: str) -> None:
+async def test_crawler_gets_a_decision_that_is_logged_as_a_robots(store_url: str) -> None:
     async with serve(store_url) as server:
         decision = await decide(server, **GOOGLE)
         assert (decision["group"], decision["propensity"]) == ("policy", 0.5)
@@ -44,7 +44,7 @@ async def test_a_crawler_is_answered_and_only_that_is_logged(store_url: str) -> 
     assert await logged(store_url) == [Robot()]
 
 
-async def test_what_a_crawler_tells_is_accepted_and_dropped(store_url: str) -> None:
+async def test_messages_of_crawlers_are_accepted_and_dropped(store_url: str) -> None:
     async with serve(store_url) as server:
         id = (await decide(server))["decisionId"]
         before = holdings(store_url)
@@ -61,18 +61,18 @@ async def test_what_a_crawler_tells_is_accepted_and_dropped(store_url: str) -> N
     assert holdings(store_url) == before
 
 
-async def test_the_secret_key_speaks_for_visitors_even_through_a_crawler(store_url: str) -> None:
+async def test_server_is_never_a_robot(store_url: str) -> None:
     async with serve(store_url) as server:
         assert (await decide(server, **GOOGLE, **BEARER))["decisionId"] is not None
 
 
-async def test_a_site_may_learn_from_robots(store_url: str) -> None:
+async def test_site_can_learn_from_robots(store_url: str) -> None:
     async with serve(store_url, LEARN) as server:
         assert (await decide(server, **GOOGLE))["decisionId"] is not None
         assert all([(await decide(server))["decisionId"] for _ in range(70)])
 
 
-async def test_more_decides_than_a_visitor_can_ask_for_teach_nothing(store_url: str) -> None:
+async def test_visitor_with_too_many_decides_is_a_robot(store_url: str) -> None:
     async with serve(store_url) as server:
         answers = [await decide(server) for _ in range(60)]
         assert all(answer["decisionId"] for answer in answers)
@@ -87,7 +87,7 @@ async def test_more_decides_than_a_visitor_can_ask_for_teach_nothing(store_url: 
     assert Robot() in await logged(store_url)
 
 
-async def test_more_messages_than_a_visitor_can_send_are_dropped(store_url: str) -> None:
+async def test_messages_above_the_rate_of_a_visitor_are_dropped(store_url: str) -> None:
     order = {"type": "track", "event": "Order Completed", "anonymousId": "robot"}
     async with serve(store_url) as server:
         for _ in range(4):
@@ -100,7 +100,7 @@ async def test_more_messages_than_a_visitor_can_send_are_dropped(store_url: str)
         assert len(await logged(store_url)) == before + 10
 
 
-async def test_the_learner_counts_robots_and_nothing_else_of_them(store_url: str) -> None:
+async def test_learner_only_counts_robots(store_url: str) -> None:
     async with serve(store_url) as server:
         for _ in range(3):
             await decide(server, **GOOGLE)

@@ -61,7 +61,7 @@ async def client(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_a_file_is_served_as_it_is_and_compressed(client: httpx.AsyncClient) -> None:
+async def test_file_is_served_plain_and_compressed(client: httpx.AsyncClient) -> None:
     plain = await client.get("/edgewise.js", headers={"accept-encoding": "identity"})
     assert (plain.status_code, plain.content.decode()) == (200, SCRIPT)
     assert "content-encoding" not in plain.headers
@@ -73,7 +73,7 @@ async def test_a_file_is_served_as_it_is_and_compressed(client: httpx.AsyncClien
     assert answer.headers["etag"] != plain.headers["etag"]
 
 
-async def test_a_script_says_where_its_source_map_is(client: httpx.AsyncClient) -> None:
+async def test_script_has_a_source_map_header(client: httpx.AsyncClient) -> None:
     mapped, unmapped = await client.get("/edgewise.js"), await client.get("/edgewise-tcf.js")
     assert mapped.headers["sourcemap"] == "edgewise.js.map"
     assert (await client.get("/edgewise.js.map")).status_code == 200
@@ -84,13 +84,13 @@ async def test_a_script_says_where_its_source_map_is(client: httpx.AsyncClient) 
     ("accepted", "zipped"),
     [("gzip", True), ("GZIP;q=0.5", True), ("*", True), ("gzip;q=0", False), ("br", False), ("gzip; q=0.0", False)],
 )
-async def test_it_is_compressed_for_those_who_accept_it(client: httpx.AsyncClient, accepted: str, zipped: bool) -> None:
+async def test_response_is_compressed_if_accepted(client: httpx.AsyncClient, accepted: str, zipped: bool) -> None:
     answer = await client.get("/edgewise.js", headers={"accept-encoding": accepted})
     assert ("content-encoding" in answer.headers) is zipped
     assert answer.text == SCRIPT
 
 
-async def test_any_page_may_load_and_check_it(client: httpx.AsyncClient) -> None:
+async def test_any_page_may_load_and_check_the_sdk(client: httpx.AsyncClient) -> None:
     headers = (await client.get("/edgewise.js")).headers
     assert headers["content-type"] == "text/javascript; charset=utf-8"
     assert headers["access-control-allow-origin"] == "*"
@@ -99,19 +99,19 @@ async def test_any_page_may_load_and_check_it(client: httpx.AsyncClient) -> None
     assert headers["vary"] == "Accept-Encoding"
 
 
-async def test_a_page_soon_has_a_new_release_and_never_waits_for_it(client: httpx.AsyncClient) -> None:
+async def test_plain_path_is_cached_for_minutes(client: httpx.AsyncClient) -> None:
     headers = (await client.get("/edgewise.js")).headers
     assert headers["cache-control"] == "public, max-age=300, stale-while-revalidate=86400"
 
 
-async def test_what_stands_under_its_version_is_kept_for_good(client: httpx.AsyncClient) -> None:
+async def test_versioned_path_is_cached_forever(client: httpx.AsyncClient) -> None:
     answer = await client.get(f"{VERSIONED}/edgewise.js")
     assert answer.text == SCRIPT
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
 @pytest.mark.parametrize("path", ["/edgewise.js", "/edgewise-tcf.js", "/edgewise.js.map", f"{VERSIONED}/edgewise.js"])
-async def test_who_has_it_already_is_told_so(client: httpx.AsyncClient, path: str) -> None:
+async def test_matching_etag_is_not_modified(client: httpx.AsyncClient, path: str) -> None:
     first = await client.get(path)
     assert first.status_code == 200
     for tag in (first.headers["etag"], "W/" + first.headers["etag"], f'"another", {first.headers["etag"]}', "*"):
@@ -122,14 +122,14 @@ async def test_who_has_it_already_is_told_so(client: httpx.AsyncClient, path: st
     assert (await client.get(path, headers={"if-none-match": '"another"'})).status_code == 200
 
 
-async def test_the_same_file_has_the_same_tag_on_every_worker(client: httpx.AsyncClient, folder: Path) -> None:
+async def test_etag_is_the_same_on_every_worker(client: httpx.AsyncClient, folder: Path) -> None:
     app = sdk_app(folder)
     async with running(app) as port:
         other = await client.get(f"http://127.0.0.1:{port}/edgewise.js")
     assert (await client.get("/edgewise.js")).headers["etag"] == other.headers["etag"]
 
 
-async def test_head_tells_the_same_without_the_bytes(client: httpx.AsyncClient) -> None:
+async def test_head_has_the_same_headers_without_a_body(client: httpx.AsyncClient) -> None:
     got, head = await client.get("/edgewise.js"), await client.head("/edgewise.js")
     assert (head.status_code, head.content) == (200, b"")
     assert {name: value for name, value in head.headers.items() if name != "date"} == {
@@ -137,13 +137,13 @@ async def test_head_tells_the_same_without_the_bytes(client: httpx.AsyncClient) 
     }
 
 
-async def test_a_source_map_is_json(client: httpx.AsyncClient) -> None:
+async def test_source_map_is_json(client: httpx.AsyncClient) -> None:
     answer = await client.get("/edgewise.js.map")
     assert (answer.headers["content-type"], answer.json()) == ("application/json", {"version": 3})
 
 
 @pytest.mark.parametrize("folder_of", ["/", f"{VERSIONED}/"])
-async def test_the_debugger_is_for_those_who_have_a_signed_token(client: httpx.AsyncClient, folder_of: str) -> None:
+async def test_debugger_needs_a_signed_token(client: httpx.AsyncClient, folder_of: str) -> None:
     path = f"{folder_of}edgewise-debug.js"
     for query in ("", "?preview=", "?preview=forged", f"?preview={SIGNED}&preview=forged"):
         answer = await client.get(path + query)
@@ -153,14 +153,14 @@ async def test_the_debugger_is_for_those_who_have_a_signed_token(client: httpx.A
 
 
 @pytest.mark.parametrize("path", ["/edgewise-nope.js", f"{VERSIONED}/README.md", f"{VERSIONED}/app.py"])
-async def test_what_is_no_file_of_the_sdk_is_not_found(client: httpx.AsyncClient, path: str) -> None:
+async def test_unknown_file_is_not_found(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
     assert "Use one of edgewise-debug.js, edgewise-tcf.js, edgewise.js, edgewise.js.map." in answer.text
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_another_version_is_not_found_and_the_answer_names_the_one_that_is_here(
+async def test_other_version_is_not_found(
     client: httpx.AsyncClient,
 ) -> None:
     answer = await client.get("/sdk/0.0.0/edgewise.js")
@@ -171,14 +171,14 @@ async def test_another_version_is_not_found_and_the_answer_names_the_one_that_is
 
 
 @pytest.mark.parametrize("folder", [Path("/nowhere/at/all")])
-async def test_where_the_sdk_was_not_built_the_server_starts_and_says_what_to_do(client: httpx.AsyncClient) -> None:
+async def test_unbuilt_sdk_is_not_found(client: httpx.AsyncClient) -> None:
     answer = await client.get("/edgewise.js")
     assert answer.status_code == 404
     assert "make sdk" in answer.json()["error"]["message"]
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_the_server_has_what_lies_in_the_package_in_the_version_of_the_server(server: Server) -> None:
+async def test_server_has_every_file_of_the_package(server: Server) -> None:
     names = sorted(file.name for file in SDK.iterdir())
     assert {"edgewise.js", "edgewise-stub.js", "edgewise-tcf.js", "edgewise.js.map"} < set(names)
     made = await server.post("/v1/previews", {"debug": True}, **BEARER)

@@ -110,7 +110,7 @@ async def profile(store: Store, visitor: Digest) -> Profile:
 
 
 @pytest.mark.parametrize("gzip", [True, False])
-async def test_all_its_messages_with_all_their_fields_are_taken(store: Store, store_url: str, gzip: bool) -> None:
+async def test_all_messages_with_all_fields_are_recorded(store: Store, store_url: str, gzip: bool) -> None:
     async with serve(store_url) as server:
         told = Told(server.port, gzip=gzip, upload_size=4)
         client = told.client
@@ -144,7 +144,7 @@ async def test_all_its_messages_with_all_their_fields_are_taken(store: Store, st
     assert {user_digest("u"), anonymous_digest("a"), anonymous_digest("before")} <= set(event.visitor)
 
 
-async def test_it_sends_again_what_was_refused_for_a_moment_and_all_counts_once(store: Store, store_url: str) -> None:
+async def test_client_retries_and_every_message_counts_once(store: Store, store_url: str) -> None:
     async with (
         serve(store_url) as server,
         behind(server, lambda: Response(status_code=503), lambda: Response(None, 429, {"Retry-After": "1"})) as (
@@ -163,7 +163,7 @@ async def test_it_sends_again_what_was_refused_for_a_moment_and_all_counts_once(
     assert (await profile(store, user_digest("u"))).orders == 20
 
 
-async def test_an_answer_that_got_lost_is_made_up_for(store: Store, store_url: str) -> None:
+async def test_message_counts_once_after_a_lost_response(store: Store, store_url: str) -> None:
     async with serve(store_url) as server:
         lost = await server.post(
             "/v1/batch",
@@ -178,7 +178,7 @@ async def test_an_answer_that_got_lost_is_made_up_for(store: Store, store_url: s
     assert (await profile(store, user_digest("u"))).orders == 1
 
 
-async def test_a_wrong_key_is_an_error_that_it_understands(store: Store, store_url: str) -> None:
+async def test_client_reports_a_wrong_key(store: Store, store_url: str) -> None:
     async with serve(store_url) as server:
         told = Told(server.port)
         for consumer in told.client.consumers:

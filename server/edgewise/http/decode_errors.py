@@ -38,7 +38,7 @@ _SENTENCES: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     ),
     (
         rf"Expected `str` matching regex {re.escape(repr(NO_NUL))}",
-        lambda _: "Expected a text without NUL characters, found one. Remove it.",
+        lambda _: "Expected a text without NUL characters. Remove them.",
     ),
     (r"(?:Number|Integer value) out of range", lambda _: "Expected a number of at most 64 bits, found a larger one."),
     (r"Object missing required field `(.+)`", lambda found: f"Missing field `{found[1]}`. Add it."),

@@ -103,4 +103,4 @@ class _Checker:
         if len(text) > self._limits.text:
             raise _LimitExceeded(f"Expected at most {self._limits.text} characters, found {len(text)}.")
         if "\0" in text:
-            raise _LimitExceeded("Expected a text without NUL characters, found one. Remove it.")
+            raise _LimitExceeded("Expected a text without NUL characters. Remove them.")

@@ -62,7 +62,7 @@ def refused(answer: httpx.Response, status: int, code: str) -> str:
     ],
     ids=lambda content: repr(content[:30]),
 )
-async def test_what_is_not_json_is_refused(server: Server, path: str, content: bytes) -> None:
+async def test_malformed_json_is_refused(server: Server, path: str, content: bytes) -> None:
     answer = await send(server, path, content)
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] in ("malformed_body", "invalid_request")
@@ -86,7 +86,7 @@ async def test_what_is_not_json_is_refused(server: Server, path: str, content: b
     ],
     ids=lambda content: repr(content[:20]),
 )
-async def test_what_no_context_can_hold_is_refused(server: Server, content: bytes) -> None:
+async def test_context_data_beyond_the_limits_is_refused(server: Server, content: bytes) -> None:
     answer = await send(server, "/v1/decide", wrapped(content))
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] in ("malformed_body", "invalid_request")
@@ -97,7 +97,7 @@ async def test_what_no_context_can_hold_is_refused(server: Server, content: byte
     [float("nan"), float("inf"), b"bytes", msgpack.Timestamp(1), msgpack.ExtType(5, b"x")],
     ids=lambda value: type(value).__name__,
 )
-async def test_what_only_messagepack_can_hold_is_refused(server: Server, value: object) -> None:
+async def test_types_that_only_messagepack_has_are_refused(server: Server, value: object) -> None:
     packed = msgpack.packb(GOOD | {"context": {"data": {"a": [value]}}})
     message = refused(
         await send(server, "/v1/decide", packed, content_type="application/msgpack"), 400, "invalid_request"
@@ -123,20 +123,20 @@ async def test_what_only_messagepack_can_hold_is_refused(server: Server, value: 
     ids=lambda content: repr(content[:20]),
 )
 @pytest.mark.parametrize("path", DOORS)
-async def test_what_is_not_messagepack_is_refused(server: Server, path: str, content: bytes) -> None:
+async def test_malformed_messagepack_is_refused(server: Server, path: str, content: bytes) -> None:
     answer = await send(server, path, content, content_type="application/msgpack")
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] in ("malformed_body", "invalid_request")
 
 
 @pytest.mark.parametrize("path", DOORS)
-async def test_a_body_that_declares_too_many_bytes_is_refused(server: Server, path: str) -> None:
+async def test_content_length_above_the_limit_is_refused(server: Server, path: str) -> None:
     message = refused(await send(server, path, b" " * (LIMIT + 1)), 413, "body_too_large")
     assert message == f"body: Expected at most {LIMIT} bytes, found {LIMIT + 1} bytes."
 
 
 @pytest.mark.parametrize("path", DOORS)
-async def test_a_body_that_never_ends_is_refused_once_it_is_too_large(server: Server, path: str) -> None:
+async def test_endless_body_is_refused_at_the_limit(server: Server, path: str) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(LIMIT // 65536 + 8):
             yield b" " * 65536
@@ -144,7 +144,7 @@ async def test_a_body_that_never_ends_is_refused_once_it_is_too_large(server: Se
     refused(await send(server, path, endless()), 413, "body_too_large")
 
 
-async def test_a_body_just_within_the_limit_is_read_whether_declared_or_chunked(server: Server) -> None:
+async def test_body_at_the_limit_is_read(server: Server) -> None:
     content = json.dumps(GOOD).encode().ljust(LIMIT)
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -155,19 +155,19 @@ async def test_a_body_just_within_the_limit_is_read_whether_declared_or_chunked(
     assert (await send(server, "/v1/decide", chunks())).status_code == 200
 
 
-async def test_a_packed_body_is_unpacked(server: Server) -> None:
+async def test_gzip_body_is_decompressed(server: Server) -> None:
     packed = gzip.compress(json.dumps(GOOD).encode())
     assert (await send(server, "/v1/decide", packed, content_encoding="gzip")).status_code == 200
     assert (await send(server, "/v1/decide", json.dumps(GOOD), content_encoding="identity")).status_code == 200
 
 
-async def test_a_bomb_is_not_unpacked(server: Server) -> None:
+async def test_gzip_bomb_is_refused(server: Server) -> None:
     bomb = gzip.compress(b" " * (60 * LIMIT))
     assert len(bomb) < LIMIT
     refused(await send(server, "/v1/decide", bomb, content_encoding="gzip"), 413, "body_too_large")
 
 
-async def test_a_packed_body_that_is_cut_short_or_has_more_behind_it_is_refused(server: Server) -> None:
+async def test_incomplete_or_extended_gzip_body_is_refused(server: Server) -> None:
     packed = gzip.compress(json.dumps(GOOD).encode())
     for content, code in (
         (packed[:-4], "body_cut_short"),
@@ -181,19 +181,19 @@ async def test_a_packed_body_that_is_cut_short_or_has_more_behind_it_is_refused(
 
 
 @pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip", "zstd"])
-async def test_a_body_packed_in_another_way_is_refused(server: Server, encoding: str) -> None:
+async def test_unsupported_content_encoding_is_refused(server: Server, encoding: str) -> None:
     message = refused(await send(server, "/v1/decide", b"x", content_encoding=encoding), 415, "unsupported_encoding")
     assert message == f"Content-Encoding: Expected gzip or no encoding, found {encoding!r}."
 
 
 @pytest.mark.parametrize("content_type", ["application/xml", "application/x-www-form-urlencoded", "json", "a" * 500])
-async def test_a_body_of_another_type_is_refused(server: Server, content_type: str) -> None:
+async def test_unsupported_content_type_is_refused(server: Server, content_type: str) -> None:
     refused(
         await send(server, "/v1/decide", json.dumps(GOOD), content_type=content_type), 415, "unsupported_media_type"
     )
 
 
-async def test_a_sender_that_goes_away_midway_leaves_the_server_well(server: Server) -> None:
+async def test_server_survives_a_client_that_disconnects(server: Server) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"POST /v1/decide HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
     await writer.drain()
@@ -202,7 +202,7 @@ async def test_a_sender_that_goes_away_midway_leaves_the_server_well(server: Ser
     assert (await server.get("/healthz")).status_code == 200
 
 
-async def test_a_body_that_does_not_arrive_in_time_is_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_body_is_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "BODY_TIMEOUT", 0.02)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"POST /v1/decide HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
@@ -212,7 +212,7 @@ async def test_a_body_that_does_not_arrive_in_time_is_refused(server: Server, mo
     assert b'"code":"body_too_slow"' in answer
 
 
-async def test_the_limit_is_a_setting(store_url: str) -> None:
+async def test_body_limit_is_a_setting(store_url: str) -> None:
     async with serve(store_url, max_body=100) as server:
         message = refused(await send(server, "/v1/decide", b" " * 101), 413, "body_too_large")
     assert message == "body: Expected at most 100 bytes, found 101 bytes."

@@ -44,7 +44,7 @@ def policy(when: str) -> str:
 
 
 @pytest.mark.parametrize("when", RULES)
-async def test_a_rule_holds_for_those_whom_it_is_for(store_url: str, when: str) -> None:
+async def test_condition_selects_the_visitors_it_describes(store_url: str, when: str) -> None:
     async with serve(store_url, {"hero.toml": policy(when)}) as server:
         shown = []
         for context in RULES[when]:
@@ -54,7 +54,7 @@ async def test_a_rule_holds_for_those_whom_it_is_for(store_url: str, when: str) 
     assert shown == [("special", True), ("plain", False)]
 
 
-async def test_the_country_comes_from_the_header_that_is_named_and_only_from_there(store_url: str) -> None:
+async def test_country_comes_only_from_the_configured_header(store_url: str) -> None:
     files = {"hero.toml": policy('"place.country" = "DE"')}
     body = {"placements": ["hero"]}
     async with serve(store_url, files, country_header="CF-IPCountry") as server:
