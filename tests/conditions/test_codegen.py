@@ -8,7 +8,7 @@ from edgewise.conditions.compiler import compile_condition, compile_conditions, 
 from edgewise.types import Attributes, Condition
 
 
-def test_an_attribute_is_looked_up_once_however_many_ask_for_it() -> None:
+def test_an_attribute_is_looked_up_once_for_all_conditions() -> None:
     asked: list[str] = []
 
     class Counting(dict[str, object]):
@@ -30,16 +30,16 @@ def test_no_text_of_a_condition_becomes_source() -> None:
     assert matches({f"{hostile}.{hostile}": hostile}, attributes)
 
 
-def test_what_is_both_a_value_and_on_the_way_to_one_is_looked_up_for_both() -> None:
+def test_an_attribute_and_its_parent_are_both_looked_up() -> None:
     function = function_of_attributes(
-        lambda source: f"({', '.join(str(source.attribute(path)) for path in ('a', 'a.b', 'a.b.c'))})"
+        lambda builder: f"({', '.join(str(builder.attribute(path)) for path in ('a', 'a.b', 'a.b.c'))})"
     )
     assert function({"a": {"b": 1}}) == ({"b": 1}, 1, None)
     assert function(MappingProxyType({"a": 2})) == (2, None, None)
     assert function(None) == (None, None, None)
 
 
-def test_conditions_are_compiled_however_deeply_they_are_nested() -> None:
+def test_deeply_nested_conditions_compile() -> None:
     condition: dict[str, Any] = {"a": 1}
     for _ in range(40):
         condition = {"$not": {"$and": [condition]}}
@@ -50,7 +50,7 @@ def test_conditions_are_compiled_however_deeply_they_are_nested() -> None:
     assert not matches({"a": operators}, {"a": 2})
 
 
-def test_conditions_asked_together_say_what_each_says_alone() -> None:
+def test_conditions_compiled_together_agree_with_each_alone() -> None:
     conditions: list[Condition] = [{"a": 1}, {"$or": [{"a": 2}, {"b": {"$exists": True}}]}, {}, {"b.c": {"$lt": 5}}]
     together = compile_conditions(conditions)
     visitors: list[Attributes] = [{}, {"a": 1}, {"a": 2, "b": {"c": 7}}, {"b": {"c": 4}}]

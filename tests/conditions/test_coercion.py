@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgewise.conditions import coercion
-from tests.policies.strategies import VALUES
+from tests.conditions.strategies import VALUES
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ from tests.policies.strategies import VALUES
         (b"bytes", "[object Object]"),
     ],
 )
-def test_values_read_as_javascript_writes_them(value: Any, text: str) -> None:
+def test_text_is_that_of_javascript(value: Any, text: str) -> None:
     assert coercion.text(value) == text
 
 
@@ -63,52 +63,52 @@ def test_values_read_as_javascript_writes_them(value: Any, text: str) -> None:
         (10**400, 10**400),
     ],
 )
-def test_values_count_as_in_javascript(value: Any, number: float) -> None:
+def test_numbers_are_those_of_javascript(value: Any, number: float) -> None:
     assert coercion.number(value) == number
 
 
 @pytest.mark.parametrize(
     "value", ["x", "1,2", "1_000", "nan", "inf", "-0x1", "٣", ".", "e5", [1, 2], {}, math.nan, b"1"]
 )
-def test_what_is_no_number_counts_as_nan(value: Any) -> None:
+def test_other_values_are_nan_as_numbers(value: Any) -> None:
     assert math.isnan(coercion.number(value))
 
 
-def test_a_number_too_long_to_print_reads_as_infinite() -> None:
+def test_a_number_with_too_many_digits_is_infinity_as_text() -> None:
     assert coercion.text([10**5000, -(10**5000)]) == "Infinity,-Infinity"
 
 
-def test_a_long_text_of_digits_is_read_in_linear_time() -> None:
+def test_a_long_text_of_digits_is_parsed_in_linear_time() -> None:
     assert math.isnan(coercion.number("1" * 1_000_000 + "x"))
 
 
 @pytest.mark.parametrize("value", [None, False, 0, 0.0, math.nan, ""])
-def test_what_is_false(value: Any) -> None:
+def test_falsy_values(value: Any) -> None:
     assert not coercion.truthy(value)
 
 
 @pytest.mark.parametrize("value", [True, -1, math.inf, "0", "false", [], {}, object()])
-def test_what_is_true(value: Any) -> None:
+def test_truthy_values(value: Any) -> None:
     assert coercion.truthy(value)
 
 
 @given(VALUES, VALUES)
-def test_being_the_same_implies_being_alike_and_both_go_both_ways(value: Any, other: Any) -> None:
+def test_same_implies_alike_and_both_are_symmetric(value: Any, other: Any) -> None:
     assert coercion.same(value, other) is coercion.same(other, value)
     assert coercion.alike(value, other) is coercion.alike(other, value)
     assert coercion.alike(value, other) or not coercion.same(value, other)
 
 
 @given(VALUES)
-def test_every_json_value_is_alike_itself(value: Any) -> None:
+def test_every_json_value_is_alike_to_itself(value: Any) -> None:
     assert coercion.alike(value, value)
 
 
-def test_true_is_not_one_however_deep() -> None:
+def test_true_is_not_one_at_any_depth() -> None:
     assert not coercion.same(True, 1)
     assert not coercion.alike({"a": [True]}, {"a": [1]})
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_a_number_survives_being_written_and_read(value: float) -> None:
+def test_a_number_survives_conversion_to_text_and_back(value: float) -> None:
     assert coercion.number(coercion.text(value)) == value

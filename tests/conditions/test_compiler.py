@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from edgewise.conditions.compiler import compile_condition, matches
 from edgewise.conditions.operators import OPERATORS
-from tests.policies import reference
-from tests.policies.strategies import ATTRIBUTES, CONDITIONS, KEYS
+from tests.conditions import reference
+from tests.conditions.strategies import ATTRIBUTES, CONDITIONS, KEYS
 
 OPERATOR_NAMES = ["$and", "$or", "$nor", "$not", "$elemMatch", "$size", "$all", "$alli", *OPERATORS, "$foo"]
 
@@ -30,18 +30,20 @@ VISITOR: Mapping[str, Any] = {
 
 
 @given(CONDITIONS, ATTRIBUTES)
-def test_every_condition_means_what_a_plain_reading_says(condition: dict[str, Any], attributes: dict[str, Any]) -> None:
+def test_a_compiled_condition_agrees_with_the_reference_interpreter(
+    condition: dict[str, Any], attributes: dict[str, Any]
+) -> None:
     assert matches(condition, attributes) is reference.holds(condition, attributes)
 
 
 @given(CONDITIONS, ATTRIBUTES)
-def test_a_compiled_condition_can_be_asked_again(condition: dict[str, Any], attributes: dict[str, Any]) -> None:
+def test_a_compiled_condition_has_no_state(condition: dict[str, Any], attributes: dict[str, Any]) -> None:
     compiled = compile_condition(condition)
     assert compiled(attributes) is compiled(attributes) is matches(condition, attributes)
 
 
 @pytest.mark.parametrize("value", [[[]], [{}], ["b", []], [[], "a"], [["a"]], [None, {"a": []}]])
-def test_what_has_no_hash_may_be_in_a_list(value: list[Any]) -> None:
+def test_a_list_may_have_unhashable_elements(value: list[Any]) -> None:
     for operator, expected in (("$in", "a" in value), ("$nin", "a" not in value)):
         condition = {"data.tags": {operator: ["a"]}}
         assert compile_condition(condition)({"data": {"tags": value}}) is expected
@@ -51,7 +53,7 @@ def test_what_has_no_hash_may_be_in_a_list(value: list[Any]) -> None:
 
 
 @given(CONDITIONS, ATTRIBUTES)
-def test_not_turns_every_condition_around(condition: dict[str, Any], attributes: dict[str, Any]) -> None:
+def test_not_negates_every_condition(condition: dict[str, Any], attributes: dict[str, Any]) -> None:
     assert matches({"$not": condition}, attributes) is not matches(condition, attributes)
     assert matches({"$nor": [condition]}, attributes) is not matches(condition, attributes)
 
@@ -75,7 +77,7 @@ def test_not_turns_every_condition_around(condition: dict[str, Any], attributes:
         ({"data.score": 8}, True),
         ({"visitor.traits.vip": False}, True),
         ({"device.touch": 1}, True),
-        # What is missing is null: it counts as 0, reads as "null", and is neither true nor false
+        # A missing attribute is null: 0 as a number, "null" as text, and neither true nor false
         ({"data.nothing": None}, True),
         ({"data.coupon": None}, True),
         ({"data.coupon": "null"}, True),
@@ -133,7 +135,7 @@ def test_not_turns_every_condition_around(condition: dict[str, Any], attributes:
     ],
     ids=str,
 )
-def test_a_condition_means_what_growthbook_means_by_it(condition: dict[str, Any], expected: bool) -> None:
+def test_a_condition_has_growthbooks_semantics(condition: dict[str, Any], expected: bool) -> None:
     assert matches(condition, VISITOR) is expected
 
 
@@ -153,7 +155,7 @@ def test_a_condition_means_what_growthbook_means_by_it(condition: dict[str, Any]
     ],
     ids=str,
 )
-def test_what_makes_no_sense_holds_for_nobody(condition: dict[str, Any]) -> None:
+def test_an_invalid_condition_never_holds(condition: dict[str, Any]) -> None:
     assert matches(condition, VISITOR) is False
 
 
@@ -161,21 +163,21 @@ def test_what_makes_no_sense_holds_for_nobody(condition: dict[str, Any]) -> None
     st.lists(st.from_regex(r"\^?[ab A/_-]{1,3}", fullmatch=True), min_size=1, max_size=3).map("|".join),
     st.one_of(st.text("ab A/_-\nc", max_size=8), st.integers(-1, 1), st.lists(st.sampled_from("ab"))),
 )
-def test_a_plain_pattern_finds_what_the_same_in_brackets_finds(pattern: str, subject: Any) -> None:
+def test_a_plain_pattern_matches_like_the_same_pattern_in_re2(pattern: str, subject: Any) -> None:
     plain, in_brackets = ({"a": {"$regex": one}} for one in (pattern, f"(?:{pattern})"))
     assert matches(plain, {"a": subject}) is matches(in_brackets, {"a": subject})
 
 
-def test_of_a_long_text_a_pattern_sees_the_beginning_alone() -> None:
+def test_a_pattern_searches_only_the_beginning_of_a_long_text() -> None:
     assert matches({"a": {"$regex": "b"}}, {"a": "a" * 4095 + "b"})
     assert not matches({"a": {"$regex": "b"}}, {"a": "a" * 4096 + "b"})
 
 
-def test_a_key_with_a_dot_in_it_is_no_path() -> None:
+def test_no_path_leads_to_a_key_with_a_dot() -> None:
     assert not matches({"device.type": "mobile"}, {"device.type": "mobile"})
 
 
-def test_an_element_that_is_null_matches_nothing_but_zero_and_empty_text_do() -> None:
+def test_elem_match_skips_null_but_neither_zero_nor_empty_text() -> None:
     assert not matches({"a": {"$elemMatch": {"$lt": 5}}}, {"a": [None]})
     assert matches({"a": {"$elemMatch": {"$lt": 5}}}, {"a": [0]})
     assert matches({"a": {"$elemMatch": {"$eq": ""}}}, {"a": [""]})
@@ -229,7 +231,7 @@ EVERY_KIND_OF_TEST: list[Any] = [
 
 
 @pytest.mark.parametrize("operand", EVERY_KIND_OF_TEST, ids=str)
-def test_attributes_nested_very_deeply_do_not_make_it_raise(operand: Any) -> None:
+def test_deeply_nested_attributes_never_raise(operand: Any) -> None:
     lists: Any = []
     mappings: Any = {}
     for _ in range(20_000):
@@ -240,7 +242,7 @@ def test_attributes_nested_very_deeply_do_not_make_it_raise(operand: Any) -> Non
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 10**5000, -(10**5000)], ids=lambda n: str(n > 0))
 @pytest.mark.parametrize("operand", EVERY_KIND_OF_TEST, ids=str)
-def test_no_number_makes_it_raise(operand: Any, number: float) -> None:
+def test_extreme_numbers_never_raise(operand: Any, number: float) -> None:
     assert matches({"a": operand}, {"a": number}) in (True, False)
 
 

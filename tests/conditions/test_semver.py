@@ -30,24 +30,24 @@ def test_versions_sort_by_precedence(earlier: str, later: str) -> None:
     assert order_key(earlier) < order_key(later)
 
 
-def test_a_leading_v_and_build_metadata_do_not_count() -> None:
+def test_a_leading_v_and_build_metadata_are_ignored() -> None:
     assert order_key("v1.2.3+linux.5") == order_key("1.2.3")
 
 
 @pytest.mark.parametrize("value", [None, True, "", [], {}, object(), 0])
-def test_what_is_no_version_counts_as_zero(value: Any) -> None:
+def test_other_values_count_as_version_zero(value: Any) -> None:
     assert order_key(value) == order_key("0")
 
 
-def test_a_number_is_read_as_text() -> None:
+def test_a_number_counts_as_its_text() -> None:
     assert order_key(17.4) == order_key("17.4")
 
 
 @pytest.mark.parametrize("value", ["1", "1.2", "v1.2.3", "1.2.3.4", "2.0.0-rc.1+build.7"])
-def test_versions_as_people_write_them_are_versions(value: str) -> None:
+def test_usual_versions_are_valid(value: str) -> None:
     assert is_version(value)
 
 
 @pytest.mark.parametrize("value", ["", "x", "1.", "1..2", ">=1.2", "1.2.x", "latest", 1, None, "1.2\n"])
-def test_other_things_are_not(value: Any) -> None:
+def test_other_values_are_invalid(value: Any) -> None:
     assert not is_version(value)

@@ -8,7 +8,7 @@ from hypothesis import given
 from edgewise.conditions import compiler, operators, validation
 from edgewise.conditions.validation import problems_in
 from edgewise.errors import Problem
-from tests.policies.strategies import CONDITIONS
+from tests.conditions.strategies import CONDITIONS
 
 EMPTY = "Empty condition. Test at least one attribute, or remove the condition to match everyone."
 

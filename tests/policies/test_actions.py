@@ -127,7 +127,7 @@ def time_message(found: str) -> str:
             "starts = 2026-11-27T00:00:00+01:00",
             "starts = 2026-11-27T00:00:00",
             "actions[2].starts",
-            time_message("one without an offset"),
+            time_message("a date and time without an offset"),
         ),
         ("starts = 2026-11-27T00:00:00+01:00", "starts = 2026-11-27", "actions[2].starts", time_message("a date")),
         ("ends = 2026-11-30T23:00:00Z", 'ends = "2026-11-30"', "actions[2].ends", time_message('"2026-11-30"')),

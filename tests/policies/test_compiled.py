@@ -17,7 +17,7 @@ from edgewise.policies.compiled import CompiledPolicy, decode_policy, encode_pol
 from edgewise.policies.policy import NAMESPACES, Action, Cap, Explore, Features, Pin, Policy, Reward
 from edgewise.policies.policy_file import read_policy
 from edgewise.types import SPANS, Span
-from tests.policies.strategies import CONDITIONS
+from tests.conditions.strategies import CONDITIONS
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 FEATURE_SCALARS = st.one_of(st.text(max_size=5), st.booleans(), st.integers(-(2**53), 2**53), NUMBERS)

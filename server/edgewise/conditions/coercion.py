@@ -1,8 +1,7 @@
-"""How JavaScript turns one kind of value into another.
+"""Conversion of values by JavaScript's rules, which all of GrowthBook's SDKs follow.
 
-GrowthBook's SDKs, whose conditions policies use, agree on JavaScript's rules: a missing attribute is null, null counts
-as 0 and reads as "null", a list reads as its elements joined by commas. Nothing here raises, whatever it is given, and
-nothing recurses deeper than `DEEPEST`: attributes come from strangers.
+A missing attribute is null. Null is 0 as a number and "null" as text. A list as text is its elements, joined by commas.
+Attributes are untrusted input: no function here raises, and none recurses deeper than `DEEPEST`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 Kind: TypeAlias = Literal["null", "boolean", "number", "string", "array", "object", "unknown"]
 
 DEEPEST = 32
-"""Lists nested deeper than this read as empty text."""
+"""Lists that are nested deeper count as empty text."""
 
 _NAN = math.nan
 _NUMERAL = re.compile(r"[+-]?(?:Infinity|(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)")
@@ -24,7 +23,7 @@ _RADIX_NUMERAL = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)")
 
 
 def kind(value: Any) -> Kind:
-    """The name of a value's type, as `$type` knows it."""
+    """The name of a value's type, for the operator `$type`."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -71,7 +70,7 @@ def text(value: Any, depth: int = 0) -> str:
 
 
 def number(value: Any) -> float:
-    """`Number(value)`: NaN for what is no number. A whole number stays exact, however large."""
+    """`Number(value)`: NaN if the value is no number. Whole numbers stay exact."""
     if isinstance(value, (int, float)):
         return value
     match kind(value):
@@ -84,12 +83,12 @@ def number(value: Any) -> float:
 
 
 def primitive(value: Any) -> Any:
-    """What `<` and `>` compare: lists and mappings as their text, everything else as it is."""
+    """The operand of `<` and `>`: the text of a list or mapping, and any other value unchanged."""
     return text(value) if kind(value) in ("array", "object", "unknown") else value
 
 
 def same(value: Any, other: Any) -> bool:
-    """`value === other`: equal and of one type. A list or mapping is the same as nothing."""
+    """`value === other`: equal and of one type. A list or mapping never is."""
     if isinstance(value, bool) or isinstance(other, bool):
         return value is other
     if isinstance(value, (list, tuple, Mapping)):
@@ -98,10 +97,7 @@ def same(value: Any, other: Any) -> bool:
 
 
 def alike(value: Any, other: Any) -> bool:
-    """Whether two values are written alike in JSON, except that the order of keys does not matter.
-
-    It looks no deeper than `other` goes.
-    """
+    """Whether two values have the same JSON, apart from the order of keys. It recurses no deeper than `other`."""
     if kind(value) != kind(other):
         return False
     match kind(other):
@@ -125,7 +121,7 @@ def _parsed(numeral: str) -> float:
 
 
 def _numeral(value: float) -> str:
-    """A number as JavaScript prints it; a whole number that it would round keeps its digits below 10^21."""
+    """A number as JavaScript prints it, except that whole numbers below 10^21 keep all digits."""
     if isinstance(value, int) and -(10**21) < value < 10**21:
         return str(value)
     try:

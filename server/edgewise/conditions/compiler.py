@@ -1,8 +1,11 @@
-"""Targeting: whether a condition holds for what is known of a visitor and the moment.
+"""Compiler of targeting conditions: each becomes one function of a visitor's attributes.
 
-A condition is compiled once into a function. Its semantics are those of GrowthBook's SDKs, which are JavaScript's
-wherever types meet (see `coercion`), with three differences: dotted paths walk mappings only, never lists; the order of
-keys does not matter when whole mappings are compared; patterns are RE2's.
+The semantics are those of GrowthBook's SDKs, which follow JavaScript where types differ (see `coercion`). There are
+three differences:
+
+- Dotted paths walk mappings only, never lists.
+- The order of keys does not matter when whole mappings are compared.
+- Patterns are RE2's.
 """
 
 from __future__ import annotations
@@ -11,124 +14,129 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from edgewise.conditions import coercion
-from edgewise.conditions.codegen import Expression, Source, Value, function_of_attributes, function_of_value
+from edgewise.conditions.codegen import (
+    Expression,
+    FunctionBuilder,
+    Value,
+    function_of_attributes,
+    function_of_value,
+)
 from edgewise.conditions.operators import OPERATORS, Test, never
-from edgewise.conditions.patterns import LONGEST_SUBJECT, plain
+from edgewise.conditions.patterns import LONGEST_SUBJECT, split_plain_pattern
 from edgewise.types import Attributes, Condition
 
 CompiledCondition: TypeAlias = Callable[[Attributes], bool]
 CompiledConditions: TypeAlias = Callable[[Attributes], Sequence[bool]]
 
 _DEEPEST = 16
-"""What is nested more deeply becomes a function of its own: Python's parser knows a limit."""
+"""Deeper levels become functions of their own, because Python's parser limits nesting."""
+
+_COMPARISONS = {"$lt": "<", "$lte": "<=", "$gt": ">", "$gte": ">="}
+_EQUALITIES = {"$eq": "==", "$ne": "!="}
+_MEMBERSHIPS = {"$in": "in", "$nin": "not in"}
 
 
 def matches(condition: Condition, attributes: Attributes) -> bool:
-    """Whether the condition holds for these attributes. Never raises, whatever the attributes are.
+    """Whether the condition holds for these attributes. Never raises, for any attributes.
 
-    What `conditions.problems_in` would refuse holds for nobody: an unknown operator, a wrong operand, a bad pattern.
+    An invalid part, such as an unknown operator, holds for nobody.
     """
     return compile_condition(condition)(attributes)
 
 
 def compile_condition(condition: Condition) -> CompiledCondition:
-    """The condition as a function, for asking often."""
-    return function_of_attributes(lambda source: _condition(source, condition, 0))
+    return function_of_attributes(lambda builder: _condition(builder, condition, 0))
 
 
 def compile_conditions(conditions: Iterable[Condition]) -> CompiledConditions:
-    """The conditions as one function, for asking them together: it says of each in turn whether it holds."""
-    asked = list(conditions)
-    return function_of_attributes(lambda source: f"({''.join(f'{_condition(source, one, 0)}, ' for one in asked)})")
-
-
-def _condition(source: Source, condition: Any, depth: int) -> Expression:
-    if not isinstance(condition, Mapping):
-        return "False"
-    if depth > _DEEPEST:
-        return f"{source.constant(compile_condition(condition))}(value)"
-    return _all(_clause(source, key, operand, depth + 1) for key, operand in condition.items())
-
-
-def _clause(source: Source, key: str, operand: Any, depth: int) -> Expression:
-    if key in _LOGIC:
-        return _LOGIC[key](source, operand, depth)
-    return _value(source, source.attribute(key), operand, depth)
-
-
-def _all(expressions: Iterable[Expression]) -> Expression:
-    return f"({' and '.join(expressions) or 'True'})"
-
-
-def _not(source: Source, operand: Any, depth: int) -> Expression:
-    return f"(not {_condition(source, operand, depth)})"
-
-
-def _every(source: Source, operand: Any, depth: int) -> Expression:
-    return _all(_condition(source, one, depth) for one in operand) if _is_list(operand) else "False"
-
-
-def _some(source: Source, operand: Any, depth: int) -> Expression:
-    if not _is_list(operand):
-        return "False"
-    return f"({' or '.join(_condition(source, one, depth) for one in operand) or 'True'})"
-
-
-_LOGIC: Mapping[str, Callable[[Source, Any, int], Expression]] = {
-    "$not": _not,
-    "$and": _every,
-    "$or": _some,
-    "$nor": lambda source, operand, depth: f"(not {_some(source, operand, depth)})",
-}
-
-
-def _value(source: Source, value: Value, operand: Any, depth: int) -> Expression:
-    """The test for one value: by operators, or for being equal to what is written."""
-    if coercion.kind(operand) == "object" and is_operators(operand):
-        if depth > _DEEPEST:
-            return f"{source.constant(_value_test(operand))}({value})"
-        return _all(_operator(source, value, name, argument, depth + 1) for name, argument in operand.items())
-    if isinstance(operand, str):
-        text = source.constant(coercion.text)
-        return f"(({value} if type({value}) is str else {text}({value})) == {source.constant(operand)})"
-    return f"{source.constant(_equal_test(operand))}({value})"
-
-
-def _operator(source: Source, value: Value, name: str, operand: Any, depth: int) -> Expression:
-    """What is asked nearly always, such as whether a number is less than another, is asked right here."""
-    if name == "$not":
-        return f"(not {_value(source, value, operand, depth)})"
-    if name in _SIGNS and type(operand) in (int, float):
-        return f"({source.number(value)} {_SIGNS[name]} {source.constant(operand)})"
-    if name in _EQUAL and isinstance(operand, str):
-        return f"({value} {_EQUAL[name]} {source.constant(operand)})"
-    make = _NESTING.get(name) or OPERATORS.get(name)
-    test = f"{source.constant(make(operand) if make else never)}({value})"
-    if name == "$regex" and isinstance(operand, str) and (simply := plain(operand)) is not None:
-        asked = [f"{value}.startswith({source.constant(simply.beginnings)})"] if simply.beginnings else []
-        asked += [f"{source.constant(part)} in {value}" for part in simply.parts]
-        short = f"type({value}) is str and len({value}) <= {LONGEST_SUBJECT}"
-        return f"(({' or '.join(asked)}) if {short} else {test})"
-    if name in _AMONG and _is_list(operand) and all(isinstance(one, str) for one in operand):
-        texts = source.constant(frozenset(operand))
-        # A list may hold what has no hash: that is for the careful one.
-        quickly = f"{'not ' if name == '$in' else ''}{texts}.isdisjoint({value}) if type({value}) is list else {test}"
-        if_list = quickly if source.quick else test
-        return f"({value} {_AMONG[name]} {texts} if type({value}) is str else {if_list})"
-    return test
-
-
-_SIGNS = {"$lt": "<", "$lte": "<=", "$gt": ">", "$gte": ">="}
-_EQUAL = {"$eq": "==", "$ne": "!="}
-_AMONG = {"$in": "in", "$nin": "not in"}
+    """Compile all conditions to one function, which returns one boolean for each of them in their order."""
+    listed = list(conditions)
+    return function_of_attributes(lambda builder: f"({''.join(f'{_condition(builder, one, 0)}, ' for one in listed)})")
 
 
 def is_operators(operand: Mapping[str, Any]) -> bool:
-    """Whether this mapping is a set of operators rather than a value or a condition."""
+    """Whether this mapping is a set of operators, and neither a value nor a condition."""
     return bool(operand) and all(key.startswith("$") for key in operand)
 
 
-def _equal_test(operand: Any) -> Test:
+def _condition(builder: FunctionBuilder, condition: Any, depth: int) -> Expression:
+    if not isinstance(condition, Mapping):
+        return "False"
+    if depth > _DEEPEST:
+        return f"{builder.constant(compile_condition(condition))}(value)"
+    return _conjunction(_clause(builder, key, operand, depth + 1) for key, operand in condition.items())
+
+
+def _clause(builder: FunctionBuilder, key: str, operand: Any, depth: int) -> Expression:
+    if key in _LOGIC:
+        return _LOGIC[key](builder, operand, depth)
+    return _value(builder, builder.attribute(key), operand, depth)
+
+
+def _conjunction(expressions: Iterable[Expression]) -> Expression:
+    return f"({' and '.join(expressions) or 'True'})"
+
+
+def _not(builder: FunctionBuilder, operand: Any, depth: int) -> Expression:
+    return f"(not {_condition(builder, operand, depth)})"
+
+
+def _and(builder: FunctionBuilder, operand: Any, depth: int) -> Expression:
+    return _conjunction(_condition(builder, one, depth) for one in operand) if _is_list(operand) else "False"
+
+
+def _or(builder: FunctionBuilder, operand: Any, depth: int) -> Expression:
+    if not _is_list(operand):
+        return "False"
+    return f"({' or '.join(_condition(builder, one, depth) for one in operand) or 'True'})"
+
+
+_LOGIC: Mapping[str, Callable[[FunctionBuilder, Any, int], Expression]] = {
+    "$not": _not,
+    "$and": _and,
+    "$or": _or,
+    "$nor": lambda builder, operand, depth: f"(not {_or(builder, operand, depth)})",
+}
+
+
+def _value(builder: FunctionBuilder, value: Value, operand: Any, depth: int) -> Expression:
+    """The test of one value: by operators, or for equality with the operand."""
+    if coercion.kind(operand) == "object" and is_operators(operand):
+        if depth > _DEEPEST:
+            return f"{builder.constant(_value_test(operand))}({value})"
+        return _conjunction(_operator(builder, value, name, argument, depth + 1) for name, argument in operand.items())
+    if isinstance(operand, str):
+        text = builder.constant(coercion.text)
+        return f"(({value} if type({value}) is str else {text}({value})) == {builder.constant(operand)})"
+    return f"{builder.constant(_equality_test(operand))}({value})"
+
+
+def _operator(builder: FunctionBuilder, value: Value, name: str, operand: Any, depth: int) -> Expression:
+    """The test of one operator. Frequent ones, such as comparisons with a number, need no function call."""
+    if name == "$not":
+        return f"(not {_value(builder, value, operand, depth)})"
+    if name in _COMPARISONS and type(operand) in (int, float):
+        return f"({builder.number(value)} {_COMPARISONS[name]} {builder.constant(operand)})"
+    if name in _EQUALITIES and isinstance(operand, str):
+        return f"({value} {_EQUALITIES[name]} {builder.constant(operand)})"
+    make = _NESTING.get(name) or OPERATORS.get(name)
+    test = f"{builder.constant(make(operand) if make else never)}({value})"
+    if name == "$regex" and isinstance(operand, str) and (pattern := split_plain_pattern(operand)) is not None:
+        searches = [f"{value}.startswith({builder.constant(pattern.prefixes)})"] if pattern.prefixes else []
+        searches += [f"{builder.constant(part)} in {value}" for part in pattern.parts]
+        is_short = f"type({value}) is str and len({value}) <= {LONGEST_SUBJECT}"
+        return f"(({' or '.join(searches)}) if {is_short} else {test})"
+    if name in _MEMBERSHIPS and _is_list(operand) and all(isinstance(one, str) for one in operand):
+        texts = builder.constant(frozenset(operand))
+        # An element without a hash raises TypeError, and then the careful version takes over.
+        negation = "not " if name == "$in" else ""
+        quick = f"{negation}{texts}.isdisjoint({value}) if type({value}) is list else {test}"
+        otherwise = quick if builder.quick else test
+        return f"({value} {_MEMBERSHIPS[name]} {texts} if type({value}) is str else {otherwise})"
+    return test
+
+
+def _equality_test(operand: Any) -> Test:
     match coercion.kind(operand):
         case "number":
             return lambda value: coercion.number(value) == operand
@@ -139,12 +147,10 @@ def _equal_test(operand: Any) -> Test:
 
 
 def _value_test(operand: Any) -> Test:
-    """The test for a value as a function."""
-    return function_of_value(lambda source, value: _value(source, value, operand, 0))
+    return function_of_value(lambda builder, value: _value(builder, value, operand, 0))
 
 
-def _folded_test(operand: Any) -> Test:
-    """The same; of a text, the case does not matter."""
+def _case_insensitive_test(operand: Any) -> Test:
     if not isinstance(operand, str):
         return _value_test(operand)
     folded = operand.lower()
@@ -157,7 +163,7 @@ def _size(operand: Any) -> Test:
 
 
 def _element_matches(operand: Any) -> Test:
-    """Whether an element passes; null elements never do."""
+    """Whether an element passes. Null elements never do."""
     if not isinstance(operand, Mapping):
         return never
     test = _value_test(operand) if is_operators(operand) else compile_condition(operand)
@@ -165,7 +171,7 @@ def _element_matches(operand: Any) -> Test:
 
 
 def _holds_all(make_test: Callable[[Any], Test]) -> Callable[[Any], Test]:
-    """Whether each of the operand's tests is passed by some element."""
+    """Whether each test in the operand has an element that passes it."""
 
     def make(operand: Any) -> Test:
         if not _is_list(operand):
@@ -184,6 +190,6 @@ _NESTING: Mapping[str, Callable[[Any], Test]] = {
     "$size": _size,
     "$elemMatch": _element_matches,
     "$all": _holds_all(_value_test),
-    "$alli": _holds_all(_folded_test),
+    "$alli": _holds_all(_case_insensitive_test),
 }
-"""The operators whose operand holds tests of its own."""
+"""The operators whose operand contains tests."""

@@ -1,7 +1,7 @@
-"""The operators that look at one value and hold no condition themselves: `$eq`, `$in`, `$gt`, `$regex` and the like.
+"""Operators of single values, such as `$eq`, `$in`, `$gt` and `$regex`.
 
-Each entry of `OPERATORS` makes, from an operand, the test for an attribute's value. An operand that makes no sense
-makes a test that nobody passes, as in GrowthBook's SDKs.
+Each entry of `OPERATORS` makes the test of an attribute's value from an operand. An invalid operand makes a test that
+always fails, as in GrowthBook's SDKs.
 """
 
 from __future__ import annotations
@@ -60,16 +60,16 @@ def _exists(operand: Any) -> Test:
     return lambda value: value is None
 
 
-def _folded(value: Any) -> Any:
+def _lower_case(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-def _as_it_is(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value
 
 
-def _among(fold: Callable[[Any], Any], *, wanted: bool) -> Callable[[Any], Test]:
-    """Whether the value, or for a list any of its elements, is among the operand's."""
+def _membership(fold: Callable[[Any], Any], *, wanted: bool) -> Callable[[Any], Test]:
+    """Whether the operand contains the value, or any of its elements if the value is a list."""
 
     def make(operand: Any) -> Test:
         if not isinstance(operand, Sequence) or isinstance(operand, str):
@@ -77,14 +77,14 @@ def _among(fold: Callable[[Any], Any], *, wanted: bool) -> Callable[[Any], Test]
         texts = frozenset(fold(candidate) for candidate in operand if isinstance(candidate, str))
         others = [candidate for candidate in operand if not isinstance(candidate, str)]
 
-        def is_one(value: Any) -> bool:
+        def is_member(value: Any) -> bool:
             if isinstance(value, str):
                 return fold(value) in texts
             return any(coercion.same(value, other) for other in others)
 
         def test(value: Any) -> bool:
             for one in value if isinstance(value, (list, tuple)) else (value,):
-                if is_one(one):
+                if is_member(one):
                     return wanted
             return not wanted
 
@@ -94,7 +94,7 @@ def _among(fold: Callable[[Any], Any], *, wanted: bool) -> Callable[[Any], Test]
                     return wanted
             return not wanted
 
-        return test_texts if fold is _as_it_is and not others else test
+        return test_texts if fold is _unchanged and not others else test
 
     return make
 
@@ -104,10 +104,10 @@ def _pattern(*, ignore_case: bool) -> Callable[[Any], Test]:
         if not isinstance(operand, str):
             return never
         try:
-            found_in = compile_pattern(operand, ignore_case=ignore_case)
+            is_found = compile_pattern(operand, ignore_case=ignore_case)
         except ValueError:
             return never
-        return lambda value: found_in(coercion.text(value))
+        return lambda value: is_found(coercion.text(value))
 
     return make
 
@@ -132,10 +132,10 @@ OPERATORS: Mapping[str, Callable[[Any], Test]] = {
     "$gt": _ordered(operator.gt),
     "$gte": _ordered(operator.ge),
     "$exists": _exists,
-    "$in": _among(_as_it_is, wanted=True),
-    "$nin": _among(_as_it_is, wanted=False),
-    "$ini": _among(_folded, wanted=True),
-    "$nini": _among(_folded, wanted=False),
+    "$in": _membership(_unchanged, wanted=True),
+    "$nin": _membership(_unchanged, wanted=False),
+    "$ini": _membership(_lower_case, wanted=True),
+    "$nini": _membership(_lower_case, wanted=False),
     "$regex": _pattern(ignore_case=False),
     "$regexi": _pattern(ignore_case=True),
     "$type": _type,

@@ -1,7 +1,7 @@
-"""Regular expressions for subjects that strangers write.
+"""Regular expressions for untrusted subjects.
 
-RE2 matches in time linear in the subject, so no visitor can stall a worker with a text made to exhaust a pattern. The
-price is that patterns have no look-around and no backreferences.
+RE2 matches in time linear in the subject, so no visitor can block a worker with a malicious text. In return, patterns
+have neither look-around nor backreferences.
 """
 
 from __future__ import annotations
@@ -13,39 +13,39 @@ from typing import Any, NamedTuple
 import re2
 
 LONGEST_SUBJECT = 4096
-"""Characters of a subject that are looked at; the rest might as well not be there."""
+"""The number of characters of a subject that a search reads. It ignores the rest."""
 
 _PLAIN = re.compile(r"\^?[A-Za-z0-9 _/-]+(?:\|\^?[A-Za-z0-9 _/-]+)*")
 
 
 def compile_pattern(pattern: str, *, ignore_case: bool = False) -> Callable[[str], bool]:
-    """A test whether the pattern is found anywhere in a subject. The test never raises.
+    """Compile a pattern to a search of a subject. The search never raises.
 
     Raises:
-        ValueError: it is not a regular expression that RE2 knows; says why.
+        ValueError: RE2 rejects the pattern. The message is RE2's.
     """
     expression = _compile(pattern, ignore_case)
 
-    def found_in(subject: str) -> bool:
-        # As bytes, because half a surrogate pair would have the wrapper raise.
+    def is_found(subject: str) -> bool:
+        # The wrapper raises for text with half a surrogate pair, but never for bytes.
         return expression.search(subject[:LONGEST_SUBJECT].encode("utf-8", "replace")) is not None
 
-    return found_in
+    return is_found
 
 
-class Plain(NamedTuple):
-    """A pattern that is found where a subject begins with one of these texts, or has one of those in it."""
+class PlainPattern(NamedTuple):
+    """A pattern without special characters. It matches subjects that begin with a prefix or contain a part."""
 
-    beginnings: tuple[str, ...]
+    prefixes: tuple[str, ...]
     parts: tuple[str, ...]
 
 
-def plain(pattern: str) -> Plain | None:
-    """What the pattern comes to, if there is nothing in it that only RE2 could find: texts, `^` and `|`."""
+def split_plain_pattern(pattern: str) -> PlainPattern | None:
+    """Split a pattern of texts, `^` and `|`, which needs no RE2. None for other patterns."""
     if not _PLAIN.fullmatch(pattern):
         return None
     alternatives = pattern.split("|")
-    return Plain(
+    return PlainPattern(
         tuple(one[1:] for one in alternatives if one.startswith("^")),
         tuple(one for one in alternatives if not one.startswith("^")),
     )

@@ -1,4 +1,4 @@
-"""Software versions, in the order that GrowthBook's SDKs give them."""
+"""Software versions in the order of GrowthBook's SDKs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _PARTS = re.compile(r"[-.]")
 
 
 def order_key(version: Any) -> str:
-    """A text that sorts as its version does: "1.9.0" before "1.10.0", "2.0.0-rc.1" before "2.0.0".
+    """A text that sorts like its version: "1.9.0" before "1.10.0", "2.0.0-rc.1" before "2.0.0".
 
-    What follows a "+" does not count. A number is read as text; anything else that is no text counts as "0".
+    The order ignores everything after a "+". A number counts as its text, and any other value as "0".
     """
     if coercion.kind(version) == "number":
         version = coercion.text(version)
@@ -22,10 +22,10 @@ def order_key(version: Any) -> str:
         version = "0"
     parts = _PARTS.split(version.removeprefix("v").partition("+")[0])
     if len(parts) == 3:
-        parts.append("~")  # sorts after every letter: a release comes after its pre-releases
+        parts.append("~")  # It sorts after every letter, so a release comes after its pre-releases.
     return "-".join(part.rjust(5) if part.isascii() and part.isdigit() else part for part in parts)
 
 
 def is_version(version: Any) -> bool:
-    """Whether this is a version as one would write it: `1.2.3`, `v2.0.0-rc.1`, `1.2.3+build.7`."""
+    """Whether this is a version such as `1.2.3`, `v2.0.0-rc.1` or `1.2.3+build.7`."""
     return isinstance(version, str) and _VERSION.fullmatch(version) is not None

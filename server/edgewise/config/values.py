@@ -85,7 +85,7 @@ def timestamp(value: Any) -> Milliseconds:
     """A date and time with its UTC offset, in milliseconds since the epoch."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return int(value.timestamp() * 1000)
-    found = "one without an offset" if isinstance(value, datetime) else describe(value)
+    found = "a date and time without an offset" if isinstance(value, datetime) else describe(value)
     expected = "a date and time with a UTC offset, such as 2026-11-27T08:00:00+01:00 without quotes"
     raise ValueError(f"Expected {expected}, found {found}.")
 

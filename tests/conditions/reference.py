@@ -1,6 +1,6 @@
-"""A second, plain reading of the conditions' semantics: no compiling, no sharing with the code under test.
+"""A reference interpreter of conditions. It compiles nothing and shares no code with the package.
 
-It knows what the tests generate: whole numbers and halves, lists and mappings a few levels deep, versions of letters
+It supports only the generated values: whole numbers and halves, shallow lists and mappings, and versions of letters
 and digits.
 """
 
@@ -124,7 +124,7 @@ def as_number(value: Any) -> float:
 
 
 def as_json(value: Any) -> Any:
-    """Comparable with ==, and tells true from 1."""
+    """A form in which == distinguishes true from 1."""
     if isinstance(value, list):
         return ["list", *map(as_json, value)]
     if isinstance(value, dict):
@@ -172,7 +172,7 @@ def relation(name: str, left: Any, right: Any) -> bool:
 
 
 def version_parts(version: Any) -> list[tuple[int, int, str]]:
-    """Numbers before letters, and the end of a release after both."""
+    """Numbers sort before letters, and the end of a release after both."""
     is_number = isinstance(version, (int, float)) and not isinstance(version, bool)
     written = as_text(version) if is_number or (isinstance(version, str) and version) else "0"
     parts = re.split("[-.]", re.sub(r"^v|\+.*", "", written))

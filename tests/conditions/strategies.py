@@ -1,4 +1,4 @@
-"""Conditions and attributes to test with."""
+"""Hypothesis strategies for conditions and attributes."""
 
 from __future__ import annotations
 
