@@ -28,7 +28,6 @@ BANNED_IN_NAMES = {"told", "tell", "tells", "say", "says", "stands", "heed", "he
 PENDING: tuple[str, ...] = (
     "policies/",
     "load_tests/",
-    "sdk-js/test/",
     "server/edgewise/bandit/",
     "server/edgewise/decisions/",
     "server/edgewise/demo/",

@@ -13,14 +13,14 @@ const stage = new Stage({
   "site.toml": 'robots = "learn"\norigins = ["*"]\n',
 });
 const EMPTY = { tag: "blocking", body: "<p>Nothing to decide</p>" } as const;
-/** The script, which by itself does nothing without a key. */
+/** The tag. Without a key it does not start. */
 const SCRIPT = (attributes = ""): string => `<script nonce="bm9uY2U" src="${stage.proxy.url}/edgewise.js"${attributes}></script>`;
 
 before(() => stage.open());
 after(() => stage.close());
 afterEach(() => stage.clear());
 
-test("a decision comes from the policy, with all that the server says of it", async () => {
+test("decide resolves with all fields of the answer", async () => {
   const visit = await stage.visit(EMPTY);
   const decision = await visit.tab.evaluate(() => window.edgewise.decide("hero", { timeout: 20_000 }));
   assert.equal(decision.source, "policy");
@@ -31,7 +31,7 @@ test("a decision comes from the policy, with all that the server says of it", as
   await visit.leave();
 });
 
-test("all placements of the markup go in one request, wherever they stand", async () => {
+test("all placements in the markup share one request", async () => {
   for (const tag of ["head", "end", "blocking"] as const) {
     const visit = await stage.visit({
       tag,
@@ -65,7 +65,7 @@ test("placements that the browser reports only after DOMContentLoaded go in the 
   await visit.leave();
 });
 
-test("what is decided in one turn goes in one request", async () => {
+test("all decide calls of one turn share one request", async () => {
   const visit = await stage.visit(EMPTY);
   const made = await visit.tab.evaluate(() => {
     const { decide } = window.edgewise;
@@ -84,7 +84,7 @@ test("what is decided in one turn goes in one request", async () => {
   await visit.leave();
 });
 
-test("a row has its slots, fewer on request, without what is excluded", async () => {
+test("a row has the requested number of slots, without the excluded actions", async () => {
   const visit = await stage.visit(EMPTY);
   const decision = await visit.tab.evaluate(() =>
     window.edgewise.decide("row", { slots: 2, exclude: ["sku-1", "sku-4"], timeout: 20_000 }),
@@ -93,7 +93,7 @@ test("a row has its slots, fewer on request, without what is excluded", async ()
   await visit.leave();
 });
 
-test("a slow server is waited for until the deadline, then there is the fallback; the late answer is for the next time", async () => {
+test("decide falls back at its timeout, and caches an answer that comes later", async () => {
   const visitor = await stage.visitor();
   const url = stage.put(EMPTY);
   const visit = await visitor.open(url);
@@ -107,7 +107,7 @@ test("a slow server is waited for until the deadline, then there is the fallback
   assert.deepEqual([decision.source, decision.action, decision.decisionId], ["fallback", null, undefined]);
   assert.ok(took >= 149, `it took ${took} ms`);
   release();
-  // The answer has come once the next question is answered at once, from what was remembered, while the server is held again.
+  // The late answer has arrived once decide takes it from the cache, while the server is held again.
   await stage.proxy.until("the late answer", (proxy) => proxy.questions[0]?.exchange.status === 200);
   stage.proxy.moods.set("/v1/decide", held().mood);
   const again = await visitor.open(url);
@@ -121,7 +121,7 @@ test("a slow server is waited for until the deadline, then there is the fallback
   await again.leave();
 });
 
-test("a server that is dead or answers nonsense leads to the fallback, and to no error on the page", async () => {
+test("decide falls back without an error if the server is down or its answer is invalid", async () => {
   const moods = {
     dead,
     html: answering("<html>Bad gateway</html>", 200, "text/html"),
@@ -145,13 +145,13 @@ test("a server that is dead or answers nonsense leads to the fallback, and to no
     stage.proxy.moods.set("/v1/decide", mood);
     const made = await visit.tab.evaluate(() => window.edgewise.decide("hero", { timeout: 20_000 }));
     assert.deepEqual([made.source, made.action, made.decisionId], ["fallback", null, undefined], name);
-    // Nobody who may say so has said that the visitor may be remembered.
+    // The server has not allowed storage.
     assert.deepEqual(await visit.stored(), {}, name);
   }
   await visit.leave();
 });
 
-test("calls from before the script came are kept, in their order, and decide answers them", async () => {
+test("the stub keeps calls in order, and their promises resolve", async () => {
   const visit = await stage.visit({
     tag: "end",
     stub: true,
@@ -168,7 +168,7 @@ test("calls from before the script came are kept, in their order, and decide ans
   await visit.leave();
 });
 
-test("who has kept what the stub gave goes on using it", async () => {
+test("a reference to the stub still works after the script has loaded", async () => {
   const visit = await stage.visit({ ...EMPTY, tag: "head", script: "kept = edgewise; ({ track } = edgewise)" });
   await visit.tab.waitForFunction(() => !("q" in window.edgewise));
   const decision = await visit.tab.evaluate(() => {
@@ -182,7 +182,7 @@ test("who has kept what the stub gave goes on using it", async () => {
   await visit.leave();
 });
 
-test("what a page has chosen holds from the first message on, wherever it stands among its calls", async () => {
+test("options from a queued init apply to all messages", async () => {
   const script = `edgewise.on("event", () => {}); edgewise.track("Early");
     edgewise.init({ beforeSend: (message) => ({ ...message, properties: { stamped: true } }) })`;
   const visit = await stage.visit({ ...EMPTY, tag: "head", script });
@@ -191,7 +191,7 @@ test("what a page has chosen holds from the first message on, wherever it stands
   await visit.leave();
 });
 
-test("a call that fails ends no other, and the console tells of it", async () => {
+test("a queued call that fails is logged, and does not stop the others", async () => {
   const visit = await stage.visit({ ...EMPTY, tag: "head", script: `edgewise.trak("Misspelt"); edgewise.track("After")` });
   await stage.proxy.hears("After");
   // The driver reports errors in order, so the next answer comes after them.
@@ -202,13 +202,13 @@ test("a call that fails ends no other, and the console tells of it", async () =>
   await visit.leave();
 });
 
-test("the time of a decision is counted from the call, and not anew from when the script comes", async () => {
+test("the timeout of a queued decide starts at the call", async () => {
   const { mood, release } = held();
   stage.proxy.moods.set("/edgewise.js", mood);
   stage.proxy.moods.set("/v1", held().mood);
   const visitor = await stage.visitor();
   const tab = await visitor.context.newPage();
-  // The timer is for what is wrong: were the time counted anew, the script would have come too late to be in time for it.
+  // If the timeout started when the script loads (600 ms), the timer of 1400 ms would come first.
   const script = `order = []; called = performance.now(); done = Promise.all([
     edgewise.decide("hero", { timeout: 1000 }).then(() => order.push("decided")),
     new Promise((done) => setTimeout(done, 1400)).then(() => order.push("later")) ])`;
@@ -224,11 +224,11 @@ test("the time of a decision is counted from the call, and not anew from when th
   await tab.close();
 });
 
-test("an element may have the SDK's name", async () => {
+test("the SDK starts even if an element has the id edgewise", async () => {
   const visit = await stage.visit({
     tag: "end",
     stub: false,
-    // What `id="edgewise"` makes of the window's property, were it not watched.
+    // Has the effect of `id="edgewise"`, which the test's own property prevents.
     script: `edgewise = document.createElement("section")`,
     head: `<style nonce="bm9uY2U">#above{height:1500px}</style>`,
     body: `<div id="above"></div><p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>`,
@@ -237,17 +237,17 @@ test("an element may have the SDK's name", async () => {
   await visit.leave();
 });
 
-test("a script of the page may have a constant of the SDK's name", async () => {
+test("a script of the page may declare a constant with the name edgewise", async () => {
   const visit = await stage.visit({
     ...EMPTY,
     stub: false,
-    head: `<script nonce="bm9uY2U">const edgewise = window.edgewise; edgewise.track("By its own name")</script>`,
+    head: `<script nonce="bm9uY2U">const edgewise = window.edgewise; edgewise.track("By a constant")</script>`,
   });
-  await stage.proxy.hears("By its own name");
+  await stage.proxy.hears("By a constant");
   await visit.leave();
 });
 
-test("a page that has the stub and the tag twice is one page all the same", async () => {
+test("a page with two stubs and two tags starts the SDK once", async () => {
   const again = `<script nonce="bm9uY2U">${STUB}</script>${SCRIPT(' data-write-key="default"')}`;
   const visit = await stage.visit({
     tag: "blocking",
@@ -262,7 +262,7 @@ test("a page that has the stub and the tag twice is one page all the same", asyn
   await visit.leave();
 });
 
-test("decide keeps its deadline before the script has come, and when it never comes", async () => {
+test("decide falls back at its timeout if the script never loads", async () => {
   stage.proxy.moods.set("/edgewise.js", dead);
   const visit = await stage.visit({ tag: "head", stub: true, body: "<p>Nothing</p>" });
   const decision = await visit.tab.evaluate(() => window.edgewise.decide("hero", { timeout: 100 }));
@@ -270,7 +270,7 @@ test("decide keeps its deadline before the script has come, and when it never co
   await visit.leave();
 });
 
-test("a reward, what a user is and what they do arrive as they were told", async () => {
+test("identify, track, page and reward send what they are given", async () => {
   const visit = await stage.visit(EMPTY);
   const decisionId = await visit.tab.evaluate(async () => {
     const { decide, identify, page, reward, track } = window.edgewise;
@@ -289,7 +289,7 @@ test("a reward, what a user is and what they do arrive as they were told", async
   await visit.leave();
 });
 
-test("beforeSend may change a message, or drop it", async () => {
+test("beforeSend can change or drop a message", async () => {
   const visit = await stage.visit({ tag: "none", stub: false, body: "", head: SCRIPT() });
   await visit.tab.evaluate((endpoint) => {
     window.edgewise.init({
@@ -310,7 +310,7 @@ test("beforeSend may change a message, or drop it", async () => {
   await visit.leave();
 });
 
-test("init counts once, and so does a tag that stands there twice", async () => {
+test("a second init or tag does not start the SDK again", async () => {
   const tag = SCRIPT(' data-write-key="default" data-budget="20000"');
   const visit = await stage.visit({ tag: "none", stub: false, head: tag + tag, body: `<div data-edgewise="hero"></div>` });
   await visit.rendered();
@@ -324,7 +324,7 @@ test("init counts once, and so does a tag that stands there twice", async () => 
   await visit.leave();
 });
 
-test("a handler is told of decisions, messages and renderings until it is taken off", async () => {
+test("handlers receive decisions and messages until they are removed", async () => {
   const visit = await stage.visit(EMPTY);
   const told = await visit.tab.evaluate(async () => {
     const heard: string[] = [];
@@ -341,7 +341,7 @@ test("a handler is told of decisions, messages and renderings until it is taken 
   await visit.leave();
 });
 
-test("a site without TLS is served too, though browsers keep some of what they can from its pages", async () => {
+test("the SDK works on a page without TLS", async () => {
   const { port } = new URL(stage.site.url);
   const path = stage.put({ tag: "blocking", body: `<p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>` });
   const visit = await (await stage.visitor()).open(`http://shop.test:${port}${new URL(path).pathname}`);

@@ -1,7 +1,7 @@
-// A payload can be anything: written by a marketer, imported from a feed, or put there by somebody who took the server.
+// Payloads may come from a marketer, an imported feed, or an attacker who controls the server.
 import type { Mood } from "./proxy.js";
 
-/** What they would have run. */
+/** The code that the attacks try to run. */
 export const RUN = "(window.pwned||[]).push(1)";
 const HTML = [
   `<img src=x onerror="${RUN}">`,
@@ -67,7 +67,7 @@ const LINKS = [
 ];
 export const CORPUS = [...HTML, ...LINKS];
 
-/** All that a page might ask to be filled, wisely or not. */
+/** Elements with every fill that a page might ask for. */
 const TARGETS = `
   <p data-edgewise-fill="text=value title=value alt=value aria-label=value width=value height=value">?</p>
   <a href="#safe" data-edgewise-fill="href=value onclick=value style=value ping=value target=value download=value">?</a>
@@ -94,10 +94,10 @@ const TARGETS = `
   <textarea data-edgewise-fill="text=value"></textarea><title data-edgewise-fill="text=value"></title>
   <x-custom data-edgewise-fill="text=value innerHTML=value outerHTML=value textContent=value href=value"></x-custom>`;
 
-/** A placement for each of them, by its number. */
+/** One placement for each attack. */
 export const TARGETED = CORPUS.map((_, i) => `<div data-edgewise="p${i}">${TARGETS}</div>`).join("\n");
 
-/** A server that answers each placement's question with the attack of its number. */
+/** A server that answers with the attack of each placement. */
 export const attacker: Mood = (exchange, response) => {
   const { placements } = JSON.parse(exchange.raw) as { placements: { id: string }[] };
   const decisions = placements.map(({ id }) => {

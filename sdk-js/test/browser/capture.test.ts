@@ -7,12 +7,12 @@ import type { Visit } from "./visit.js";
 
 const stage = new Stage({ "hero.toml": fixed("hero", {}) });
 
-/** A page with the file that captures, which is there before the core. */
+/** A page that loads the capture script before the core. */
 const visit = async (body: string, attributes = ""): Promise<Visit> =>
   stage.visit({
     tag: "end",
     head: `<script nonce="${NONCE}" src="${stage.proxy.url}/edgewise-capture.js" ${attributes}></script>`,
-    // Where links lead is of no interest here.
+    // Clicks do not leave the page.
     script: `addEventListener("click", (event) => event.preventDefault()); addEventListener("auxclick", (event) => event.preventDefault());`,
     body,
   });
@@ -24,12 +24,12 @@ const LINKS = `<a id="out" href="https://elsewhere.example/there?session=1#top">
   <a id="mail" href="mailto:ann@shop.example">Mail</a>
   <a id="own" href="https://partner.example/" data-edgewise-event="Partner Visited">Partner</a>`;
 
-suite("what is captured without a line of code", () => {
+suite("the capture script", () => {
   before(() => stage.open());
   after(() => stage.close());
   afterEach(() => stage.clear());
 
-  test("links that lead out and files, without their queries, by any button; nothing else", async () => {
+  test("reports outbound links and downloads without their queries, for any button", async () => {
     const page = await visit(LINKS);
     for (const id of ["inside", "mail", "out", "file", "export", "own"]) await page.tab.click(`#${id}`);
     await page.tab.click("#out", { button: "middle" });
@@ -47,7 +47,7 @@ suite("what is captured without a line of code", () => {
     await page.leave();
   });
 
-  test("forms that are sent, without their fields", async () => {
+  test("reports submitted forms without their fields", async () => {
     const page = await visit(
       `<iframe name="aside" hidden></iframe>
        <form id="newsletter" action="/subscribe?from=footer" target="aside"><input name="action" value="ann@shop.example"><button>Go</button></form>
@@ -62,12 +62,12 @@ suite("what is captured without a line of code", () => {
     await page.leave();
   });
 
-  test("how far a video was watched, each mark once; not what moves in the background", async () => {
+  test("reports each milestone of a video once, but not of decorative videos", async () => {
     const page = await visit(
       `<video id="film" title="The oak" hidden></video><video id="back" autoplay loop muted hidden></video>`,
     );
     await page.tab.evaluate(() => {
-      // A player, as far as events and times go: no film needs to be fetched.
+      // Simulates the events of a player.
       const play = (id: string, ...steps: [type: string, time: number][]) => {
         const video = document.getElementById(id) as HTMLVideoElement;
         Object.defineProperty(video, "duration", { value: 80 });
@@ -104,7 +104,7 @@ suite("what is captured without a line of code", () => {
     await page.leave();
   });
 
-  test("only what the page asks for", async () => {
+  test("reports only the kinds that the page selects", async () => {
     const page = await visit(LINKS, 'data-capture="downloads"');
     await page.tab.click("#out");
     await page.tab.click("#file");

@@ -1,6 +1,5 @@
-// Pages that are closed at random, a network that goes and comes, and a server that is killed and started again: every
-// event that a page reported arrives exactly once, and the counts of what was sent, what arrived and what was learned
-// agree. EDGEWISE_CHAOS_SEED repeats a run, EDGEWISE_CHAOS_ROUNDS lengthens it.
+// Closes pages, cuts the network and kills the server at random. Every event must arrive exactly once, and the numbers of
+// sent, received and learned events must agree. EDGEWISE_CHAOS_SEED repeats a run. EDGEWISE_CHAOS_ROUNDS lengthens it.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Message } from "../../src/types.js";
@@ -14,7 +13,7 @@ const SEED = Number(process.env.EDGEWISE_CHAOS_SEED ?? Math.floor(Math.random() 
 const ROUNDS = Number(process.env.EDGEWISE_CHAOS_ROUNDS ?? 1);
 const STEPS = 80;
 
-/** From the first outcome of a decision, what follows in this time is learned; milliseconds. */
+/** The reward window in milliseconds, from the first outcome of a decision. */
 const WINDOW = 4000;
 const CLICK = 0.25;
 const LEDGER = "ledger.";
@@ -35,7 +34,7 @@ id = "plain"
 id = "deal"
 `;
 
-/** Its log keeps what has no decision id. */
+/** The log of this placement has the events without a decision id. */
 const SIDE = `
 placement = "side"
 baseline = "plain"
@@ -52,7 +51,7 @@ const stage = new Stage({ "hero.toml": HERO, "side.toml": SIDE }, ["--appendfsyn
 before(() => stage.open());
 after(() => stage.close());
 
-/** mulberry32: the same numbers for the same seed. */
+/** The mulberry32 generator. */
 function random(seed: number): () => number {
   let state = seed;
   return () => {
@@ -64,8 +63,8 @@ function random(seed: number): () => number {
 }
 
 /**
- * Keeps, in the page, what it told, before it is sent; and whether the page was given the time to go in order. A browser
- * in a hurry does not give it, and then what was told last may be lost with the page.
+ * Records each message in the page before it is sent, and whether the page received `pagehide`. Without that event, the
+ * last messages of the page may be lost.
  */
 const KEEP_LEDGER = `
   const key = "${LEDGER}" + Math.random(), messages = [];
@@ -74,11 +73,11 @@ const KEEP_LEDGER = `
   edgewise.init({ beforeSend: (message) => { messages.push(message); write(false); return message; } });
 `;
 
-/** The answer is lost: the server has the request, the page does not know. */
+/** The server receives the request, but its answer is lost. */
 const unheard: Mood = async (exchange, response) => {
   const headers = { "content-type": "text/plain" };
   const request = { method: "POST", headers, body: exchange.raw };
-  // Nor does the server, if it is down.
+  // The server may be down.
   exchange.status = await fetch(stage.service.url + exchange.path, request).then(
     ({ status }) => status,
     () => 0,
@@ -87,11 +86,8 @@ const unheard: Mood = async (exchange, response) => {
   return true;
 };
 
-/**
- * As far as it gets in a moment: what a page that comes back, goes away or fails to load at the same time makes of an
- * order of the driver's, nobody knows, and some of them never end.
- */
-async function soon<Result>(order: Promise<Result>): Promise<Result | undefined> {
+/** Waits for a command at most five seconds. Commands to a page that loads or closes at the same time may never end. */
+async function briefly<Result>(order: Promise<Result>): Promise<Result | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const over = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, 5000, undefined)));
   const result = await Promise.race([order.catch(() => undefined), over]);
@@ -113,10 +109,10 @@ class Chaos {
     private readonly draw: () => number,
   ) {}
 
-  /** Something happens. */
+  /** Runs a random action. */
   async step(): Promise<void> {
     const acts = [
-      ...[this.tell, this.tell, this.tell, this.click, this.open, this.close, this.close, this.navigate, this.navigate],
+      ...[this.track, this.track, this.track, this.click, this.open, this.close, this.close, this.navigate, this.navigate],
       ...[this.network, this.mood, this.crash, this.back],
     ];
     const act = this.pick(acts);
@@ -125,34 +121,34 @@ class Chaos {
     await act.call(this);
   }
 
-  /** All is well again: every tab is closed, and the visitor comes back once more, to a page that tells nothing itself. */
+  /** Ends the chaos: closes all tabs, and opens a page that sends no message of its own. */
   async calm(url: string): Promise<Visit> {
     stage.proxy.moods.clear();
     await this.visitor.context.setOffline(false);
     await this.restarting;
-    for (const { tab } of this.tabs.splice(0)) await soon(tab.close());
+    for (const { tab } of this.tabs.splice(0)) await briefly(tab.close());
     return this.visitor.open(url);
   }
 
   private async open(): Promise<void> {
     if (this.tabs.length > 2) return;
-    const tab = await soon(this.visitor.context.newPage());
+    const tab = await briefly(this.visitor.context.newPage());
     if (tab) this.tabs.push(await this.go(tab, this.pick(this.urls)));
   }
 
   private async go(tab: Visit["tab"], url: string): Promise<Visit> {
-    // Offline there is no page; then the tab shows an error.
-    await soon(tab.goto(url, { waitUntil: "commit" }));
+    // Offline, the tab shows an error.
+    await briefly(tab.goto(url, { waitUntil: "commit" }));
     return new Visit(this.visitor, tab);
   }
 
-  /** A few events at once, and now and then the page goes in the same moment. */
-  private async tell(): Promise<void> {
+  /** Sends a few events at once, sometimes while the page is left. */
+  private async track(): Promise<void> {
     const { tab } = this.pick(this.tabs);
     const count = 1 + Math.floor(this.draw() * 5);
     const values = Array.from({ length: count }, () => ++this.rewards);
     const leave = this.draw() < 0.3 ? this.pick(this.urls) : "";
-    await soon(
+    await briefly(
       tab.evaluate(
         ([values, leave]) => {
           if (!window.edgewise || !window.watched) return;
@@ -170,12 +166,12 @@ class Chaos {
 
   private async click(): Promise<void> {
     const { tab } = this.pick(this.tabs);
-    await soon(tab.evaluate(() => document.querySelector<HTMLElement>("[data-edgewise] b")?.click()));
+    await briefly(tab.evaluate(() => document.querySelector<HTMLElement>("[data-edgewise] b")?.click()));
   }
 
   private async close(): Promise<void> {
     const [visit] = this.tabs.splice(Math.floor(this.draw() * this.tabs.length), 1);
-    if (visit) await soon(visit.tab.close());
+    if (visit) await briefly(visit.tab.close());
   }
 
   private async navigate(): Promise<void> {
@@ -184,7 +180,7 @@ class Chaos {
   }
 
   private async back(): Promise<void> {
-    await soon(this.pick(this.tabs).tab.goBack({ waitUntil: "commit", timeout: 4000 }));
+    await briefly(this.pick(this.tabs).tab.goBack({ waitUntil: "commit", timeout: 4000 }));
   }
 
   private async network(): Promise<void> {
@@ -198,7 +194,7 @@ class Chaos {
     else stage.proxy.moods.clear();
   }
 
-  /** The server is killed, and started again while the visitor goes on. */
+  /** Kills the server, and starts it again in the background. */
   private async crash(): Promise<void> {
     this.restarting ??= stage.service
       .kill()
@@ -213,12 +209,13 @@ class Chaos {
   }
 }
 
-/** What the pages have told: what is owed, and what a page that was cut short may have taken with it. */
+/** The messages of all pages: those that must arrive, and those that a killed page may have lost. */
 async function ledger(last: Visit): Promise<{ owed: Message[]; doubtful: Message[] }> {
   const kept = Object.entries(await last.stored()).filter(([key]) => key.startsWith(LEDGER));
   const pages = kept.map(([, text]) => JSON.parse(text) as { isOver: boolean; messages: Message[] });
-  const told = (isOver: boolean): Message[] => pages.filter((page) => page.isOver === isOver).flatMap(({ messages }) => messages);
-  return { owed: told(true), doubtful: told(false) };
+  const messagesOf = (isOver: boolean): Message[] =>
+    pages.filter((page) => page.isOver === isOver).flatMap(({ messages }) => messages);
+  return { owed: messagesOf(true), doubtful: messagesOf(false) };
 }
 
 interface Entry {
@@ -231,7 +228,7 @@ interface Entry {
   message: string;
 }
 
-/** What the log says was to be learned: of each decision, what followed its first outcome within the window, each once. */
+/** What the learner should have learned: each outcome once, within the window after the first outcome of its decision. */
 function learnable(log: Entry[]): { decisions: number; reward: number } {
   const closes = new Map<string, number>();
   const paid = new Set<string>();
@@ -250,19 +247,19 @@ function learnable(log: Entry[]): { decisions: number; reward: number } {
 const named = (messages: Message[], name: string): Message[] =>
   messages.filter(({ event, type }) => event === name || type === name);
 
-/** That many arrived as are owed; where a page was cut short, up to so many more as it had told. */
+/** Checks that all owed messages arrived, and at most the doubtful ones in addition. */
 function agrees(what: string, arrived: number, owed: number, doubtful: number): void {
   assert.ok(owed <= arrived && arrived <= owed + doubtful, `${what}: ${arrived} arrived, ${owed} owed, ${doubtful} doubtful`);
 }
 
-async function audit(told: Awaited<ReturnType<typeof ledger>>, visitor: string): Promise<void> {
+async function audit(messages: Awaited<ReturnType<typeof ledger>>, visitor: string): Promise<void> {
   const held = await stage.service.export(visitor);
   const { profile } = held.find((one) => "profile" in one) as unknown as {
     profile: { events: Record<string, number>; pageViews: number };
   };
   const entries = held.filter((one: Held) => "entry" in one) as unknown as Entry[];
   const outcomes = entries.filter(({ entry, placement }) => entry === "outcome" && placement === "hero");
-  const count = (name: string): [number, number] => [named(told.owed, name).length, named(told.doubtful, name).length];
+  const count = (name: string): [number, number] => [named(messages.owed, name).length, named(messages.doubtful, name).length];
 
   agrees("page views in the profile", profile.pageViews, ...count("page"));
   agrees("events in the profile", profile.events["Signed Up"] ?? 0, ...count("Signed Up"));
@@ -274,19 +271,19 @@ async function audit(told: Awaited<ReturnType<typeof ledger>>, visitor: string):
     agrees(`${name} in the log`, arrived.size, ...count(name));
   }
   const values = new Set(outcomes.filter(({ name }) => name === "$reward").map(({ value }) => value));
-  for (const { properties } of named(told.owed, "$reward")) assert.ok(values.has(properties?.value as number));
+  for (const { properties } of named(messages.owed, "$reward")) assert.ok(values.has(properties?.value as number));
 
   const made = entries.filter(({ entry, placement }) => entry === "decision" && placement === "hero").length;
   const expected = learnable(outcomes);
   const report = await eventually(`${made} decisions and ${JSON.stringify(expected)} to be learned`, async () => {
-    const said = await stage.service.report("hero");
-    return said.decisions === made && said.model?.learnedDecisions === expected.decisions && said;
+    const current = await stage.service.report("hero");
+    return current.decisions === made && current.model?.learnedDecisions === expected.decisions && current;
   });
   const learned = report.actions.reduce((sum, { share, meanReward }) => sum + share * (meanReward ?? 0), 0);
-  assert.ok(Math.abs(learned * expected.decisions - expected.reward) < 1e-6, `${learned * expected.decisions} was learned, expected ${expected.reward}`);
+  assert.ok(Math.abs(learned * expected.decisions - expected.reward) < 1e-6, `${learned * expected.decisions} learned, expected ${expected.reward}`);
 }
 
-test(`every event arrives exactly once, and what arrived is what is learned (EDGEWISE_CHAOS_SEED=${SEED})`, async (context) => {
+test(`every event arrives exactly once and is learned (EDGEWISE_CHAOS_SEED=${SEED})`, async (context) => {
   const page = {
     tag: "blocking",
     stub: true,
@@ -297,7 +294,7 @@ test(`every event arrives exactly once, and what arrived is what is learned (EDG
   const visitor = await stage.visitor();
   const urls = [stage.put(page), stage.put({ ...page, tag: "end" }), stage.put({ ...page, tag: "head" })];
   const draw = random(SEED);
-  // The visitor is somebody before anything happens.
+  // The visitor gets an id before the chaos starts.
   const first = await visitor.open(urls[0] ?? "");
   await first.rendered();
   const chaos = new Chaos(visitor, urls, draw);
@@ -305,29 +302,29 @@ test(`every event arrives exactly once, and what arrived is what is learned (EDG
     await chaos.step();
     await new Promise((done) => setTimeout(done, draw() * 150));
   }
-  await soon(first.tab.close());
+  await briefly(first.tab.close());
   const last = await chaos.calm(
     stage.put({ ...page, body: "", attributes: { "data-consent": "granted", "data-manual": "" } }),
   );
-  const told = await ledger(last);
+  const messages = await ledger(last);
   const acts = [...new Set(chaos.done)].map((act) => `${chaos.done.filter((one) => one === act).length} ${act}`);
-  context.diagnostic(`${acts.join(", ")}: ${told.owed.length} events owed, ${told.doubtful.length} doubtful`);
-  // How many pages got to tell something in one short round is up to chance, and to the machine.
+  context.diagnostic(`${acts.join(", ")}: ${messages.owed.length} events owed, ${messages.doubtful.length} doubtful`);
+  // In one short round, chance and the speed of the machine decide how many events there are.
   const enough = ROUNDS > 1 ? 20 : 0;
-  assert.ok(told.owed.length > enough, `only ${told.owed.length} events were told`);
+  assert.ok(messages.owed.length > enough, `only ${messages.owed.length} events were sent`);
   const missing = (): Message[] => {
     const arrived = new Set(stage.proxy.arrived.map(({ messageId }) => messageId));
-    return told.owed.filter(({ messageId }) => !arrived.has(messageId));
+    return messages.owed.filter(({ messageId }) => !arrived.has(messageId));
   };
-  await eventually("all that is owed to arrive", async () => !missing().length).catch(async (error: Error) => {
+  await eventually("all owed events to arrive", async () => !missing().length).catch(async (error: Error) => {
     const sent = stage.proxy.messages(() => true).map(({ messageId }) => messageId);
     const lost = missing().map(({ messageId, event, type, timestamp }) => {
       return `${messageId} ${event ?? type} ${timestamp} ${sent.includes(messageId) ? "sent" : "never sent"}`;
     });
     const stored = Object.entries(await last.stored()).filter(([key]) => key.startsWith("edgewise"));
-    assert.fail(`${error.message}; ${JSON.stringify({ lost, stored }, null, 1)}`);
+    assert.fail(`${error.message} ${JSON.stringify({ lost, stored }, null, 1)}`);
   });
   assert.deepEqual(visitor.errors, []);
-  await soon(last.tab.close());
-  await audit(told, told.owed[0]?.anonymousId ?? "");
+  await briefly(last.tab.close());
+  await audit(messages, messages.owed[0]?.anonymousId ?? "");
 });

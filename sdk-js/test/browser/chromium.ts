@@ -2,18 +2,18 @@ import { executable } from "./executable.js";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/** Where a Chromium is: `CHROMIUM`, else what the PATH has; undefined where there is none. */
+/** The path of Chromium: `CHROMIUM`, or the first one in the PATH. */
 export function chromiumPath(): string | undefined {
   return executable(process.env.CHROMIUM, NAMES);
 }
 
-/** As few surprises as possible: nothing but the tests' own pages speaks to anybody. */
+/** Turns off everything that would use the network. */
 export const FLAGS = [
-  // Containers run as root, or without the namespaces that the sandbox is made of. Only our own pages are opened.
+  // In containers, the sandbox lacks its namespaces. The tests open only their own pages.
   "--no-sandbox",
   "--disable-component-update",
   "--disable-sync",
   "--no-first-run",
-  // A shop with a name, whose pages are not taken for secure ones as those of this machine are.
+  // Pages of a named host are not secure contexts, unlike those of localhost.
   "--host-resolver-rules=MAP shop.test 127.0.0.1",
 ];

@@ -33,11 +33,11 @@ async function token(body: object): Promise<string> {
   return made.preview;
 }
 
-/** The page with the debugger open on it. */
+/** Opens a page with the debugger. */
 async function open(page: Page = PAGE, preview?: string): Promise<{ visit: Visit; panel: Locator }> {
   const visit = await stage.visit(page, `?edgewise-debug=${preview ?? (await token({ debug: true }))}`);
   const panel = visit.tab.getByRole("region", { name: "Edgewise debugger" });
-  // A frame each: all have been dealt with.
+  // All placements are rendered once each has a frame.
   await visit.tab.waitForFunction(() => {
     const frames = document.querySelector("[data-edgewise-debugger]")?.shadowRoot?.querySelectorAll(".frame");
     return frames?.length === document.querySelectorAll("[data-edgewise]").length;
@@ -45,39 +45,39 @@ async function open(page: Page = PAGE, preview?: string): Promise<{ visit: Visit
   return { visit, panel };
 }
 
-/** What no page may do, it has not done; but what was seen was swapped, since somebody asked for it. */
+/** Checks for errors and violations. Previews may swap content that was seen, so that is not checked. */
 async function leave(visit: Visit): Promise<void> {
   const { violations } = await visit.tab.evaluate(() => window.watched);
   assert.deepEqual([visit.visitor.errors, violations], [[], []]);
   await visit.tab.close();
 }
 
-/** Unfold what is told of a placement. */
+/** Opens the details of a placement. */
 async function unfold(panel: Locator, placement: string): Promise<void> {
   const button = panel.getByRole("button", { name: new RegExp(`^${placement} `) });
   if ((await button.getAttribute("aria-expanded")) === "false") await button.click();
 }
 
-suite("the debugger on the page", () => {
+suite("the debugger", () => {
   before(() => stage.open());
   after(() => stage.close());
   afterEach(() => stage.clear());
 
-  test("tells what was decided for each placement, from what, and frames it", async () => {
+  test("explains each decision, and frames each placement", async () => {
     const { visit, panel } = await open();
     await unfold(panel, "hero");
-    const told = await panel.innerText();
-    assert.match(told, /Drawn by the policy with a probability of 100 % among 1 eligible action\./);
-    assert.match(told, /Model\s+(none yet: all actions are equally likely|\d+, \d+ (s|min) old)/);
-    assert.match(told, /deal\s+condition not met/);
-    assert.match(told, /Policy\s+[0-9a-f]{16}\s/);
+    const text = await panel.innerText();
+    assert.match(text, /Drawn by the policy with a probability of 100 % among 1 eligible action\./);
+    assert.match(text, /Model\s+(none yet: all actions are equally likely|\d+, \d+ (s|min) old)/);
+    assert.match(text, /deal\s+condition not met/);
+    assert.match(text, /Policy\s+[0-9a-f]{16}\s/);
     const frame = await visit.tab.locator("[data-edgewise-debugger] .frame").first().boundingBox();
     const box = await visit.tab.locator('[data-edgewise="hero"]').boundingBox();
     assert.deepEqual(frame, box);
     await leave(visit);
   });
 
-  test("frames follow their placements", async () => {
+  test("moves the frames with their placements", async () => {
     const { visit } = await open({ ...PAGE, body: `${PAGE.body}<div id="tall"></div><p data-edgewise="code">Far below</p>` });
     await visit.tab.evaluate(() => {
       document.getElementById("tall")!.style.height = "3000px";
@@ -91,7 +91,7 @@ suite("the debugger on the page", () => {
     await leave(visit);
   });
 
-  test("shows any action in its place, and what was decided again, and teaches nothing", async () => {
+  test("previews an action and returns to the decision, and nothing is learned", async () => {
     const { visit, panel } = await open();
     const hero = visit.tab.locator('[data-edgewise="hero"]');
     await unfold(panel, "hero");
@@ -109,7 +109,7 @@ suite("the debugger on the page", () => {
     assert.deepEqual([decisions, outcomes], [0, 0]);
   });
 
-  test("shows templates, rows and the default content, in any order", async () => {
+  test("previews templates, rows and the default content", async () => {
     const { visit, panel } = await open();
     await unfold(panel, "variant");
     const variant = visit.tab.locator('[data-edgewise="variant"]');
@@ -132,7 +132,7 @@ suite("the debugger on the page", () => {
     await leave(visit);
   });
 
-  test("says how much room an action needs that has too little", async () => {
+  test("reports the height that an action needs", async () => {
     const { visit, panel } = await open({
       tag: "blocking",
       body: `<style nonce="${NONCE}">[data-edgewise="variant"]{min-height:0;height:auto}h2{height:300px;margin:0}</style>${PAGE.body}`,
@@ -143,7 +143,7 @@ suite("the debugger on the page", () => {
     await leave(visit);
   });
 
-  test("takes up placements that come later, and lets go of those that leave", async () => {
+  test("follows placements that are added and removed", async () => {
     const { visit, panel } = await open();
     await visit.tab.evaluate(() => {
       document.querySelector('[data-edgewise="row"]')!.remove();
@@ -162,7 +162,7 @@ suite("the debugger on the page", () => {
     await leave(visit);
   });
 
-  test("is used by keyboard alone: opened, previewed, undone and folded", async () => {
+  test("can be used by keyboard alone", async () => {
     const { visit, panel } = await open();
     const { keyboard } = visit.tab;
     const focused = () =>
@@ -175,7 +175,7 @@ suite("the debugger on the page", () => {
     }
     await keyboard.press("Space");
     await panel.getByText("variant shows second, as a preview.").waitFor();
-    assert.equal(await focused(), "Undo", "the focus stays where it was, though the list was drawn anew");
+    assert.equal(await focused(), "Undo", "a redraw keeps the focus");
     await keyboard.press("Enter");
     await panel.getByText(/as decided/).waitFor();
     await keyboard.press("Escape");
@@ -185,7 +185,7 @@ suite("the debugger on the page", () => {
     await leave(visit);
   });
 
-  test("tells of what the page's own code decides, which it cannot show", async () => {
+  test("lists decisions of the page's own code, without a preview", async () => {
     const { visit, panel } = await open();
     await visit.tab.evaluate(() => window.edgewise.decide("code", { timeout: 20_000 }));
     await unfold(panel, "code");
@@ -194,7 +194,7 @@ suite("the debugger on the page", () => {
     await leave(visit);
   });
 
-  test("with a token of one action shows that action, and says which token shows all", async () => {
+  test("shows one action with a token for it, and how to get a token for all", async () => {
     const { visit, panel } = await open(PAGE, await token({ placement: "hero", action: "deal" }));
     assert.equal(await visit.text("h1"), "It is deal");
     await unfold(panel, "hero");
@@ -202,7 +202,7 @@ suite("the debugger on the page", () => {
     await leave(visit);
   });
 
-  test("is loaded for no token that anybody makes up: the page is as for any visitor", async () => {
+  test("does not load for a token that the server did not sign", async () => {
     const visit = await stage.visit(PAGE, "?edgewise-debug=made-up");
     assert.equal((await visit.rendered()).hero, "swapped");
     await stage.proxy.hears("page");
@@ -212,21 +212,21 @@ suite("the debugger on the page", () => {
     await visit.leave();
   });
 
-  test("nothing is told of what is done meanwhile: neither pages, nor events, nor what the page's own code says", async () => {
+  test("sends no messages while it is open", async () => {
     const { visit } = await open({ ...PAGE, body: `${PAGE.body}<button data-edgewise-event="Order Completed">Buy</button>` });
     await visit.tab.getByRole("button", { name: "Buy" }).click();
     await visit.tab.evaluate(() => {
       window.edgewise.init({ beforeSend: (message) => message });
       window.edgewise.track("Signed Up");
     });
-    // What had been told would be sent as the page goes.
+    // Queued messages would be sent now.
     await visit.tab.goto(stage.put({ body: "<p>Elsewhere</p>", attributes: { "data-write-key": "default" } }));
     await stage.proxy.hears("page");
     assert.deepEqual(stage.proxy.arrived.map(({ type }) => type), ["page"]);
     await leave(visit);
   });
 
-  test("says why the server does not take a token any more; the page shows its default", async () => {
+  test("reports why the server rejects a token, and the page shows its default", async () => {
     const expired = await token({ debug: true, validSeconds: 1 });
     await eventually("the token to expire", async () => {
       const body = { writeKey: "default", placements: ["hero"], context: {}, preview: expired };
@@ -241,14 +241,14 @@ suite("the debugger on the page", () => {
     await visit.tab.close();
   });
 
-  test("goes along to the other pages of the site", async () => {
+  test("stays open on the other pages of the site", async () => {
     const preview = await token({ debug: true });
     const elsewhere = stage.put(PAGE);
     const { visit, panel } = await open(
       { ...PAGE, body: `${PAGE.body}<a id="next" href="${elsewhere}?q=1">Next</a>` },
       preview,
     );
-    // As the page's own router may do.
+    // The page's own router may drop the token.
     await visit.tab.evaluate(() => history.replaceState(null, "", location.pathname));
     await visit.tab.click("#next");
     await visit.tab.waitForURL(`${elsewhere}?*`);
@@ -263,7 +263,7 @@ suite("the debugger on the page", () => {
     await leave(visit);
   });
 
-  test("is not loaded without a token", async () => {
+  test("does not load without a token", async () => {
     const visit = await stage.visit(PAGE);
     await visit.tab.getByText("It is plain").waitFor();
     assert.deepEqual(stage.proxy.asked("/edgewise-debug.js"), []);

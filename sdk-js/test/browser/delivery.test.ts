@@ -5,14 +5,14 @@ import { fixed } from "./shop.js";
 import { Stage } from "./stage.js";
 
 const stage = new Stage({ "hero.toml": fixed("hero", {}) });
-/** Consent is given, so that what waits may be kept. */
+/** With consent, unsent messages may be stored. */
 const PAGE = { tag: "blocking", attributes: { "data-consent": "granted" }, body: "<p>A page</p>" } as const;
 
 before(() => stage.open());
 after(() => stage.close());
 afterEach(() => stage.clear());
 
-/** How often each event was sent, whether it arrived or not. */
+/** All attempts to send an event. */
 function sent(name: string): Message[][] {
   return stage.proxy
     .asked("/v1/batch")
@@ -20,7 +20,7 @@ function sent(name: string): Message[][] {
     .filter((batch) => batch.length);
 }
 
-test("what is told as the page goes arrives, whether its tab is closed or shows another page", async () => {
+test("messages arrive when the page is left or its tab is closed", async () => {
   for (const goes of ["closes", "leaves"] as const) {
     const visit = await stage.visit(PAGE);
     await visit.tab.evaluate((way) => {
@@ -33,7 +33,7 @@ test("what is told as the page goes arrives, whether its tab is closed or shows 
   }
 });
 
-test("what is told as the page goes, while another batch is under way, arrives too", async () => {
+test("messages arrive when the page is left while another batch is in flight", async () => {
   let release = (): void => undefined;
   stage.proxy.moods.set("/v1/batch", async ({ raw }) => {
     if (raw.includes('"First"')) await new Promise<void>((resolve) => (release = resolve));
@@ -48,7 +48,7 @@ test("what is told as the page goes, while another batch is under way, arrives t
   release();
 });
 
-test("the same messages are sent again until the server has them", async () => {
+test("messages are retried until the server accepts them", async () => {
   const refusals: Record<string, Mood> = {
     dead,
     unavailable: answering("", 503),
@@ -77,7 +77,7 @@ test("the same messages are sent again until the server has them", async () => {
   await Promise.all(visitors);
 });
 
-test("what the server will never take is not sent again, and holds nothing up", async () => {
+test("messages that the server refuses for good are dropped, and do not block others", async () => {
   const url = stage.put(PAGE);
   stage.proxy.moods.set("/v1/batch", (exchange, response) => {
     const status = /"Refused with (\d+)"/.exec(exchange.raw)?.[1];
@@ -95,7 +95,7 @@ test("what the server will never take is not sent again, and holds nothing up", 
   await Promise.all(visitors);
 });
 
-test("what is larger than a browser lets go in one piece arrives, in any script", async () => {
+test("messages larger than the limit of one keepalive request arrive in several", async () => {
   const visit = await stage.visit(PAGE);
   await visit.tab.evaluate(() => {
     for (let number = 0; number < 12; number++) window.edgewise.track("Large", { number, text: "€".repeat(9000) });
@@ -107,7 +107,7 @@ test("what is larger than a browser lets go in one piece arrives, in any script"
   await visit.leave();
 });
 
-test("what was told offline arrives once the network is back", async () => {
+test("messages from offline arrive once the network is back", async () => {
   const visit = await stage.visit(PAGE);
   await stage.proxy.hears("page");
   await visit.visitor.context.setOffline(true);
@@ -119,7 +119,7 @@ test("what was told offline arrives once the network is back", async () => {
   await visit.leave();
 });
 
-test("what a page could not send before it went, the next one sends", async () => {
+test("the next page sends what the page before could not send", async () => {
   const visitor = await stage.visitor();
   const visit = await visitor.open(stage.put(PAGE));
   await stage.proxy.hears("page");
@@ -133,7 +133,7 @@ test("what a page could not send before it went, the next one sends", async () =
   await next.leave();
 });
 
-test("what waits is bounded", async () => {
+test("stored messages have a limited size", async () => {
   const visitor = await stage.visitor();
   stage.proxy.moods.set("/v1", dead);
   for (let pages = 0; pages < 3; pages++) {
@@ -151,7 +151,7 @@ test("what waits is bounded", async () => {
   await visit.leave();
 });
 
-test("the clock of a visitor may be wrong", async () => {
+test("the age of a message is correct even if the clock of the visitor is wrong", async () => {
   const visitor = await stage.visitor();
   await visitor.context.addInitScript(() => {
     const ahead = 3 * 3600_000;
@@ -171,7 +171,7 @@ test("the clock of a visitor may be wrong", async () => {
     window.edgewise.reward(decisionId ?? "", 0.5);
   });
   const [reward] = await stage.proxy.hears("$reward");
-  assert.ok(Date.parse(reward?.timestamp ?? "") - Date.now() > 3600_000, "the page's clock is not wrong");
+  assert.ok(Date.parse(reward?.timestamp ?? "") - Date.now() > 3600_000, "the clock of the page is right");
   const held = await stage.service.export(reward?.anonymousId ?? "");
   const [outcome] = held.filter(({ name }) => name === "$reward");
   assert.ok((outcome?.age as number) < 60_000, JSON.stringify(outcome));

@@ -1,4 +1,4 @@
-// The demo, as whoever runs `make demo` meets it: its shop embeds the SDK as customers do, without anything for tests.
+// The demo shop as `make demo` runs it.
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,12 +12,12 @@ import { type Visit, Visitor } from "./visit.js";
 import { eventually } from "./waiting.js";
 
 const EDGEWISE = resolve(process.env.EDGEWISE ?? "../.venv/bin/edgewise");
-/** A headless browser says that it is one, and the service would take it for the robot that it is. */
+/** The server would treat the user agent of a headless browser as a robot. */
 const USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36";
 
 let demo: ChildProcess;
 let browser: Browser;
-let said = "";
+let output = "";
 let shop: string;
 
 before(async () => {
@@ -25,16 +25,16 @@ before(async () => {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const executablePath = chromiumPath();
-  assert.ok(executablePath, "found no Chromium, expected one (`make test` says how to install it)");
+  assert.ok(executablePath, "Chromium is missing. Install it, or set CHROMIUM to its path.");
   browser = await chromium.launch({ executablePath, args: FLAGS });
   await new Promise<void>((ready, failed) => {
-    demo.once("exit", () => failed(new Error(`the demo ended; it said: ${said}`)));
+    demo.once("exit", () => failed(new Error(`The demo has ended. Its output: ${output}`)));
     demo.stdout!.setEncoding("utf8").on("data", (text: string) => {
-      said += text;
-      if (said.includes("The server's log:")) ready();
+      output += text;
+      if (output.includes("The server's log:")) ready();
     });
   });
-  [, shop = ""] = /The shop is open: (\S+)/.exec(said) ?? assert.fail(said);
+  [, shop = ""] = /The shop is open: (\S+)/.exec(output) ?? assert.fail(output);
 });
 
 after(async () => {
@@ -44,7 +44,7 @@ after(async () => {
   await once(demo, "exit");
 });
 
-test("whoever opens the shop gets a page that was decided for them, and what they do is told, once", async () => {
+test("the shop shows decisions, and each interaction is logged once", async () => {
   const visitor = await Visitor.of(browser, { userAgent: USER_AGENT });
   const [home, decisions] = await decided(visitor);
 
@@ -63,23 +63,23 @@ test("whoever opens the shop gets a page that was decided for them, and what the
   await home.check();
   await home.tab.goto(`${shop}/p/walnut-bowl`);
   await go(home, ".product .button", `${shop}/cart`);
-  assert.equal(await home.text(".count"), "2", "a student has a mug in the basket already");
+  assert.equal(await home.text(".count"), "2", "students start with a mug in the basket");
   await home.check();
   await go(home, ".sum .button", `${shop}/checkout`);
   await go(home, ".address .button", `${shop}/thanks`);
   await home.check();
 
-  // The page says what came of it; the service's own log is the judge.
-  const told = async (): Promise<string[]> => {
+  // The log of the server has the outcomes.
+  const logged = async (): Promise<string[]> => {
     const lines = (await held(anonymousId)).filter(({ placement }) => placement === "home-hero");
     return lines.filter(({ name }) => name).map(({ entry, name }) => `${entry} ${name}`);
   };
   const expected = ["event Order Completed", "outcome $click", "outcome $impression"];
   await eventually(`${expected} in the log`, async () => {
-    assert.deepEqual((await told()).sort(), expected);
+    assert.deepEqual((await logged()).sort(), expected);
     return true;
   });
-  await eventually("the profile to know of all", async () => {
+  await eventually("the profile to have all events", async () => {
     const events = (await held(anonymousId)).map(({ profile }) => profile?.events).find(Boolean);
     return events?.["Product Viewed"] === 1 && events["Product Added"] === 1 && events["Checkout Started"] === 1;
   });
@@ -87,7 +87,7 @@ test("whoever opens the shop gets a page that was decided for them, and what the
   await visitor.close();
 });
 
-test("the bar tells which banner and which nudge are shown, and the row beside a basket recommends other things", async () => {
+test("the bar names the banner and the nudge, and the row leaves out the products in the basket", async () => {
   const visitor = await Visitor.of(browser, { userAgent: USER_AGENT });
   const [visit, { "home-hero": hero }] = await decided(visitor, "gift-buyers", "policy");
   assert.equal(await visit.text(".demo-shown b"), hero!.action);
@@ -110,13 +110,13 @@ test("the bar tells which banner and which nudge are shown, and the row beside a
   const board = visit.tab.locator(".demo-segments > section", { hasText: "gift buyers" });
   await board.getByText("Cart: the nudge beside the basket").waitFor();
 
-  // Whoever watches sees the next one's home page, then their basket.
+  // Watching shows the home page of another visitor, then the basket.
   await go(visit, ".demo [data-demo=watch]", `${shop}/?utm_source=instagram`);
   await visit.tab.waitForURL(`${shop}/cart`);
   await visitor.close();
 });
 
-test("whoever is in the control group is told so, and may come as another visitor", async () => {
+test("the bar names the control group, and offers to become another visitor", async () => {
   const visitor = await Visitor.of(browser, { userAgent: USER_AGENT, viewport: { width: 390, height: 844 } });
   await visitor.context.route("**/v1/decide", async (route) => {
     const response = await route.fetch();
@@ -135,14 +135,14 @@ test("whoever is in the control group is told so, and may come as another visito
   await visitor.close();
 });
 
-/** The first visit to the home page that was decided in time: on a machine under load pages rightly show their default. */
+/** The first visit to the home page whose decisions came in time. On a busy machine, pages may show their defaults. */
 async function decided(visitor: Visitor, guise = "students", group?: string): Promise<[Visit, Record<string, Decision>]> {
   const visit = await visitor.open(`${shop}/demo/as/${guise}`);
   const decisions = await shown(visit, ["home-hero", "home-row"], group, () => visit.tab.goto(`${shop}/demo/as/${guise}`));
   return [visit, decisions];
 }
 
-/** What a page shows in these placements, once it was decided in time, and for this group; until then it is loaded again. */
+/** Reloads the page until these placements were decided in time, for the given group. */
 async function shown(visit: Visit, names: string[], group: string | undefined, again: () => Promise<unknown>): Promise<Record<string, Decision>> {
   for (;;) {
     const rendered = await visit.rendered();
@@ -169,7 +169,7 @@ interface Line {
 }
 
 async function held(anonymousId: string): Promise<Line[]> {
-  const [, key] = /cat (\S+secret-key)/.exec(said)!;
+  const [, key] = /cat (\S+secret-key)/.exec(output)!;
   const flags = ["export", "--visitor", anonymousId, "--data", dirname(key!)];
   const { stdout } = await promisify(execFile)(EDGEWISE, flags);
   return stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line) as Line);

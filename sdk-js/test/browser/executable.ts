@@ -1,7 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** Where a program is: the one that is named, else the first of these names that the PATH has; undefined where there is none. */
+/** The path of a program: the given one, or the first of the names in the PATH. */
 export function executable(named: string | undefined, names: string[]): string | undefined {
   const folders = (process.env.PATH ?? "").split(delimiter);
   const candidates = names.flatMap((name) => folders.map((folder) => join(folder, name)));

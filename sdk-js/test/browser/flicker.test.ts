@@ -8,7 +8,7 @@ import type { Visit } from "./visit.js";
 
 const stage = new Stage({
   "hero.toml": fixed("hero", { headline: "Students save 10%" }),
-  "tall.toml": fixed("tall", { headline: "Much to say. ".repeat(200) }),
+  "tall.toml": fixed("tall", { headline: "A long text. ".repeat(200) }),
   "short.toml": fixed("short", { headline: "Hi" }),
 });
 const HERO = `<div data-edgewise="hero"><h1 data-edgewise-fill="headline">Welcome</h1></div><p id="next">What follows</p>`;
@@ -21,17 +21,17 @@ before(() => stage.open());
 after(() => stage.close());
 afterEach(() => stage.clear());
 
-/** Wait until the visitor has seen the hero in a frame. */
+/** Waits until the visitor has seen the hero in a frame. */
 async function seen(visit: Visit): Promise<void> {
   await visit.tab.waitForFunction(() => window.watched.seen.hero?.length);
 }
 
 /**
- * End the time for which placements are hidden, once the script has asked for them. With a short time instead, a script that
- * comes late would find them shown already, and hide them for its own budget.
+ * Ends the time for which placements are hidden, once the script has sent its decide request. A short time would not do:
+ * on a slow machine, the script would find the placements shown already, and hide them for its own budget.
  */
 async function unhide(visit: Visit): Promise<void> {
-  await stage.proxy.until("the decide call", ({ questions }) => questions.length > 0);
+  await stage.proxy.until("the decide request", ({ questions }) => questions.length > 0);
   await visit.tab.evaluate(() => {
     for (const animation of document.getAnimations()) animation.finish();
   });
@@ -39,13 +39,13 @@ async function unhide(visit: Visit): Promise<void> {
 
 for (const tag of ["head", "end", "blocking"] as const) {
   for (const stub of [true, false]) {
-    const where = `${tag === "end" ? "at the end of the body" : tag === "head" ? "in the head" : "before all else"}`;
-    test(`the tag ${where}, ${stub ? "with" : "without"} the stub: swapped unseen, or not at all`, async () => {
+    const where = { head: "in the head", end: "at the end of the body", blocking: "before all content" }[tag];
+    test(`the tag ${where}, ${stub ? "with" : "without"} the stub, never swaps content that was seen`, async () => {
       const visit = await stage.visit({ tag, stub, body: HERO });
       const { hero } = await visit.rendered();
       const text = await visit.text("h1");
       assert.equal(text, hero === "swapped" ? "Students save 10%" : "Welcome");
-      // What is hidden until it is decided can be swapped; without the stub, it may be painted before the script comes.
+      // Without the stub, the browser may paint the default before the script loads.
       if (stub || tag === "blocking") assert.equal(hero, "swapped");
       else assert.ok(hero === "swapped" || hero === "seen", hero);
       const [seen, ...more] = (await visit.check()).seen.hero ?? [];
@@ -55,15 +55,15 @@ for (const tag of ["head", "end", "blocking"] as const) {
   }
 }
 
-const CALAMITIES: Record<string, Mood> = {
+const FAILURES: Record<string, Mood> = {
   "is slow": held().mood,
   "is dead": dead,
-  "answers nonsense": answering("<html>Welcome to nginx!</html>", 200, "text/html"),
+  "sends an invalid answer": answering("<html>Welcome to nginx!</html>", 200, "text/html"),
   "fails": answering('{"error": {"code": "internal_error"}}', 500),
 };
 
-for (const [calamity, mood] of Object.entries(CALAMITIES)) {
-  test(`a server that ${calamity}: the default is released in time, nothing moves`, async () => {
+for (const [failure, mood] of Object.entries(FAILURES)) {
+  test(`the default appears in time, and nothing moves, if the server ${failure}`, async () => {
     stage.proxy.moods.set("/v1", mood);
     for (const page of [{ tag: "head" }, { tag: "end" }, { tag: "blocking", stub: false }] as Partial<Page>[]) {
       const visit = await stage.visit({ ...page, hidden: 200, body: HERO });
@@ -75,7 +75,7 @@ for (const [calamity, mood] of Object.entries(CALAMITIES)) {
   });
 }
 
-test("where the script never comes, the page releases the default by itself", async () => {
+test("the default appears in time if the script never loads", async () => {
   for (const mood of [dead, held().mood, answering("throw 5", 200, "text/javascript")]) {
     stage.proxy.moods.set("/edgewise.js", mood);
     const visitor = await stage.visitor();
@@ -87,7 +87,7 @@ test("where the script never comes, the page releases the default by itself", as
   }
 });
 
-test("the default is hidden until it is decided, and never longer than its time", async () => {
+test("the default is hidden until the decision comes", async () => {
   const { mood, release } = held();
   stage.proxy.moods.set("/v1", mood);
   const visit = await stage.visit({ body: HERO });
@@ -99,11 +99,11 @@ test("the default is hidden until it is decided, and never longer than its time"
   await visit.leave();
 });
 
-// As many sites do for visitors who prefer reduced motion.
+// Many sites do this for visitors who prefer reduced motion.
 const STILL = `<style nonce="${NONCE}">*{animation:none!important;animation-duration:.01ms!important;transition:none!important}</style>`;
 
 for (const page of [{ stub: true }, { tag: "blocking", stub: false }] as Partial<Page>[]) {
-  test(`the default is hidden where the site stops all animations, ${page.stub ? "by" : "without"} the stub`, async () => {
+  test(`the default is hidden even if the site stops all animations, ${page.stub ? "with" : "without"} the stub`, async () => {
     const { mood, release } = held();
     stage.proxy.moods.set("/v1", mood);
     const visit = await stage.visit({ ...page, head: STILL, body: HERO });
@@ -115,7 +115,7 @@ for (const page of [{ stub: true }, { tag: "blocking", stub: false }] as Partial
   });
 }
 
-test("what has been seen is never swapped: a late answer is for the next view, also where it is scrolled out of sight", async () => {
+test("a late answer does not swap content that was seen, even after it is scrolled out of sight", async () => {
   const { mood, release } = held();
   stage.proxy.moods.set("/v1/decide", mood);
   const below = `<div id="above"></div>${HERO}`;
@@ -137,11 +137,11 @@ test("what has been seen is never swapped: a late answer is for the next view, a
   assert.deepEqual((await visit.check()).seen.hero, ["Welcome"]);
   stage.proxy.moods.set("/v1/decide", held().mood);
   const next = await visit.visitor.open(stage.put({ body: HERO, attributes: { "data-budget": "100" } }));
-  assert.deepEqual(await next.rendered(), { hero: "swapped" }, "from what was remembered");
+  assert.deepEqual(await next.rendered(), { hero: "swapped" }, "from the cache");
   await next.leave();
 });
 
-test("below the window a late answer is shown", async () => {
+test("a late answer swaps content below the viewport", async () => {
   const { mood, release } = held();
   stage.proxy.moods.set("/v1/decide", mood);
   const visit = await stage.visit({
@@ -158,7 +158,7 @@ test("below the window a late answer is shown", async () => {
   await visit.leave();
 });
 
-test("what needs more room than there is stays away, and nobody is told it was seen", async () => {
+test("content that needs more room is not shown, and has no impression", async () => {
   const { mood, release } = held();
   stage.proxy.moods.set("/v1/decide", mood);
   const visit = await stage.visit({
@@ -166,22 +166,22 @@ test("what needs more room than there is stays away, and nobody is told it was s
     body: `<div data-edgewise="tall"><p data-edgewise-fill="headline">Welcome</p></div><p>What follows</p>
       <div data-edgewise="short"><p data-edgewise-fill="headline">Hello</p></div>`,
   });
-  // The page has been drawn, but for the placement.
+  // The page has been painted without the placement.
   await visit.tab.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length);
   release();
   assert.deepEqual(await visit.rendered(), { tall: "moved", short: "swapped" });
   assert.equal(await visit.text("[data-edgewise=tall]"), "Welcome");
-  // Both are in sight since the same frame, so their impressions would be counted together.
+  // Both are in sight since the same frame, so their impressions would be reported together.
   const impressions = await stage.proxy.hears("$impression");
   const [short] = (await visit.decisions()).filter(({ placement }) => placement === "short");
   assert.deepEqual(impressions.map(({ properties }) => properties?.decisionId), [short?.decisionId]);
   await visit.leave();
 });
 
-test("what needs less room keeps the box of the default", async () => {
+test("smaller content keeps the box of the default", async () => {
   const { mood, release } = held();
   stage.proxy.moods.set("/v1/decide", mood);
-  const text = "Much to say. ".repeat(200);
+  const text = "A long text. ".repeat(200);
   const visit = await stage.visit({
     head: `<style nonce="bm9uY2U">#box{min-height:0;padding:3px;border:1px solid;width:333.3px}</style>`,
     body: `<div id="box" data-edgewise="short"><p data-edgewise-fill="headline">${text}</p></div><p>What follows</p>`,
@@ -196,7 +196,7 @@ test("what needs less room keeps the box of the default", async () => {
   await visit.leave();
 });
 
-test("moves that make up for each other are moves; what moves nothing is shown, whatever comment follows it", async () => {
+test("content that moves its surroundings in any direction is not shown, but comments do not count", async () => {
   const pages = {
     moved: `<style nonce="${NONCE}">[data-edgewise]{min-height:0}main{width:fit-content;margin:auto}</style>|
       <main><h2>A</h2><p data-edgewise="short" data-edgewise-fill="headline">Somewhat longer than that</p></main>`,
@@ -211,19 +211,19 @@ test("moves that make up for each other are moves; what moves nothing is shown, 
   }
 });
 
-test("words stay where they are: in the midst of a line the default stays, where it has a width it is swapped", async () => {
+test("inline content is shown only if it has a fixed width, so that the words after it do not move", async () => {
   const line = (style: string): string =>
-    `<p>Hello <span ${style} data-edgewise="short" data-edgewise-fill="headline">whoever you are</span>, good to see you.</p>`;
+    `<p>Hello <span ${style} data-edgewise="short" data-edgewise-fill="headline">dear visitor</span>, good to see you.</p>`;
   for (const [style, rendered] of [["", "moved"], [`class="wide"`, "swapped"]] as const) {
     const head = `<style nonce="${NONCE}">[data-edgewise]{min-height:0;display:inline}.wide[data-edgewise]{display:inline-block;width:9em}</style>`;
     const visit = await stage.visit({ head, body: line(style) });
     assert.deepEqual(await visit.rendered(), { short: rendered }, style);
-    assert.equal(await visit.text("span"), rendered === "moved" ? "whoever you are" : "Hi");
+    assert.equal(await visit.text("span"), rendered === "moved" ? "dear visitor" : "Hi");
     await visit.leave();
   }
 });
 
-test("where margins would collapse through the placement, nothing moves either", async () => {
+test("content with collapsing margins moves nothing", async () => {
   const { mood, release } = held();
   stage.proxy.moods.set("/v1/decide", mood);
   const visit = await stage.visit({
@@ -237,14 +237,14 @@ test("where margins would collapse through the placement, nothing moves either",
   await visit.leave();
 });
 
-test("offline the last good decision is shown, and without one the default", async () => {
+test("without the server, the cached decision is shown, or the default", async () => {
   const visitor = await stage.visitor();
   const url = stage.put({ body: HERO, attributes: { "data-budget": "20000" } });
   const first = await visitor.open(url);
   assert.deepEqual(await first.rendered(), { hero: "swapped" });
   const [decision] = await first.decisions();
   await first.leave();
-  // The page itself comes from a cache of the customer's; the service is out of reach.
+  // The page still loads, but the server is unreachable.
   stage.proxy.moods.set("/v1", dead);
   const second = await visitor.open(url);
   assert.deepEqual(await second.rendered(), { hero: "swapped" });

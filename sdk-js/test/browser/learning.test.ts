@@ -21,7 +21,7 @@ id = "bold"
 payload = { headline = "Look here!" }
 `;
 const PAGE = { tag: "blocking", body: `<a href="#x" data-edgewise="pair" data-edgewise-fill="headline">?</a>` } as const;
-/** Its visitor clicks at once: after the impression, which takes a second, the window might close before the click. */
+/** The visitor clicks at once. After the impression, which takes a second, the reward window might close before the click. */
 const CLICKED = { ...PAGE, script: `edgewise.on("render", ({ element }) => element.click())` };
 
 const stage = new Stage({ "pair.toml": PAIR });
@@ -35,7 +35,7 @@ const learned = async (decisions: number): Promise<void> => {
   });
 };
 
-/** Somebody who clicks what is bold, and nothing else. */
+/** A visitor who clicks only the bold action. */
 async function visitor(number: number): Promise<void> {
   const named = { writeKey: "default", anonymousId: `visitor-${number}` };
   const answer = (await stage.service.post("/v1/decide", { ...named, placements: ["pair"], context: {} })) as {
@@ -48,11 +48,11 @@ async function visitor(number: number): Promise<void> {
   await stage.service.post("/v1/batch", { ...named, batch: messages.map((one) => ({ ...one, anonymousId: named.anonymousId })) });
 }
 
-test("from a visit to a learned change: what is clicked is shown", async () => {
+test("the action that visitors click is shown more often", async () => {
   const first = await stage.visit(CLICKED);
   await first.rendered();
   const [decision] = await first.decisions();
-  assert.equal(decision?.propensity, 0.5, "nothing is known yet");
+  assert.equal(decision?.propensity, 0.5, "the model has not learned yet");
   await stage.proxy.hears("$click");
   await first.leave();
   await learned(1);
@@ -65,8 +65,8 @@ test("from a visit to a learned change: what is clicked is shown", async () => {
   }
   await learned(visitors + 1);
 
-  // Whoever comes now sees, as a rule, what was clicked; a worker has the new model within a moment.
-  await eventually("the page to show what was clicked", async () => {
+  // A worker loads the new model shortly after.
+  await eventually("the page to show the clicked action", async () => {
     const visit = await stage.visit(PAGE);
     await visit.rendered();
     const [shown] = await visit.decisions();

@@ -1,4 +1,4 @@
-// A page's life: navigation in the page, the way back, prerendering, tabs in the background.
+// The lifecycle of a page: navigation without a load, the back/forward cache, prerendering, and background tabs.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { fixed } from "./shop.js";
@@ -17,13 +17,13 @@ before(() => stage.open());
 after(() => stage.close());
 afterEach(() => stage.clear());
 
-/** Pages of which this was told, by their paths, in order. */
+/** The paths of the reported page views, in order. */
 const pages = (): string[] =>
   stage.proxy
     .told("page")
     .map((message) => new URL((message as { context?: { page: { url: string } } }).context?.page.url ?? "").pathname);
 
-test("a page that changes without a load is viewed anew: once a path, and what it brings is decided", async () => {
+test("navigation without a load reports one page view per path, and new placements are decided", async () => {
   const visit = await stage.visit({ tag: "blocking", body: HERO });
   await visit.rendered();
   await visit.tab.evaluate(() => {
@@ -49,7 +49,7 @@ test("a page that changes without a load is viewed anew: once a path, and what i
   await visit.leave();
 });
 
-test("several placements that are inserted at once go in one request", async () => {
+test("placements that are inserted together share one request", async () => {
   const visit = await stage.visit({ tag: "blocking", body: "<main></main>" });
   await visit.tab.evaluate(() => {
     const main = document.querySelector("main");
@@ -64,16 +64,16 @@ test("several placements that are inserted at once go in one request", async () 
   await visit.leave();
 });
 
-test("a page that comes back as it was left is viewed again, decided and seen once", async () => {
+test("a page from the back/forward cache reports a page view, but is not decided again", async () => {
   const visit = await stage.visit({ tag: "blocking", body: HERO });
   await visit.rendered();
   await stage.proxy.hears("$impression");
-  // Browsers keep no page that waits for an answer.
+  // Browsers do not cache pages with a pending request.
   const asked = stage.proxy.exchanges.filter(({ path }) => path.startsWith("/v1/")).length;
   await eventually(`${asked} answers`, async () => visit.visitor.answers === asked);
   const path = new URL(visit.tab.url()).pathname;
   const other = stage.put({ tag: "blocking", body: "<p>Another</p>" });
-  // As a visitor does, by a link: the driver's own navigation would not keep the page.
+  // Navigation by the driver would not keep the page in the cache.
   await visit.tab.evaluate((url) => (location.href = url), other);
   await visit.tab.waitForURL(other);
   await stage.proxy.hears("page", 2);
@@ -89,7 +89,7 @@ test("a page that comes back as it was left is viewed again, decided and seen on
   await visit.leave();
 });
 
-/** What the page's own script does in a browser that no debugger watches: look, and report to the site. */
+/** A script that reports the state of the page to the site, since no driver can read it. */
 const REPORTS = `
   (${watch})();
   const report = (what) => navigator.sendBeacon("/report", JSON.stringify({ path: location.pathname, what, text: document.querySelector("h1").innerText, watched }));
@@ -106,21 +106,21 @@ interface Report extends Record<string, unknown> {
   watched: Watched;
 }
 
-/** The first report of a page that says this. */
+/** The first report of a page with this event. */
 const reported = async (path: string, what: string): Promise<Report> =>
   stage.site.until(`${path}: ${what}`, (reports) => {
     return (reports as Report[]).find((one) => one.path === path && one.what === what);
   });
 
-test("a page that is prerendered is decided, and nothing is counted before somebody looks at it", async () => {
+test("a prerendered page is decided, but sends nothing before it is activated", async () => {
   const target = new URL(stage.put({ tag: "head", body: HERO, script: REPORTS }));
   const rules = JSON.stringify({ prerender: [{ urls: [target.pathname], eagerness: "immediate" }] });
   const start = stage.put({
     tag: "none",
     body: `<h1>Start</h1><a href="${target.pathname}">Go</a>`,
     head: `<script type="speculationrules" nonce="bm9uY2U">${rules}</script>`,
-    // Once it is told to, it goes where the rules lead.
-    script: `setInterval(() => fetch("/told").then(({ ok }) => ok && document.querySelector("a").click()), 100)`,
+    // Follows the link once the site has the page `/go`.
+    script: `setInterval(() => fetch("/go").then(({ ok }) => ok && document.querySelector("a").click()), 100)`,
   });
   const browser = new Unwatched();
   try {
@@ -128,10 +128,10 @@ test("a page that is prerendered is decided, and nothing is counted before someb
     const unseen = await reported(target.pathname, "rendered unseen");
     assert.equal(unseen.text, "Students save 10%");
     assert.equal(stage.proxy.questions.length, 1);
-    // All that a page tells within a second would have been here by then, and an impression.
-    await stage.site.until("the start to ask again and again", () => stage.site.requested.filter((one) => one === "/told").length > 25);
+    // By then, all messages of the first second would have arrived.
+    await stage.site.until("the first page to poll many times", () => stage.site.requested.filter((one) => one === "/go").length > 25);
     assert.deepEqual(stage.proxy.asked("/v1/batch"), []);
-    stage.site.put("/told", { tag: "none", body: "" });
+    stage.site.put("/go", { tag: "none", body: "" });
     await reported(target.pathname, "activated");
     await stage.proxy.hears("page");
     await stage.proxy.hears("$impression");
@@ -142,10 +142,10 @@ test("a page that is prerendered is decided, and nothing is counted before someb
   }
 });
 
-test("a tab in the background is decided; it is seen once it is looked at, and for as long as it is", async () => {
+test("a background tab is decided, and reports its impression once it is visible", async () => {
   const page = { tag: "head", body: HERO, script: REPORTS } as const;
   const [hidden, front] = [new URL(stage.put(page)), new URL(stage.put(page))];
-  // It is in the background when it loads the page.
+  // The opener loads the page when it is in the background.
   const opener = stage.put({
     tag: "none",
     body: "<h1>Opener</h1>",
@@ -159,14 +159,14 @@ test("a tab in the background is decided; it is seen once it is looked at, and f
     await browser.tab(front.href);
     const { text } = await reported(hidden.pathname, "rendered hidden");
     assert.equal(text, "Students save 10%");
-    // The one in front is seen; a second is over for both.
+    // A second has passed in both tabs, but only one was visible.
     const [impression] = await stage.proxy.hears("$impression");
-    const told = (await reported(front.pathname, "rendered visible")).watched.decisions[0]?.decisionId;
-    assert.equal(impression?.properties?.decisionId, told);
+    const inFront = (await reported(front.pathname, "rendered visible")).watched.decisions[0]?.decisionId;
+    assert.equal(impression?.properties?.decisionId, inFront);
     await browser.show(hidden.href);
     await reported(hidden.pathname, "visible");
     const impressions = await stage.proxy.hears("$impression", 2);
-    assert.notEqual(impressions[1]?.properties?.decisionId, told);
+    assert.notEqual(impressions[1]?.properties?.decisionId, inFront);
     const last = await reported(front.pathname, "hidden");
     assert.equal(last.watched.shift, 0);
     assert.deepEqual(last.watched.violations, []);

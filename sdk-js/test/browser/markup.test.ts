@@ -27,7 +27,7 @@ before(() => stage.open());
 after(() => stage.close());
 afterEach(() => stage.clear());
 
-test("a placement is filled from the payload: text, links, images, attributes of the allow-list", async () => {
+test("a placement is filled from the payload: text, links, images and safe attributes", async () => {
   const visit = await stage.visit({
     tag: "blocking",
     body: `<div data-edgewise="hero"><h1 data-edgewise-fill="headline">Welcome</h1>
@@ -47,7 +47,7 @@ test("a placement is filled from the payload: text, links, images, attributes of
   await visit.leave();
 });
 
-test("the placement itself may be what is filled", async () => {
+test("the placement itself can be filled", async () => {
   const visit = await stage.visit({
     tag: "blocking",
     body: `<p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>`,
@@ -57,7 +57,7 @@ test("the placement itself may be what is filled", async () => {
   await visit.leave();
 });
 
-test("a template of the action is its whole variant, and is filled too", async () => {
+test("the template of an action replaces the content, and is filled too", async () => {
   const visit = await stage.visit({
     tag: "blocking",
     body: `<div data-edgewise="hero"><p>Welcome</p>
@@ -69,7 +69,7 @@ test("a template of the action is its whole variant, and is filled too", async (
   await visit.leave();
 });
 
-test("an action with neither template nor fill is what stands there already", async () => {
+test("an action without a template or fill leaves the default content in place", async () => {
   const visit = await stage.visit({ tag: "blocking", body: `<div data-edgewise="hero">Welcome</div>` });
   assert.deepEqual(await visit.rendered(), { hero: "default" });
   assert.equal(await visit.text("[data-edgewise]"), "Welcome");
@@ -78,7 +78,7 @@ test("an action with neither template nor fill is what stands there already", as
   await visit.leave();
 });
 
-test("a row repeats its slot's template, each filled from its own payload, less what the page excludes", async () => {
+test("a row repeats its slot template for each action, without the excluded ones", async () => {
   const visit = await stage.visit({
     tag: "blocking",
     body: `<ul data-edgewise="row" data-edgewise-slots="2" data-edgewise-exclude="sku-1,sku-3">
@@ -101,7 +101,7 @@ test("a row repeats its slot's template, each filled from its own payload, less 
   await visit.leave();
 });
 
-test("in a row, the template of an action goes before that of the slots", async () => {
+test("in a row, the template of an action takes precedence over the slot template", async () => {
   const visit = await stage.visit({
     tag: "blocking",
     body: `<ul data-edgewise="row" data-edgewise-slots="3" data-edgewise-exclude="sku-4">
@@ -114,13 +114,13 @@ test("in a row, the template of an action goes before that of the slots", async 
   await visit.leave();
 });
 
-test("what is shown is what was drawn", async () => {
+test("the placement shows the action that was drawn", async () => {
   const seen = new Set<string>();
   for (let visits = 0; seen.size < 2; visits++) {
     assert.ok(visits < 40, `only ${[...seen]} was ever drawn`);
     const visit = await stage.visit({
       tag: "blocking",
-      body: `<p data-edgewise="pair" data-edgewise-fill="headline">It is nobody</p>`,
+      body: `<p data-edgewise="pair" data-edgewise-fill="headline">It is nothing</p>`,
     });
     await visit.rendered();
     const [decision] = await visit.decisions();
@@ -132,7 +132,7 @@ test("what is shown is what was drawn", async () => {
 
 const BANNER = `<div data-edgewise="hero"><a data-edgewise-fill="text=headline" href="#there">Go</a></div>`;
 
-test("an impression is reported once somebody can have seen it, a click when it is clicked, each once a slot", async () => {
+test("each slot reports one impression and one click", async () => {
   const visit = await stage.visit({
     tag: "blocking",
     body: `<div data-edgewise="row" data-edgewise-slots="3" data-edgewise-exclude="sku-4">
@@ -156,7 +156,7 @@ test("an impression is reported once somebody can have seen it, a click when it 
   await visit.leave();
 });
 
-test("the link that a placement stands in is clicked, and so is what the markup says can be", async () => {
+test("clicks count on a link around the placement, and on elements with data-edgewise-click", async () => {
   const visit = await stage.visit({
     tag: "blocking",
     body: `<a href="#all"><div data-edgewise="hero"><b data-edgewise-fill="headline">Welcome</b></div></a>
@@ -174,7 +174,7 @@ test("the link that a placement stands in is clicked, and so is what the markup 
   await visit.leave();
 });
 
-test("opening a context menu is no click, opening in a new tab is one", async () => {
+test("the right button is no click, the middle button is one", async () => {
   const visit = await stage.visit({ tag: "blocking", body: BANNER });
   await visit.rendered();
   await visit.tab.locator("a").click({ button: "right" });
@@ -190,7 +190,7 @@ test("opening a context menu is no click, opening in a new tab is one", async ()
   await visit.leave();
 });
 
-test("data-edgewise-event reports a click, and of a form that it was sent", async () => {
+test("data-edgewise-event reports clicks, and the submission of a form", async () => {
   stage.site.put("/sent", { tag: "none", body: "Thank you" });
   const visit = await stage.visit({
     tag: "blocking",
@@ -209,7 +209,7 @@ test("data-edgewise-event reports a click, and of a form that it was sent", asyn
   assert.equal(stage.proxy.told("Signed Up").length, 1);
 });
 
-/** Whether an element of this size, this far down, is reported as seen together with another one, which is in sight. */
+/** Whether an element with this style reports an impression together with another element, which is in sight. */
 async function isReported(style: string): Promise<boolean> {
   const visit = await stage.visit({
     tag: "blocking",
@@ -221,13 +221,13 @@ async function isReported(style: string): Promise<boolean> {
     const decision = decisions.find(({ placement }) => placement === name);
     return messages.some(({ event, properties }) => event === "$impression" && properties?.decisionId === decision?.decisionId);
   };
-  // Both are decided at once, so the second that an impression takes ends for both at once.
-  await eventually("the other one to be seen", async () => isSeen(await visit.check(), "plain"));
+  // Both are decided together, so their impressions are reported together.
+  await eventually("the impression of the other element", async () => isSeen(await visit.check(), "plain"));
   return isSeen(await visit.check(), "hero");
 }
 
-test("seen is half of it, and of a large one three tenths, in sight for a second", async () => {
-  // The window is 700 pixels high and 1,000 wide.
+test("an impression needs half of the element in sight, or 30% of a large one", async () => {
+  // The viewport has 1000 x 700 pixels.
   const [half, less, large, lessOfLarge, tall] = await Promise.all([
     isReported("margin-top:590px;width:300px;height:200px"),
     isReported("margin-top:610px;width:300px;height:200px"),
@@ -235,19 +235,19 @@ test("seen is half of it, and of a large one three tenths, in sight for a second
     isReported("margin-top:540px;width:1000px;height:600px"),
     isReported("width:100px;height:2400px"),
   ]);
-  assert.deepEqual([half, less], [true, false], "110 and 90 of 200 pixels");
-  assert.deepEqual([large, lessOfLarge], [true, false], "200 and 160 of 600 pixels of a large one");
-  assert.ok(tall, "taller than the window, which it fills");
+  assert.deepEqual([half, less], [true, false], "110 and 90 of 200 pixels are in sight");
+  assert.deepEqual([large, lessOfLarge], [true, false], "200 and 160 of 600 pixels are in sight");
+  assert.ok(tall, "the element fills the viewport");
 });
 
-/** A new visitor on a page whose clock can be stopped: what takes a second then takes as long as the test wants. */
+/** Opens a page as a new visitor. The test can stop the clock of the page. */
 async function clocked(page: Page): Promise<Visit> {
   const visitor = await stage.visitor();
   await visitor.context.clock.install();
   return visitor.open(stage.put(page));
 }
 
-/** Scroll an element into sight, and wait until the browser has reported that to all who asked for it, the SDK first. */
+/** Scrolls an element into sight, and waits until the browser has reported that to the observers of the page. */
 async function scrollTo(visit: Visit, selector: string): Promise<void> {
   await visit.tab.locator(selector).evaluate(async (element) => {
     element.scrollIntoView();
@@ -262,7 +262,7 @@ async function scrollTo(visit: Visit, selector: string): Promise<void> {
   });
 }
 
-test("what is scrolled by is not seen, what is scrolled to is", async () => {
+test("scrolling past an element is no impression", async () => {
   const visit = await clocked({
     tag: "blocking",
     head: `<style nonce="bm9uY2U">.far{margin-top:2000px}</style>`,
@@ -282,10 +282,10 @@ test("what is scrolled by is not seen, what is scrolled to is", async () => {
   await visit.leave();
 });
 
-test("what a framework puts into a template, and not into its content, is its variant", async () => {
+test("children that a framework appends to the template itself are its content", async () => {
   const visit = await stage.visit({ tag: "blocking", body: "<main></main>" });
   await visit.tab.evaluate(() => {
-    // As React does, which does not know what a template is.
+    // React appends like this.
     const placement = document.createElement("div");
     placement.dataset.edgewise = "hero";
     const template = document.createElement("template");
@@ -298,16 +298,16 @@ test("what a framework puts into a template, and not into its content, is its va
   });
   assert.deepEqual(await visit.rendered(), { hero: "swapped" });
   assert.equal(await visit.text("div > h2"), "Students save 10%");
-  assert.equal(await visit.tab.evaluate(() => document.querySelector("template")?.childNodes.length), 1, "the framework's own stay");
+  assert.equal(await visit.tab.evaluate(() => document.querySelector("template")?.childNodes.length), 1, "the framework keeps its children");
   await visit.leave();
 });
 
-test("a copy of what was decided stays what it is, and is nobody's decision", async () => {
+test("a copy of a rendered placement stays as it is, and is not decided", async () => {
   const visit = await stage.visit({ tag: "blocking", body: `<p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>` });
   await visit.rendered();
   await visit.tab.evaluate(() => {
     const original = document.querySelector("p");
-    // Another one, so that it is known when all have been dealt with.
+    // A second placement shows when all are rendered.
     const other = document.createElement("h2");
     Object.assign(other.dataset, { edgewise: "plain" });
     if (original) document.body.append(original.cloneNode(true), other);
@@ -318,7 +318,7 @@ test("a copy of what was decided stays what it is, and is nobody's decision", as
   await visit.leave();
 });
 
-test("an element that shows another decision reports that one, and no more the former", async () => {
+test("an element reports the outcomes of the decision it shows now", async () => {
   const visit = await clocked({ tag: "blocking", body: `<p id="here" data-edgewise-fill="headline">Welcome</p>` });
   for (let turn = 0; turn < 2; turn++) await visit.tab.evaluate(() => window.edgewise.decide("hero", { timeout: 20_000 }));
   await visit.tab.waitForFunction(() => window.watched.decisions.length === 2);
@@ -338,19 +338,19 @@ test("an element that shows another decision reports that one, and no more the f
   await visit.tab.locator("#here").evaluate((element) => (element.dataset.edgewiseClick = ""));
   await visit.tab.locator("#here").click();
   await stage.proxy.hears("$click");
-  const told = [...impressions, ...stage.proxy.told("$click")].map(({ properties }) => properties?.decisionId);
-  assert.deepEqual(told, [ids[1], ids[1]]);
+  const reported = [...impressions, ...stage.proxy.told("$click")].map(({ properties }) => properties?.decisionId);
+  assert.deepEqual(reported, [ids[1], ids[1]]);
   await visit.leave();
 });
 
-test("what is out of sight is not seen, however tall it is", async () => {
+test("a tall element out of sight has no impression", async () => {
   const visit = await stage.visit({
     tag: "blocking",
     head: `<style nonce="bm9uY2U">#above{height:3000px}#tall{height:8000px}</style>`,
     body: `<p data-edgewise="plain">In sight</p><div id="above"></div><div id="tall" data-edgewise="hero">Far below</div>`,
   });
   await visit.rendered();
-  // Both are decided at once: what counts for both is told of at once.
+  // Both impressions would be reported together.
   const [plain] = await visit.decisions().then((made) => made.filter(({ placement }) => placement === "plain"));
   const impressions = await stage.proxy.hears("$impression");
   assert.deepEqual(impressions.map(({ properties }) => properties?.decisionId), [plain?.decisionId]);

@@ -2,21 +2,21 @@ import assert from "node:assert/strict";
 import type { Decision } from "../../src/types.js";
 import type { Watched } from "./watch.js";
 
-/** A page that is open, and what it is asked, whichever the browser and whoever drives it. */
+/** An open page in any browser. */
 export abstract class Opened<Visitor extends { errors: string[] }, Tab extends { close(): Promise<void> }> {
-  /** `errors` of the visitor: what their pages and those pages' scripts threw. */
+  /** `errors` has the uncaught errors of all pages of the visitor. */
   constructor(
     readonly visitor: Visitor,
     readonly tab: Tab,
   ) {}
 
-  /** What `read` reads in the page. */
+  /** Runs a function in the page. */
   protected abstract read<Found>(read: () => Found | Promise<Found>): Promise<Found>;
 
-  /** Wait until this is so in the page. */
+  /** Waits until the function returns true in the page. */
   protected abstract until(isSo: () => boolean): Promise<void>;
 
-  /** What became of each placement of the page, by their names, once all have been dealt with. */
+  /** The result of each placement, once all are rendered. */
   async rendered(): Promise<Watched["rendered"]> {
     await this.until(() => {
       const names = [...document.querySelectorAll<HTMLElement>("[data-edgewise]")].map((one) => one.dataset.edgewise);
@@ -25,7 +25,6 @@ export abstract class Opened<Visitor extends { errors: string[] }, Tab extends {
     return this.read(() => window.watched.rendered);
   }
 
-  /** The decisions so far. */
   async decisions(): Promise<Decision[]> {
     return this.read(() => window.watched.decisions);
   }
@@ -34,9 +33,9 @@ export abstract class Opened<Visitor extends { errors: string[] }, Tab extends {
     return this.read(() => ({ ...localStorage, ...sessionStorage }));
   }
 
-  /** What no page may do, it has not done: no error, no violation of its policy, nothing moved, nothing seen swapped. */
+  /** Checks that there was no error, no violation, no layout shift, and that no seen content was swapped. */
   async check(): Promise<Watched> {
-    // A frame later, as the last one's shifts are told of after it.
+    // The browser reports the shifts of a frame after it.
     await this.read(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done))));
     const watched = await this.read(() => window.watched);
     assert.deepEqual(this.visitor.errors, []);
@@ -48,7 +47,7 @@ export abstract class Opened<Visitor extends { errors: string[] }, Tab extends {
     return watched;
   }
 
-  /** Close the tab, after the check. */
+  /** Checks the page, and closes its tab. */
   async leave(): Promise<void> {
     await this.check();
     await this.tab.close();

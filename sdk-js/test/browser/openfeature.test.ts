@@ -6,7 +6,7 @@ import { Stage } from "./stage.js";
 
 const stage = new Stage({ "hero.toml": fixed("hero", { headline: "Save 10%", value: 0.1 }) });
 
-/** What an application of the customer's imports from npm, and does. */
+/** An application that imports the SDK from npm. */
 const APP = `
   import { OpenFeature } from "@openfeature/web-sdk";
   import { edgewise } from "./src/index.js";
@@ -32,16 +32,16 @@ async function bundled(): Promise<string> {
     format: "iife",
     tsconfigRaw: {},
   });
-  // It stands in the page.
+  // For an inline script.
   return (outputFiles[0]?.text ?? "").replaceAll("</script", "<\\/script");
 }
 
-suite("an application with OpenFeature", () => {
+suite("the OpenFeature provider in an application", () => {
   before(() => stage.open());
   after(() => stage.close());
   afterEach(() => stage.clear());
 
-  test("shows what was decided; evaluations are impressions, tracked flags are rewards", async () => {
+  test("evaluates placements, reports impressions, and rewards tracked flags", async () => {
     const script = `addEventListener("DOMContentLoaded", () => { ${await bundled()} })`;
     const visit = await stage.visit({ tag: "none", script, body: "<h1>Welcome</h1><p></p><button>Sign up</button>" });
     await visit.tab.getByText("Save 10%").waitFor();
@@ -50,7 +50,7 @@ suite("an application with OpenFeature", () => {
     const [impression, ...more] = await stage.proxy.hears("$impression");
     const [reward] = await stage.proxy.hears("$reward");
     const [event] = await stage.proxy.hears("Signed Up");
-    assert.deepEqual(more, [], "however often it is evaluated");
+    assert.deepEqual(more, [], "several evaluations report one impression");
     const decisionId = impression?.properties?.decisionId;
     assert.ok(decisionId);
     assert.equal(impression?.properties?.action, "deal");

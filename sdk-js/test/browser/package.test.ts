@@ -1,4 +1,4 @@
-// What is published: the committed files are what the sources make, small enough, and whole.
+// The committed scripts match the sources, and the npm package is complete.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -17,21 +17,21 @@ const stage = new Stage({ "hero.toml": fixed("hero", { headline: "Students save 
 before(() => Promise.all([stage.open(), run(process.execPath, ["build.mjs", "--modules"])]));
 after(() => stage.close());
 
-test("the committed scripts are what a build of the sources makes, byte for byte", async () => {
+test("the committed scripts match a new build, byte for byte", async () => {
   const folder = mkdtempSync(join(tmpdir(), "edgewise-build-"));
   try {
     await run(process.execPath, ["build.mjs", "--out", folder]);
     assert.deepEqual(readdirSync(folder).sort(), readdirSync(SERVED).sort());
     for (const name of readdirSync(folder)) {
       const [built, committed] = [folder, SERVED].map((place) => readFileSync(join(place, name), "utf8"));
-      assert.equal(built, committed, `${name}: run \`make sdk\` and commit what it writes`);
+      assert.equal(built, committed, `${name}: run \`make sdk\` and commit the files that it writes`);
     }
   } finally {
     rmSync(folder, { recursive: true });
   }
 });
 
-test("the version is that of the server, which serves it under this name", async () => {
+test("the server serves the scripts under the version of the package", async () => {
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
   const { preview } = (await stage.service.post("/v1/previews", { writeKey: "default", debug: true })) as { preview: string };
   for (const name of readdirSync(SERVED)) {
@@ -41,7 +41,7 @@ test("the version is that of the server, which serves it under this name", async
   }
 });
 
-test("a page that names the hash of the version it wants gets it, and no other", async () => {
+test("a page that names a hash loads only the script with that hash", async () => {
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
   const hash = createHash("sha384").update(readFileSync(join(SERVED, "edgewise.js"))).digest("base64");
   for (const [integrity, isLoaded] of [
@@ -55,7 +55,7 @@ test("a page that names the hash of the version it wants gets it, and no other",
   }
 });
 
-test("npm's readers find the package, its types and its maps", async () => {
+test("the npm package has valid exports and types", async () => {
   const bin = resolve("node_modules/.bin");
   const { stdout: lint } = await run(join(bin, "publint"), ["--strict"]);
   assert.match(lint, /All good/i);

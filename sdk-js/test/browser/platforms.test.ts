@@ -6,7 +6,7 @@ import type { Visit } from "./visit.js";
 
 const stage = new Stage({ "hero.toml": fixed("hero", { headline: "Save 10%" }) });
 
-/** A page that waits for its consent platform, whose stub is in the head. */
+/** Opens a page with a consent platform, whose stub is in the head. */
 async function visit(file: string, platform: string, attributes = {}): Promise<Visit> {
   const page = await stage.visit({
     file,
@@ -18,17 +18,17 @@ async function visit(file: string, platform: string, attributes = {}): Promise<V
   return page;
 }
 
-/** What the server was told with the last decide call, or with the last batch. */
+/** The body of the last request to this path. */
 const last = (path: string) =>
   JSON.parse(stage.proxy.asked(path).at(-1)?.raw ?? "{}") as { anonymousId?: string; consent?: string };
 
-/** Nothing is kept; then the visitor agrees, then takes it back. */
-async function asks(page: Visit, agree: () => unknown, refuse: () => unknown): Promise<void> {
+/** Checks that nothing is stored before the visitor agrees, nor after the visitor withdraws consent. */
+async function checkConsent(page: Visit, agree: () => unknown, refuse: () => unknown): Promise<void> {
   assert.deepEqual([last("/v1/decide").anonymousId, last("/v1/decide").consent], [undefined, "pending"]);
   assert.deepEqual(await page.stored(), {});
   await page.tab.evaluate(agree);
   const [view] = await stage.proxy.hears("page");
-  assert.ok(view?.anonymousId, "who agreed is somebody");
+  assert.ok(view?.anonymousId, "a visitor who agrees gets an id");
   assert.match(JSON.stringify(await page.stored()), new RegExp(view.anonymousId));
   await page.tab.evaluate(refuse);
   assert.deepEqual(await page.stored(), {});
@@ -45,18 +45,18 @@ suite("consent platforms", () => {
       purpose: { consents: Object.fromEntries(purposes.map((one) => [one, true])) } }, true);
     listener({ eventStatus: "cmpuishown", gdprApplies: true, purpose: { consents: {} } }, true); }`;
 
-  test("TCF: nothing is kept before the visitor agrees, and nothing stays when they take it back", async () => {
+  test("TCF: storage follows the consent of the visitor", async () => {
     const page = await visit("edgewise-tcf.js", TCF);
-    await asks(
+    await checkConsent(
       page,
       () => (window as any).answer(1, 5, 6, 8),
       () => (window as any).answer(1),
     );
   });
 
-  test("TCF: the tag may name other purposes", async () => {
+  test("TCF: the tag can require other purposes", async () => {
     const page = await visit("edgewise-tcf.js", TCF, { "data-purposes": "1,8" });
-    await asks(
+    await checkConsent(
       page,
       () => (window as any).answer(1, 8),
       () => (window as any).answer(5, 6, 8),
@@ -66,18 +66,18 @@ suite("consent platforms", () => {
   const GTAG = `dataLayer = []; function gtag() { dataLayer.push(arguments) }
     gtag("consent", "default", { ad_storage: "denied", analytics_storage: "denied", personalization_storage: "denied" })`;
 
-  test("Consent Mode: nothing is kept before the visitor agrees, and nothing stays when they take it back", async () => {
+  test("Consent Mode: storage follows the consent of the visitor", async () => {
     const page = await visit("edgewise-consent-mode.js", GTAG);
-    await asks(
+    await checkConsent(
       page,
       () => (window as any).gtag("consent", "update", { analytics_storage: "granted", personalization_storage: "granted" }),
       () => (window as any).gtag("consent", "update", { analytics_storage: "denied" }),
     );
   });
 
-  test("Consent Mode: the tag may name other types", async () => {
+  test("Consent Mode: the tag can require other types", async () => {
     const page = await visit("edgewise-consent-mode.js", GTAG, { "data-types": "ad_storage" });
-    await asks(
+    await checkConsent(
       page,
       () => (window as any).gtag("consent", "update", { ad_storage: "granted" }),
       () => (window as any).gtag("consent", "update", { ad_storage: "denied" }),

@@ -9,7 +9,7 @@ const HERO = { "hero.toml": fixed("hero", { headline: "Students save 10%" }) };
 const BODY = `<div data-edgewise="hero"><a href="#x" data-edgewise-fill="headline">Welcome</a></div>`;
 
 const stage = new Stage(HERO);
-/** A site whose visitors have to be asked. */
+/** A site that requires consent. */
 const strict = new Stage({ ...HERO, "site.toml": 'robots = "learn"\nconsent = "required"\n' });
 
 before(() => Promise.all([stage.open(), strict.open()]));
@@ -23,17 +23,17 @@ const page = (attributes: Record<string, string> = {}, more: Partial<Page> = {})
   ...more,
 });
 
-/** Everything that a browser keeps of a visitor, but for its cache. */
-async function kept(visit: Visit): Promise<unknown[]> {
+/** Everything that the browser stores for the site, except its cache. */
+async function storedBy(visit: Visit): Promise<unknown[]> {
   const { context } = visit.visitor;
   const databases = await visit.tab.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name));
   return [...Object.keys(await visit.stored()), ...(await context.cookies()), ...databases];
 }
 
-/** All that the pages of a stage have sent, in one text. */
+/** The bodies and headers of all requests. */
 const sent = (on: Stage): string => on.proxy.exchanges.map(({ raw, headers }) => raw + JSON.stringify(headers)).join("\n");
 
-/** Somebody looks, clicks, does something, says who they are, and goes on to another page. */
+/** A visit with an impression, a click, an event, a login, a reward, and a second page. */
 async function browse(visitor: Visitor, on: Stage, url: string): Promise<Visit> {
   const visit = await visitor.open(url);
   await visit.rendered();
@@ -57,7 +57,7 @@ async function browse(visitor: Visitor, on: Stage, url: string): Promise<Visit> 
 for (const [state, open] of Object.entries({
   "consent is denied": () => stage.visitor().then((visitor) => [stage, visitor, page({ "data-consent": "denied" })] as const),
   "consent is pending": () => stage.visitor().then((visitor) => [stage, visitor, page({ "data-consent": "pending" })] as const),
-  "the browser says no for all sites (GPC), whatever the page says": async () => {
+  "the browser sends Global Privacy Control": async () => {
     const visitor = await stage.visitor();
     await visitor.context.addInitScript(() => {
       Object.defineProperty(navigator, "globalPrivacyControl", { value: true });
@@ -65,10 +65,10 @@ for (const [state, open] of Object.entries({
     return [stage, visitor, page({ "data-consent": "granted" })] as const;
   },
 })) {
-  test(`where ${state}: no id, no cookie, nothing stored; decided by the page alone, and what follows is linked to that`, async () => {
+  test(`nothing is stored, and no id is sent, if ${state}`, async () => {
     const [on, visitor, shown] = await open();
     const visit = await browse(visitor, on, on.put(shown));
-    assert.deepEqual(await kept(visit), []);
+    assert.deepEqual(await storedBy(visit), []);
     const text = sent(on);
     for (const word of ["anonymousId", "userId", "mail@example.org", "Ada", "secret", '"Signed Up"', "cookie"]) {
       assert.ok(!text.includes(word), word);
@@ -78,15 +78,15 @@ for (const [state, open] of Object.entries({
   });
 }
 
-test("where nothing is said and the site asks for consent, nothing is kept either, and nobody is named but in the first call", async () => {
-  // Without an automatic page view: sent before the server has answered, it would name the visitor, too.
+test("nothing is stored without an answer on a site that requires consent", async () => {
+  // Without a page view, which would contain the id if it is sent before the server answers.
   const visit = await browse(await strict.visitor(), strict, strict.put(page({ "data-manual": "" })));
-  assert.deepEqual(await kept(visit), []);
+  assert.deepEqual(await storedBy(visit), []);
   for (const { event } of strict.proxy.arrived) assert.match(event ?? "page", /^\$/);
   await visit.leave();
 });
 
-test("where consent is given, one id is kept under one key, without cookies, and is the same on the next page", async () => {
+test("with consent, one id is stored without cookies, and is the same on the next page", async () => {
   const visit = await browse(await stage.visitor(), stage, stage.put(page({ "data-consent": "granted" })));
   assert.deepEqual(await visit.visitor.context.cookies(), []);
   const stored = await visit.stored();
@@ -99,27 +99,27 @@ test("where consent is given, one id is kept under one key, without cookies, and
   await visit.leave();
 });
 
-test("consent that is given later counts from then on; the page is told of, what was before is not", async () => {
+test("consent that comes later reports the page view, but no earlier events", async () => {
   const visit = await stage.visit(page({ "data-consent": "pending" }));
   await visit.rendered();
   await visit.tab.evaluate(() => window.edgewise.track("Before"));
   await visit.tab.evaluate(() => window.edgewise.consent("granted"));
   await visit.tab.evaluate(() => window.edgewise.track("After"));
-  const [told] = await stage.proxy.hears("After");
-  assert.match(told?.anonymousId ?? "", /./);
+  const [after] = await stage.proxy.hears("After");
+  assert.match(after?.anonymousId ?? "", /./);
   assert.equal(stage.proxy.told("page").length, 1);
   assert.deepEqual(stage.proxy.told("Before"), []);
-  assert.ok((await kept(visit)).length);
+  assert.ok((await storedBy(visit)).length);
   await visit.leave();
 });
 
-test("a withdrawal removes all that is stored, at once and for good, and what waited is not sent", async () => {
+test("withdrawing consent removes everything that is stored or queued", async () => {
   const visitor = await stage.visitor();
   const url = stage.put(page({ "data-consent": "granted" }));
   const visit = await browse(visitor, stage, url);
   const [{ anonymousId } = {}] = stage.proxy.told("Signed Up");
-  assert.ok((await kept(visit)).length);
-  // All that the second page sends by itself.
+  assert.ok((await storedBy(visit)).length);
+  // The second page sends no further messages by itself.
   await Promise.all([stage.proxy.hears("page", 2), stage.proxy.hears("$impression", 2)]);
   stage.proxy.clear();
   await visit.tab.evaluate(() => {
@@ -128,19 +128,19 @@ test("a withdrawal removes all that is stored, at once and for good, and what wa
     window.edgewise.track("Last words");
     window.edgewise.consent("denied");
   });
-  assert.deepEqual(await kept(visit), ["the-sites-own"]);
+  assert.deepEqual(await storedBy(visit), ["the-sites-own"]);
   await visit.tab.evaluate(() => window.edgewise.track("Afterwards"));
-  // It goes, comes back, and still nothing is kept.
+  // The visitor returns, and still nothing is stored.
   await visit.tab.goto(stage.put(page({ "data-consent": "denied" })));
   await visit.rendered();
   await stage.proxy.hears("$impression");
-  assert.deepEqual(await kept(visit), ["the-sites-own"]);
+  assert.deepEqual(await storedBy(visit), ["the-sites-own"]);
   assert.ok(!sent(stage).includes(anonymousId ?? "?"));
   for (const word of ["Last words", "Afterwards"]) assert.ok(!sent(stage).includes(word), word);
   await visit.leave();
 });
 
-test("who logs out is somebody else from then on", async () => {
+test("a visitor who logs out gets a new id", async () => {
   const visit = await stage.visit(page({ "data-consent": "granted" }));
   await visit.rendered();
   await visit.tab.evaluate(() => {
@@ -156,7 +156,7 @@ test("who logs out is somebody else from then on", async () => {
   await visit.leave();
 });
 
-test("what a page says of the visitor is sent with consent only", async () => {
+test("context.data is sent only with consent", async () => {
   const script = `edgewise.init({ context: { data: { basketValue: 123456 } } })`;
   for (const state of ["granted", "denied"]) {
     const visit = await stage.visit(page({ "data-consent": state }, { stub: true, script }));
@@ -167,7 +167,7 @@ test("what a page says of the visitor is sent with consent only", async () => {
   }
 });
 
-test("a browser that stores nothing is served all the same", async () => {
+test("the SDK works if the browser blocks storage", async () => {
   const visitor = await stage.visitor();
   await visitor.context.addInitScript(() => {
     Object.defineProperty(window, "localStorage", {

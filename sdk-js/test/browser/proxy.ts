@@ -13,7 +13,7 @@ export interface Message {
   timestamp?: string;
 }
 
-/** A request that has been answered; `status` is 0 where it never was. */
+/** A request and the status of its answer, which is 0 if there was none. */
 export interface Exchange {
   method: string;
   path: string;
@@ -22,16 +22,16 @@ export interface Exchange {
   status: number;
 }
 
-/** What stands between a page and the server: true when it has answered itself, false to let the request through. */
+/** Handles a request in place of the server. Returns false to forward it. */
 export type Mood = (exchange: Exchange, response: ServerResponse) => boolean | Promise<boolean>;
 
-/** Nobody is there: the connection breaks. */
+/** Closes the connection without an answer. */
 export const dead: Mood = (_, response) => {
   response.socket?.destroy();
   return true;
 };
 
-/** An answer that is none of ours. */
+/** Sends a fixed answer. */
 export function answering(body: string, status = 200, type = "application/json"): Mood {
   return (exchange, response) => {
     const origin = exchange.headers.origin ?? "*";
@@ -46,7 +46,7 @@ export function answering(body: string, status = 200, type = "application/json")
   };
 }
 
-/** Nothing is answered until `release`; then it is let through. */
+/** Holds requests back until `release` is called, then forwards them. */
 export function held(): { mood: Mood; release: () => void } {
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => {
@@ -55,19 +55,19 @@ export function held(): { mood: Mood; release: () => void } {
   return { mood: async () => released.then(() => false), release };
 }
 
-/** Stands between the pages and the server, sees all, and may be in the way. */
+/** Forwards requests to the server, records them, and can intercept them. */
 export class Proxy extends LocalServer {
   readonly exchanges: Exchange[] = [];
-  /** By the beginning of a path; the longest that fits. */
+  /** By the prefix of a path. The longest prefix counts. */
   readonly moods = new Map<string, Mood>();
   private readonly waiting = new Waiting();
 
-  /** `target` is asked at each request, as the server may have moved. */
+  /** `target` is called for each request, since the port of the server may change. */
   constructor(private readonly target: () => string) {
     super();
   }
 
-  /** Forget all that was seen, and be in nobody's way. */
+  /** Forgets all requests, and stops intercepting. */
   clear(): void {
     this.exchanges.length = 0;
     this.moods.clear();
@@ -77,7 +77,7 @@ export class Proxy extends LocalServer {
     return this.exchanges.filter((exchange) => exchange.path === path && exchange.method !== "OPTIONS");
   }
 
-  /** The decide calls that ask for something, and for what. */
+  /** The decide requests with at least one placement. */
   get questions(): { exchange: Exchange; placements: { id: string }[]; body: Record<string, unknown> }[] {
     return this.asked("/v1/decide")
       .map((exchange) => ({ exchange, body: JSON.parse(exchange.raw) as Record<string, unknown> }))
@@ -85,17 +85,17 @@ export class Proxy extends LocalServer {
       .filter(({ placements }) => placements.length);
   }
 
-  /** The messages that the server has acknowledged, each once, in the order of their arrival. */
+  /** The messages that the server has acknowledged, without duplicates, in their order of arrival. */
   get arrived(): Message[] {
     return this.messages((exchange) => exchange.status === 200);
   }
 
-  /** Those of one event; or, by a kind, of all pages or the like. */
+  /** The acknowledged messages with this event or type. */
   told(name: string): Message[] {
     return this.arrived.filter((message) => message.event === name || message.type === name);
   }
 
-  /** Wait until the server has acknowledged this many messages of an event, or of a kind. */
+  /** Waits until the server has acknowledged this many messages with an event or type. */
   async hears(name: string, count = 1): Promise<Message[]> {
     return this.until(`${count} of ${name}`, () => this.told(name).length >= count && this.told(name));
   }
@@ -106,7 +106,7 @@ export class Proxy extends LocalServer {
     return [...new Map(sent.map((message) => [message.messageId, message])).values()];
   }
 
-  /** Wait for what `find` finds in all that has passed. */
+  /** Waits until `find` returns a value. */
   async until<Found>(what: string, find: (proxy: this) => Found | undefined | false): Promise<Found> {
     return this.waiting.until(
       what,
@@ -145,7 +145,7 @@ export class Proxy extends LocalServer {
 
   private forward(path: string, exchange: Exchange, body: Buffer, response: ServerResponse): void {
     const { method, headers } = exchange;
-    // Over a connection of its own: one that is kept may be closed in the very moment in which it is used again.
+    // On a new connection, since the server may close a kept one while it is reused.
     const onward = request(this.target() + path, { method, headers, agent: false }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
       answer.pipe(response);

@@ -1,4 +1,4 @@
-// Whatever a payload is, it is shown, and runs nothing.
+// No payload can run code.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -17,13 +17,13 @@ before(() => stage.open());
 after(() => stage.close());
 afterEach(() => stage.clear());
 
-/** Without a policy of the page's own, so that nothing but the SDK stands between the payload and the visitor. */
+/** A page without a Content Security Policy, so that only the SDK protects the visitor. */
 const OPEN = { "content-security-policy": "" };
-/** Its boxes have room for whatever comes. */
+/** Boxes with room for any payload. */
 const ROOMY = `<style nonce="bm9uY2U">[data-edgewise]{height:1000px;overflow:hidden}</style>`;
 const page = (more: Partial<Page>): Page => ({ tag: "blocking", body: TARGETED, head: ROOMY, ...more });
 
-test("no payload runs, wherever a page asks it to be written, on a page without a policy of its own", async () => {
+test("no payload runs code on a page without a Content Security Policy", async () => {
   stage.proxy.moods.set("/v1/decide", attacker);
   const visit = await stage.visit(page({ headers: OPEN }));
   const rendered = Object.values(await visit.rendered());
@@ -33,9 +33,9 @@ test("no payload runs, wherever a page asks it to be written, on a page without 
       return document.querySelector(`[data-edgewise=p${i}] p`)?.textContent !== value;
     });
     const home = location.href;
-    // Texts that are no addresses are relative ones, which lead elsewhere on the site, and do no more.
+    // Attacks without a scheme become relative links. They are harmless.
     addEventListener("click", (event) => {
-      // Of an SVG's link, too, which has no protocol to ask for.
+      // By the attribute, since the link of an SVG has no `protocol`.
       const link = (event.target as Element).closest("a, area")?.getAttribute("href");
       if (/^http/.test(new URL(link ?? "", location.href).protocol)) event.preventDefault();
     });
@@ -45,7 +45,7 @@ test("no payload runs, wherever a page asks it to be written, on a page without 
     for (const one of document.querySelectorAll<HTMLElement>("*")) {
       for (const type of ["focus", "mouseover", "error", "load", "toggle"]) one.dispatchEvent(new Event(type));
     }
-    // What would run as a task of its own has run by then.
+    // Wait for asynchronous handlers.
     await new Promise((done) => setTimeout(done, 200));
     const written = [...document.querySelectorAll("[data-edgewise] *")].flatMap((one) =>
       one.getAttributeNames().filter((name) => !name.startsWith("data-")).map((name) => `${one.tagName} ${name}`),
@@ -65,10 +65,10 @@ test("no payload runs, wherever a page asks it to be written, on a page without 
     };
   }, CORPUS);
   assert.deepEqual(found.pwned, []);
-  assert.deepEqual(found.texts, [], "as it came, as text");
-  assert.ok(found.home, "it is still the same page");
+  assert.deepEqual(found.texts, [], "the payload is shown as text");
+  assert.ok(found.home, "the page has not navigated");
   assert.ok(!found.polluted);
-  assert.deepEqual(found.filled, [], "what loads or runs is not written to");
+  assert.deepEqual(found.filled, [], "elements that load or run are not filled");
   for (const protocol of found.leads) assert.match(protocol, /^(https?|mailto|tel):$/);
   const own = ["MAP name", "FORM action", "BUTTON type", "a href", "SCRIPT type", "script type", "STYLE nonce", "style nonce", "AREA alt"];
   const allowed = ["A href", "AREA href", "IMG src", "IMG alt", "SOURCE src", "VIDEO src", "AUDIO src"];
@@ -77,7 +77,7 @@ test("no payload runs, wherever a page asks it to be written, on a page without 
   assert.deepEqual(visit.visitor.errors, []);
 });
 
-test("nor on a page with a strict policy, which is not violated once", async () => {
+test("no payload violates a strict Content Security Policy", async () => {
   stage.proxy.moods.set("/v1/decide", attacker);
   const visit = await stage.visit(page({}));
   await visit.rendered();
@@ -87,7 +87,7 @@ test("nor on a page with a strict policy, which is not violated once", async () 
   assert.deepEqual(visit.visitor.errors, []);
 });
 
-test("what is harmless is written: relative and absolute links, mail and telephone, pictures", async () => {
+test("safe links are written as they are", async () => {
   const links = ["/a?b=c#d", "#x", "../up", "?q=1", "//cdn.example/x", "https://shop.example/", "mailto:a@b.example", "tel:+49301234"];
   stage.proxy.moods.set("/v1/decide", (exchange, response) => {
     const { placements } = JSON.parse(exchange.raw) as { placements: { id: string }[] };
@@ -104,7 +104,7 @@ test("what is harmless is written: relative and absolute links, mail and telepho
   await visit.leave();
 });
 
-test("what a policy file has is no better than what a page would take from anybody", async () => {
+test("payloads from a policy file are not trusted either", async () => {
   const visit = await stage.visit(
     page({
       body: `<div data-edgewise="hero"><p data-edgewise-fill="headline">?</p><a href="#safe" data-edgewise-fill="href=link">?</a></div>`,
@@ -119,7 +119,7 @@ test("what a policy file has is no better than what a page would take from anybo
   await visit.leave();
 });
 
-test("the debugger, too, keeps to a strict policy", async () => {
+test("the debugger works under a strict Content Security Policy", async () => {
   const { preview } = (await stage.service.post("/v1/previews", { debug: true })) as { preview: string };
   const visit = await stage.visit(page({ body: `<div data-edgewise="hero"><p data-edgewise-fill="headline">?</p></div>` }), `?edgewise-debug=${preview}`);
   await visit.rendered();
@@ -132,7 +132,7 @@ test("the debugger, too, keeps to a strict policy", async () => {
   assert.deepEqual(visit.visitor.errors, []);
 });
 
-test("text goes into nothing in which it would run, or would once the page's HTML is copied", async () => {
+test("text is not written into elements where it would run, even after the HTML is copied", async () => {
   const raw = ["script", "style", "iframe", "object", "xmp", "noscript", "noembed", "noframes"];
   const body = raw
     .map((tag) => `<${tag} data-edgewise="raw" data-edgewise-fill="code"></${tag}><div data-edgewise="raw"><${tag} data-edgewise-fill="code"></${tag}></div>`)
@@ -150,7 +150,7 @@ test("text goes into nothing in which it would run, or would once the page's HTM
   assert.deepEqual(found, [[], []]);
 });
 
-test("markup cannot take the script's place: then there is no SDK, rather than somebody else's", async () => {
+test("the SDK does not start if markup shadows document.currentScript", async () => {
   const visit = await stage.visit({
     tag: "end",
     stub: false,
@@ -163,7 +163,7 @@ test("markup cannot take the script's place: then there is no SDK, rather than s
   await visit.leave();
 });
 
-test("a page that names the hash of its script is given no other, whatever its address says", async () => {
+test("the debugger does not load on a page that names the hash of its script", async () => {
   const made = (await stage.service.post("/v1/previews", { writeKey: "default", debug: true })) as { preview: string };
   const bytes = readFileSync("../server/edgewise/sdk/edgewise.js");
   const integrity = `sha384-${createHash("sha384").update(bytes).digest("base64")}`;

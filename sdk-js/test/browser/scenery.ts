@@ -3,20 +3,20 @@ import { Proxy } from "./proxy.js";
 import { type Policies, Service } from "./service.js";
 import { type Page, Site } from "./site.js";
 
-/** A browser's profile, with what it stores, and the tabs that are open in it. */
+/** A browser profile with its storage and tabs. */
 export interface Guest<Visit> {
   open(url: string): Promise<Visit>;
   close(): Promise<void>;
 }
 
-/** A browser that runs. */
+/** A running browser. */
 export interface Running<Visitor> {
-  /** Somebody new, with nothing stored. */
+  /** Creates a visitor with an empty profile. */
   visitor(): Promise<Visitor>;
   close(): Promise<void>;
 }
 
-/** All that a test needs: the real server, what stands in front of it, a site that embeds the SDK, and some browser. */
+/** The server, a proxy in front of it, a site that embeds the SDK, and a browser. */
 export abstract class Scenery<Visit, Visitor extends Guest<Visit>> {
   readonly service: Service;
   readonly proxy = new Proxy(() => this.service.url);
@@ -36,7 +36,7 @@ export abstract class Scenery<Visit, Visitor extends Guest<Visit>> {
     await Promise.all([this.browser, this.service.start(), this.proxy.open(), this.site.open()]);
   }
 
-  /** A new visitor, with nothing stored. */
+  /** Creates a visitor with an empty profile. */
   async visitor(): Promise<Visitor> {
     const browser = await this.browser;
     assert.ok(browser, "the stage is not open");
@@ -45,18 +45,18 @@ export abstract class Scenery<Visit, Visitor extends Guest<Visit>> {
     return visitor;
   }
 
-  /** A new visitor on a page of its own. */
+  /** Opens a page as a new visitor. */
   async visit(page: Page, query = ""): Promise<Visit> {
     return (await this.visitor()).open(this.put(page) + query);
   }
 
-  /** Serve a page under an address of its own. */
+  /** Serves a page, and returns its address. */
   put(page: Page): string {
     this.pages += 1;
     return this.site.put(`/${this.pages}`, page);
   }
 
-  /** After a test: the visitors go, and what was seen of them is forgotten. */
+  /** Closes all visitors, and forgets their requests. */
   async clear(): Promise<void> {
     this.proxy.moods.clear();
     await Promise.all(this.visitors.splice(0).map((visitor) => visitor.close()));
@@ -65,7 +65,7 @@ export abstract class Scenery<Visit, Visitor extends Guest<Visit>> {
 
   async close(): Promise<void> {
     await this.clear();
-    // One that did not start needs no end.
+    // The browser may have failed to start.
     const browser = await this.browser?.catch(() => undefined);
     await browser?.close();
     await Promise.all([this.service.close(), this.proxy.close(), this.site.close()]);

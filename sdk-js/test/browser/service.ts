@@ -9,10 +9,10 @@ import { eventually } from "./waiting.js";
 const EDGEWISE = resolve(process.env.EDGEWISE ?? "../.venv/bin/edgewise");
 const SECRET = "the secret of the tests";
 
-/** Policy files by their names. A site of visitors that no robot filter may take for robots is added. */
+/** Policy files by their names. */
 export type Policies = Record<string, string>;
 
-/** How a policy does, as `GET /v1/policies/{placement}` tells. */
+/** The answer of `GET /v1/policies/{placement}`. */
 export interface Report {
   decisions: number;
   outcomes: number;
@@ -24,14 +24,14 @@ export interface Report {
 /** One line of `edgewise export --visitor`. */
 export type Held = Record<string, unknown>;
 
-/** The real server with its real learner, on folders of its own, which outlast its process. */
+/** The real server with its learner. Its folders outlast the process. */
 export class Service {
   private readonly folder = mkdtempSync(join(tmpdir(), "edgewise-browser-"));
   private process: ChildProcess | undefined;
-  private said = "";
+  private output = "";
   private port = 0;
 
-  /** Options are flags of `edgewise serve`. */
+  /** `options` are flags of `edgewise serve`. */
   constructor(
     policies: Policies,
     private readonly options: string[] = [],
@@ -39,7 +39,7 @@ export class Service {
     this.write(policies);
   }
 
-  /** Where it listens now; a new start may have another port. */
+  /** A restart may change the port. */
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
   }
@@ -51,7 +51,7 @@ export class Service {
   write(policies: Policies): void {
     const folder = join(this.folder, "policies");
     mkdirSync(folder, { recursive: true });
-    // Tests look at headless browsers, which call themselves what crawlers do, at rates that people do not have.
+    // The server would treat headless browsers as robots.
     for (const [name, text] of Object.entries({ "site.toml": 'robots = "learn"\n', ...policies })) {
       writeFileSync(join(folder, name), text);
     }
@@ -65,15 +65,15 @@ export class Service {
       stdio: ["ignore", "ignore", "pipe"],
     });
     this.process = child;
-    // Should the tests end before they have ended it.
+    // If the tests end early.
     process.once("exit", () => child.kill("SIGKILL"));
-    const from = this.said.length;
+    const from = this.output.length;
     await new Promise<void>((ready, failed) => {
       child.once("error", failed);
-      child.once("exit", () => failed(new Error(`the server ended; it said: ${this.said.slice(from)}`)));
+      child.once("exit", () => failed(new Error(`The server has ended. Its output: ${this.output.slice(from)}`)));
       child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-        this.said += text;
-        const listening = /listening on http:\/\/[^:]+:(\d+)/.exec(this.said.slice(from));
+        this.output += text;
+        const listening = /listening on http:\/\/[^:]+:(\d+)/.exec(this.output.slice(from));
         if (!listening) return;
         this.port = Number(listening[1]);
         ready();
@@ -82,12 +82,12 @@ export class Service {
     await eventually("the server to be ready", async () => (await fetch(`${this.url}/readyz`)).ok);
   }
 
-  /** Kill it as the machine's out-of-memory killer would, and wait until nothing of it is left. */
+  /** Kills the server and its children without a warning. */
   async kill(): Promise<void> {
     const child = this.process;
     if (!child?.pid) return;
     this.process = undefined;
-    // Stopped first, so that it starts no further child between being asked for them and its end.
+    // A stopped process cannot start further children.
     child.kill("SIGSTOP");
     const children = childrenOf(child.pid);
     const ended = once(child, "exit");
@@ -96,7 +96,7 @@ export class Service {
     await eventually(`${children} to end`, async () => !children.some((pid) => existsSync(`/proc/${pid}`)));
   }
 
-  /** Kill it, and remove what it kept. */
+  /** Kills the server, and removes its folders. */
   async close(): Promise<void> {
     await this.kill();
     rmSync(this.folder, { recursive: true, force: true });
@@ -119,7 +119,7 @@ export class Service {
     return answer.json();
   }
 
-  /** All that is held of a visitor, as the command line exports it. */
+  /** The output of `edgewise export --visitor`. */
   async export(visitor: string): Promise<Held[]> {
     const flags = ["export", "--visitor", visitor, "--data", join(this.folder, "data")];
     const { stdout } = await promisify(execFile)(EDGEWISE, flags, { maxBuffer: 2 ** 28 });
@@ -129,9 +129,9 @@ export class Service {
       .map((line) => JSON.parse(line) as Held);
   }
 
-  /** What it said last, for failures. */
+  /** The last output, for error messages. */
   get log(): string {
-    return this.said.slice(-4000);
+    return this.output.slice(-4000);
   }
 }
 

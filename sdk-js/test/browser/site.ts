@@ -6,16 +6,16 @@ import { Waiting } from "./waiting.js";
 export const NONCE = "bm9uY2U";
 const PIXEL = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
 
-/** How a page embeds the SDK, and what is on it. */
+/** A page, and how it embeds the SDK. */
 export interface Page {
   /** The script that the tag loads. */
   file?: string;
-  /** `head` and `end` (of the body) load it `async`, as customers do; `blocking` before anything is painted. */
+  /** `head` and `end` (of the body) load the script with `async`, `blocking` before anything is painted. */
   tag?: "head" | "end" | "blocking" | "none";
   stub?: boolean;
   /** Attributes of the script tag, beside the write key. */
   attributes?: Record<string, string>;
-  /** Milliseconds that a decision may take, for which a placement is hidden at most. Long, so that a slow machine sees what a quick one does. */
+  /** The budget in milliseconds. Its default is long, so that a slow machine behaves as a fast one. */
   hidden?: number;
   head?: string;
   body: string;
@@ -25,7 +25,7 @@ export interface Page {
   headers?: Record<string, string>;
 }
 
-/** The customer's site: pages under a strict Content Security Policy, and what they report. */
+/** A site with a strict Content Security Policy. It collects the reports of its pages. */
 export class Site extends LocalServer {
   readonly reports: Record<string, unknown>[] = [];
   readonly violations: unknown[] = [];
@@ -37,13 +37,13 @@ export class Site extends LocalServer {
     super();
   }
 
-  /** Serve a page; its address. */
+  /** Serves a page, and returns its address. */
   put(path: string, page: Page): string {
     this.pages.set(path, page);
     return this.url + path;
   }
 
-  /** Wait for a report that a page has posted to `/report`. */
+  /** Waits for a report that a page posts to `/report`. */
   async until<Found>(what: string, find: (reports: Site["reports"]) => Found | undefined | false): Promise<Found> {
     return this.waiting.until(
       what,

@@ -4,15 +4,15 @@ import { FLAGS, chromiumPath } from "./chromium.js";
 import { type Running, Scenery } from "./scenery.js";
 import { type Visit, Visitor } from "./visit.js";
 
-/** What is shown in Chromium. */
+/** A stage with Chromium. */
 export class Stage extends Scenery<Visit, Visitor> {
   protected async launch(): Promise<Running<Visitor>> {
     const executablePath = chromiumPath();
-    assert.ok(executablePath, "found no Chromium, expected one (`make test` says how to install it)");
+    assert.ok(executablePath, "Chromium is missing. Install it, or set CHROMIUM to its path.");
     const browser = await chromium.launch({
       executablePath,
       args: FLAGS,
-      // Visitors go back, and find the page as they left it.
+      // The driver turns the back/forward cache off.
       ignoreDefaultArgs: ["--disable-back-forward-cache"],
     });
     return { visitor: () => Visitor.of(browser), close: () => browser.close() };

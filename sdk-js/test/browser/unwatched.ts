@@ -6,46 +6,45 @@ import { join } from "node:path";
 import { FLAGS, chromiumPath } from "./chromium.js";
 
 /**
- * A browser that no debugger watches: under one, Chromium neither prerenders nor hides tabs. Its pages drive themselves,
- * and report to the site.
+ * A browser without a driver, under which Chromium would neither prerender nor hide tabs. Its pages report to the site.
  */
 export class Unwatched {
   private readonly profile = mkdtempSync(join(tmpdir(), "edgewise-chromium-"));
   private process: ChildProcess | undefined;
   private control = "";
 
-  /** Start it on a page. */
+  /** Starts the browser on a page. */
   async open(url: string): Promise<void> {
     const own = ["--headless", "--remote-debugging-port=0", `--user-data-dir=${this.profile}`, "--window-size=1000,700"];
-    // With a group of its own, as it starts many processes, which are ended together.
+    // In a process group, so that all its processes can be killed together.
     const child = spawn(chromiumPath() ?? "chromium", [...FLAGS, ...own, url], {
       stdio: ["ignore", "ignore", "pipe"],
       detached: true,
     });
     this.process = child;
     process.once("exit", () => this.kill());
-    let said = "";
+    let output = "";
     this.control = await new Promise((ready, failed) => {
       child.once("error", failed);
-      child.once("exit", () => failed(new Error(`Chromium ended; it said: ${said}`)));
+      child.once("exit", () => failed(new Error(`Chromium has ended. Its output: ${output}`)));
       child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-        said += text;
-        const port = /ws:\/\/127\.0\.0\.1:(\d+)/.exec(said)?.[1];
+        output += text;
+        const port = /ws:\/\/127\.0\.0\.1:(\d+)/.exec(output)?.[1];
         if (port) ready(`http://127.0.0.1:${port}`);
       });
     });
   }
 
-  /** A new tab, in front of the others, which are hidden from then on; its id. */
+  /** Opens a tab in front of the others, and returns its id. */
   async tab(url: string): Promise<string> {
     return ((await this.ask(`/json/new?${url}`, "PUT")) as { id: string }).id;
   }
 
-  /** Bring the tab with this address to the front. */
+  /** Brings the tab with this address to the front. */
   async show(url: string): Promise<void> {
     const tabs = (await this.ask("/json/list")) as { id: string; url: string }[];
     const tab = tabs.find((one) => one.url.startsWith(url));
-    if (!tab) throw new Error(`found no tab with ${url}, expected one among ${tabs.map((one) => one.url)}`);
+    if (!tab) throw new Error(`No tab has the address ${url}. Open are ${tabs.map((one) => one.url)}.`);
     await fetch(`${this.control}/json/activate/${tab.id}`);
   }
 

@@ -3,10 +3,10 @@ import { Opened } from "./opened.js";
 import type { Guest } from "./scenery.js";
 import { watch } from "./watch.js";
 
-/** A browser's profile, with what it stores, and the tabs that are open in it. */
+/** A browser profile with its storage and tabs. */
 export class Visitor implements Guest<Visit> {
   readonly errors: string[] = [];
-  /** How many answers of the service their pages have received. */
+  /** The number of responses of the server to the pages of the visitor. */
   answers = 0;
 
   private constructor(readonly context: BrowserContext) {
@@ -33,7 +33,7 @@ export class Visitor implements Guest<Visit> {
   }
 }
 
-/** A page that is open in Chromium. */
+/** A page in Chromium. */
 export class Visit extends Opened<Visitor, Tab> {
   async text(selector: string): Promise<string> {
     return (await this.tab.locator(selector).innerText()).trim();

@@ -1,21 +1,20 @@
-/** How long a test waits for what must happen, before it fails; milliseconds. Only a failure takes this long. */
+/** Milliseconds until a wait fails. */
 export const PATIENCE = 60_000;
 
-/** Wakes all that wait for something to become true, each time that something has changed. */
+/** Checks conditions again whenever something has changed. */
 export class Waiting {
   private readonly looks = new Set<() => void>();
 
-  /** Something has changed. */
   changed(): void {
     for (const look of [...this.looks]) look();
   }
 
-  /** What `find` finds, as soon as it is not undefined or false; `told` says what there was instead when it never is. */
-  async until<Found>(what: string, find: () => Found | undefined | false, told: () => unknown): Promise<Found> {
+  /** Waits until `find` returns a value. `describe` is for the error message. */
+  async until<Found>(what: string, find: () => Found | undefined | false, describe: () => unknown): Promise<Found> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.looks.delete(look);
-        reject(new Error(`expected ${what}; there was ${JSON.stringify(told(), null, 1)}`));
+        reject(new Error(`Expected ${what}. Found ${JSON.stringify(describe(), null, 1)}.`));
       }, PATIENCE);
       const look = (): void => {
         const found = find();
@@ -30,7 +29,7 @@ export class Waiting {
   }
 }
 
-/** Asks again and again, for what nobody tells of. */
+/** Polls until `ask` returns a value. */
 export async function eventually<Found>(what: string, ask: () => Promise<Found | undefined | false>): Promise<Found> {
   const end = Date.now() + PATIENCE;
   for (let last: unknown; Date.now() < end; await new Promise((done) => setTimeout(done, 50))) {
@@ -42,5 +41,5 @@ export async function eventually<Found>(what: string, ask: () => Promise<Found |
     }
     if (Date.now() + 50 >= end && last) throw last;
   }
-  throw new Error(`expected ${what}, within ${PATIENCE} ms`);
+  throw new Error(`Expected ${what} within ${PATIENCE} ms.`);
 }

@@ -1,17 +1,14 @@
 import type { Decision, Edgewise, Message, Rendering } from "../../src/types.js";
 
-/** What a page did that no page may do, as the page itself saw it. Runs in the page, before all of its scripts. */
+/** What a page has observed about itself. */
 export interface Watched {
-  /** All layout-shift entries, added up; where the browser has none, by how many pixels what follows placements has moved. */
+  /** The sum of layout shifts. In browsers without such entries, the pixels by which elements after placements moved. */
   shift: number;
   shifts: unknown[];
   violations: string[];
-  /**
-   * By placement: the different texts that stood there, in sight, at some frame. Without the stub, only from the first
-   * paint on that the browser has told of: before that nobody can know what is on the screen.
-   */
+  /** The different texts of each placement that were in sight. Without the stub, since the first reported paint. */
   seen: Record<string, string[]>;
-  /** What the SDK has told of. */
+  /** The events of the SDK. */
   decisions: Decision[];
   rendered: Record<string, Rendering["rendered"]>;
   messages: Message[];
@@ -25,6 +22,7 @@ declare global {
   }
 }
 
+/** Runs in the page, before all other scripts. */
 export function watch(): void {
   const watched: Watched = { shift: 0, shifts: [], violations: [], seen: {}, decisions: [], rendered: {}, messages: [] };
   window.watched = watched;
@@ -32,7 +30,7 @@ export function watch(): void {
   document.addEventListener("securitypolicyviolation", (event) => {
     watched.violations.push(`${event.effectiveDirective}: ${event.blockedURI} ${event.sample} ${event.sourceFile}`);
   });
-  // Listened to from the moment that the script is there, so that nothing is missed; what stood there before is the stub.
+  // Listens as soon as the script replaces the stub, so that no event is missed.
   let edgewise: Edgewise & { q?: unknown } = window.edgewise;
   const listen = (value: typeof edgewise) => {
     value.on("decision", (decision) => watched.decisions.push(decision));
@@ -48,15 +46,15 @@ export function watch(): void {
     set: (value: typeof edgewise) => {
       edgewise = value;
       hasStub ||= !!value.q;
-      // An element's name is no SDK.
+      // The page may have set the name to something else.
       if ("init" in value && !value.q) listen(value);
     },
   });
-  // The tag defines it for good; from then on it is none of ours.
+  // The tag defines the property itself, which replaces this one.
   Object.defineProperty = (target, name, descriptor) => {
     if (target === window && name === "edgewise") {
       listen(descriptor.value as typeof edgewise);
-      // As it is without the stub, and unwatched: it was not there.
+      // Without the stub, the property would not exist.
       if (!hasStub) Reflect.deleteProperty(window, "edgewise");
     }
     return define(target, name, descriptor);
@@ -67,7 +65,7 @@ export function watch(): void {
       watched.shifts.push([entry.value, entry.sources?.map(({ node }) => (node as Element | null)?.outerHTML)]);
     }
   }).observe({ type: "layout-shift", buffered: true });
-  const tellsOfShifts = PerformanceObserver.supportedEntryTypes.includes("layout-shift");
+  const reportsShifts = PerformanceObserver.supportedEntryTypes.includes("layout-shift");
   const tops = new Map<Element, number>();
   const compare = (element: Element): void => {
     const top = element.getBoundingClientRect().top + scrollY;
@@ -84,7 +82,7 @@ export function watch(): void {
     return within && getComputedStyle(element).visibility === "visible";
   };
   const look = (): void => {
-    // What stands there in a tab that is not painted has not been seen.
+    // A hidden tab is not painted.
     if (document.visibilityState === "visible") {
       for (const element of document.querySelectorAll<HTMLElement>("[data-edgewise]")) {
         const seen = (watched.seen[element.dataset.edgewise ?? ""] ??= []);
@@ -92,7 +90,7 @@ export function watch(): void {
         if (isDrawn() && inSight(element) && !seen.includes(text)) seen.push(text);
       }
     }
-    if (!tellsOfShifts) document.querySelectorAll("[data-edgewise] ~ *").forEach(compare);
+    if (!reportsShifts) document.querySelectorAll("[data-edgewise] ~ *").forEach(compare);
     requestAnimationFrame(look);
   };
   requestAnimationFrame(look);

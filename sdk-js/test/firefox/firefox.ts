@@ -5,32 +5,31 @@ import { join } from "node:path";
 import puppeteer, { type Browser } from "puppeteer-core";
 import { executable } from "../browser/executable.js";
 
-/** Debian's; then whatever calls itself so: on some systems that is only a hint at another package. */
+/** Debian's name first. On some systems, `firefox` only refers to another package. */
 const NAMES = ["firefox-esr", "firefox"];
 
-/** As few surprises as possible: nothing but the tests' own pages speaks to anybody. */
+/** Turns off everything that would use the network. */
 const PREFERENCES = {
-  // Asked of Mozilla at the start, to find out whether there is a network.
+  // Firefox would connect to Mozilla to check the network.
   "network.captive-portal-service.enabled": false,
   "network.connectivity-service.enabled": false,
-  // All pages in one process. A process ends with its last tab, and then takes along, once in a hundred times, what that
-  // was just sending and storing.
+  // A content process ends with its last tab. Rarely, that loses the requests and storage of the tab.
   "dom.ipc.processCount": 1,
 };
 
-/** A Firefox that was started, on a profile of its own, of which nothing is left when it has ended. */
+/** A running Firefox with a temporary profile. */
 export class Firefox {
   private constructor(
     readonly browser: Browser,
     private readonly forget: () => void,
   ) {}
 
-  /** Start `FIREFOX`, else the one that the PATH has. */
+  /** Starts `FIREFOX`, or the one in the PATH. */
   static async launch(): Promise<Firefox> {
     const executablePath = executable(process.env.FIREFOX, NAMES);
-    assert.ok(executablePath, "found no Firefox, expected one (`make test` says how to install it)");
+    assert.ok(executablePath, "Firefox is missing. Install it, or set FIREFOX to its path.");
     const profile = mkdtempSync(join(tmpdir(), "edgewise-firefox-"));
-    // It may be writing while it is killed.
+    // Firefox may still be writing.
     const forget = (): void => rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     try {
       const browser = await puppeteer.launch({
@@ -39,12 +38,12 @@ export class Firefox {
         headless: true,
         userDataDir: profile,
         extraPrefsFirefox: PREFERENCES,
-        // The driver would end the browser and let the tests go on; see below.
+        // The driver would close the browser, but the tests would continue. See below.
         handleSIGINT: false,
         handleSIGTERM: false,
         handleSIGHUP: false,
       });
-      // Should the tests end before they have ended it: the driver, which was here first, kills it.
+      // If the tests end early, the driver kills Firefox before this handler runs.
       process.once("exit", forget);
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1));
       return new Firefox(browser, forget);

@@ -1,4 +1,4 @@
-// What the tests in Chromium show at length holds in Firefox, too: a visit from the tag to what is learned of it.
+// The most important tests, in Firefox: a visit from the tag to the learned model.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { CORPUS, TARGETED, attacker } from "../browser/attacks.js";
@@ -24,14 +24,14 @@ afterEach(() => stage.clear());
 
 const path = (visit: Visit): string => new URL(visit.tab.url()).pathname;
 
-/** Pages of which this was told, by their paths, in order. */
+/** The paths of the reported page views, in order. */
 const pages = (): string[] =>
   stage.proxy
     .told("page")
     .map((message) => new URL((message as { context?: { page: { url: string } } }).context?.page.url ?? "").pathname);
 
-test("a visit: decided, swapped unseen while nothing moves; what follows arrives once, is counted, and is learned", async () => {
-  // Clicked at once: after the impression, which takes a second, the window might close before the clicks.
+test("a placement is swapped without flicker, and its outcomes are logged and learned once", async () => {
+  // The page clicks at once. After the impression, which takes a second, the reward window might close before the clicks.
   const script = `edgewise.on("render", () => document.querySelectorAll("[data-edgewise] a, button").forEach((one) => one.click()))`;
   const visit = await stage.visit({ attributes: GRANTED, body: HERO.replace('"hero"', '"counted"'), script });
   assert.deepEqual(await visit.rendered(), { counted: "swapped" });
@@ -43,17 +43,17 @@ test("a visit: decided, swapped unseen while nothing moves; what follows arrives
   await visit.leave();
 
   const log = (await stage.service.export(signedUp?.anonymousId ?? "")).filter(({ placement }) => placement === "counted");
-  const told = log.map(({ entry, name }) => `${entry} ${name ?? ""}`.trim());
-  assert.deepEqual(told.sort(), ["decision", "event Signed Up", "outcome $click", "outcome $impression"]);
+  const logged = log.map(({ entry, name }) => `${entry} ${name ?? ""}`.trim());
+  assert.deepEqual(logged.sort(), ["decision", "event Signed Up", "outcome $click", "outcome $impression"]);
   const report = await eventually("the visit to be learned", async () => {
-    const said = await stage.service.report("counted");
-    return said.model?.learnedDecisions === 1 && said;
+    const current = await stage.service.report("counted");
+    return current.model?.learnedDecisions === 1 && current;
   });
   assert.equal(report.decisions, 1);
   assert.ok((report.actions[0]?.meanReward ?? 0) > 0, JSON.stringify(report));
 });
 
-test("wherever the tag is, with the stub and without: swapped unseen, or not at all", async () => {
+test("no tag swaps content that was seen, with or without the stub", async () => {
   for (const [tag, stub] of [["head", false], ["end", true], ["end", false], ["blocking", false]] as const) {
     const visit = await stage.visit({ tag, stub, body: HERO });
     const { hero } = await visit.rendered();
@@ -64,8 +64,8 @@ test("wherever the tag is, with the stub and without: swapped unseen, or not at 
   }
 });
 
-// By leaving, not by closing the tab: there Firefox now and then ends a page without having told it so.
-test("what is told as the page goes arrives", async () => {
+// The tab stays open: on closing, Firefox sometimes ends a page without a `pagehide` event.
+test("messages arrive when the page is left", async () => {
   const visit = await stage.visit({ tag: "blocking", attributes: GRANTED, body: HERO });
   await visit.tab.evaluate(() => {
     addEventListener("pagehide", () => window.edgewise.track("Left, at the door"));
@@ -76,7 +76,7 @@ test("what is told as the page goes arrives", async () => {
   await stage.proxy.hears("Left, at the door");
 });
 
-test("what a page could not send before it went, the next one sends", async () => {
+test("the next page sends what the page before could not send", async () => {
   const visitor = await stage.visitor();
   const url = stage.put({ tag: "blocking", attributes: GRANTED, body: "<p>A page</p>" });
   const visit = await visitor.open(url);
@@ -92,7 +92,7 @@ test("what a page could not send before it went, the next one sends", async () =
   await next.leave();
 });
 
-/** An application that draws its pages by itself. */
+/** A single-page application. */
 const APPLICATION = `
   const draw = () => {
     document.querySelector("main").replaceChildren();
@@ -106,7 +106,7 @@ const APPLICATION = `
   addEventListener("popstate", draw);
 `;
 
-test("a page that changes without a load is viewed anew, and what it brings is decided", async () => {
+test("navigation without a load reports one page view per path, and new placements are decided", async () => {
   const visit = await stage.visit({ tag: "blocking", body: `${HERO}<main></main>`, script: APPLICATION });
   await visit.rendered();
   const home = path(visit);
@@ -120,15 +120,15 @@ test("a page that changes without a load is viewed anew, and what it brings is d
   await visit.leave();
 });
 
-test("a page that comes back as it was left is viewed again, decided and seen once", async () => {
+test("a page from the back/forward cache reports a page view, but is not decided again", async () => {
   const visit = await stage.visit({ tag: "blocking", body: HERO });
   await visit.rendered();
   await stage.proxy.hears("$impression");
-  // Browsers keep no page that waits for an answer.
+  // Browsers do not cache pages with a pending request.
   const asked = stage.proxy.exchanges.filter(({ path }) => path.startsWith("/v1/")).length;
   await eventually(`${asked} answers`, async () => visit.visitor.answers === asked);
   const first = path(visit);
-  // From there the visitor goes back at once. The driver is not asked from here on: it loses its way in such pages.
+  // The page goes back by itself, since the driver cannot handle pages from the cache.
   const script = `addEventListener("load", () => setTimeout(() => history.back()))`;
   const other = stage.put({ tag: "blocking", body: "<p>Another</p>", script });
   await visit.tab.evaluate((url) => void (location.href = url), other);
@@ -139,7 +139,7 @@ test("a page that comes back as it was left is viewed again, decided and seen on
   assert.equal(stage.proxy.told("$impression").length, 1);
 });
 
-test("no payload runs, wherever a page asks it to be written; a strict policy is not violated once", async () => {
+test("no payload runs code or violates a strict Content Security Policy", async () => {
   stage.proxy.moods.set("/v1/decide", attacker);
   const room = `<style nonce="${NONCE}">[data-edgewise]{height:1000px;overflow:hidden}</style>`;
   for (const headers of [undefined, { "content-security-policy": "" }]) {
@@ -149,7 +149,7 @@ test("no payload runs, wherever a page asks it to be written; a strict policy is
       for (const one of document.querySelectorAll<HTMLElement>("[data-edgewise] *")) {
         for (const type of ["focus", "mouseover", "error", "load", "toggle"]) one.dispatchEvent(new Event(type));
       }
-      // What would run as a task of its own has run by then.
+      // Wait for asynchronous handlers.
       await new Promise((done) => setTimeout(done, 200));
       const links = [...document.querySelectorAll<HTMLAnchorElement>("a[href], area[href]")];
       const leads = links.map(({ href }) => (typeof href === "string" ? new URL(href, document.baseURI).protocol : "http:"));
@@ -162,7 +162,7 @@ test("no payload runs, wherever a page asks it to be written; a strict policy is
   }
 });
 
-test("without consent: decided all the same, and what follows is told; no id, no cookie, nothing stored", async () => {
+test("nothing is stored, and no id is sent, without consent", async () => {
   for (const state of ["pending", "denied"]) {
     const url = stage.put({ attributes: { "data-consent": state }, body: HERO });
     const visit = await (await stage.visitor()).open(url);
@@ -186,17 +186,17 @@ test("without consent: decided all the same, and what follows is told; no id, no
   }
 });
 
-const CALAMITIES: Record<string, Mood> = { dead, silent: held().mood };
+const FAILURES: Record<string, Mood> = { "is down": dead, "does not answer": held().mood };
 
-for (const [calamity, mood] of Object.entries(CALAMITIES)) {
-  test(`a server that is ${calamity}: the default is shown in the budget, nothing moves`, async () => {
+for (const [failure, mood] of Object.entries(FAILURES)) {
+  test(`the default appears in time, and nothing moves, if the server ${failure}`, async () => {
     stage.proxy.moods.set("/v1", mood);
     for (const page of [{ tag: "head" }, { tag: "blocking", stub: false }] as Partial<Page>[]) {
       const visit = await stage.visit({ ...page, hidden: 200, body: HERO });
       await visit.until(() => getComputedStyle(document.querySelector("h1") as Element).visibility === "visible");
       assert.equal(await visit.text("h1"), "Welcome");
       const first = await visit.tab.evaluate(async () => {
-        const late = new Promise<string>((done) => setTimeout(done, 2000, "the page had to wait"));
+        const late = new Promise<string>((done) => setTimeout(done, 2000, "the page waited"));
         return Promise.race([window.edgewise.decide("side").then(({ source }) => source), late]);
       });
       assert.equal(first, "fallback");

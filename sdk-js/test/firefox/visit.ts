@@ -4,10 +4,10 @@ import type { Guest } from "../browser/scenery.js";
 import { eventually } from "../browser/waiting.js";
 import { watch } from "../browser/watch.js";
 
-/** A container of Firefox's, with what it stores, and the tabs that are open in it. */
+/** A browser context with its storage and tabs. */
 export class Visitor implements Guest<Visit> {
   readonly errors: string[] = [];
-  /** How many answers of the service their pages have received. */
+  /** The number of responses of the server to the pages of the visitor. */
   answers = 0;
 
   private constructor(readonly context: BrowserContext) {}
@@ -19,7 +19,7 @@ export class Visitor implements Guest<Visit> {
   async open(url: string): Promise<Visit> {
     const tab = await this.context.newPage();
     tab.on("pageerror", (error) => {
-      // Firefox counts it among the page's errors when a server is away.
+      // Firefox reports an unreachable server as an error of the page.
       if (!String(error).includes("CORS request did not succeed")) this.errors.push(String(error));
     });
     tab.on("response", (response) => {
@@ -36,14 +36,14 @@ export class Visitor implements Guest<Visit> {
   }
 }
 
-/** A page that is open in Firefox. */
+/** A page in Firefox. */
 export class Visit extends Opened<Visitor, Tab> {
   async text(selector: string): Promise<string> {
     return this.tab.evaluate((one) => document.querySelector<HTMLElement>(one)?.innerText.trim() ?? "", selector);
   }
 
   async until(isSo: () => boolean): Promise<void> {
-    // The driver's own way to wait makes a function of a text, which strict policies forbid.
+    // The driver's own method evaluates a string, which strict policies forbid.
     await eventually(String(isSo), () => this.read(isSo));
   }
 
