@@ -1,4 +1,4 @@
-"""A policy: how one placement is decided. Plain data, the same for every room."""
+"""A policy: the rules for the decisions of one placement. Plain data for every package."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Sticky: TypeAlias = Literal["request", "session", "visitor"]
 Namespace: TypeAlias = Literal["page", "device", "place", "locale", "time", "visitor", "data"]
 
 NAMESPACES: tuple[Namespace, ...] = ("page", "device", "place", "locale", "time", "visitor", "data")
-"""The parts of a context that can be features, in the order in which they stand in a context line."""
+"""The parts of a context that can be features, in the order of a context line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """How often a visitor is shown an action at most, in a span of time."""
+    """The most exposures of one action to one visitor in a span of time."""
 
     count: int
     per: Span
@@ -29,10 +29,12 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing that can be shown. `when` is None for an action that everyone may see.
+    """One alternative of a placement. It is eligible if all of its limits allow it.
 
-    It is shown while it is `enabled`, from `starts` until before `ends` (milliseconds since the epoch), as often as its
-    `cap` allows, and never again after one of the events in `not_after`.
+    - `when` holds for the visitor. None holds for everyone.
+    - It is `enabled`, and the time is at or after `starts` and before `ends` (milliseconds since the epoch).
+    - The visitor has seen it less often than its `cap`.
+    - The visitor has sent none of the events in `not_after` about it.
     """
 
     id: str
@@ -47,14 +49,14 @@ class Action:
 
     @property
     def restricted(self) -> bool:
-        """Whether there may be someone, or some time, that it is not shown."""
+        """Whether the action is not eligible for some visitors or at some times."""
         limits = (self.when, self.starts, self.ends, self.cap)
         return not self.enabled or bool(self.not_after) or any(limit is not None for limit in limits)
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A rule: those for whom `when` holds (None: all) are shown this action, if they may see it."""
+    """A rule: visitors who match `when` get this action if it is eligible. None matches everyone."""
 
     action: str
     when: Condition | None = None
@@ -62,7 +64,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Explore:
-    """How scores become probabilities. `floor` is the share spread evenly over the eligible actions."""
+    """The conversion of scores to probabilities. `floor` is the share spread evenly over the eligible actions."""
 
     algorithm: Algorithm = "squarecb"
     floor: float = 0.02
@@ -71,7 +73,11 @@ class Explore:
 
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """What outcomes are worth and how long they are waited for."""
+    """The value of events, and the time limits for them.
+
+    `window` starts at the impression. `impression_within` starts at the decision. `low` and `high` clip the combined
+    value, and `default` is the value without any event.
+    """
 
     window: Milliseconds = 60_000
     impression_within: Milliseconds = 600_000
@@ -85,19 +91,19 @@ class Reward:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Which parts of the context the model sees."""
+    """The parts of the context that the model uses."""
 
     namespaces: tuple[Namespace, ...] = NAMESPACES
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How one placement is decided.
+    """The rules for the decisions of one placement.
 
-    `baseline` holds `slots` action ids, each of an action without a condition: what the control group sees, and what
-    is shown when we fail open, or when the policy is not `enabled`. `control_share` is the share of visitors that
-    always get it. The first of the `pins` that holds goes before everything else. `sticky` says
-    for how long a choice, once drawn, stays.
+    `baseline` has an action id for each of the `slots`. These actions are always eligible. The control group gets them,
+    and every visitor gets them on a failure or while the policy is not `enabled`. `control_share` is the control
+    group's share of the visitors. The first pin that matches overrides the model. `sticky` is how long a visitor keeps
+    a drawn choice.
     """
 
     placement: str
@@ -113,7 +119,7 @@ class Policy:
     sticky: Sticky = "request"
 
     def conditions(self) -> Iterator[tuple[Condition, str]]:
-        """Every condition in it, with its key path."""
+        """Every condition of the policy, with its key path."""
         for index, action in enumerate(self.actions):
             if action.when is not None:
                 yield action.when, f"actions[{index}].when"
