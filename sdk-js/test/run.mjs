@@ -33,12 +33,18 @@ try {
   });
   const tests = files.map((file) => join(folder, file.replace(/\.ts$/, ".mjs")));
   // A test that hangs fails.
-  const patience = Number(process.env.EDGEWISE_TEST_MINUTES ?? 5) * 60_000;
-  const flags = ["--enable-source-maps", "--test", "--test-reporter=spec", "--test-concurrency=3", `--test-timeout=${patience}`];
+  const timeout = Number(process.env.EDGEWISE_TEST_MINUTES ?? 5) * 60_000;
+  const flags = [
+    "--enable-source-maps",
+    "--test",
+    "--test-reporter=spec",
+    "--test-concurrency=3",
+    `--test-timeout=${timeout}`,
+  ];
   ({ status } = spawnSync(process.execPath, [...flags, ...tests], {
     stdio: "inherit",
     cwd: join(here, ".."),
-    timeout: 4 * patience,
+    timeout: 4 * timeout,
   }));
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import type { Edgewise } from "../../src/types.js";
-import { answering, dead, held } from "./proxy.js";
-import { fixed, row } from "./shop.js";
+import { fixed, row } from "./policies.js";
+import { disconnect, hold, respondWith } from "./proxy.js";
 import { Stage } from "./stage.js";
 import { STUB } from "./stub.js";
 
@@ -14,7 +14,8 @@ const stage = new Stage({
 });
 const EMPTY = { tag: "blocking", body: "<p>Nothing to decide</p>" } as const;
 /** The tag. Without a key it does not start. */
-const SCRIPT = (attributes = ""): string => `<script nonce="bm9uY2U" src="${stage.proxy.url}/edgewise.js"${attributes}></script>`;
+const SCRIPT = (attributes = ""): string =>
+  `<script nonce="bm9uY2U" src="${stage.proxy.url}/edgewise.js"${attributes}></script>`;
 
 before(() => stage.open());
 after(() => stage.close());
@@ -39,7 +40,7 @@ test("all placements in the markup share one request", async () => {
         <ul data-edgewise="row" data-edgewise-slots="2"></ul>`,
     });
     await visit.rendered();
-    const asked = stage.proxy.questions.map(({ placements }) => placements.map(({ id }) => id).sort());
+    const asked = stage.proxy.decideRequests.map(({ placements }) => placements.map(({ id }) => id).sort());
     assert.deepEqual(asked, [["hero", "row", "side"]], tag);
     await visit.leave();
     await stage.clear();
@@ -60,7 +61,7 @@ test("placements that the browser reports only after DOMContentLoaded go in the 
       <section><div data-edgewise="side"></div></section><ul data-edgewise="row" data-edgewise-slots="2"></ul>`,
   });
   await visit.rendered();
-  const asked = stage.proxy.questions.map(({ placements }) => placements.map(({ id }) => id).sort());
+  const asked = stage.proxy.decideRequests.map(({ placements }) => placements.map(({ id }) => id).sort());
   assert.deepEqual(asked, [["hero", "row", "side"]]);
   await visit.leave();
 });
@@ -79,7 +80,7 @@ test("all decide calls of one turn share one request", async () => {
       ["aside", "policy"],
     ],
   );
-  const asked = stage.proxy.questions.map(({ placements }) => placements);
+  const asked = stage.proxy.decideRequests.map(({ placements }) => placements);
   assert.deepEqual(asked, [[{ id: "hero" }, { id: "side" }]]);
   await visit.leave();
 });
@@ -97,8 +98,8 @@ test("decide falls back at its timeout, and caches an answer that comes later", 
   const visitor = await stage.visitor();
   const url = stage.put(EMPTY);
   const visit = await visitor.open(url);
-  const { mood, release } = held();
-  stage.proxy.moods.set("/v1/decide", mood);
+  const { interceptor, release } = hold();
+  stage.proxy.interceptors.set("/v1/decide", interceptor);
   const [decision, took] = await visit.tab.evaluate(async () => {
     const begun = performance.now();
     const made = await window.edgewise.decide("hero", { timeout: 150 });
@@ -108,8 +109,8 @@ test("decide falls back at its timeout, and caches an answer that comes later", 
   assert.ok(took >= 149, `it took ${took} ms`);
   release();
   // The late answer has arrived once decide takes it from the cache, while the server is held again.
-  await stage.proxy.until("the late answer", (proxy) => proxy.questions[0]?.exchange.status === 200);
-  stage.proxy.moods.set("/v1/decide", held().mood);
+  await stage.proxy.until("the late answer", (proxy) => proxy.decideRequests[0]?.exchange.status === 200);
+  stage.proxy.interceptors.set("/v1/decide", hold().interceptor);
   const again = await visitor.open(url);
   const cached = await again.tab.evaluate(async () => {
     for (;;) {
@@ -122,27 +123,27 @@ test("decide falls back at its timeout, and caches an answer that comes later", 
 });
 
 test("decide falls back without an error if the server is down or its answer is invalid", async () => {
-  const moods = {
-    dead,
-    html: answering("<html>Bad gateway</html>", 200, "text/html"),
-    empty: answering(""),
-    null: answering("null"),
-    number: answering("5"),
-    object: answering("{}"),
-    list: answering("[]"),
-    "no list": answering('{"decisions": 5}'),
-    "too few": answering('{"decisions": []}'),
-    "nulls": answering('{"decisions": [null]}'),
-    "other placement": answering('{"decisions": [{"placement": "other", "action": "x", "payload": {}}]}'),
-    "cut short": answering('{"decisions": [{"placement": "her'),
-    error: answering('{"error": {"code": "internal_error", "message": "?"}}', 500),
-    refused: answering('{"error": {"code": "unauthorized", "message": "?"}}', 401),
-    moved: answering("", 301),
+  const failures = {
+    disconnect,
+    html: respondWith("<html>Bad gateway</html>", 200, "text/html"),
+    empty: respondWith(""),
+    null: respondWith("null"),
+    number: respondWith("5"),
+    object: respondWith("{}"),
+    list: respondWith("[]"),
+    "no list": respondWith('{"decisions": 5}'),
+    "too few": respondWith('{"decisions": []}'),
+    nulls: respondWith('{"decisions": [null]}'),
+    "other placement": respondWith('{"decisions": [{"placement": "other", "action": "x", "payload": {}}]}'),
+    "cut short": respondWith('{"decisions": [{"placement": "her'),
+    error: respondWith('{"error": {"code": "internal_error", "message": "?"}}', 500),
+    refused: respondWith('{"error": {"code": "unauthorized", "message": "?"}}', 401),
+    moved: respondWith("", 301),
   };
-  stage.proxy.moods.set("/v1/decide", dead);
+  stage.proxy.interceptors.set("/v1/decide", disconnect);
   const visit = await stage.visit(EMPTY);
-  for (const [name, mood] of Object.entries(moods)) {
-    stage.proxy.moods.set("/v1/decide", mood);
+  for (const [name, interceptor] of Object.entries(failures)) {
+    stage.proxy.interceptors.set("/v1/decide", interceptor);
     const made = await visit.tab.evaluate(() => window.edgewise.decide("hero", { timeout: 20_000 }));
     assert.deepEqual([made.source, made.action, made.decisionId], ["fallback", null, undefined], name);
     // The server has not allowed storage.
@@ -161,7 +162,7 @@ test("the stub keeps calls in order, and their promises resolve", async () => {
   });
   const decision = await visit.tab.evaluate(() => (window as unknown as { early: Promise<{ source: string }> }).early);
   assert.equal(decision.source, "policy");
-  const [identified] = await stage.proxy.hears("identify");
+  const [identified] = await stage.proxy.waitFor("identify");
   assert.deepEqual([identified?.userId, (identified as { traits?: object }).traits], ["user-1", { plan: "pro" }]);
   const told = stage.proxy.arrived.filter(({ type }) => type === "track").map(({ event }) => event);
   assert.deepEqual(told, ["First", "Second"]);
@@ -178,7 +179,7 @@ test("a reference to the stub still works after the script has loaded", async ()
     return kept.decide("hero", { timeout: 20_000 });
   });
   assert.deepEqual([decision.source, decision.action], ["policy", "deal"]);
-  await Promise.all([stage.proxy.hears("Kept"), stage.proxy.hears("Taken out")]);
+  await Promise.all([stage.proxy.waitFor("Kept"), stage.proxy.waitFor("Taken out")]);
   await visit.leave();
 });
 
@@ -186,14 +187,21 @@ test("options from a queued init apply to all messages", async () => {
   const script = `edgewise.on("event", () => {}); edgewise.track("Early");
     edgewise.init({ beforeSend: (message) => ({ ...message, properties: { stamped: true } }) })`;
   const visit = await stage.visit({ ...EMPTY, tag: "head", script });
-  await Promise.all([stage.proxy.hears("page"), stage.proxy.hears("Early")]);
-  assert.deepEqual(stage.proxy.arrived.map(({ properties }) => properties), [{ stamped: true }, { stamped: true }]);
+  await Promise.all([stage.proxy.waitFor("page"), stage.proxy.waitFor("Early")]);
+  assert.deepEqual(
+    stage.proxy.arrived.map(({ properties }) => properties),
+    [{ stamped: true }, { stamped: true }],
+  );
   await visit.leave();
 });
 
 test("a queued call that fails is logged, and does not stop the others", async () => {
-  const visit = await stage.visit({ ...EMPTY, tag: "head", script: `edgewise.trak("Misspelt"); edgewise.track("After")` });
-  await stage.proxy.hears("After");
+  const visit = await stage.visit({
+    ...EMPTY,
+    tag: "head",
+    script: `edgewise.trak("Misspelt"); edgewise.track("After")`,
+  });
+  await stage.proxy.waitFor("After");
   // The driver reports errors in order, so the next answer comes after them.
   await visit.stored();
   const [error, ...more] = visit.visitor.errors.splice(0);
@@ -203,9 +211,9 @@ test("a queued call that fails is logged, and does not stop the others", async (
 });
 
 test("the timeout of a queued decide starts at the call", async () => {
-  const { mood, release } = held();
-  stage.proxy.moods.set("/edgewise.js", mood);
-  stage.proxy.moods.set("/v1", held().mood);
+  const { interceptor, release } = hold();
+  stage.proxy.interceptors.set("/edgewise.js", interceptor);
+  stage.proxy.interceptors.set("/v1", hold().interceptor);
   const visitor = await stage.visitor();
   const tab = await visitor.context.newPage();
   // If the timeout started when the script loads (600 ms), the timer of 1400 ms would come first.
@@ -243,7 +251,7 @@ test("a script of the page may declare a constant with the name edgewise", async
     stub: false,
     head: `<script nonce="bm9uY2U">const edgewise = window.edgewise; edgewise.track("By a constant")</script>`,
   });
-  await stage.proxy.hears("By a constant");
+  await stage.proxy.waitFor("By a constant");
   await visit.leave();
 });
 
@@ -255,15 +263,18 @@ test("a page with two stubs and two tags starts the SDK once", async () => {
     body: `<p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>`,
   });
   await visit.rendered();
-  await stage.proxy.hears("Once");
+  await stage.proxy.waitFor("Once");
   const arrived = stage.proxy.arrived.filter(({ event }) => event !== "$impression");
-  assert.deepEqual(arrived.map(({ type }) => type), ["page", "track"]);
-  assert.equal(stage.proxy.questions.length, 1);
+  assert.deepEqual(
+    arrived.map(({ type }) => type),
+    ["page", "track"],
+  );
+  assert.equal(stage.proxy.decideRequests.length, 1);
   await visit.leave();
 });
 
 test("decide falls back at its timeout if the script never loads", async () => {
-  stage.proxy.moods.set("/edgewise.js", dead);
+  stage.proxy.interceptors.set("/edgewise.js", disconnect);
   const visit = await stage.visit({ tag: "head", stub: true, body: "<p>Nothing</p>" });
   const decision = await visit.tab.evaluate(() => window.edgewise.decide("hero", { timeout: 100 }));
   assert.equal(decision.source, "fallback");
@@ -281,11 +292,11 @@ test("identify, track, page and reward send what they are given", async () => {
     reward(decisionId ?? "", 0.5, 0);
     return decisionId;
   });
-  const [reward] = await stage.proxy.hears("$reward");
+  const [reward] = await stage.proxy.waitFor("$reward");
   assert.deepEqual(reward?.properties, { decisionId, value: 0.5, slot: 0 });
-  const [signedUp] = await stage.proxy.hears("Signed Up");
+  const [signedUp] = await stage.proxy.waitFor("Signed Up");
   assert.deepEqual([signedUp?.properties, signedUp?.userId], [{ plan: "pro", seats: 3 }, "user-7"]);
-  await stage.proxy.until("two pages", (proxy) => proxy.told("page").at(-1)?.properties?.type === "cart");
+  await stage.proxy.until("two pages", (proxy) => proxy.received("page").at(-1)?.properties?.type === "cart");
   await visit.leave();
 });
 
@@ -304,23 +315,28 @@ test("beforeSend can change or drop a message", async () => {
     window.edgewise.track("Dropped");
     window.edgewise.track("Changed");
   }, stage.proxy.url);
-  const [changed] = await stage.proxy.hears("Changed");
+  const [changed] = await stage.proxy.waitFor("Changed");
   assert.deepEqual(changed?.properties, { seen: true });
-  assert.deepEqual(stage.proxy.told("Dropped"), []);
+  assert.deepEqual(stage.proxy.received("Dropped"), []);
   await visit.leave();
 });
 
 test("a second init or tag does not start the SDK again", async () => {
   const tag = SCRIPT(' data-write-key="default" data-budget="20000"');
-  const visit = await stage.visit({ tag: "none", stub: false, head: tag + tag, body: `<div data-edgewise="hero"></div>` });
+  const visit = await stage.visit({
+    tag: "none",
+    stub: false,
+    head: tag + tag,
+    body: `<div data-edgewise="hero"></div>`,
+  });
   await visit.rendered();
   await visit.tab.evaluate((endpoint) => {
     window.edgewise.init({ writeKey: "default", endpoint });
     window.edgewise.track("Last");
   }, stage.proxy.url);
-  await stage.proxy.hears("Last");
-  assert.equal(stage.proxy.questions.length, 1);
-  assert.equal(stage.proxy.told("page").length, 1);
+  await stage.proxy.waitFor("Last");
+  assert.equal(stage.proxy.decideRequests.length, 1);
+  assert.equal(stage.proxy.received("page").length, 1);
   await visit.leave();
 });
 
@@ -343,10 +359,13 @@ test("handlers receive decisions and messages until they are removed", async () 
 
 test("the SDK works on a page without TLS", async () => {
   const { port } = new URL(stage.site.url);
-  const path = stage.put({ tag: "blocking", body: `<p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>` });
+  const path = stage.put({
+    tag: "blocking",
+    body: `<p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>`,
+  });
   const visit = await (await stage.visitor()).open(`http://shop.test:${port}${new URL(path).pathname}`);
   assert.equal(await visit.tab.evaluate(() => isSecureContext), false);
   assert.deepEqual(await visit.rendered(), { hero: "swapped" });
-  await stage.proxy.hears("$impression");
+  await stage.proxy.waitFor("$impression");
   await visit.leave();
 });

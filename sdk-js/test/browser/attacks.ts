@@ -1,5 +1,5 @@
 // Payloads may come from a marketer, an imported feed, or an attacker who controls the server.
-import type { Mood } from "./proxy.js";
+import type { Interceptor } from "./proxy.js";
 
 /** The code that the attacks try to run. */
 export const RUN = "(window.pwned||[]).push(1)";
@@ -27,7 +27,7 @@ const HTML = [
   `\u003cimg src=x onerror=${RUN}\u003e`,
   `＜img src=x onerror=${RUN}＞`,
   `&lt;img src=x onerror=${RUN}&gt;`,
-  "${" + RUN + "}",
+  `\${${RUN}}`,
   `{{constructor.constructor('${RUN}')()}}`,
 ];
 const LINKS = [
@@ -98,11 +98,18 @@ const TARGETS = `
 export const TARGETED = CORPUS.map((_, i) => `<div data-edgewise="p${i}">${TARGETS}</div>`).join("\n");
 
 /** A server that answers with the attack of each placement. */
-export const attacker: Mood = (exchange, response) => {
+export const attacker: Interceptor = (exchange, response) => {
   const { placements } = JSON.parse(exchange.raw) as { placements: { id: string }[] };
   const decisions = placements.map(({ id }) => {
     const value = CORPUS[Number(id.slice(1))];
-    const payload = JSON.stringify({ value, deep: { value }, innerHTML: value, onclick: value, srcdoc: value, style: value });
+    const payload = JSON.stringify({
+      value,
+      deep: { value },
+      innerHTML: value,
+      onclick: value,
+      srcdoc: value,
+      style: value,
+    });
     const polluted = `{"__proto__": {"polluted": true, "text": 1}, "constructor": {"prototype": {"polluted": true}}, ${payload.slice(1)}`;
     return `{"placement": "${id}", "decisionId": "d", "action": ${JSON.stringify(value)}, "propensity": 1, "group": "policy",
       "policyVersion": "v", "modelVersion": 1, "payload": ${polluted}}`;

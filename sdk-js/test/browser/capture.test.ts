@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, suite, test } from "node:test";
-import { fixed } from "./shop.js";
+import { fixed } from "./policies.js";
 import { NONCE } from "./site.js";
 import { Stage } from "./stage.js";
 import type { Visit } from "./visit.js";
@@ -33,8 +33,8 @@ suite("the capture script", () => {
     const page = await visit(LINKS);
     for (const id of ["inside", "mail", "out", "file", "export", "own"]) await page.tab.click(`#${id}`);
     await page.tab.click("#out", { button: "middle" });
-    await stage.proxy.hears("track", 5);
-    const told = (name: string) => stage.proxy.told(name).map(({ properties }) => properties);
+    await stage.proxy.waitFor("track", 5);
+    const told = (name: string) => stage.proxy.received(name).map(({ properties }) => properties);
     assert.deepEqual(told("Outbound Link: Click"), [
       { url: "https://elsewhere.example/there" },
       { url: "https://elsewhere.example/there" },
@@ -54,9 +54,11 @@ suite("the capture script", () => {
        <form id="own" target="aside" data-edgewise-event="Signed Up"><button>Sign up</button></form>`,
     );
     await page.tab.evaluate(() => addEventListener("submit", (event) => event.preventDefault()));
-    await page.tab.evaluate(() => document.querySelectorAll("form").forEach((form) => form.requestSubmit()));
-    await stage.proxy.hears("Signed Up");
-    const [sent, ...more] = await stage.proxy.hears("Form: Submission");
+    await page.tab.evaluate(() => {
+      for (const form of document.querySelectorAll("form")) form.requestSubmit();
+    });
+    await stage.proxy.waitFor("Signed Up");
+    const [sent, ...more] = await stage.proxy.waitFor("Form: Submission");
     assert.deepEqual(sent?.properties, { id: "newsletter", url: `${stage.site.url}/subscribe` });
     assert.deepEqual(more, []);
     await page.leave();
@@ -90,7 +92,7 @@ suite("the capture script", () => {
       );
       play("back", ["playing", 0], ["timeupdate", 70]);
     });
-    await stage.proxy.hears("Video Playback Completed");
+    await stage.proxy.waitFor("Video Playback Completed");
     const told = stage.proxy.arrived
       .filter(({ event }) => event?.startsWith("Video"))
       .map(({ event, properties }) => [event, properties?.position, properties?.percent]);
@@ -100,7 +102,7 @@ suite("the capture script", () => {
       ["Video Content Playing", 70, 75],
       ["Video Playback Completed", 80, 100],
     ]);
-    assert.equal(stage.proxy.told("Video Playback Started")[0]?.properties?.title, "The oak");
+    assert.equal(stage.proxy.received("Video Playback Started")[0]?.properties?.title, "The oak");
     await page.leave();
   });
 
@@ -108,8 +110,8 @@ suite("the capture script", () => {
     const page = await visit(LINKS, 'data-capture="downloads"');
     await page.tab.click("#out");
     await page.tab.click("#file");
-    await stage.proxy.hears("File Download");
-    assert.deepEqual(stage.proxy.told("Outbound Link: Click"), []);
+    await stage.proxy.waitFor("File Download");
+    assert.deepEqual(stage.proxy.received("Outbound Link: Click"), []);
     await page.leave();
   });
 });

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Message } from "../../src/types.js";
-import { type Mood, answering, dead } from "./proxy.js";
-import type { Held } from "./service.js";
+import { disconnect, type Interceptor, respondWith } from "./proxy.js";
+import type { ExportLine } from "./service.js";
 import { Stage } from "./stage.js";
 import { Visit, type Visitor } from "./visit.js";
 import { eventually } from "./waiting.js";
@@ -74,7 +74,7 @@ const KEEP_LEDGER = `
 `;
 
 /** The server receives the request, but its answer is lost. */
-const unheard: Mood = async (exchange, response) => {
+const loseAnswer: Interceptor = async (exchange, response) => {
   const headers = { "content-type": "text/plain" };
   const request = { method: "POST", headers, body: exchange.raw };
   // The server may be down.
@@ -112,8 +112,18 @@ class Chaos {
   /** Runs a random action. */
   async step(): Promise<void> {
     const acts = [
-      ...[this.track, this.track, this.track, this.click, this.open, this.close, this.close, this.navigate, this.navigate],
-      ...[this.network, this.mood, this.crash, this.back],
+      ...[
+        this.track,
+        this.track,
+        this.track,
+        this.click,
+        this.open,
+        this.close,
+        this.close,
+        this.navigate,
+        this.navigate,
+      ],
+      ...[this.network, this.intercept, this.crash, this.back],
     ];
     const act = this.pick(acts);
     this.done.push(act.name);
@@ -123,7 +133,7 @@ class Chaos {
 
   /** Ends the chaos: closes all tabs, and opens a page that sends no message of its own. */
   async calm(url: string): Promise<Visit> {
-    stage.proxy.moods.clear();
+    stage.proxy.interceptors.clear();
     await this.visitor.context.setOffline(false);
     await this.restarting;
     for (const { tab } of this.tabs.splice(0)) await briefly(tab.close());
@@ -188,10 +198,17 @@ class Chaos {
     await this.visitor.context.setOffline(this.offline);
   }
 
-  private async mood(): Promise<void> {
-    const mood = this.pick([undefined, undefined, dead, unheard, answering("", 503), answering("<html>", 502)]);
-    if (mood) stage.proxy.moods.set("/v1/batch", mood);
-    else stage.proxy.moods.clear();
+  private async intercept(): Promise<void> {
+    const interceptor = this.pick([
+      undefined,
+      undefined,
+      disconnect,
+      loseAnswer,
+      respondWith("", 503),
+      respondWith("<html>", 502),
+    ]);
+    if (interceptor) stage.proxy.interceptors.set("/v1/batch", interceptor);
+    else stage.proxy.interceptors.clear();
   }
 
   /** Kills the server, and starts it again in the background. */
@@ -249,7 +266,10 @@ const named = (messages: Message[], name: string): Message[] =>
 
 /** Checks that all owed messages arrived, and at most the doubtful ones in addition. */
 function agrees(what: string, arrived: number, owed: number, doubtful: number): void {
-  assert.ok(owed <= arrived && arrived <= owed + doubtful, `${what}: ${arrived} arrived, ${owed} owed, ${doubtful} doubtful`);
+  assert.ok(
+    owed <= arrived && arrived <= owed + doubtful,
+    `${what}: ${arrived} arrived, ${owed} owed, ${doubtful} doubtful`,
+  );
 }
 
 async function audit(messages: Awaited<ReturnType<typeof ledger>>, visitor: string): Promise<void> {
@@ -257,9 +277,12 @@ async function audit(messages: Awaited<ReturnType<typeof ledger>>, visitor: stri
   const { profile } = held.find((one) => "profile" in one) as unknown as {
     profile: { events: Record<string, number>; pageViews: number };
   };
-  const entries = held.filter((one: Held) => "entry" in one) as unknown as Entry[];
+  const entries = held.filter((one: ExportLine) => "entry" in one) as unknown as Entry[];
   const outcomes = entries.filter(({ entry, placement }) => entry === "outcome" && placement === "hero");
-  const count = (name: string): [number, number] => [named(messages.owed, name).length, named(messages.doubtful, name).length];
+  const count = (name: string): [number, number] => [
+    named(messages.owed, name).length,
+    named(messages.doubtful, name).length,
+  ];
 
   agrees("page views in the profile", profile.pageViews, ...count("page"));
   agrees("events in the profile", profile.events["Signed Up"] ?? 0, ...count("Signed Up"));
@@ -280,7 +303,10 @@ async function audit(messages: Awaited<ReturnType<typeof ledger>>, visitor: stri
     return current.decisions === made && current.model?.learnedDecisions === expected.decisions && current;
   });
   const learned = report.actions.reduce((sum, { share, meanReward }) => sum + share * (meanReward ?? 0), 0);
-  assert.ok(Math.abs(learned * expected.decisions - expected.reward) < 1e-6, `${learned * expected.decisions} learned, expected ${expected.reward}`);
+  assert.ok(
+    Math.abs(learned * expected.decisions - expected.reward) < 1e-6,
+    `${learned * expected.decisions} learned, expected ${expected.reward}`,
+  );
 }
 
 test(`every event arrives exactly once and is learned (EDGEWISE_CHAOS_SEED=${SEED})`, async (context) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, suite, test } from "node:test";
 import type { Locator } from "playwright-core";
-import { drawn, fixed, row } from "./shop.js";
+import { drawn, fixed, row } from "./policies.js";
 import { NONCE, type Page } from "./site.js";
 import { Stage } from "./stage.js";
 import type { Visit } from "./visit.js";
@@ -78,15 +78,21 @@ suite("the debugger", () => {
   });
 
   test("moves the frames with their placements", async () => {
-    const { visit } = await open({ ...PAGE, body: `${PAGE.body}<div id="tall"></div><p data-edgewise="code">Far below</p>` });
+    const { visit } = await open({
+      ...PAGE,
+      body: `${PAGE.body}<div id="tall"></div><p data-edgewise="code">Far below</p>`,
+    });
     await visit.tab.evaluate(() => {
       document.getElementById("tall")!.style.height = "3000px";
       scrollTo(0, 2500);
     });
     await visit.tab.waitForFunction(() => {
       const root = document.querySelector("[data-edgewise-debugger]")!.shadowRoot!;
-      const tops = (all: Iterable<Element>) => [...all].map((one) => Math.round(one.getBoundingClientRect().top)).join();
-      return scrollY > 2000 && tops(root.querySelectorAll(".frame")) === tops(document.querySelectorAll("[data-edgewise]"));
+      const tops = (all: Iterable<Element>) =>
+        [...all].map((one) => Math.round(one.getBoundingClientRect().top)).join();
+      return (
+        scrollY > 2000 && tops(root.querySelectorAll(".frame")) === tops(document.querySelectorAll("[data-edgewise]"))
+      );
     });
     await leave(visit);
   });
@@ -104,7 +110,8 @@ suite("the debugger", () => {
     assert.equal(await visit.text("h1"), "It is plain");
     assert.equal(await hero.getAttribute("title"), "It is plain");
     await leave(visit);
-    for (const { path, raw } of stage.proxy.asked("/v1/batch")) assert.ok(!/\$(impression|click)/.test(raw), `${path}: ${raw}`);
+    for (const { path, raw } of stage.proxy.requests("/v1/batch"))
+      assert.ok(!/\$(impression|click)/.test(raw), `${path}: ${raw}`);
     const { decisions, outcomes } = await stage.service.report("hero");
     assert.deepEqual([decisions, outcomes], [0, 0]);
   });
@@ -166,7 +173,9 @@ suite("the debugger", () => {
     const { visit, panel } = await open();
     const { keyboard } = visit.tab;
     const focused = () =>
-      visit.tab.evaluate(() => document.querySelector("[data-edgewise-debugger]")!.shadowRoot!.activeElement?.textContent);
+      visit.tab.evaluate(
+        () => document.querySelector("[data-edgewise-debugger]")!.shadowRoot!.activeElement?.textContent,
+      );
     await panel.getByRole("button", { name: /^variant / }).focus();
     await keyboard.press("Enter");
     for (const name of ["Preview", "Preview"]) {
@@ -198,22 +207,31 @@ suite("the debugger", () => {
     const { visit, panel } = await open(PAGE, await token({ placement: "hero", action: "deal" }));
     assert.equal(await visit.text("h1"), "It is deal");
     await unfold(panel, "hero");
-    assert.match(await panel.innerText(), /The token shows only this action. edgewise preview --debug creates a token for all/);
+    assert.match(
+      await panel.innerText(),
+      /The token shows only this action. edgewise preview --debug creates a token for all/,
+    );
     await leave(visit);
   });
 
   test("does not load for a token that the server did not sign", async () => {
     const visit = await stage.visit(PAGE, "?edgewise-debug=made-up");
     assert.equal((await visit.rendered()).hero, "swapped");
-    await stage.proxy.hears("page");
-    assert.equal(stage.proxy.questions[0]?.body.preview, undefined);
-    assert.deepEqual(stage.proxy.exchanges.filter(({ path }) => path === "/edgewise-debug.js").map(({ status }) => status), [400]);
+    await stage.proxy.waitFor("page");
+    assert.equal(stage.proxy.decideRequests[0]?.body.preview, undefined);
+    assert.deepEqual(
+      stage.proxy.exchanges.filter(({ path }) => path === "/edgewise-debug.js").map(({ status }) => status),
+      [400],
+    );
     assert.equal(await visit.tab.getByRole("region", { name: "Edgewise debugger" }).count(), 0);
     await visit.leave();
   });
 
   test("sends no messages while it is open", async () => {
-    const { visit } = await open({ ...PAGE, body: `${PAGE.body}<button data-edgewise-event="Order Completed">Buy</button>` });
+    const { visit } = await open({
+      ...PAGE,
+      body: `${PAGE.body}<button data-edgewise-event="Order Completed">Buy</button>`,
+    });
     await visit.tab.getByRole("button", { name: "Buy" }).click();
     await visit.tab.evaluate(() => {
       window.edgewise.init({ beforeSend: (message) => message });
@@ -221,8 +239,11 @@ suite("the debugger", () => {
     });
     // Queued messages would be sent now.
     await visit.tab.goto(stage.put({ body: "<p>Elsewhere</p>", attributes: { "data-write-key": "default" } }));
-    await stage.proxy.hears("page");
-    assert.deepEqual(stage.proxy.arrived.map(({ type }) => type), ["page"]);
+    await stage.proxy.waitFor("page");
+    assert.deepEqual(
+      stage.proxy.arrived.map(({ type }) => type),
+      ["page"],
+    );
     await leave(visit);
   });
 
@@ -266,7 +287,7 @@ suite("the debugger", () => {
   test("does not load without a token", async () => {
     const visit = await stage.visit(PAGE);
     await visit.tab.getByText("It is plain").waitFor();
-    assert.deepEqual(stage.proxy.asked("/edgewise-debug.js"), []);
+    assert.deepEqual(stage.proxy.requests("/edgewise-debug.js"), []);
     await visit.leave();
   });
 });

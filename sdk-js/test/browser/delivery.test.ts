@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { type Message, type Mood, answering, dead } from "./proxy.js";
-import { fixed } from "./shop.js";
+import { fixed } from "./policies.js";
+import { disconnect, type Interceptor, type Message, respondWith } from "./proxy.js";
 import { Stage } from "./stage.js";
 
 const stage = new Stage({ "hero.toml": fixed("hero", {}) });
@@ -15,7 +15,7 @@ afterEach(() => stage.clear());
 /** All attempts to send an event. */
 function sent(name: string): Message[][] {
   return stage.proxy
-    .asked("/v1/batch")
+    .requests("/v1/batch")
     .map(({ raw }) => (JSON.parse(raw) as { batch: Message[] }).batch.filter(({ event }) => event === name))
     .filter((batch) => batch.length);
 }
@@ -28,14 +28,14 @@ test("messages arrive when the page is left or its tab is closed", async () => {
       window.edgewise.track(way);
     }, goes);
     await (goes === "closes" ? visit.tab.close() : visit.tab.goto("about:blank"));
-    await stage.proxy.hears(goes);
-    await stage.proxy.hears(`${goes}, at the door`);
+    await stage.proxy.waitFor(goes);
+    await stage.proxy.waitFor(`${goes}, at the door`);
   }
 });
 
 test("messages arrive when the page is left while another batch is in flight", async () => {
   let release = (): void => undefined;
-  stage.proxy.moods.set("/v1/batch", async ({ raw }) => {
+  stage.proxy.interceptors.set("/v1/batch", async ({ raw }) => {
     if (raw.includes('"First"')) await new Promise<void>((resolve) => (release = resolve));
     return false;
   });
@@ -44,21 +44,21 @@ test("messages arrive when the page is left while another batch is in flight", a
   await stage.proxy.until("the first batch", () => sent("First").length > 0);
   await visit.tab.evaluate(() => window.edgewise.track("Second"));
   await visit.tab.goto("about:blank");
-  await stage.proxy.hears("Second");
+  await stage.proxy.waitFor("Second");
   release();
 });
 
 test("messages are retried until the server accepts them", async () => {
-  const refusals: Record<string, Mood> = {
-    dead,
-    unavailable: answering("", 503),
-    nonsense: answering("<html>", 502),
-    slow: answering("", 408),
-    often: answering("", 429),
-    gone: answering("Not found", 404, "text/plain"),
+  const refusals: Record<string, Interceptor> = {
+    disconnect,
+    unavailable: respondWith("", 503),
+    nonsense: respondWith("<html>", 502),
+    slow: respondWith("", 408),
+    often: respondWith("", 429),
+    gone: respondWith("Not found", 404, "text/plain"),
   };
   const refused = new Set<string>();
-  stage.proxy.moods.set("/v1/batch", (exchange, response) => {
+  stage.proxy.interceptors.set("/v1/batch", (exchange, response) => {
     const name = Object.keys(refusals).find((one) => exchange.raw.includes(`"Refused: ${one}"`));
     if (!name || refused.has(name)) return false;
     refused.add(name);
@@ -68,7 +68,7 @@ test("messages are retried until the server accepts them", async () => {
   const visitors = Object.keys(refusals).map(async (name) => {
     const visit = await (await stage.visitor()).open(url);
     await visit.tab.evaluate((event) => window.edgewise.track(event), `Refused: ${name}`);
-    const [arrived] = await stage.proxy.hears(`Refused: ${name}`);
+    const [arrived] = await stage.proxy.waitFor(`Refused: ${name}`);
     const attempts = sent(`Refused: ${name}`).flat();
     assert.ok(attempts.length >= 2, name);
     assert.deepEqual([...new Set(attempts.map(({ messageId }) => messageId))], [arrived?.messageId], name);
@@ -79,16 +79,16 @@ test("messages are retried until the server accepts them", async () => {
 
 test("messages that the server refuses for good are dropped, and do not block others", async () => {
   const url = stage.put(PAGE);
-  stage.proxy.moods.set("/v1/batch", (exchange, response) => {
+  stage.proxy.interceptors.set("/v1/batch", (exchange, response) => {
     const status = /"Refused with (\d+)"/.exec(exchange.raw)?.[1];
-    return status ? answering("{}", Number(status))(exchange, response) : false;
+    return status ? respondWith("{}", Number(status))(exchange, response) : false;
   });
   const visitors = [400, 401, 410, 413, 422].map(async (status) => {
     const visit = await (await stage.visitor()).open(url);
     await visit.tab.evaluate((event) => window.edgewise.track(event), `Refused with ${status}`);
     await stage.proxy.until("the refusal", () => sent(`Refused with ${status}`).length > 0);
     await visit.tab.evaluate((event) => window.edgewise.track(event), `After ${status}`);
-    await stage.proxy.hears(`After ${status}`);
+    await stage.proxy.waitFor(`After ${status}`);
     assert.equal(sent(`Refused with ${status}`).length, 1);
     await visit.leave();
   });
@@ -101,41 +101,41 @@ test("messages larger than the limit of one keepalive request arrive in several"
     for (let number = 0; number < 12; number++) window.edgewise.track("Large", { number, text: "€".repeat(9000) });
     window.edgewise.track("After");
   });
-  await stage.proxy.hears("Large", 12);
-  await stage.proxy.hears("After");
-  for (const { raw } of stage.proxy.asked("/v1/batch")) assert.ok(Buffer.byteLength(raw) <= 65536);
+  await stage.proxy.waitFor("Large", 12);
+  await stage.proxy.waitFor("After");
+  for (const { raw } of stage.proxy.requests("/v1/batch")) assert.ok(Buffer.byteLength(raw) <= 65536);
   await visit.leave();
 });
 
 test("messages from offline arrive once the network is back", async () => {
   const visit = await stage.visit(PAGE);
-  await stage.proxy.hears("page");
+  await stage.proxy.waitFor("page");
   await visit.visitor.context.setOffline(true);
   const attempt = visit.tab.waitForEvent("requestfailed");
   await visit.tab.evaluate(() => window.edgewise.track("In the tunnel"));
   await attempt;
   await visit.visitor.context.setOffline(false);
-  await stage.proxy.hears("In the tunnel");
+  await stage.proxy.waitFor("In the tunnel");
   await visit.leave();
 });
 
 test("the next page sends what the page before could not send", async () => {
   const visitor = await stage.visitor();
   const visit = await visitor.open(stage.put(PAGE));
-  await stage.proxy.hears("page");
-  stage.proxy.moods.set("/v1", dead);
+  await stage.proxy.waitFor("page");
+  stage.proxy.interceptors.set("/v1", disconnect);
   await visit.tab.evaluate(() => window.edgewise.track("Left behind"));
   await visit.tab.close();
-  stage.proxy.moods.clear();
+  stage.proxy.interceptors.clear();
   const next = await visitor.open(stage.put(PAGE));
-  await stage.proxy.hears("Left behind");
+  await stage.proxy.waitFor("Left behind");
   await next.tab.waitForFunction(() => !Object.keys(localStorage).some((key) => key.startsWith("edgewise.q")));
   await next.leave();
 });
 
 test("stored messages have a limited size", async () => {
   const visitor = await stage.visitor();
-  stage.proxy.moods.set("/v1", dead);
+  stage.proxy.interceptors.set("/v1", disconnect);
   for (let pages = 0; pages < 3; pages++) {
     const visit = await visitor.open(stage.put(PAGE));
     await visit.tab.evaluate(() => {
@@ -170,7 +170,7 @@ test("the age of a message is correct even if the clock of the visitor is wrong"
     const { decisionId } = await window.edgewise.decide("hero", { timeout: 20_000 });
     window.edgewise.reward(decisionId ?? "", 0.5);
   });
-  const [reward] = await stage.proxy.hears("$reward");
+  const [reward] = await stage.proxy.waitFor("$reward");
   assert.ok(Date.parse(reward?.timestamp ?? "") - Date.now() > 3600_000, "the clock of the page is right");
   const held = await stage.service.export(reward?.anonymousId ?? "");
   const [outcome] = held.filter(({ name }) => name === "$reward");

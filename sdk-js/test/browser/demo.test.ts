@@ -7,13 +7,14 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { type Browser, chromium } from "playwright-core";
 import type { Decision } from "../../src/types.js";
-import { FLAGS, chromiumPath } from "./chromium.js";
+import { chromiumPath, FLAGS } from "./chromium.js";
 import { type Visit, Visitor } from "./visit.js";
 import { eventually } from "./waiting.js";
 
 const EDGEWISE = resolve(process.env.EDGEWISE ?? "../.venv/bin/edgewise");
 /** The server would treat the user agent of a headless browser as a robot. */
-const USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36";
+const USER_AGENT =
+  "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36";
 
 let demo: ChildProcess;
 let browser: Browser;
@@ -56,7 +57,8 @@ test("the shop shows decisions, and each interaction is logged once", async () =
   const anonymousId = (await home.check()).messages[0]!.anonymousId!;
 
   await home.tab.waitForFunction(
-    (id) => window.watched.messages.some(({ event, properties }) => event === "$impression" && properties?.decisionId === id),
+    (id) =>
+      window.watched.messages.some(({ event, properties }) => event === "$impression" && properties?.decisionId === id),
     decisions["home-hero"]!.decisionId,
   );
   await go(home, ".hero .button", new URL(payload.href as string, shop).href);
@@ -95,14 +97,19 @@ test("the bar names the banner and the nudge, and the row leaves out the product
   assert.equal(await visit.tab.locator(".demo-note").isVisible(), false);
 
   await go(visit, ".bag", `${shop}/cart`);
-  const { "cart-nudge": nudge, "home-row": row } = await shown(visit, ["cart-nudge", "home-row"], "policy", () => visit.tab.reload());
+  const { "cart-nudge": nudge, "home-row": row } = await shown(visit, ["cart-nudge", "home-row"], "policy", () =>
+    visit.tab.reload(),
+  );
   assert.equal(await visit.text(".nudge-box"), nudge!.payload.text ?? "Sixty days to change your mind.");
   assert.equal(await visit.text(".demo-shown b"), nudge!.action);
   assert.equal(await visit.text(".demo-shown small"), `nudge, drawn with ${percent(nudge!.propensity!)}`);
   const basket = await visit.tab.locator(".line .card-name").allInnerTexts();
   const recommended = await visit.tab.locator(".row .card-name").allInnerTexts();
   assert.deepEqual(basket, ["Walnut bowl", "Napkins, set of four"]);
-  assert.deepEqual(recommended, row!.slots!.map((slot) => slot.payload.name));
+  assert.deepEqual(
+    recommended,
+    row!.slots!.map((slot) => slot.payload.name),
+  );
   assert.ok(!recommended.some((name) => basket.includes(name)), String(recommended));
 
   await visit.check();
@@ -121,7 +128,10 @@ test("the bar names the control group, and offers to become another visitor", as
   await visitor.context.route("**/v1/decide", async (route) => {
     const response = await route.fetch();
     const answer = (await response.json()) as { decisions: Decision[] };
-    await route.fulfill({ response, json: { ...answer, decisions: answer.decisions.map((one) => ({ ...one, group: "control" })) } });
+    await route.fulfill({
+      response,
+      json: { ...answer, decisions: answer.decisions.map((one) => ({ ...one, group: "control" })) },
+    });
   });
   const [visit] = await decided(visitor, "yourself", "control");
   assert.equal(await visit.text(".demo-shown small"), "banner, control group");
@@ -136,14 +146,25 @@ test("the bar names the control group, and offers to become another visitor", as
 });
 
 /** The first visit to the home page whose decisions came in time. On a busy machine, pages may show their defaults. */
-async function decided(visitor: Visitor, guise = "students", group?: string): Promise<[Visit, Record<string, Decision>]> {
+async function decided(
+  visitor: Visitor,
+  guise = "students",
+  group?: string,
+): Promise<[Visit, Record<string, Decision>]> {
   const visit = await visitor.open(`${shop}/demo/as/${guise}`);
-  const decisions = await shown(visit, ["home-hero", "home-row"], group, () => visit.tab.goto(`${shop}/demo/as/${guise}`));
+  const decisions = await shown(visit, ["home-hero", "home-row"], group, () =>
+    visit.tab.goto(`${shop}/demo/as/${guise}`),
+  );
   return [visit, decisions];
 }
 
 /** Reloads the page until these placements were decided in time, for the given group. */
-async function shown(visit: Visit, names: string[], group: string | undefined, again: () => Promise<unknown>): Promise<Record<string, Decision>> {
+async function shown(
+  visit: Visit,
+  names: string[],
+  group: string | undefined,
+  again: () => Promise<unknown>,
+): Promise<Record<string, Decision>> {
   for (;;) {
     const rendered = await visit.rendered();
     const decisions = Object.fromEntries((await visit.decisions()).map((one) => [one.placement, one]));
@@ -172,5 +193,8 @@ async function held(anonymousId: string): Promise<Line[]> {
   const [, key] = /cat (\S+secret-key)/.exec(output)!;
   const flags = ["export", "--visitor", anonymousId, "--data", dirname(key!)];
   const { stdout } = await promisify(execFile)(EDGEWISE, flags);
-  return stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line) as Line);
+  return stdout
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Line);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { type Mood, answering, dead, held } from "./proxy.js";
-import { fixed } from "./shop.js";
+import { fixed } from "./policies.js";
+import { disconnect, hold, type Interceptor, respondWith } from "./proxy.js";
 import { NONCE, type Page } from "./site.js";
 import { Stage } from "./stage.js";
 import type { Visit } from "./visit.js";
@@ -31,7 +31,7 @@ async function seen(visit: Visit): Promise<void> {
  * on a slow machine, the script would find the placements shown already, and hide them for its own budget.
  */
 async function unhide(visit: Visit): Promise<void> {
-  await stage.proxy.until("the decide request", ({ questions }) => questions.length > 0);
+  await stage.proxy.until("the decide request", ({ decideRequests }) => decideRequests.length > 0);
   await visit.tab.evaluate(() => {
     for (const animation of document.getAnimations()) animation.finish();
   });
@@ -55,16 +55,16 @@ for (const tag of ["head", "end", "blocking"] as const) {
   }
 }
 
-const FAILURES: Record<string, Mood> = {
-  "is slow": held().mood,
-  "is dead": dead,
-  "sends an invalid answer": answering("<html>Welcome to nginx!</html>", 200, "text/html"),
-  "fails": answering('{"error": {"code": "internal_error"}}', 500),
+const FAILURES: Record<string, Interceptor> = {
+  "is slow": hold().interceptor,
+  "is down": disconnect,
+  "sends an invalid answer": respondWith("<html>Welcome to nginx!</html>", 200, "text/html"),
+  fails: respondWith('{"error": {"code": "internal_error"}}', 500),
 };
 
-for (const [failure, mood] of Object.entries(FAILURES)) {
+for (const [failure, interceptor] of Object.entries(FAILURES)) {
   test(`the default appears in time, and nothing moves, if the server ${failure}`, async () => {
-    stage.proxy.moods.set("/v1", mood);
+    stage.proxy.interceptors.set("/v1", interceptor);
     for (const page of [{ tag: "head" }, { tag: "end" }, { tag: "blocking", stub: false }] as Partial<Page>[]) {
       const visit = await stage.visit({ ...page, hidden: 200, body: HERO });
       await seen(visit);
@@ -76,8 +76,8 @@ for (const [failure, mood] of Object.entries(FAILURES)) {
 }
 
 test("the default appears in time if the script never loads", async () => {
-  for (const mood of [dead, held().mood, answering("throw 5", 200, "text/javascript")]) {
-    stage.proxy.moods.set("/edgewise.js", mood);
+  for (const interceptor of [disconnect, hold().interceptor, respondWith("throw 5", 200, "text/javascript")]) {
+    stage.proxy.interceptors.set("/edgewise.js", interceptor);
     const visitor = await stage.visitor();
     const tab = await visitor.context.newPage();
     await tab.goto(stage.put({ hidden: 200, body: HERO }), { waitUntil: "commit" });
@@ -88,8 +88,8 @@ test("the default appears in time if the script never loads", async () => {
 });
 
 test("the default is hidden until the decision comes", async () => {
-  const { mood, release } = held();
-  stage.proxy.moods.set("/v1", mood);
+  const { interceptor, release } = hold();
+  stage.proxy.interceptors.set("/v1", interceptor);
   const visit = await stage.visit({ body: HERO });
   assert.equal(await visit.tab.evaluate(isShown, "h1"), false);
   assert.equal(await visit.tab.evaluate(isShown, "#next"), true);
@@ -104,8 +104,8 @@ const STILL = `<style nonce="${NONCE}">*{animation:none!important;animation-dura
 
 for (const page of [{ stub: true }, { tag: "blocking", stub: false }] as Partial<Page>[]) {
   test(`the default is hidden even if the site stops all animations, ${page.stub ? "with" : "without"} the stub`, async () => {
-    const { mood, release } = held();
-    stage.proxy.moods.set("/v1", mood);
+    const { interceptor, release } = hold();
+    stage.proxy.interceptors.set("/v1", interceptor);
     const visit = await stage.visit({ ...page, head: STILL, body: HERO });
     assert.equal(await visit.tab.evaluate(isShown, "h1"), false);
     release();
@@ -116,8 +116,8 @@ for (const page of [{ stub: true }, { tag: "blocking", stub: false }] as Partial
 }
 
 test("a late answer does not swap content that was seen, even after it is scrolled out of sight", async () => {
-  const { mood, release } = held();
-  stage.proxy.moods.set("/v1/decide", mood);
+  const { interceptor, release } = hold();
+  stage.proxy.interceptors.set("/v1/decide", interceptor);
   const below = `<div id="above"></div>${HERO}`;
   const style = `<style nonce="bm9uY2U">#above{height:1500px}</style>`;
   const visit = await stage.visit({
@@ -135,15 +135,15 @@ test("a late answer does not swap content that was seen, even after it is scroll
   await seen(visit);
   assert.equal(await visit.text("h1"), "Welcome");
   assert.deepEqual((await visit.check()).seen.hero, ["Welcome"]);
-  stage.proxy.moods.set("/v1/decide", held().mood);
+  stage.proxy.interceptors.set("/v1/decide", hold().interceptor);
   const next = await visit.visitor.open(stage.put({ body: HERO, attributes: { "data-budget": "100" } }));
   assert.deepEqual(await next.rendered(), { hero: "swapped" }, "from the cache");
   await next.leave();
 });
 
 test("a late answer swaps content below the viewport", async () => {
-  const { mood, release } = held();
-  stage.proxy.moods.set("/v1/decide", mood);
+  const { interceptor, release } = hold();
+  stage.proxy.interceptors.set("/v1/decide", interceptor);
   const visit = await stage.visit({
     head: `<style nonce="bm9uY2U">#above{height:1500px}</style>`,
     body: `<div id="above"></div>${HERO}`,
@@ -159,8 +159,8 @@ test("a late answer swaps content below the viewport", async () => {
 });
 
 test("content that needs more room is not shown, and has no impression", async () => {
-  const { mood, release } = held();
-  stage.proxy.moods.set("/v1/decide", mood);
+  const { interceptor, release } = hold();
+  stage.proxy.interceptors.set("/v1/decide", interceptor);
   const visit = await stage.visit({
     head: `<style nonce="bm9uY2U">[data-edgewise=tall]{min-height:0!important}</style>`,
     body: `<div data-edgewise="tall"><p data-edgewise-fill="headline">Welcome</p></div><p>What follows</p>
@@ -172,15 +172,18 @@ test("content that needs more room is not shown, and has no impression", async (
   assert.deepEqual(await visit.rendered(), { tall: "moved", short: "swapped" });
   assert.equal(await visit.text("[data-edgewise=tall]"), "Welcome");
   // Both are in sight since the same frame, so their impressions would be reported together.
-  const impressions = await stage.proxy.hears("$impression");
+  const impressions = await stage.proxy.waitFor("$impression");
   const [short] = (await visit.decisions()).filter(({ placement }) => placement === "short");
-  assert.deepEqual(impressions.map(({ properties }) => properties?.decisionId), [short?.decisionId]);
+  assert.deepEqual(
+    impressions.map(({ properties }) => properties?.decisionId),
+    [short?.decisionId],
+  );
   await visit.leave();
 });
 
 test("smaller content keeps the box of the default", async () => {
-  const { mood, release } = held();
-  stage.proxy.moods.set("/v1/decide", mood);
+  const { interceptor, release } = hold();
+  stage.proxy.interceptors.set("/v1/decide", interceptor);
   const text = "A long text. ".repeat(200);
   const visit = await stage.visit({
     head: `<style nonce="bm9uY2U">#box{min-height:0;padding:3px;border:1px solid;width:333.3px}</style>`,
@@ -214,7 +217,10 @@ test("content that moves its surroundings in any direction is not shown, but com
 test("inline content is shown only if it has a fixed width, so that the words after it do not move", async () => {
   const line = (style: string): string =>
     `<p>Hello <span ${style} data-edgewise="short" data-edgewise-fill="headline">dear visitor</span>, good to see you.</p>`;
-  for (const [style, rendered] of [["", "moved"], [`class="wide"`, "swapped"]] as const) {
+  for (const [style, rendered] of [
+    ["", "moved"],
+    [`class="wide"`, "swapped"],
+  ] as const) {
     const head = `<style nonce="${NONCE}">[data-edgewise]{min-height:0;display:inline}.wide[data-edgewise]{display:inline-block;width:9em}</style>`;
     const visit = await stage.visit({ head, body: line(style) });
     assert.deepEqual(await visit.rendered(), { short: rendered }, style);
@@ -224,8 +230,8 @@ test("inline content is shown only if it has a fixed width, so that the words af
 });
 
 test("content with collapsing margins moves nothing", async () => {
-  const { mood, release } = held();
-  stage.proxy.moods.set("/v1/decide", mood);
+  const { interceptor, release } = hold();
+  stage.proxy.interceptors.set("/v1/decide", interceptor);
   const visit = await stage.visit({
     head: `<style nonce="bm9uY2U">#box{display:block}p{margin:0}h2{margin:50px 0}</style>`,
     body: `<div id="box" data-edgewise="hero"><p>Welcome</p>
@@ -245,7 +251,7 @@ test("without the server, the cached decision is shown, or the default", async (
   const [decision] = await first.decisions();
   await first.leave();
   // The page still loads, but the server is unreachable.
-  stage.proxy.moods.set("/v1", dead);
+  stage.proxy.interceptors.set("/v1", disconnect);
   const second = await visitor.open(url);
   assert.deepEqual(await second.rendered(), { hero: "swapped" });
   const [again] = await second.decisions();

@@ -20,7 +20,10 @@ payload = { headline = "Welcome" }
 id = "bold"
 payload = { headline = "Look here!" }
 `;
-const PAGE = { tag: "blocking", body: `<a href="#x" data-edgewise="pair" data-edgewise-fill="headline">?</a>` } as const;
+const PAGE = {
+  tag: "blocking",
+  body: `<a href="#x" data-edgewise="pair" data-edgewise-fill="headline">?</a>`,
+} as const;
 /** The visitor clicks at once. After the impression, which takes a second, the reward window might close before the click. */
 const CLICKED = { ...PAGE, script: `edgewise.on("render", ({ element }) => element.click())` };
 
@@ -45,7 +48,10 @@ async function visitor(number: number): Promise<void> {
   const messages = ["$impression", ...(action === "bold" ? ["$click"] : [])].map((event) => {
     return { type: "track", messageId: `${number}${event}`, event, properties: { decisionId } };
   });
-  await stage.service.post("/v1/batch", { ...named, batch: messages.map((one) => ({ ...one, anonymousId: named.anonymousId })) });
+  await stage.service.post("/v1/batch", {
+    ...named,
+    batch: messages.map((one) => ({ ...one, anonymousId: named.anonymousId })),
+  });
 }
 
 test("the action that visitors click is shown more often", async () => {
@@ -53,7 +59,7 @@ test("the action that visitors click is shown more often", async () => {
   await first.rendered();
   const [decision] = await first.decisions();
   assert.equal(decision?.propensity, 0.5, "the model has not learned yet");
-  await stage.proxy.hears("$click");
+  await stage.proxy.waitFor("$click");
   await first.leave();
   await learned(1);
   const [clicked] = (await stage.service.report("pair")).actions.filter(({ id }) => id === decision?.action);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { drawn, fixed, row } from "./shop.js";
+import { drawn, fixed, row } from "./policies.js";
 import type { Page } from "./site.js";
 import { Stage } from "./stage.js";
 import type { Visit } from "./visit.js";
@@ -73,7 +73,7 @@ test("an action without a template or fill leaves the default content in place",
   const visit = await stage.visit({ tag: "blocking", body: `<div data-edgewise="hero">Welcome</div>` });
   assert.deepEqual(await visit.rendered(), { hero: "default" });
   assert.equal(await visit.text("[data-edgewise]"), "Welcome");
-  const [impression] = await stage.proxy.hears("$impression");
+  const [impression] = await stage.proxy.waitFor("$impression");
   assert.equal(impression?.properties?.decisionId, (await visit.decisions())[0]?.decisionId);
   await visit.leave();
 });
@@ -140,19 +140,19 @@ test("each slot reports one impression and one click", async () => {
   });
   await visit.rendered();
   const [decision] = await visit.decisions();
-  const impressions = await stage.proxy.hears("$impression", 3);
+  const impressions = await stage.proxy.waitFor("$impression", 3);
   assert.deepEqual(impressions.map(({ properties }) => properties?.slot).sort(), [0, 1, 2]);
   await visit.tab.locator("em").first().click(); // No link, no button.
   await visit.tab.locator("a").nth(1).click();
   await visit.tab.locator("a").nth(1).click();
   await visit.tab.evaluate(() => window.edgewise.track("Last"));
-  await stage.proxy.hears("Last");
-  const clicks = stage.proxy.told("$click");
+  await stage.proxy.waitFor("Last");
+  const clicks = stage.proxy.received("$click");
   assert.deepEqual(
     clicks.map(({ properties }) => properties),
     [{ decisionId: decision?.decisionId, slot: 1, action: decision?.slots?.[1]?.action }],
   );
-  assert.equal(stage.proxy.told("$impression").length, 3);
+  assert.equal(stage.proxy.received("$impression").length, 3);
   await visit.leave();
 });
 
@@ -165,7 +165,7 @@ test("clicks count on a link around the placement, and on elements with data-edg
   await visit.rendered();
   await visit.tab.locator("b").nth(0).click();
   await visit.tab.locator("b").nth(1).click();
-  const clicks = await stage.proxy.hears("$click", 2);
+  const clicks = await stage.proxy.waitFor("$click", 2);
   const decisions = await visit.decisions();
   assert.deepEqual(
     clicks.map(({ properties }) => properties?.decisionId).sort(),
@@ -179,13 +179,13 @@ test("the right button is no click, the middle button is one", async () => {
   await visit.rendered();
   await visit.tab.locator("a").click({ button: "right" });
   await visit.tab.evaluate(() => window.edgewise.track("Right"));
-  await stage.proxy.hears("Right");
-  assert.deepEqual(stage.proxy.told("$click"), []);
+  await stage.proxy.waitFor("Right");
+  assert.deepEqual(stage.proxy.received("$click"), []);
   const [opened] = await Promise.all([
     visit.visitor.context.waitForEvent("page"),
     visit.tab.locator("a").click({ button: "middle" }),
   ]);
-  await stage.proxy.hears("$click");
+  await stage.proxy.waitFor("$click");
   await opened.close();
   await visit.leave();
 });
@@ -199,14 +199,14 @@ test("data-edgewise-event reports clicks, and the submission of a form", async (
       <button id="broken" data-edgewise-event="Broken" data-edgewise-properties="{no json">?</button>`,
   });
   await visit.tab.locator("b").click();
-  const [clicked] = await stage.proxy.hears("Clicked");
+  const [clicked] = await stage.proxy.waitFor("Clicked");
   assert.deepEqual(clicked?.properties, { plan: "pro" });
   await visit.tab.locator("#broken").click();
   await visit.tab.locator("input").click();
   await visit.check();
   await Promise.all([visit.tab.waitForURL(/sent/), visit.tab.locator("#send").click()]);
-  await stage.proxy.hears("Signed Up");
-  assert.equal(stage.proxy.told("Signed Up").length, 1);
+  await stage.proxy.waitFor("Signed Up");
+  assert.equal(stage.proxy.received("Signed Up").length, 1);
 });
 
 /** Whether an element with this style reports an impression together with another element, which is in sight. */
@@ -219,7 +219,9 @@ async function isReported(style: string): Promise<boolean> {
   await visit.rendered();
   const isSeen = ({ decisions, messages }: Watched, name: string): boolean => {
     const decision = decisions.find(({ placement }) => placement === name);
-    return messages.some(({ event, properties }) => event === "$impression" && properties?.decisionId === decision?.decisionId);
+    return messages.some(
+      ({ event, properties }) => event === "$impression" && properties?.decisionId === decision?.decisionId,
+    );
   };
   // Both are decided together, so their impressions are reported together.
   await eventually("the impression of the other element", async () => isSeen(await visit.check(), "plain"));
@@ -275,10 +277,10 @@ test("scrolling past an element is no impression", async () => {
   await scrollTo(visit, "[data-edgewise=plain]");
   await clock.resume();
   const [plain] = (await visit.decisions()).filter(({ placement }) => placement === "plain");
-  const [impression] = await stage.proxy.hears("$impression");
+  const [impression] = await stage.proxy.waitFor("$impression");
   assert.equal(impression?.properties?.decisionId, plain?.decisionId);
   await visit.tab.evaluate(() => document.querySelector("[data-edgewise=hero]")?.scrollIntoView());
-  await stage.proxy.hears("$impression", 2);
+  await stage.proxy.waitFor("$impression", 2);
   await visit.leave();
 });
 
@@ -298,12 +300,19 @@ test("children that a framework appends to the template itself are its content",
   });
   assert.deepEqual(await visit.rendered(), { hero: "swapped" });
   assert.equal(await visit.text("div > h2"), "Students save 10%");
-  assert.equal(await visit.tab.evaluate(() => document.querySelector("template")?.childNodes.length), 1, "the framework keeps its children");
+  assert.equal(
+    await visit.tab.evaluate(() => document.querySelector("template")?.childNodes.length),
+    1,
+    "the framework keeps its children",
+  );
   await visit.leave();
 });
 
 test("a copy of a rendered placement stays as it is, and is not decided", async () => {
-  const visit = await stage.visit({ tag: "blocking", body: `<p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>` });
+  const visit = await stage.visit({
+    tag: "blocking",
+    body: `<p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p>`,
+  });
   await visit.rendered();
   await visit.tab.evaluate(() => {
     const original = document.querySelector("p");
@@ -314,13 +323,17 @@ test("a copy of a rendered placement stays as it is, and is not decided", async 
   });
   await visit.rendered();
   assert.deepEqual(await visit.tab.locator("p").allInnerTexts(), ["Students save 10%", "Students save 10%"]);
-  assert.deepEqual(stage.proxy.questions.map(({ placements }) => placements.map(({ id }) => id)), [["hero"], ["plain"]]);
+  assert.deepEqual(
+    stage.proxy.decideRequests.map(({ placements }) => placements.map(({ id }) => id)),
+    [["hero"], ["plain"]],
+  );
   await visit.leave();
 });
 
 test("an element reports the outcomes of the decision it shows now", async () => {
   const visit = await clocked({ tag: "blocking", body: `<p id="here" data-edgewise-fill="headline">Welcome</p>` });
-  for (let turn = 0; turn < 2; turn++) await visit.tab.evaluate(() => window.edgewise.decide("hero", { timeout: 20_000 }));
+  for (let turn = 0; turn < 2; turn++)
+    await visit.tab.evaluate(() => window.edgewise.decide("hero", { timeout: 20_000 }));
   await visit.tab.waitForFunction(() => window.watched.decisions.length === 2);
   const ids = (await visit.decisions()).map(({ decisionId }) => decisionId);
   assert.notEqual(ids[0], ids[1]);
@@ -334,11 +347,11 @@ test("an element reports the outcomes of the decision it shows now", async () =>
     await scrollTo(visit, "#here");
   }
   await clock.resume();
-  const impressions = await stage.proxy.hears("$impression");
+  const impressions = await stage.proxy.waitFor("$impression");
   await visit.tab.locator("#here").evaluate((element) => (element.dataset.edgewiseClick = ""));
   await visit.tab.locator("#here").click();
-  await stage.proxy.hears("$click");
-  const reported = [...impressions, ...stage.proxy.told("$click")].map(({ properties }) => properties?.decisionId);
+  await stage.proxy.waitFor("$click");
+  const reported = [...impressions, ...stage.proxy.received("$click")].map(({ properties }) => properties?.decisionId);
   assert.deepEqual(reported, [ids[1], ids[1]]);
   await visit.leave();
 });
@@ -352,7 +365,10 @@ test("a tall element out of sight has no impression", async () => {
   await visit.rendered();
   // Both impressions would be reported together.
   const [plain] = await visit.decisions().then((made) => made.filter(({ placement }) => placement === "plain"));
-  const impressions = await stage.proxy.hears("$impression");
-  assert.deepEqual(impressions.map(({ properties }) => properties?.decisionId), [plain?.decisionId]);
+  const impressions = await stage.proxy.waitFor("$impression");
+  assert.deepEqual(
+    impressions.map(({ properties }) => properties?.decisionId),
+    [plain?.decisionId],
+  );
   await visit.leave();
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, suite, test } from "node:test";
 import { build } from "esbuild";
-import { fixed } from "./shop.js";
+import { fixed } from "./policies.js";
 import { Stage } from "./stage.js";
 
 const stage = new Stage({ "hero.toml": fixed("hero", { headline: "Save 10%", value: 0.1 }) });
@@ -47,9 +47,9 @@ suite("the OpenFeature provider in an application", () => {
     await visit.tab.getByText("Save 10%").waitFor();
     assert.equal(await visit.text("p"), "0.1");
     await visit.tab.click("button");
-    const [impression, ...more] = await stage.proxy.hears("$impression");
-    const [reward] = await stage.proxy.hears("$reward");
-    const [event] = await stage.proxy.hears("Signed Up");
+    const [impression, ...more] = await stage.proxy.waitFor("$impression");
+    const [reward] = await stage.proxy.waitFor("$reward");
+    const [event] = await stage.proxy.waitFor("Signed Up");
     assert.deepEqual(more, [], "several evaluations report one impression");
     const decisionId = impression?.properties?.decisionId;
     assert.ok(decisionId);

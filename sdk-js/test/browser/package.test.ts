@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { fixed } from "./shop.js";
+import { fixed } from "./policies.js";
 import { Stage } from "./stage.js";
 
 const SERVED = "../server/edgewise/sdk";
@@ -33,7 +33,9 @@ test("the committed scripts match a new build, byte for byte", async () => {
 
 test("the server serves the scripts under the version of the package", async () => {
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
-  const { preview } = (await stage.service.post("/v1/previews", { writeKey: "default", debug: true })) as { preview: string };
+  const { preview } = (await stage.service.post("/v1/previews", { writeKey: "default", debug: true })) as {
+    preview: string;
+  };
   for (const name of readdirSync(SERVED)) {
     const answer = await fetch(`${stage.proxy.url}/sdk/${version}/${name}?preview=${preview}`);
     assert.equal(answer.status, 200, name);
@@ -43,7 +45,9 @@ test("the server serves the scripts under the version of the package", async () 
 
 test("a page that names a hash loads only the script with that hash", async () => {
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
-  const hash = createHash("sha384").update(readFileSync(join(SERVED, "edgewise.js"))).digest("base64");
+  const hash = createHash("sha384")
+    .update(readFileSync(join(SERVED, "edgewise.js")))
+    .digest("base64");
   for (const [integrity, isLoaded] of [
     [`sha384-${hash}`, true],
     [`sha384-${hash.replace(/./, (first) => (first === "A" ? "B" : "A"))}`, false],

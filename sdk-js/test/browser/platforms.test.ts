@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, suite, test } from "node:test";
-import { fixed } from "./shop.js";
+import { fixed } from "./policies.js";
 import { Stage } from "./stage.js";
 import type { Visit } from "./visit.js";
 
@@ -20,14 +20,14 @@ async function visit(file: string, platform: string, attributes = {}): Promise<V
 
 /** The body of the last request to this path. */
 const last = (path: string) =>
-  JSON.parse(stage.proxy.asked(path).at(-1)?.raw ?? "{}") as { anonymousId?: string; consent?: string };
+  JSON.parse(stage.proxy.requests(path).at(-1)?.raw ?? "{}") as { anonymousId?: string; consent?: string };
 
 /** Checks that nothing is stored before the visitor agrees, nor after the visitor withdraws consent. */
 async function checkConsent(page: Visit, agree: () => unknown, refuse: () => unknown): Promise<void> {
   assert.deepEqual([last("/v1/decide").anonymousId, last("/v1/decide").consent], [undefined, "pending"]);
   assert.deepEqual(await page.stored(), {});
   await page.tab.evaluate(agree);
-  const [view] = await stage.proxy.hears("page");
+  const [view] = await stage.proxy.waitFor("page");
   assert.ok(view?.anonymousId, "a visitor who agrees gets an id");
   assert.match(JSON.stringify(await page.stored()), new RegExp(view.anonymousId));
   await page.tab.evaluate(refuse);
@@ -70,7 +70,8 @@ suite("consent platforms", () => {
     const page = await visit("edgewise-consent-mode.js", GTAG);
     await checkConsent(
       page,
-      () => (window as any).gtag("consent", "update", { analytics_storage: "granted", personalization_storage: "granted" }),
+      () =>
+        (window as any).gtag("consent", "update", { analytics_storage: "granted", personalization_storage: "granted" }),
       () => (window as any).gtag("consent", "update", { analytics_storage: "denied" }),
     );
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { fixed } from "./shop.js";
+import { fixed } from "./policies.js";
 import type { Page } from "./site.js";
 import { Stage } from "./stage.js";
 import type { Visit, Visitor } from "./visit.js";
@@ -31,23 +31,24 @@ async function storedBy(visit: Visit): Promise<unknown[]> {
 }
 
 /** The bodies and headers of all requests. */
-const sent = (on: Stage): string => on.proxy.exchanges.map(({ raw, headers }) => raw + JSON.stringify(headers)).join("\n");
+const sent = (on: Stage): string =>
+  on.proxy.exchanges.map(({ raw, headers }) => raw + JSON.stringify(headers)).join("\n");
 
 /** A visit with an impression, a click, an event, a login, a reward, and a second page. */
 async function browse(visitor: Visitor, on: Stage, url: string): Promise<Visit> {
   const visit = await visitor.open(url);
   await visit.rendered();
   assert.equal(await visit.text("a"), "Students save 10%");
-  await on.proxy.hears("$impression");
+  await on.proxy.waitFor("$impression");
   await visit.tab.locator("a").click();
-  await on.proxy.hears("$click");
+  await on.proxy.waitFor("$click");
   await visit.tab.evaluate(() => {
     window.edgewise.identify("mail@example.org", { name: "Ada" });
     window.edgewise.track("Signed Up", { secret: "plan" });
     const { decisionId } = window.watched.decisions[0] ?? {};
     window.edgewise.reward(decisionId ?? "", 1);
   });
-  await on.proxy.hears("$reward");
+  await on.proxy.waitFor("$reward");
   await visit.check();
   await visit.tab.goto(url);
   await visit.rendered();
@@ -55,8 +56,10 @@ async function browse(visitor: Visitor, on: Stage, url: string): Promise<Visit> 
 }
 
 for (const [state, open] of Object.entries({
-  "consent is denied": () => stage.visitor().then((visitor) => [stage, visitor, page({ "data-consent": "denied" })] as const),
-  "consent is pending": () => stage.visitor().then((visitor) => [stage, visitor, page({ "data-consent": "pending" })] as const),
+  "consent is denied": () =>
+    stage.visitor().then((visitor) => [stage, visitor, page({ "data-consent": "denied" })] as const),
+  "consent is pending": () =>
+    stage.visitor().then((visitor) => [stage, visitor, page({ "data-consent": "pending" })] as const),
   "the browser sends Global Privacy Control": async () => {
     const visitor = await stage.visitor();
     await visitor.context.addInitScript(() => {
@@ -73,7 +76,10 @@ for (const [state, open] of Object.entries({
     for (const word of ["anonymousId", "userId", "mail@example.org", "Ada", "secret", '"Signed Up"', "cookie"]) {
       assert.ok(!text.includes(word), word);
     }
-    assert.deepEqual(new Set(on.proxy.arrived.map(({ event }) => event)), new Set(["$impression", "$click", "$reward"]));
+    assert.deepEqual(
+      new Set(on.proxy.arrived.map(({ event }) => event)),
+      new Set(["$impression", "$click", "$reward"]),
+    );
     await visit.leave();
   });
 }
@@ -91,10 +97,10 @@ test("with consent, one id is stored without cookies, and is the same on the nex
   assert.deepEqual(await visit.visitor.context.cookies(), []);
   const stored = await visit.stored();
   for (const key of Object.keys(stored)) assert.match(key, /^edgewise/);
-  const ids = new Set(stage.proxy.questions.map(({ body }) => body.anonymousId));
+  const ids = new Set(stage.proxy.decideRequests.map(({ body }) => body.anonymousId));
   assert.equal(ids.size, 1);
   assert.ok(stored.edgewise?.includes(String([...ids][0])));
-  const [signedUp] = await stage.proxy.hears("Signed Up");
+  const [signedUp] = await stage.proxy.waitFor("Signed Up");
   assert.equal(signedUp?.userId, "mail@example.org");
   await visit.leave();
 });
@@ -105,10 +111,10 @@ test("consent that comes later reports the page view, but no earlier events", as
   await visit.tab.evaluate(() => window.edgewise.track("Before"));
   await visit.tab.evaluate(() => window.edgewise.consent("granted"));
   await visit.tab.evaluate(() => window.edgewise.track("After"));
-  const [after] = await stage.proxy.hears("After");
+  const [after] = await stage.proxy.waitFor("After");
   assert.match(after?.anonymousId ?? "", /./);
-  assert.equal(stage.proxy.told("page").length, 1);
-  assert.deepEqual(stage.proxy.told("Before"), []);
+  assert.equal(stage.proxy.received("page").length, 1);
+  assert.deepEqual(stage.proxy.received("Before"), []);
   assert.ok((await storedBy(visit)).length);
   await visit.leave();
 });
@@ -117,10 +123,10 @@ test("withdrawing consent removes everything that is stored or queued", async ()
   const visitor = await stage.visitor();
   const url = stage.put(page({ "data-consent": "granted" }));
   const visit = await browse(visitor, stage, url);
-  const [{ anonymousId } = {}] = stage.proxy.told("Signed Up");
+  const [{ anonymousId } = {}] = stage.proxy.received("Signed Up");
   assert.ok((await storedBy(visit)).length);
   // The second page sends no further messages by itself.
-  await Promise.all([stage.proxy.hears("page", 2), stage.proxy.hears("$impression", 2)]);
+  await Promise.all([stage.proxy.waitFor("page", 2), stage.proxy.waitFor("$impression", 2)]);
   stage.proxy.clear();
   await visit.tab.evaluate(() => {
     localStorage.setItem("edgewise.q.left-by-another-page", "[]");
@@ -133,7 +139,7 @@ test("withdrawing consent removes everything that is stored or queued", async ()
   // The visitor returns, and still nothing is stored.
   await visit.tab.goto(stage.put(page({ "data-consent": "denied" })));
   await visit.rendered();
-  await stage.proxy.hears("$impression");
+  await stage.proxy.waitFor("$impression");
   assert.deepEqual(await storedBy(visit), ["the-sites-own"]);
   assert.ok(!sent(stage).includes(anonymousId ?? "?"));
   for (const word of ["Last words", "Afterwards"]) assert.ok(!sent(stage).includes(word), word);
@@ -149,7 +155,7 @@ test("a visitor who logs out gets a new id", async () => {
     window.edgewise.identify(null);
     window.edgewise.track("Theirs");
   });
-  const [[mine], [theirs]] = [await stage.proxy.hears("Mine"), await stage.proxy.hears("Theirs")];
+  const [[mine], [theirs]] = [await stage.proxy.waitFor("Mine"), await stage.proxy.waitFor("Theirs")];
   assert.equal(mine?.userId, "user-1");
   assert.equal(theirs?.userId, undefined);
   assert.notEqual(mine?.anonymousId, theirs?.anonymousId);
@@ -178,6 +184,6 @@ test("the SDK works if the browser blocks storage", async () => {
   });
   const visit = await visitor.open(stage.put(page({ "data-consent": "granted" })));
   assert.deepEqual(await visit.rendered(), { hero: "swapped" });
-  await stage.proxy.hears("$impression");
+  await stage.proxy.waitFor("$impression");
   await visit.leave();
 });

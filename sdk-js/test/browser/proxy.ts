@@ -1,6 +1,6 @@
-import { type IncomingMessage, type ServerResponse, request } from "node:http";
-import { LocalServer } from "./local.js";
-import { Waiting } from "./waiting.js";
+import { type IncomingMessage, request, type ServerResponse } from "node:http";
+import { LocalServer } from "./local-server.js";
+import { Condition } from "./waiting.js";
 
 /** A message as a page sent it. */
 export interface Message {
@@ -23,16 +23,16 @@ export interface Exchange {
 }
 
 /** Handles a request in place of the server. Returns false to forward it. */
-export type Mood = (exchange: Exchange, response: ServerResponse) => boolean | Promise<boolean>;
+export type Interceptor = (exchange: Exchange, response: ServerResponse) => boolean | Promise<boolean>;
 
 /** Closes the connection without an answer. */
-export const dead: Mood = (_, response) => {
+export const disconnect: Interceptor = (_, response) => {
   response.socket?.destroy();
   return true;
 };
 
 /** Sends a fixed answer. */
-export function answering(body: string, status = 200, type = "application/json"): Mood {
+export function respondWith(body: string, status = 200, type = "application/json"): Interceptor {
   return (exchange, response) => {
     const origin = exchange.headers.origin ?? "*";
     response.writeHead(status, {
@@ -47,20 +47,20 @@ export function answering(body: string, status = 200, type = "application/json")
 }
 
 /** Holds requests back until `release` is called, then forwards them. */
-export function held(): { mood: Mood; release: () => void } {
+export function hold(): { interceptor: Interceptor; release: () => void } {
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => {
     release = resolve;
   });
-  return { mood: async () => released.then(() => false), release };
+  return { interceptor: async () => released.then(() => false), release };
 }
 
 /** Forwards requests to the server, records them, and can intercept them. */
-export class Proxy extends LocalServer {
+export class RecordingProxy extends LocalServer {
   readonly exchanges: Exchange[] = [];
   /** By the prefix of a path. The longest prefix counts. */
-  readonly moods = new Map<string, Mood>();
-  private readonly waiting = new Waiting();
+  readonly interceptors = new Map<string, Interceptor>();
+  private readonly condition = new Condition();
 
   /** `target` is called for each request, since the port of the server may change. */
   constructor(private readonly target: () => string) {
@@ -70,16 +70,16 @@ export class Proxy extends LocalServer {
   /** Forgets all requests, and stops intercepting. */
   clear(): void {
     this.exchanges.length = 0;
-    this.moods.clear();
+    this.interceptors.clear();
   }
 
-  asked(path: string): Exchange[] {
+  requests(path: string): Exchange[] {
     return this.exchanges.filter((exchange) => exchange.path === path && exchange.method !== "OPTIONS");
   }
 
   /** The decide requests with at least one placement. */
-  get questions(): { exchange: Exchange; placements: { id: string }[]; body: Record<string, unknown> }[] {
-    return this.asked("/v1/decide")
+  get decideRequests(): { exchange: Exchange; placements: { id: string }[]; body: Record<string, unknown> }[] {
+    return this.requests("/v1/decide")
       .map((exchange) => ({ exchange, body: JSON.parse(exchange.raw) as Record<string, unknown> }))
       .map(({ exchange, body }) => ({ exchange, body, placements: body.placements as { id: string }[] }))
       .filter(({ placements }) => placements.length);
@@ -91,24 +91,24 @@ export class Proxy extends LocalServer {
   }
 
   /** The acknowledged messages with this event or type. */
-  told(name: string): Message[] {
+  received(name: string): Message[] {
     return this.arrived.filter((message) => message.event === name || message.type === name);
   }
 
   /** Waits until the server has acknowledged this many messages with an event or type. */
-  async hears(name: string, count = 1): Promise<Message[]> {
-    return this.until(`${count} of ${name}`, () => this.told(name).length >= count && this.told(name));
+  async waitFor(name: string, count = 1): Promise<Message[]> {
+    return this.until(`${count} of ${name}`, () => this.received(name).length >= count && this.received(name));
   }
 
   messages(which: (exchange: Exchange) => boolean): Message[] {
-    const batches = this.asked("/v1/batch").filter(which);
+    const batches = this.requests("/v1/batch").filter(which);
     const sent = batches.flatMap((exchange) => (JSON.parse(exchange.raw) as { batch: Message[] }).batch);
     return [...new Map(sent.map((message) => [message.messageId, message])).values()];
   }
 
   /** Waits until `find` returns a value. */
   async until<Found>(what: string, find: (proxy: this) => Found | undefined | false): Promise<Found> {
-    return this.waiting.until(
+    return this.condition.until(
       what,
       () => find(this),
       () => this.exchanges.map(({ method, path, raw, status }) => ({ method, path, raw: raw.slice(0, 2000), status })),
@@ -132,15 +132,15 @@ export class Proxy extends LocalServer {
       status: 0,
     };
     this.exchanges.push(exchange);
-    this.waiting.changed();
-    const mood = this.moodOf(path);
-    if (!mood || !(await mood(exchange, response))) this.forward(path, exchange, body, response);
-    this.waiting.changed();
+    this.condition.notify();
+    const interceptor = this.interceptorFor(path);
+    if (!interceptor || !(await interceptor(exchange, response))) this.forward(path, exchange, body, response);
+    this.condition.notify();
   }
 
-  private moodOf(path: string): Mood | undefined {
-    const fitting = [...this.moods.keys()].filter((prefix) => path.startsWith(prefix));
-    return this.moods.get(fitting.sort((one, other) => other.length - one.length)[0] ?? "none");
+  private interceptorFor(path: string): Interceptor | undefined {
+    const fitting = [...this.interceptors.keys()].filter((prefix) => path.startsWith(prefix));
+    return this.interceptors.get(fitting.sort((one, other) => other.length - one.length)[0] ?? "none");
   }
 
   private forward(path: string, exchange: Exchange, body: Buffer, response: ServerResponse): void {
@@ -151,7 +151,7 @@ export class Proxy extends LocalServer {
       answer.pipe(response);
       answer.once("end", () => {
         exchange.status = answer.statusCode ?? 502;
-        this.waiting.changed();
+        this.condition.notify();
       });
     });
     onward.on("error", () => response.socket?.destroy());

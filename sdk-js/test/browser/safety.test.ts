@@ -3,13 +3,17 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { after, afterEach, before, test } from "node:test";
-import { CORPUS, RUN, TARGETED, attacker } from "./attacks.js";
-import { fixed } from "./shop.js";
+import { attacker, CORPUS, RUN, TARGETED } from "./attacks.js";
+import { fixed } from "./policies.js";
 import type { Page } from "./site.js";
 import { Stage } from "./stage.js";
 
 const stage = new Stage({
-  "hero.toml": fixed("hero", { headline: `<img src=x onerror="${RUN}">`, link: `java\tscript:${RUN}`, image: "//other.example/x.gif" }),
+  "hero.toml": fixed("hero", {
+    headline: `<img src=x onerror="${RUN}">`,
+    link: `java\tscript:${RUN}`,
+    image: "//other.example/x.gif",
+  }),
   "raw.toml": fixed("raw", { code: `pwned.push(1)//<img src=x onerror="${RUN}">` }),
 });
 
@@ -24,7 +28,7 @@ const ROOMY = `<style nonce="bm9uY2U">[data-edgewise]{height:1000px;overflow:hid
 const page = (more: Partial<Page>): Page => ({ tag: "blocking", body: TARGETED, head: ROOMY, ...more });
 
 test("no payload runs code on a page without a Content Security Policy", async () => {
-  stage.proxy.moods.set("/v1/decide", attacker);
+  stage.proxy.interceptors.set("/v1/decide", attacker);
   const visit = await stage.visit(page({ headers: OPEN }));
   const rendered = Object.values(await visit.rendered());
   assert.equal(rendered.length, CORPUS.length);
@@ -48,12 +52,17 @@ test("no payload runs code on a page without a Content Security Policy", async (
     // Wait for asynchronous handlers.
     await new Promise((done) => setTimeout(done, 200));
     const written = [...document.querySelectorAll("[data-edgewise] *")].flatMap((one) =>
-      one.getAttributeNames().filter((name) => !name.startsWith("data-")).map((name) => `${one.tagName} ${name}`),
+      one
+        .getAttributeNames()
+        .filter((name) => !name.startsWith("data-"))
+        .map((name) => `${one.tagName} ${name}`),
     );
     const leads = [...document.querySelectorAll<HTMLAnchorElement>("a[href], area[href]")].map(({ href }) =>
       typeof href === "string" ? new URL(href, document.baseURI).protocol : "http:",
     );
-    const inert = [...document.querySelectorAll("[data-edgewise] script, [data-edgewise] style, iframe, object, embed")];
+    const inert = [
+      ...document.querySelectorAll("[data-edgewise] script, [data-edgewise] style, iframe, object, embed"),
+    ];
     return {
       texts,
       pwned: window.pwned,
@@ -70,15 +79,28 @@ test("no payload runs code on a page without a Content Security Policy", async (
   assert.ok(!found.polluted);
   assert.deepEqual(found.filled, [], "elements that load or run are not filled");
   for (const protocol of found.leads) assert.match(protocol, /^(https?|mailto|tel):$/);
-  const own = ["MAP name", "FORM action", "BUTTON type", "a href", "SCRIPT type", "script type", "STYLE nonce", "style nonce", "AREA alt"];
+  const own = [
+    "MAP name",
+    "FORM action",
+    "BUTTON type",
+    "a href",
+    "SCRIPT type",
+    "script type",
+    "STYLE nonce",
+    "style nonce",
+    "AREA alt",
+  ];
   const allowed = ["A href", "AREA href", "IMG src", "IMG alt", "SOURCE src", "VIDEO src", "AUDIO src"];
   const harmless = ["title", "alt", "aria-label", "width", "height"].map((name) => `P ${name}`);
-  assert.deepEqual(found.written.filter((one) => ![...own, ...allowed, ...harmless].includes(one)), []);
+  assert.deepEqual(
+    found.written.filter((one) => ![...own, ...allowed, ...harmless].includes(one)),
+    [],
+  );
   assert.deepEqual(visit.visitor.errors, []);
 });
 
 test("no payload violates a strict Content Security Policy", async () => {
-  stage.proxy.moods.set("/v1/decide", attacker);
+  stage.proxy.interceptors.set("/v1/decide", attacker);
   const visit = await stage.visit(page({}));
   await visit.rendered();
   const { violations } = await visit.tab.evaluate(() => window.watched);
@@ -88,10 +110,23 @@ test("no payload violates a strict Content Security Policy", async () => {
 });
 
 test("safe links are written as they are", async () => {
-  const links = ["/a?b=c#d", "#x", "../up", "?q=1", "//cdn.example/x", "https://shop.example/", "mailto:a@b.example", "tel:+49301234"];
-  stage.proxy.moods.set("/v1/decide", (exchange, response) => {
+  const links = [
+    "/a?b=c#d",
+    "#x",
+    "../up",
+    "?q=1",
+    "//cdn.example/x",
+    "https://shop.example/",
+    "mailto:a@b.example",
+    "tel:+49301234",
+  ];
+  stage.proxy.interceptors.set("/v1/decide", (exchange, response) => {
     const { placements } = JSON.parse(exchange.raw) as { placements: { id: string }[] };
-    const decisions = placements.map(({ id }) => ({ placement: id, action: "a", payload: { link: links[Number(id.slice(1))] } }));
+    const decisions = placements.map(({ id }) => ({
+      placement: id,
+      action: "a",
+      payload: { link: links[Number(id.slice(1))] },
+    }));
     response.writeHead(200, { "access-control-allow-origin": "*" });
     response.end(JSON.stringify({ decisions }));
     return true;
@@ -121,10 +156,13 @@ test("payloads from a policy file are not trusted either", async () => {
 
 test("the debugger works under a strict Content Security Policy", async () => {
   const { preview } = (await stage.service.post("/v1/previews", { debug: true })) as { preview: string };
-  const visit = await stage.visit(page({ body: `<div data-edgewise="hero"><p data-edgewise-fill="headline">?</p></div>` }), `?edgewise-debug=${preview}`);
+  const visit = await stage.visit(
+    page({ body: `<div data-edgewise="hero"><p data-edgewise-fill="headline">?</p></div>` }),
+    `?edgewise-debug=${preview}`,
+  );
   await visit.rendered();
-  await stage.proxy.until("the debugger", (proxy) => proxy.asked("/edgewise-debug.js")[0]?.status === 200);
-  const [question] = stage.proxy.questions;
+  await stage.proxy.until("the debugger", (proxy) => proxy.requests("/edgewise-debug.js")[0]?.status === 200);
+  const [question] = stage.proxy.decideRequests;
   assert.equal(question?.body.preview, preview);
   await visit.tab.waitForFunction(() => document.querySelectorAll("body > *, html > *").length > 3);
   const watched = await visit.tab.evaluate(() => window.watched);
@@ -135,7 +173,10 @@ test("the debugger works under a strict Content Security Policy", async () => {
 test("text is not written into elements where it would run, even after the HTML is copied", async () => {
   const raw = ["script", "style", "iframe", "object", "xmp", "noscript", "noembed", "noframes"];
   const body = raw
-    .map((tag) => `<${tag} data-edgewise="raw" data-edgewise-fill="code"></${tag}><div data-edgewise="raw"><${tag} data-edgewise-fill="code"></${tag}></div>`)
+    .map(
+      (tag) =>
+        `<${tag} data-edgewise="raw" data-edgewise-fill="code"></${tag}><div data-edgewise="raw"><${tag} data-edgewise-fill="code"></${tag}></div>`,
+    )
     .join("");
   const svg = `<svg><script data-edgewise="raw" data-edgewise-fill="code"></script></svg>`;
   const visit = await stage.visit(page({ headers: OPEN, body: body + svg }));
@@ -158,8 +199,11 @@ test("the SDK does not start if markup shadows document.currentScript", async ()
   });
   await visit.tab.waitForLoadState("networkidle");
   assert.match(visit.visitor.errors.splice(0).join(), /TypeError/);
-  assert.deepEqual(stage.site.requested.filter((path) => path.startsWith("/v1")), []);
-  assert.deepEqual(stage.proxy.asked("/v1/decide"), []);
+  assert.deepEqual(
+    stage.site.requested.filter((path) => path.startsWith("/v1")),
+    [],
+  );
+  assert.deepEqual(stage.proxy.requests("/v1/decide"), []);
   await visit.leave();
 });
 
@@ -168,11 +212,18 @@ test("the debugger does not load on a page that names the hash of its script", a
   const bytes = readFileSync("../server/edgewise/sdk/edgewise.js");
   const integrity = `sha384-${createHash("sha384").update(bytes).digest("base64")}`;
   const visit = await stage.visit(
-    { tag: "blocking", attributes: { integrity, crossorigin: "anonymous" }, body: `<p data-edgewise="hero">Welcome</p>` },
+    {
+      tag: "blocking",
+      attributes: { integrity, crossorigin: "anonymous" },
+      body: `<p data-edgewise="hero">Welcome</p>`,
+    },
     `?edgewise-debug=${made.preview}`,
   );
   await visit.rendered();
-  await stage.proxy.hears("page");
-  assert.deepEqual(stage.proxy.exchanges.filter(({ path }) => path.includes("debug")), []);
+  await stage.proxy.waitFor("page");
+  assert.deepEqual(
+    stage.proxy.exchanges.filter(({ path }) => path.includes("debug")),
+    [],
+  );
   await visit.leave();
 });

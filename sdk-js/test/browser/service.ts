@@ -22,7 +22,7 @@ export interface Report {
 }
 
 /** One line of `edgewise export --visitor`. */
-export type Held = Record<string, unknown>;
+export type ExportLine = Record<string, unknown>;
 
 /** The real server with its learner. Its folders outlast the process. */
 export class Service {
@@ -120,13 +120,13 @@ export class Service {
   }
 
   /** The output of `edgewise export --visitor`. */
-  async export(visitor: string): Promise<Held[]> {
+  async export(visitor: string): Promise<ExportLine[]> {
     const flags = ["export", "--visitor", visitor, "--data", join(this.folder, "data")];
     const { stdout } = await promisify(execFile)(EDGEWISE, flags, { maxBuffer: 2 ** 28 });
     return stdout
       .split("\n")
       .filter(Boolean)
-      .map((line) => JSON.parse(line) as Held);
+      .map((line) => JSON.parse(line) as ExportLine);
   }
 
   /** The last output, for error messages. */

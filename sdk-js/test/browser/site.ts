@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { LocalServer } from "./local.js";
+import { LocalServer } from "./local-server.js";
 import { STUB } from "./stub.js";
-import { Waiting } from "./waiting.js";
+import { Condition } from "./waiting.js";
 
 export const NONCE = "bm9uY2U";
 const PIXEL = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
@@ -31,7 +31,7 @@ export class Site extends LocalServer {
   readonly violations: unknown[] = [];
   readonly requested: string[] = [];
   private readonly pages = new Map<string, Page>();
-  private readonly waiting = new Waiting();
+  private readonly condition = new Condition();
 
   constructor(private readonly edge: () => string) {
     super();
@@ -45,7 +45,7 @@ export class Site extends LocalServer {
 
   /** Waits for a report that a page posts to `/report`. */
   async until<Found>(what: string, find: (reports: Site["reports"]) => Found | undefined | false): Promise<Found> {
-    return this.waiting.until(
+    return this.condition.until(
       what,
       () => find(this.reports),
       () => this.reports,
@@ -60,7 +60,7 @@ export class Site extends LocalServer {
     else if (page) response.writeHead(200, this.headers(page)).end(html(page, this.edge()));
     else if (path.endsWith(".gif")) response.writeHead(200, { "content-type": "image/gif" }).end(PIXEL);
     else response.writeHead(path === "/favicon.ico" ? 204 : 404).end();
-    this.waiting.changed();
+    this.condition.notify();
   }
 
   private async take(path: string, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -89,14 +89,25 @@ export class Site extends LocalServer {
     };
     return {
       "content-type": "text/html; charset=utf-8",
-      "content-security-policy": Object.entries(policy).map((one) => one.join(" ")).join("; "),
+      "content-security-policy": Object.entries(policy)
+        .map((one) => one.join(" "))
+        .join("; "),
       ...page.headers,
     };
   }
 }
 
 function html(page: Page, edge: string): string {
-  const { file = "edgewise.js", tag = "head", stub = tag !== "none", attributes = {}, hidden = 20_000, head = "", body, script = "" } = page;
+  const {
+    file = "edgewise.js",
+    tag = "head",
+    stub = tag !== "none",
+    attributes = {},
+    hidden = 20_000,
+    head = "",
+    body,
+    script = "",
+  } = page;
   const all = Object.entries({ "data-write-key": "default", "data-budget": `${hidden}`, ...attributes });
   const written = all.map(([name, value]) => ` ${name}="${value.replaceAll("&", "&amp;").replaceAll('"', "&quot;")}"`);
   const source = `${tag === "blocking" ? "" : "async "}src="${edge}/${file}"`;

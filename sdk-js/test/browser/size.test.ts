@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { after, afterEach, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
-import { fixed } from "./shop.js";
+import { fixed } from "./policies.js";
 import { Stage } from "./stage.js";
 
 const stage = new Stage({ "hero.toml": fixed("hero", { headline: "Students save 10%" }) });
@@ -27,7 +27,7 @@ async function fetched(file: string, script = ""): Promise<Record<string, number
   const body = `<div data-edgewise="hero"><p data-edgewise-fill="headline">?</p></div>`;
   await tab.goto(stage.put({ file, script, body }));
   // The SDK has loaded all that it needs when it reports the page view.
-  await stage.proxy.hears("page");
+  await stage.proxy.waitFor("page");
   // The driver reports responses in order, so its next answer comes after them.
   await devtools.send("Network.disable");
   return bytes;

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
-import { FLAGS, chromiumPath } from "./chromium.js";
-import { type Running, Scenery } from "./scenery.js";
+import { BaseStage, type RunningBrowser } from "./base-stage.js";
+import { chromiumPath, FLAGS } from "./chromium.js";
 import { type Visit, Visitor } from "./visit.js";
 
 /** A stage with Chromium. */
-export class Stage extends Scenery<Visit, Visitor> {
-  protected async launch(): Promise<Running<Visitor>> {
+export class Stage extends BaseStage<Visit, Visitor> {
+  protected async launch(): Promise<RunningBrowser<Visitor>> {
     const executablePath = chromiumPath();
     assert.ok(executablePath, "Chromium is missing. Install it, or set CHROMIUM to its path.");
     const browser = await chromium.launch({

@@ -1,10 +1,10 @@
 import type { Browser, BrowserContext, BrowserContextOptions, Page as Tab } from "playwright-core";
-import { Opened } from "./opened.js";
-import type { Guest } from "./scenery.js";
+import type { BrowserProfile } from "./base-stage.js";
+import { OpenPage } from "./open-page.js";
 import { watch } from "./watch.js";
 
 /** A browser profile with its storage and tabs. */
-export class Visitor implements Guest<Visit> {
+export class Visitor implements BrowserProfile<Visit> {
   readonly errors: string[] = [];
   /** The number of responses of the server to the pages of the visitor. */
   answers = 0;
@@ -34,7 +34,7 @@ export class Visitor implements Guest<Visit> {
 }
 
 /** A page in Chromium. */
-export class Visit extends Opened<Visitor, Tab> {
+export class Visit extends OpenPage<Visitor, Tab> {
   async text(selector: string): Promise<string> {
     return (await this.tab.locator(selector).innerText()).trim();
   }
@@ -47,7 +47,7 @@ export class Visit extends Opened<Visitor, Tab> {
     return this.tab.evaluate(read);
   }
 
-  protected async until(isSo: () => boolean): Promise<void> {
-    await this.tab.waitForFunction(isSo);
+  protected async until(predicate: () => boolean): Promise<void> {
+    await this.tab.waitForFunction(predicate);
   }
 }

@@ -1,11 +1,11 @@
 /** Milliseconds until a wait fails. */
-export const PATIENCE = 60_000;
+export const TIMEOUT = 60_000;
 
 /** Checks conditions again whenever something has changed. */
-export class Waiting {
+export class Condition {
   private readonly looks = new Set<() => void>();
 
-  changed(): void {
+  notify(): void {
     for (const look of [...this.looks]) look();
   }
 
@@ -15,7 +15,7 @@ export class Waiting {
       const timer = setTimeout(() => {
         this.looks.delete(look);
         reject(new Error(`Expected ${what}. Found ${JSON.stringify(describe(), null, 1)}.`));
-      }, PATIENCE);
+      }, TIMEOUT);
       const look = (): void => {
         const found = find();
         if (found === undefined || found === false) return;
@@ -31,7 +31,7 @@ export class Waiting {
 
 /** Polls until `ask` returns a value. */
 export async function eventually<Found>(what: string, ask: () => Promise<Found | undefined | false>): Promise<Found> {
-  const end = Date.now() + PATIENCE;
+  const end = Date.now() + TIMEOUT;
   for (let last: unknown; Date.now() < end; await new Promise((done) => setTimeout(done, 50))) {
     try {
       const found = await ask();
@@ -41,5 +41,5 @@ export async function eventually<Found>(what: string, ask: () => Promise<Found |
     }
     if (Date.now() + 50 >= end && last) throw last;
   }
-  throw new Error(`Expected ${what} within ${PATIENCE} ms.`);
+  throw new Error(`Expected ${what} within ${TIMEOUT} ms.`);
 }

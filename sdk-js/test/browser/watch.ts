@@ -24,7 +24,15 @@ declare global {
 
 /** Runs in the page, before all other scripts. */
 export function watch(): void {
-  const watched: Watched = { shift: 0, shifts: [], violations: [], seen: {}, decisions: [], rendered: {}, messages: [] };
+  const watched: Watched = {
+    shift: 0,
+    shifts: [],
+    violations: [],
+    seen: {},
+    decisions: [],
+    rendered: {},
+    messages: [],
+  };
   window.watched = watched;
   window.pwned = [];
   document.addEventListener("securitypolicyviolation", (event) => {
@@ -85,7 +93,9 @@ export function watch(): void {
     // A hidden tab is not painted.
     if (document.visibilityState === "visible") {
       for (const element of document.querySelectorAll<HTMLElement>("[data-edgewise]")) {
-        const seen = (watched.seen[element.dataset.edgewise ?? ""] ??= []);
+        const placement = element.dataset.edgewise ?? "";
+        watched.seen[placement] ??= [];
+        const seen = watched.seen[placement];
         const text = element.innerText.trim();
         if (isDrawn() && inSight(element) && !seen.includes(text)) seen.push(text);
       }

@@ -1,9 +1,9 @@
 // The most important tests, in Firefox: a visit from the tag to the learned model.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { CORPUS, TARGETED, attacker } from "../browser/attacks.js";
-import { type Mood, dead, held } from "../browser/proxy.js";
-import { fixed } from "../browser/shop.js";
+import { attacker, CORPUS, TARGETED } from "../browser/attacks.js";
+import { fixed } from "../browser/policies.js";
+import { disconnect, hold, type Interceptor } from "../browser/proxy.js";
 import { NONCE, type Page } from "../browser/site.js";
 import { eventually } from "../browser/waiting.js";
 import { Stage } from "./stage.js";
@@ -27,7 +27,7 @@ const path = (visit: Visit): string => new URL(visit.tab.url()).pathname;
 /** The paths of the reported page views, in order. */
 const pages = (): string[] =>
   stage.proxy
-    .told("page")
+    .received("page")
     .map((message) => new URL((message as { context?: { page: { url: string } } }).context?.page.url ?? "").pathname);
 
 test("a placement is swapped without flicker, and its outcomes are logged and learned once", async () => {
@@ -36,13 +36,15 @@ test("a placement is swapped without flicker, and its outcomes are logged and le
   const visit = await stage.visit({ attributes: GRANTED, body: HERO.replace('"hero"', '"counted"'), script });
   assert.deepEqual(await visit.rendered(), { counted: "swapped" });
   assert.equal(await visit.text("h1"), "Students save 10%");
-  const [signedUp] = await stage.proxy.hears("Signed Up");
-  await stage.proxy.hears("$click");
-  await stage.proxy.hears("$impression");
+  const [signedUp] = await stage.proxy.waitFor("Signed Up");
+  await stage.proxy.waitFor("$click");
+  await stage.proxy.waitFor("$impression");
   assert.deepEqual((await visit.check()).seen, { counted: ["Students save 10%\nLook"] });
   await visit.leave();
 
-  const log = (await stage.service.export(signedUp?.anonymousId ?? "")).filter(({ placement }) => placement === "counted");
+  const log = (await stage.service.export(signedUp?.anonymousId ?? "")).filter(
+    ({ placement }) => placement === "counted",
+  );
   const logged = log.map(({ entry, name }) => `${entry} ${name ?? ""}`.trim());
   assert.deepEqual(logged.sort(), ["decision", "event Signed Up", "outcome $click", "outcome $impression"]);
   const report = await eventually("the visit to be learned", async () => {
@@ -54,7 +56,12 @@ test("a placement is swapped without flicker, and its outcomes are logged and le
 });
 
 test("no tag swaps content that was seen, with or without the stub", async () => {
-  for (const [tag, stub] of [["head", false], ["end", true], ["end", false], ["blocking", false]] as const) {
+  for (const [tag, stub] of [
+    ["head", false],
+    ["end", true],
+    ["end", false],
+    ["blocking", false],
+  ] as const) {
     const visit = await stage.visit({ tag, stub, body: HERO });
     const { hero } = await visit.rendered();
     if (stub || tag === "blocking") assert.equal(hero, "swapped");
@@ -72,22 +79,22 @@ test("messages arrive when the page is left", async () => {
     window.edgewise.track("Left");
   });
   await visit.tab.goto("about:blank");
-  await stage.proxy.hears("Left");
-  await stage.proxy.hears("Left, at the door");
+  await stage.proxy.waitFor("Left");
+  await stage.proxy.waitFor("Left, at the door");
 });
 
 test("the next page sends what the page before could not send", async () => {
   const visitor = await stage.visitor();
   const url = stage.put({ tag: "blocking", attributes: GRANTED, body: "<p>A page</p>" });
   const visit = await visitor.open(url);
-  stage.proxy.moods.set("/v1", dead);
+  stage.proxy.interceptors.set("/v1", disconnect);
   await visit.tab.evaluate(() => window.edgewise.track("Left behind"));
   await visit.tab.goto("about:blank");
   await stage.proxy.until("an attempt", ({ exchanges }) => exchanges.some(({ raw }) => raw.includes("Left behind")));
-  assert.deepEqual(stage.proxy.told("Left behind"), []);
-  stage.proxy.moods.clear();
+  assert.deepEqual(stage.proxy.received("Left behind"), []);
+  stage.proxy.interceptors.clear();
   const next = await visitor.open(url);
-  await stage.proxy.hears("Left behind");
+  await stage.proxy.waitFor("Left behind");
   await next.until(() => !Object.keys(localStorage).some((key) => key.startsWith("edgewise.q")));
   await next.leave();
 });
@@ -123,7 +130,7 @@ test("navigation without a load reports one page view per path, and new placemen
 test("a page from the back/forward cache reports a page view, but is not decided again", async () => {
   const visit = await stage.visit({ tag: "blocking", body: HERO });
   await visit.rendered();
-  await stage.proxy.hears("$impression");
+  await stage.proxy.waitFor("$impression");
   // Browsers do not cache pages with a pending request.
   const asked = stage.proxy.exchanges.filter(({ path }) => path.startsWith("/v1/")).length;
   await eventually(`${asked} answers`, async () => visit.visitor.answers === asked);
@@ -131,16 +138,16 @@ test("a page from the back/forward cache reports a page view, but is not decided
   // The page goes back by itself, since the driver cannot handle pages from the cache.
   const script = `addEventListener("load", () => setTimeout(() => history.back()))`;
   const other = stage.put({ tag: "blocking", body: "<p>Another</p>", script });
-  await visit.tab.evaluate((url) => void (location.href = url), other);
-  await stage.proxy.hears("page", 3);
+  await visit.tab.evaluate((url) => location.assign(url), other);
+  await stage.proxy.waitFor("page", 3);
   assert.deepEqual(pages(), [first, new URL(other).pathname, first]);
   assert.equal(stage.site.requested.filter((one) => one === first).length, 1, "the page was loaded again");
-  assert.equal(stage.proxy.questions.length, 1);
-  assert.equal(stage.proxy.told("$impression").length, 1);
+  assert.equal(stage.proxy.decideRequests.length, 1);
+  assert.equal(stage.proxy.received("$impression").length, 1);
 });
 
 test("no payload runs code or violates a strict Content Security Policy", async () => {
-  stage.proxy.moods.set("/v1/decide", attacker);
+  stage.proxy.interceptors.set("/v1/decide", attacker);
   const room = `<style nonce="${NONCE}">[data-edgewise]{height:1000px;overflow:hidden}</style>`;
   for (const headers of [undefined, { "content-security-policy": "" }]) {
     const visit = await stage.visit({ tag: "blocking", head: room, body: TARGETED, ...(headers && { headers }) });
@@ -152,7 +159,9 @@ test("no payload runs code or violates a strict Content Security Policy", async 
       // Wait for asynchronous handlers.
       await new Promise((done) => setTimeout(done, 200));
       const links = [...document.querySelectorAll<HTMLAnchorElement>("a[href], area[href]")];
-      const leads = links.map(({ href }) => (typeof href === "string" ? new URL(href, document.baseURI).protocol : "http:"));
+      const leads = links.map(({ href }) =>
+        typeof href === "string" ? new URL(href, document.baseURI).protocol : "http:",
+      );
       return { pwned: window.pwned, leads: [...new Set(leads)], violations: window.watched.violations };
     });
     assert.deepEqual(found.pwned, []);
@@ -174,23 +183,24 @@ test("nothing is stored, and no id is sent, without consent", async () => {
     });
     await visit.check();
     await visit.tab.goto("about:blank");
-    await stage.proxy.hears("$click");
+    await stage.proxy.waitFor("$click");
     await visit.tab.goto(url);
     await visit.rendered();
     const databases = await visit.tab.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name));
     assert.deepEqual([await visit.stored(), await visit.visitor.context.cookies(), databases], [{}, [], []], state);
     const sent = stage.proxy.exchanges.map(({ raw, headers }) => raw + JSON.stringify(headers)).join("\n");
-    for (const word of ["anonymousId", "userId", "mail@example.org", '"Signed Up"', "cookie"]) assert.ok(!sent.includes(word), word);
+    for (const word of ["anonymousId", "userId", "mail@example.org", '"Signed Up"', "cookie"])
+      assert.ok(!sent.includes(word), word);
     await visit.leave();
     await stage.clear();
   }
 });
 
-const FAILURES: Record<string, Mood> = { "is down": dead, "does not answer": held().mood };
+const FAILURES: Record<string, Interceptor> = { "is down": disconnect, "does not answer": hold().interceptor };
 
-for (const [failure, mood] of Object.entries(FAILURES)) {
+for (const [failure, interceptor] of Object.entries(FAILURES)) {
   test(`the default appears in time, and nothing moves, if the server ${failure}`, async () => {
-    stage.proxy.moods.set("/v1", mood);
+    stage.proxy.interceptors.set("/v1", interceptor);
     for (const page of [{ tag: "head" }, { tag: "blocking", stub: false }] as Partial<Page>[]) {
       const visit = await stage.visit({ ...page, hidden: 200, body: HERO });
       await visit.until(() => getComputedStyle(document.querySelector("h1") as Element).visibility === "visible");

@@ -1,11 +1,11 @@
 import type { Browser, BrowserContext, Page as Tab } from "puppeteer-core";
-import { Opened } from "../browser/opened.js";
-import type { Guest } from "../browser/scenery.js";
+import type { BrowserProfile } from "../browser/base-stage.js";
+import { OpenPage } from "../browser/open-page.js";
 import { eventually } from "../browser/waiting.js";
 import { watch } from "../browser/watch.js";
 
 /** A browser context with its storage and tabs. */
-export class Visitor implements Guest<Visit> {
+export class Visitor implements BrowserProfile<Visit> {
   readonly errors: string[] = [];
   /** The number of responses of the server to the pages of the visitor. */
   answers = 0;
@@ -37,14 +37,14 @@ export class Visitor implements Guest<Visit> {
 }
 
 /** A page in Firefox. */
-export class Visit extends Opened<Visitor, Tab> {
+export class Visit extends OpenPage<Visitor, Tab> {
   async text(selector: string): Promise<string> {
     return this.tab.evaluate((one) => document.querySelector<HTMLElement>(one)?.innerText.trim() ?? "", selector);
   }
 
-  async until(isSo: () => boolean): Promise<void> {
+  async until(predicate: () => boolean): Promise<void> {
     // The driver's own method evaluates a string, which strict policies forbid.
-    await eventually(String(isSo), () => this.read(isSo));
+    await eventually(String(predicate), () => this.read(predicate));
   }
 
   protected async read<Found>(read: () => Found | Promise<Found>): Promise<Found> {

@@ -6,8 +6,9 @@ let layer: unknown[] | undefined;
 let states: string[];
 const client = { consent: (state: string) => void states.push(state) };
 
-/** As in Google's snippet. */
+/** As in Google's snippet, which pushes the arguments object. */
 function gtag(..._: unknown[]): void {
+  // biome-ignore lint/complexity/noArguments: see above.
   (globalThis as unknown as { window: { dataLayer: unknown[] } }).window.dataLayer.push(arguments);
 }
 

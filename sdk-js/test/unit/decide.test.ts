@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { Decision } from "../../src/types.js";
-import { Page, decision } from "./page.js";
+import { decision, Page } from "./page.js";
 
 const open = (storage: Record<string, string> = {}): Page => {
   const page = new Page(storage);
@@ -25,7 +25,13 @@ suite("a decision", () => {
     const all = Promise.all(["hero", "side"].map((name) => page.core.decide(name)));
     const row = page.core.decide("row", { slots: 4, exclude: ["sku-1"] });
     await page.pass(0);
-    assert.deepEqual((await all).map(({ action, source }) => [action, source]), [["deal", "policy"], ["deal", "policy"]]);
+    assert.deepEqual(
+      (await all).map(({ action, source }) => [action, source]),
+      [
+        ["deal", "policy"],
+        ["deal", "policy"],
+      ],
+    );
     assert.equal((await row).placement, "row");
     const asked = page.sent.map(({ body }) => body.placements);
     assert.deepEqual(asked, [[{ id: "hero" }, { id: "side" }, { id: "row", slots: 4, exclude: ["sku-1"] }]]);
@@ -70,7 +76,15 @@ suite("a decision", () => {
   });
 
   for (const invalid of [
-    "<html>", "", "null", "5", "[]", "{}", '{"decisions": 5}', '{"decisions": [null]}', '{"decisions": [5]}',
+    "<html>",
+    "",
+    "null",
+    "5",
+    "[]",
+    "{}",
+    '{"decisions": 5}',
+    '{"decisions": [null]}',
+    '{"decisions": [5]}',
     '{"decisions": [{"placement": "another", "action": "deal"}]}',
   ]) {
     test(`is a fallback after the invalid answer ${invalid || "(empty)"}`, async () => {

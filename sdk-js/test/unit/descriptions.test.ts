@@ -38,7 +38,11 @@ suite("the debugger describes", () => {
       { ...DRAWN, ...explained("online", true, null, null, "condition") },
       "Drawn by the policy with a probability of 62 % among 2 eligible actions.",
     ],
-    ["a row", { ...DRAWN, slots: [DRAWN], ...explained("online", true, null) }, "Drawn by the policy among 1 eligible action."],
+    [
+      "a row",
+      { ...DRAWN, slots: [DRAWN], ...explained("online", true, null) },
+      "Drawn by the policy among 1 eligible action.",
+    ],
     [
       "an apprentice",
       { ...DRAWN, propensity: 1, ...explained("apprentice", true, null, null) },
@@ -71,14 +75,25 @@ suite("the debugger describes", () => {
       { ...DRAWN, group: "none", ...explained("online", false) },
       "The policy is switched off: everyone gets the baseline.",
     ],
-    ["a placement without a policy", { ...DRAWN, group: "none", policyVersion: null }, "The site has no such placement."],
+    [
+      "a placement without a policy",
+      { ...DRAWN, group: "none", policyVersion: null },
+      "The site has no such placement.",
+    ],
     ["a decision without an eligible action", { ...DRAWN, group: "none" }, "No action may be shown to this visitor."],
   ] as [string, Decision, string][]) {
     test(name, () => assert.equal(describeReason(decision), expected));
   }
 
   test("small probabilities with one decimal", () => {
-    assert.deepEqual([0, 0.004, 0.019, 0.1, 0.984, 1].map(formatPercent), ["0 %", "0.4 %", "1.9 %", "10 %", "98 %", "100 %"]);
+    assert.deepEqual([0, 0.004, 0.019, 0.1, 0.984, 1].map(formatPercent), [
+      "0 %",
+      "0.4 %",
+      "1.9 %",
+      "10 %",
+      "98 %",
+      "100 %",
+    ]);
   });
 
   test("ages in one unit", () => {
@@ -94,10 +109,11 @@ suite("the debugger describes", () => {
 
   test("the action that is shown, the actions of a row, or the default content", () => {
     const slots = ["a", "b"].map((action) => ({ action, payload: {} }));
-    assert.deepEqual(
-      [DRAWN, { ...DRAWN, action: null, slots }, { ...DRAWN, action: null }].map(describeShown),
-      ["deal", "a, b", "the default content"],
-    );
+    assert.deepEqual([DRAWN, { ...DRAWN, action: null, slots }, { ...DRAWN, action: null }].map(describeShown), [
+      "deal",
+      "a, b",
+      "the default content",
+    ]);
   });
 
   test("the reason why an action is not eligible", () => {

@@ -18,7 +18,11 @@ suite("docs/reference/sdk.md", () => {
   test("allows the stub's hash in its Content Security Policy", () => {
     const hash = createHash("sha256").update(served("edgewise-stub.js")).digest("base64");
     const hashes = [...docs.matchAll(/'(sha\d+-[^']*)'/g)].map(([, source]) => source);
-    assert.deepEqual(hashes, [`sha256-${hash}`], "allow the hash of server/edgewise/sdk/edgewise-stub.js in docs/reference/sdk.md");
+    assert.deepEqual(
+      hashes,
+      [`sha256-${hash}`],
+      "allow the hash of server/edgewise/sdk/edgewise-stub.js in docs/reference/sdk.md",
+    );
   });
 
   test("names the package file as `npm pack` does", () => {

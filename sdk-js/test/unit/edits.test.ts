@@ -24,11 +24,14 @@ suite("edits", () => {
   });
 
   test("take text and attributes from the payload, along a dotted path", () => {
-    assert.deepEqual(editsFor(`<a data-edgewise-fill="text=a.b\n href=link  title=n">x</a>`, { a: { b: "deep" }, link: "/x", n: 5 }), [
-      ["A", "deep"],
-      ["A", "href", "/x"],
-      ["A", "title", "5"],
-    ]);
+    assert.deepEqual(
+      editsFor(`<a data-edgewise-fill="text=a.b\n href=link  title=n">x</a>`, { a: { b: "deep" }, link: "/x", n: 5 }),
+      [
+        ["A", "deep"],
+        ["A", "href", "/x"],
+        ["A", "title", "5"],
+      ],
+    );
     assert.deepEqual(editsFor(`<p data-edgewise-fill="headline">x</p>`, { headline: "Hi" }), [["P", "Hi"]]);
   });
 
@@ -39,7 +42,17 @@ suite("edits", () => {
     assert.deepEqual(editsFor(`<p data-edgewise-fill="constructor text=__proto__.x">x</p>`, {}), []);
   });
 
-  for (const [tag, attribute] of [["p", "href"], ["form", "action"], ["a", "src"], ["a", "onclick"], ["p", "style"], ["p", "innerHTML"], ["iframe", "src"], ["img", "srcset"], ["a", "target"]]) {
+  for (const [tag, attribute] of [
+    ["p", "href"],
+    ["form", "action"],
+    ["a", "src"],
+    ["a", "onclick"],
+    ["p", "style"],
+    ["p", "innerHTML"],
+    ["iframe", "src"],
+    ["img", "srcset"],
+    ["a", "target"],
+  ]) {
     test(`never write ${attribute} of ${tag}`, () => {
       assert.deepEqual(editsFor(`<${tag} data-edgewise-fill="${attribute}=a"></${tag}>`, { a: "/x" }), []);
     });
@@ -56,13 +69,33 @@ suite("edits", () => {
     });
   }
 
-  for (const link of ["/x", "x", "?x", "#x", "//other.example/", "https://other.example", "mailto:a@b.example", "tel:+49", ""]) {
+  for (const link of [
+    "/x",
+    "x",
+    "?x",
+    "#x",
+    "//other.example/",
+    "https://other.example",
+    "mailto:a@b.example",
+    "tel:+49",
+    "",
+  ]) {
     test(`allow links to ${link || "the page itself"}`, () => {
       assert.equal(editsFor(`<a data-edgewise-fill="href=a">x</a>`, { a: link }).length, 1);
     });
   }
 
-  for (const link of ["javascript:x", " JavaScript:x", "java\nscript:x", "\u0001javascript:x", "data:text/html,x", "blob:x", "vbscript:x", "file:///x", "https://["]) {
+  for (const link of [
+    "javascript:x",
+    " JavaScript:x",
+    "java\nscript:x",
+    "\u0001javascript:x",
+    "data:text/html,x",
+    "blob:x",
+    "vbscript:x",
+    "file:///x",
+    "https://[",
+  ]) {
     test(`never allow links to ${JSON.stringify(link)}`, () => {
       assert.deepEqual(editsFor(`<a data-edgewise-fill="href=a">x</a>`, { a: link }), []);
       assert.deepEqual(editsFor(`<a data-edgewise-fill="HREF=a">x</a>`, { a: link }), []);

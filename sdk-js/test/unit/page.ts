@@ -10,10 +10,18 @@ type Core = typeof import("./core.js");
 export interface Sent {
   path: string;
   keepalive: boolean;
-  body: { batch: Message[]; placements: { id: string }[]; consent?: string; anonymousId?: string; sentAt: string } & Record<string, any>;
+  body: {
+    batch: Message[];
+    placements: { id: string }[];
+    consent?: string;
+    anonymousId?: string;
+    sentAt: string;
+  } & Record<string, any>;
 }
 
-export type Answer = (sent: Sent) => { status?: number; body?: unknown; headers?: Record<string, string> } | "lost" | "never";
+export type Answer = (
+  sent: Sent,
+) => { status?: number; body?: unknown; headers?: Record<string, string> } | "lost" | "never";
 
 const { outputFiles } = buildSync({
   entryPoints: [join(process.cwd(), "test/unit/core.ts")],
@@ -26,7 +34,7 @@ const CODE = outputFiles[0]!.text;
 
 /** A server that allows ids to be stored, and knows one action. */
 export const healthy: Answer = ({ path, body }) =>
-  path == "decide"
+  path === "decide"
     ? { body: { anonymousId: body.anonymousId ?? null, decisions: body.placements.map(({ id }) => decision(id)) } }
     : { body: { success: true } };
 
@@ -76,10 +84,15 @@ export class Page {
         this.timers.push({ id: ++this.ids, at: this.now + wait, run: () => run(...args) });
         return this.ids;
       },
-      clearTimeout: (id?: number) => void (this.timers = this.timers.filter((timer) => timer.id != id)),
+      clearTimeout: (id?: number) => {
+        this.timers = this.timers.filter((timer) => timer.id !== id);
+      },
       fetch: (url: string, init: { body: string; keepalive: boolean }) => this.fetch(url, init),
     });
-    runInContext(`Date.now = () => clock.now; const Real = Date; Date = class extends Real { constructor(...a) { super(...(a.length ? a : [clock.now])); } };`, Object.assign(context, { clock: this }));
+    runInContext(
+      `Date.now = () => clock.now; const Real = Date; Date = class extends Real { constructor(...a) { super(...(a.length ? a : [clock.now])); } };`,
+      Object.assign(context, { clock: this }),
+    );
     runInContext(CODE, context);
     this.core = runInContext("core", context) as Core;
     Object.assign(this.core.options, { writeKey: "key", endpoint: "https://edge.example" });
@@ -92,7 +105,7 @@ export class Page {
     for (;;) {
       const due = this.timers.filter(({ at }) => at <= until).sort((a, b) => a.at - b.at || a.id - b.id)[0];
       if (!due) break;
-      this.timers = this.timers.filter((timer) => timer != due);
+      this.timers = this.timers.filter((timer) => timer !== due);
       this.now = Math.max(this.now, due.at);
       due.run();
       await settle();
@@ -101,7 +114,7 @@ export class Page {
   }
 
   dispatch(type: string, more: object = {}): void {
-    for (const [one, listener] of this.listeners) if (one == type) listener({ type, ...more });
+    for (const [one, listener] of this.listeners) if (one === type) listener({ type, ...more });
   }
 
   hide(): void {
@@ -112,7 +125,7 @@ export class Page {
 
   /** The messages of all batches, including repeated ones. */
   get messages(): Message[] {
-    return this.sent.filter(({ path }) => path == "batch").flatMap(({ body }) => body.batch);
+    return this.sent.filter(({ path }) => path === "batch").flatMap(({ body }) => body.batch);
   }
 
   get keys(): string[] {
@@ -120,13 +133,21 @@ export class Page {
   }
 
   private async fetch(url: string, init: { body: string; keepalive: boolean }): Promise<unknown> {
-    const sent = { path: url.replace("https://edge.example/v1/", ""), keepalive: init.keepalive, body: JSON.parse(init.body) } as Sent;
+    const sent = {
+      path: url.replace("https://edge.example/v1/", ""),
+      keepalive: init.keepalive,
+      body: JSON.parse(init.body),
+    } as Sent;
     this.sent.push(sent);
     const answer = this.answer(sent);
-    if (answer == "never") return new Promise(() => {});
-    if (answer == "lost") throw new TypeError("Failed to fetch");
+    if (answer === "never") return new Promise(() => {});
+    if (answer === "lost") throw new TypeError("Failed to fetch");
     const { status = 200, body = {}, headers = {} } = answer;
-    return { status, headers: new Headers(headers), json: async () => JSON.parse(typeof body == "string" ? body : JSON.stringify(body)) };
+    return {
+      status,
+      headers: new Headers(headers),
+      json: async () => JSON.parse(typeof body === "string" ? body : JSON.stringify(body)),
+    };
   }
 }
 

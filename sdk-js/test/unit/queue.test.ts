@@ -53,7 +53,10 @@ suite("messages", () => {
     const page = open();
     for (let i = 0; i < 70; i++) page.core.track(`${i}`);
     await page.pass(5000);
-    assert.deepEqual(page.sent.map(({ body }) => body.batch.length), [30, 30, 10]);
+    assert.deepEqual(
+      page.sent.map(({ body }) => body.batch.length),
+      [30, 30, 10],
+    );
     assert.deepEqual(events(page), [...Array(70).keys()].map(String));
   });
 
@@ -64,7 +67,10 @@ suite("messages", () => {
     properties.step = 2;
     page.core.track("Step", properties);
     await page.pass(1000);
-    assert.deepEqual(page.messages.map((one) => one.properties?.step), [1, 2]);
+    assert.deepEqual(
+      page.messages.map((one) => one.properties?.step),
+      [1, 2],
+    );
   });
 
   test("can be changed or dropped by beforeSend, also asynchronously", async () => {
@@ -112,7 +118,10 @@ suite("messages", () => {
     page.answer = () => "lost";
     page.core.track("Patient");
     await page.pass(10_000);
-    assert.deepEqual(page.sent.slice(0, 3).map(({ keepalive }) => keepalive), [true, false, true]);
+    assert.deepEqual(
+      page.sent.slice(0, 3).map(({ keepalive }) => keepalive),
+      [true, false, true],
+    );
   });
 
   for (const status of [400, 401, 410, 413, 422]) {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { ConsentState } from "../../src/types.js";
-import { type Answer, Page, healthy } from "./page.js";
+import { type Answer, healthy, Page } from "./page.js";
 
-const deniesStorage: Answer = (sent) => (sent.path == "decide" ? { body: { ...(healthy(sent) as { body: object }).body, anonymousId: null } } : {});
+const deniesStorage: Answer = (sent) =>
+  sent.path === "decide" ? { body: { ...(healthy(sent) as { body: object }).body, anonymousId: null } } : {};
 
 const open = (consent?: ConsentState, storage: Record<string, string> = {}, gpc = false): Page => {
   const page = new Page(storage, { gpc });
@@ -21,7 +22,12 @@ suite("a visitor", () => {
     assert.equal(JSON.parse(page.storage.edgewise!).consent, "granted", "the consent is stored");
   });
 
-  for (const [consent, gpc] of [["pending", false], ["denied", false], ["granted", true], [undefined, true]] as const) {
+  for (const [consent, gpc] of [
+    ["pending", false],
+    ["denied", false],
+    ["granted", true],
+    [undefined, true],
+  ] as const) {
     test(`with consent ${consent}${gpc ? " and Global Privacy Control" : ""} has no id, and nothing is stored`, async () => {
       const page = open(consent, {}, gpc);
       Object.assign(page.core.options, { context: { data: { basketValue: 30 }, page: { type: "cart" } } });
@@ -33,12 +39,15 @@ suite("a visitor", () => {
       await page.pass(2000);
       assert.equal((await decided).source, "policy");
       assert.deepEqual(page.keys, []);
-      const [asked] = page.sent.filter(({ path }) => path == "decide");
+      const [asked] = page.sent.filter(({ path }) => path === "decide");
       assert.deepEqual(
         [asked?.body.anonymousId, asked?.body.consent, asked?.body.context.data, asked?.body.context.page.type],
         [undefined, gpc ? "denied" : consent, undefined, "cart"],
       );
-      assert.deepEqual(page.messages.map(({ event, anonymousId, context }) => [event, anonymousId, context]), [["$reward", undefined, undefined]]);
+      assert.deepEqual(
+        page.messages.map(({ event, anonymousId, context }) => [event, anonymousId, context]),
+        [["$reward", undefined, undefined]],
+      );
     });
   }
 
@@ -107,7 +116,10 @@ suite("a visitor", () => {
     page.core.identify("user-1", { plan: "pro" });
     await page.pass(1000);
     const [identified] = page.messages;
-    assert.deepEqual([identified?.type, identified?.userId, identified?.anonymousId], ["identify", "user-1", anonymousId]);
+    assert.deepEqual(
+      [identified?.type, identified?.userId, identified?.anonymousId],
+      ["identify", "user-1", anonymousId],
+    );
     assert.equal(open(undefined, page.storage).core.getIds().userId, "user-1");
     page.core.identify(null);
     const now = page.core.getIds();
@@ -125,7 +137,10 @@ suite("a visitor", () => {
     // The answer to a request without an id.
     page.core.applyServerAnswer({ anonymousId: null });
     assert.ok(page.core.mayIdentify());
-    assert.deepEqual(page.keys.filter((key) => key == "edgewise"), ["edgewise"]);
+    assert.deepEqual(
+      page.keys.filter((key) => key === "edgewise"),
+      ["edgewise"],
+    );
   });
 
   test("who logs out before granting consent again gets a new id", () => {
@@ -186,7 +201,10 @@ suite("a visitor with two tabs", () => {
     other.hide();
     await other.pass(100_000);
     assert.deepEqual([other.keys, other.messages], [[], []]);
-    assert.deepEqual(other.sent.map(({ body }) => [body.anonymousId, body.consent]), [[undefined, "denied"]]);
+    assert.deepEqual(
+      other.sent.map(({ body }) => [body.anonymousId, body.consent]),
+      [[undefined, "denied"]],
+    );
   });
 
   test("logs in and out in both", () => {

@@ -1,27 +1,27 @@
 import assert from "node:assert/strict";
-import { Proxy } from "./proxy.js";
+import { RecordingProxy } from "./proxy.js";
 import { type Policies, Service } from "./service.js";
 import { type Page, Site } from "./site.js";
 
 /** A browser profile with its storage and tabs. */
-export interface Guest<Visit> {
+export interface BrowserProfile<Visit> {
   open(url: string): Promise<Visit>;
   close(): Promise<void>;
 }
 
 /** A running browser. */
-export interface Running<Visitor> {
+export interface RunningBrowser<Visitor> {
   /** Creates a visitor with an empty profile. */
   visitor(): Promise<Visitor>;
   close(): Promise<void>;
 }
 
 /** The server, a proxy in front of it, a site that embeds the SDK, and a browser. */
-export abstract class Scenery<Visit, Visitor extends Guest<Visit>> {
+export abstract class BaseStage<Visit, Visitor extends BrowserProfile<Visit>> {
   readonly service: Service;
-  readonly proxy = new Proxy(() => this.service.url);
+  readonly proxy = new RecordingProxy(() => this.service.url);
   readonly site = new Site(() => this.proxy.url);
-  private browser: Promise<Running<Visitor>> | undefined;
+  private browser: Promise<RunningBrowser<Visitor>> | undefined;
   private readonly visitors: Visitor[] = [];
   private pages = 0;
 
@@ -29,7 +29,7 @@ export abstract class Scenery<Visit, Visitor extends Guest<Visit>> {
     this.service = new Service(policies, options);
   }
 
-  protected abstract launch(): Promise<Running<Visitor>>;
+  protected abstract launch(): Promise<RunningBrowser<Visitor>>;
 
   async open(): Promise<void> {
     this.browser = this.launch();
@@ -58,7 +58,7 @@ export abstract class Scenery<Visit, Visitor extends Guest<Visit>> {
 
   /** Closes all visitors, and forgets their requests. */
   async clear(): Promise<void> {
-    this.proxy.moods.clear();
+    this.proxy.interceptors.clear();
     await Promise.all(this.visitors.splice(0).map((visitor) => visitor.close()));
     this.proxy.clear();
   }

@@ -1,9 +1,9 @@
 // The lifecycle of a page: navigation without a load, the back/forward cache, prerendering, and background tabs.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { fixed } from "./shop.js";
+import { fixed } from "./policies.js";
 import { Stage } from "./stage.js";
-import { Unwatched } from "./unwatched.js";
+import { UndrivenBrowser } from "./undriven-browser.js";
 import { eventually } from "./waiting.js";
 import { type Watched, watch } from "./watch.js";
 
@@ -20,7 +20,7 @@ afterEach(() => stage.clear());
 /** The paths of the reported page views, in order. */
 const pages = (): string[] =>
   stage.proxy
-    .told("page")
+    .received("page")
     .map((message) => new URL((message as { context?: { page: { url: string } } }).context?.page.url ?? "").pathname);
 
 test("navigation without a load reports one page view per path, and new placements are decided", async () => {
@@ -42,10 +42,13 @@ test("navigation without a load reports one page view per path, and new placemen
   });
   await visit.tab.waitForFunction(() => !document.querySelector("h2"));
   await visit.tab.evaluate(() => window.edgewise.track("Last"));
-  await stage.proxy.hears("Last");
+  await stage.proxy.waitFor("Last");
   const path = new URL(visit.tab.url()).pathname;
   assert.deepEqual(pages(), [path, "/cart", path]);
-  assert.deepEqual(stage.proxy.questions.map(({ placements }) => placements.map(({ id }) => id)), [["hero"], ["side"]]);
+  assert.deepEqual(
+    stage.proxy.decideRequests.map(({ placements }) => placements.map(({ id }) => id)),
+    [["hero"], ["side"]],
+  );
   await visit.leave();
 });
 
@@ -60,14 +63,17 @@ test("placements that are inserted together share one request", async () => {
     }
   });
   await visit.rendered();
-  assert.deepEqual(stage.proxy.questions.map(({ placements }) => placements.map(({ id }) => id)), [["hero", "side"]]);
+  assert.deepEqual(
+    stage.proxy.decideRequests.map(({ placements }) => placements.map(({ id }) => id)),
+    [["hero", "side"]],
+  );
   await visit.leave();
 });
 
 test("a page from the back/forward cache reports a page view, but is not decided again", async () => {
   const visit = await stage.visit({ tag: "blocking", body: HERO });
   await visit.rendered();
-  await stage.proxy.hears("$impression");
+  await stage.proxy.waitFor("$impression");
   // Browsers do not cache pages with a pending request.
   const asked = stage.proxy.exchanges.filter(({ path }) => path.startsWith("/v1/")).length;
   await eventually(`${asked} answers`, async () => visit.visitor.answers === asked);
@@ -76,16 +82,16 @@ test("a page from the back/forward cache reports a page view, but is not decided
   // Navigation by the driver would not keep the page in the cache.
   await visit.tab.evaluate((url) => (location.href = url), other);
   await visit.tab.waitForURL(other);
-  await stage.proxy.hears("page", 2);
+  await stage.proxy.waitFor("page", 2);
   await visit.tab.evaluate(() => history.back());
   await stage.proxy.until("three page views", () => pages().length === 3);
   assert.deepEqual(pages(), [path, new URL(other).pathname, path]);
   assert.equal(await visit.text("h1"), "Students save 10%");
   await visit.tab.evaluate(() => window.edgewise.track("Back"));
-  await stage.proxy.hears("Back");
+  await stage.proxy.waitFor("Back");
   assert.equal(stage.site.requested.filter((one) => one === path).length, 1, "the page was loaded again");
-  assert.equal(stage.proxy.questions.length, 1);
-  assert.equal(stage.proxy.told("$impression").length, 1);
+  assert.equal(stage.proxy.decideRequests.length, 1);
+  assert.equal(stage.proxy.received("$impression").length, 1);
   await visit.leave();
 });
 
@@ -122,21 +128,24 @@ test("a prerendered page is decided, but sends nothing before it is activated", 
     // Follows the link once the site has the page `/go`.
     script: `setInterval(() => fetch("/go").then(({ ok }) => ok && document.querySelector("a").click()), 100)`,
   });
-  const browser = new Unwatched();
+  const browser = new UndrivenBrowser();
   try {
     await browser.open(start);
     const unseen = await reported(target.pathname, "rendered unseen");
     assert.equal(unseen.text, "Students save 10%");
-    assert.equal(stage.proxy.questions.length, 1);
+    assert.equal(stage.proxy.decideRequests.length, 1);
     // By then, all messages of the first second would have arrived.
-    await stage.site.until("the first page to poll many times", () => stage.site.requested.filter((one) => one === "/go").length > 25);
-    assert.deepEqual(stage.proxy.asked("/v1/batch"), []);
+    await stage.site.until(
+      "the first page to poll many times",
+      () => stage.site.requested.filter((one) => one === "/go").length > 25,
+    );
+    assert.deepEqual(stage.proxy.requests("/v1/batch"), []);
     stage.site.put("/go", { tag: "none", body: "" });
     await reported(target.pathname, "activated");
-    await stage.proxy.hears("page");
-    await stage.proxy.hears("$impression");
+    await stage.proxy.waitFor("page");
+    await stage.proxy.waitFor("$impression");
     assert.deepEqual(pages(), [target.pathname]);
-    assert.equal(stage.proxy.questions.length, 1);
+    assert.equal(stage.proxy.decideRequests.length, 1);
   } finally {
     await browser.close();
   }
@@ -152,7 +161,7 @@ test("a background tab is decided, and reports its impression once it is visible
     script: `document.addEventListener("visibilitychange", () => document.hidden && (location.href = "${hidden}"));
       addEventListener("load", () => fetch("/opened"))`,
   });
-  const browser = new Unwatched();
+  const browser = new UndrivenBrowser();
   try {
     await browser.open(opener);
     await stage.site.until("the opener", () => stage.site.requested.includes("/opened"));
@@ -160,12 +169,12 @@ test("a background tab is decided, and reports its impression once it is visible
     const { text } = await reported(hidden.pathname, "rendered hidden");
     assert.equal(text, "Students save 10%");
     // A second has passed in both tabs, but only one was visible.
-    const [impression] = await stage.proxy.hears("$impression");
+    const [impression] = await stage.proxy.waitFor("$impression");
     const inFront = (await reported(front.pathname, "rendered visible")).watched.decisions[0]?.decisionId;
     assert.equal(impression?.properties?.decisionId, inFront);
     await browser.show(hidden.href);
     await reported(hidden.pathname, "visible");
-    const impressions = await stage.proxy.hears("$impression", 2);
+    const impressions = await stage.proxy.waitFor("$impression", 2);
     assert.notEqual(impressions[1]?.properties?.decisionId, inFront);
     const last = await reported(front.pathname, "hidden");
     assert.equal(last.watched.shift, 0);

@@ -3,19 +3,24 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { FLAGS, chromiumPath } from "./chromium.js";
+import { chromiumPath, FLAGS } from "./chromium.js";
 
 /**
  * A browser without a driver, under which Chromium would neither prerender nor hide tabs. Its pages report to the site.
  */
-export class Unwatched {
+export class UndrivenBrowser {
   private readonly profile = mkdtempSync(join(tmpdir(), "edgewise-chromium-"));
   private process: ChildProcess | undefined;
   private control = "";
 
   /** Starts the browser on a page. */
   async open(url: string): Promise<void> {
-    const own = ["--headless", "--remote-debugging-port=0", `--user-data-dir=${this.profile}`, "--window-size=1000,700"];
+    const own = [
+      "--headless",
+      "--remote-debugging-port=0",
+      `--user-data-dir=${this.profile}`,
+      "--window-size=1000,700",
+    ];
     // In a process group, so that all its processes can be killed together.
     const child = spawn(chromiumPath() ?? "chromium", [...FLAGS, ...own, url], {
       stdio: ["ignore", "ignore", "pipe"],

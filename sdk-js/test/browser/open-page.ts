@@ -3,7 +3,7 @@ import type { Decision } from "../../src/types.js";
 import type { Watched } from "./watch.js";
 
 /** An open page in any browser. */
-export abstract class Opened<Visitor extends { errors: string[] }, Tab extends { close(): Promise<void> }> {
+export abstract class OpenPage<Visitor extends { errors: string[] }, Tab extends { close(): Promise<void> }> {
   /** `errors` has the uncaught errors of all pages of the visitor. */
   constructor(
     readonly visitor: Visitor,
@@ -14,7 +14,7 @@ export abstract class Opened<Visitor extends { errors: string[] }, Tab extends {
   protected abstract read<Found>(read: () => Found | Promise<Found>): Promise<Found>;
 
   /** Waits until the function returns true in the page. */
-  protected abstract until(isSo: () => boolean): Promise<void>;
+  protected abstract until(predicate: () => boolean): Promise<void>;
 
   /** The result of each placement, once all are rendered. */
   async rendered(): Promise<Watched["rendered"]> {

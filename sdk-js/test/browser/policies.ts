@@ -19,7 +19,9 @@ const action = (id: string, payload: object, more = ""): string =>
 function inline(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(inline).join(", ")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  return `{ ${Object.entries(value).map(([key, one]) => `${JSON.stringify(key)} = ${inline(one)}`).join(", ")} }`;
+  return `{ ${Object.entries(value)
+    .map(([key, one]) => `${JSON.stringify(key)} = ${inline(one)}`)
+    .join(", ")} }`;
 }
 
 /** A policy with one action. */
@@ -36,5 +38,5 @@ export function drawn(placement: string, ids: string[]): string {
 export function row(placement: string, slots: number, ids: string[]): string {
   const baseline = JSON.stringify(ids.slice(0, slots));
   const items = ids.map((id) => action(id, { name: `Product ${id}`, href: `/p/${id}`, image: `/${id}.gif` }));
-  return `slots = ${slots}` + HEAD(placement, baseline) + items.join("");
+  return `slots = ${slots}${HEAD(placement, baseline)}${items.join("")}`;
 }
