@@ -25,7 +25,7 @@ import uvloop
 from msgspec import Struct
 from starlette.types import Message, Scope
 
-from edgewise.decisions.service import Decider
+from edgewise.decisions.service import DecisionService
 from edgewise.http.auth import Authenticator
 from edgewise.http.decide import DecideEndpoint
 from edgewise.ids.decision import KEY_BYTES, DecisionIds
@@ -141,7 +141,7 @@ async def dissect(store: Store, settings: Settings, calls: int, repetitions: int
     await follower.refresh()
     ids = DecisionIds([await store.registry.decision_keys(os.urandom(KEY_BYTES))])
     auth = Authenticator(follower, settings.secret_key)
-    door = DecideEndpoint(auth, Decider(store, ids, settings.decide_budget / 1000), 1 << 20)
+    door = DecideEndpoint(auth, DecisionService(store, ids, settings.decide_budget / 1000), 1 << 20)
     browser = Browser(door, shop.decide_requests(CANDIDATES))
     whole = await _best(browser.call, calls, repetitions)
     steps = await _timed_steps(browser, calls, repetitions)

@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 
 from edgewise import app as service
 from edgewise.app import App
-from edgewise.decisions.service import Decider
+from edgewise.decisions.service import DecisionService
 from edgewise.events.recorder import Recorder
 from edgewise.http.auth import Authenticator
 from edgewise.http.content import JSON
@@ -109,8 +109,8 @@ async def door(store: Store, settings: Settings) -> DecideEndpoint:
         raise Mismeasured("targeting: found no model of the shop's, expected one to score with")
     for site in follower.sites.values():
         site.placements["hero"].load_model(checkpoint)
-    decider = Decider(store, await _ids(store), settings.decide_budget / 1000)
-    return DecideEndpoint(Authenticator(follower, settings.secret_key), decider, settings.max_body)
+    decisions = DecisionService(store, await _ids(store), settings.decide_budget / 1000)
+    return DecideEndpoint(Authenticator(follower, settings.secret_key), decisions, settings.max_body)
 
 
 def requests(site: str) -> list[bytes]:

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from edgewise.decisions.preview_token import check_signature
-from edgewise.decisions.service import Decider
+from edgewise.decisions.service import DecisionService
 from edgewise.errors import SettingsError
 from edgewise.events.recorder import Recorder
 from edgewise.http import metrics
@@ -97,11 +97,11 @@ class App(Starlette):
 
 def _endpoints(settings: Settings, store: Store, follower: Follower, auth: Authenticator) -> dict[str, ASGIApp]:
     """The endpoints, by their names in the table of routes."""
-    decider = Decider(store, follower.ids, settings.decide_budget / 1000)
+    decisions = DecisionService(store, follower.ids, settings.decide_budget / 1000)
     recorder = Recorder(store, follower.ids, follower.find, left_out=metrics.count_dropped_messages)
     limit = settings.max_body
     return {
-        "decide": DecideEndpoint(auth, decider, limit, settings.country_header),
+        "decide": DecideEndpoint(auth, decisions, limit, settings.country_header),
         "batch": BatchEndpoint(auth, recorder, limit),
         **{kind: MessageEndpoint(auth, recorder, limit, kind) for kind in get_args(Kind)},
         "sdk": SdkEndpoint(auth, read_files(), partial(check_signature, follower.ids)),

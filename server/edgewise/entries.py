@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgpack
 import msgspec
 
 from edgewise.errors import EntryError
-from edgewise.types import DecisionKey, Digest, Milliseconds
+from edgewise.types import DecisionKey, Digest, LoggedGroup, Milliseconds
 
-Group: TypeAlias = Literal["policy", "control", "pinned"]
-
-_GROUPS: tuple[Group, ...] = ("policy", "control", "pinned")
+_GROUPS: tuple[LoggedGroup, ...] = ("policy", "control", "pinned")
 _DECISION, _OUTCOME, _EVENT, _VERSION, _TICK, _CUT, _ROBOT = range(7)
 
 
@@ -41,7 +39,7 @@ class Decision(NamedTuple):
     key: DecisionKey
     version: Digest
     model_version: int
-    group: Group
+    group: LoggedGroup
     visitor: tuple[Digest, ...]
     context: str
     eligible: tuple[int, ...] | None

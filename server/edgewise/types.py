@@ -39,6 +39,13 @@ Span: TypeAlias = Literal["session", "day", "visitor"]
 SPANS: tuple[Span, ...] = ("session", "day", "visitor")
 
 
+LoggedGroup: TypeAlias = Literal["policy", "control", "pinned"]
+"""How a logged decision was made: drawn by the policy, the baseline of the control group, or a pin."""
+
+Group: TypeAlias = Literal[LoggedGroup, "fallback", "preview", "none"]
+"""How any result was made. The additional groups are never logged."""
+
+
 class Webhook(NamedTuple):
     """A receiver of messages about visitors who newly meet a condition. `after` is how long they must be quiet first.
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from edgewise.decisions.explanation import Explanation, Weighed
+from edgewise.decisions.explanation import ActionExplanation, Explanation
 from edgewise.decisions.preview_token import Preview
-from edgewise.decisions.request import Asked, Visitor
+from edgewise.decisions.request import PlacementRequest, Visitor
 from edgewise.policies.policy import Action, Cap, Explore, Policy, Reward
 from edgewise.store import Store
 from edgewise.visitors.message import Message
@@ -39,7 +39,7 @@ async def service(store: Store) -> Service:
 
 
 async def explanation(service: Service, visitor: Visitor = SOMEONE, **context: object) -> Explanation:
-    asked = Asked("hero", exclude=("unwanted",))
+    asked = PlacementRequest("hero", exclude=("unwanted",))
     (answer,) = await service.decide(asked, visitor=visitor, now=2_000, preview=DEBUG, **context)
     assert answer.decision_id is None
     assert answer.explanation is not None
@@ -48,14 +48,14 @@ async def explanation(service: Service, visitor: Visitor = SOMEONE, **context: o
 
 async def test_each_action_has_its_propensity_or_what_speaks_against_it(service: Service) -> None:
     assert (await explanation(service)).actions == (
-        Weighed("plain", 1 / 3, None),
-        Weighed("deal", 1 / 3, None),
-        Weighed("off", None, "off"),
-        Weighed("over", None, "time"),
-        Weighed("coming", None, "time"),
-        Weighed("unwanted", None, "excluded"),
-        Weighed("pop-up", 1 / 3, None),
-        Weighed("mobile", None, "condition"),
+        ActionExplanation("plain", 1 / 3, None),
+        ActionExplanation("deal", 1 / 3, None),
+        ActionExplanation("off", None, "off"),
+        ActionExplanation("over", None, "time"),
+        ActionExplanation("coming", None, "time"),
+        ActionExplanation("unwanted", None, "excluded"),
+        ActionExplanation("pop-up", 1 / 3, None),
+        ActionExplanation("mobile", None, "condition"),
     )
     on_a_phone = {one.id: one.refused for one in (await explanation(service, device={"type": "mobile"})).actions}
     assert on_a_phone["mobile"] is None
@@ -72,7 +72,7 @@ async def test_who_debugs_sees_what_the_visitor_has_seen_too_often_and_counts_no
         await service.decide()
     assert await refused() == "seen"
     stranger = await explanation(service, Visitor("a1", None, consent="denied"))
-    assert stranger.actions[1] == Weighed("pop-up", None, "seen"), "what cannot be counted is not shown"
+    assert stranger.actions[1] == ActionExplanation("pop-up", None, "seen"), "what cannot be counted is not shown"
 
 
 async def test_a_choice_that_sticks_is_shown_to_who_debugs_and_none_sticks_because_of_them(service: Service) -> None:
@@ -133,13 +133,13 @@ async def test_a_preview_is_shown_though_the_store_does_not_answer(preview: Prev
         service = Service(store)
         await service.serve(POLICY)
         server.kill()
-        asked = (Asked("hero", action="deal" if preview.debug else None), Asked("nowhere"))
+        asked = (PlacementRequest("hero", action="deal" if preview.debug else None), PlacementRequest("nowhere"))
         shown, nothing = await service.decide(*asked, preview=preview)
         assert (shown.group, shown.slots[0].action, shown.decision_id) == ("preview", "deal", None)
         assert (nothing.group, nothing.slots[0].action) == ("none", None)
         if preview.debug:
             assert shown.explanation is not None
-            assert shown.explanation.actions[0] == Weighed("plain", None, None)
+            assert shown.explanation.actions[0] == ActionExplanation("plain", None, None)
             (other,) = await service.decide(preview=preview)
             assert (other.group, other.slots[0].action) == ("fallback", "plain")
             assert other.explanation == shown.explanation

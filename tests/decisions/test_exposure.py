@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from edgewise.decisions.request import Asked, Visitor
-from edgewise.decisions.result import Decided
+from edgewise.decisions.request import PlacementRequest, Visitor
+from edgewise.decisions.result import PlacementResult
 from edgewise.events.recorder import Recorder
 from edgewise.ids.visitor import anonymous_digest
 from edgewise.policies.policy import Action, Cap, Pin, Policy, Reward
@@ -56,13 +56,15 @@ async def serve(workers: list[Service], policy: Policy) -> None:
         await worker.serve(policy)
 
 
-async def at_once(workers: list[Service], count: int, visitor: Visitor = SOMEONE, **context: Any) -> list[Decided]:
+async def at_once(
+    workers: list[Service], count: int, visitor: Visitor = SOMEONE, **context: Any
+) -> list[PlacementResult]:
     """So many calls of one visitor, spread over the workers, at the same time."""
     calls = (workers[number % len(workers)].decide(visitor=visitor, **context) for number in range(count))
     return [answer for (answer,) in await asyncio.gather(*calls)]
 
 
-def shown(answers: list[Decided]) -> Counter[str | None]:
+def shown(answers: list[PlacementResult]) -> Counter[str | None]:
     return Counter(answer.slots[0].action for answer in answers)
 
 
@@ -177,7 +179,7 @@ async def test_a_choice_that_may_not_be_shown_any_more_is_drawn_anew(workers: li
     (first,) = await at_once(workers, 1)
     gone = first.slots[0].action
     assert gone is not None
-    (again,) = await workers[1].decide(Asked("hero", exclude=(gone,)))
+    (again,) = await workers[1].decide(PlacementRequest("hero", exclude=(gone,)))
     assert again.slots[0].action != gone
     assert again.slots[0].propensity == pytest.approx(1 / 7)
     assert again.decision_id != first.decision_id
@@ -213,12 +215,12 @@ async def test_showing_a_choice_again_counts_for_its_cap(workers: list[Service])
 
 async def test_a_row_sticks_as_a_whole_and_shows_as_much_of_it_as_is_asked_for(workers: list[Service]) -> None:
     await serve(workers, replace(STICKY, slots=3, baseline=("plain", "b", "c")))
-    (three,) = await workers[0].decide(Asked("hero"))
-    (two,) = await workers[1].decide(Asked("hero", slots=2))
+    (three,) = await workers[0].decide(PlacementRequest("hero"))
+    (two,) = await workers[1].decide(PlacementRequest("hero", slots=2))
     assert two.slots == three.slots[:2]
     assert two.decision_id == three.decision_id
-    (fewer,) = await workers[0].decide(Asked("hero", slots=1), visitor=Visitor("b", None))
-    (more,) = await workers[0].decide(Asked("hero", slots=2), visitor=Visitor("b", None))
+    (fewer,) = await workers[0].decide(PlacementRequest("hero", slots=1), visitor=Visitor("b", None))
+    (more,) = await workers[0].decide(PlacementRequest("hero", slots=2), visitor=Visitor("b", None))
     assert (len(fewer.slots), len(more.slots)) == (1, 2)
     assert fewer.decision_id != more.decision_id
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from edgewise.decisions.preview_token import Preview
-from edgewise.decisions.request import Asked, Visitor
-from edgewise.decisions.result import Decided, Shown
-from edgewise.decisions.service import Decider
+from edgewise.decisions.request import DecideCall, PlacementRequest, Visitor
+from edgewise.decisions.result import PlacementResult, SlotResult
+from edgewise.decisions.service import DecisionService
 from edgewise.entries import Decision, SlotChoice, decode
 from edgewise.events.recorder import Recorder
 from edgewise.ids.decision import DecisionIds
@@ -44,14 +44,14 @@ ROW = Policy("hero", ACTIONS, ("plain", "second"), slots=2, control_share=0.0)
 
 
 class Service:
-    """A decider with what it needs. Where a test is not about the budget, it is long: the machine may be busy."""
+    """A decision service with its store. The default budget is long, because the test machine may be busy."""
 
     def __init__(self, store: Store, budget: float = 5.0) -> None:
         self.store = store
         self.stage = Stage(store, POLICY)
         self.follower = Follower(store)
         self.ids = DecisionIds((b"k" * 32,))
-        self.decider = Decider(store, self.ids, budget)
+        self.decisions = DecisionService(store, self.ids, budget)
 
     async def serve(self, policy: Policy, segments: Mapping[str, Condition] | None = None) -> None:
         await self.stage.publish(policy, segments)
@@ -59,15 +59,17 @@ class Service:
 
     async def decide(
         self,
-        *asked: Asked,
+        *requests: PlacementRequest,
         visitor: Visitor = SOMEONE,
         now: int | None = None,
         preview: Preview | None = None,
-        **attributes: Any,
-    ) -> list[Decided]:
+        **context: Any,
+    ) -> list[PlacementResult]:
         started = asyncio.get_running_loop().time()
-        site, asked = self.follower.sites["shop"], asked or (Asked("hero"),)
-        return await self.decider.decide(site, visitor, asked, dict(attributes), started, now, preview)
+        site, requests = self.follower.sites["shop"], requests or (PlacementRequest("hero"),)
+        deadline = started + self.decisions.budget
+        call = DecideCall(site, visitor, requests, context, started, deadline, now, preview)
+        return await self.decisions.decide(call)
 
     async def logged(self) -> list[Decision]:
         page = (await self.store.log.read({REF: BEGINNING}, 1000))[REF]
@@ -95,7 +97,7 @@ async def test_what_is_answered_is_what_was_logged(service: Service) -> None:
 
 
 async def test_an_ineligible_or_excluded_action_never_appears(service: Service) -> None:
-    asked = [Asked("hero", exclude=("second",))] * 30
+    asked = [PlacementRequest("hero", exclude=("second",))] * 30
     answers = await service.decide(*asked, device={"type": "desktop"})
     assert {answer.slots[0].action for answer in answers} == {"plain"}
     assert all(entry.eligible == (0,) for entry in await service.logged())
@@ -103,7 +105,7 @@ async def test_an_ineligible_or_excluded_action_never_appears(service: Service) 
 
 async def test_a_placement_without_policy_and_one_without_eligible_action_get_nothing(service: Service) -> None:
     everything = tuple(action.id for action in ACTIONS)
-    answers = await service.decide(Asked("nowhere"), Asked("hero", exclude=everything))
+    answers = await service.decide(PlacementRequest("nowhere"), PlacementRequest("hero", exclude=everything))
     assert [(answer.group, answer.decision_id, answer.slots[0].action) for answer in answers] == [
         ("none", None, None)
     ] * 2
@@ -112,7 +114,9 @@ async def test_a_placement_without_policy_and_one_without_eligible_action_get_no
 
 async def test_a_row_is_filled_without_repeats_up_to_what_is_asked(service: Service) -> None:
     await service.serve(ROW)
-    both, one, many = await service.decide(Asked("hero"), Asked("hero", slots=1), Asked("hero", slots=9))
+    both, one, many = await service.decide(
+        PlacementRequest("hero"), PlacementRequest("hero", slots=1), PlacementRequest("hero", slots=9)
+    )
     assert [len(answer.slots) for answer in (both, one, many)] == [2, 1, 2]
     assert both.row
     assert both.slots[0].action != both.slots[1].action
@@ -137,7 +141,7 @@ async def test_the_control_group_always_gets_the_baseline_and_is_logged_as_such(
 
 async def test_an_apprentice_shows_only_the_baseline_and_is_learned_from(service: Service) -> None:
     await service.serve(replace(POLICY, explore=Explore(mode="apprentice")))
-    (answer,) = await service.decide(Asked("hero", exclude=("plain",)), device={"type": "desktop"})
+    (answer,) = await service.decide(PlacementRequest("hero", exclude=("plain",)), device={"type": "desktop"})
     assert (answer.group, answer.slots[0].action, answer.slots[0].propensity) == ("policy", "plain", 1.0)
     (entry,) = await service.logged()
     assert entry.eligible == (0, 1), "what is learned from is among the eligible"
@@ -177,11 +181,11 @@ async def test_a_policy_that_is_switched_off_shows_the_baseline_and_logs_nothing
 async def test_an_action_that_is_off_or_over_never_appears(service: Service) -> None:
     off, over = Action("off", enabled=False), Action("over", ends=1000)
     await service.serve(replace(POLICY, actions=(ACTIONS[0], off, over), pins=(Pin("off"), Pin("over"))))
-    answers = await service.decide(*[Asked("hero")] * 20, now=1000)
+    answers = await service.decide(*[PlacementRequest("hero")] * 20, now=1000)
     assert {(answer.group, answer.slots[0].action, answer.slots[0].propensity) for answer in answers} == {
         ("policy", "plain", 1.0)
     }
-    answers = await service.decide(*[Asked("hero")] * 5, now=999)
+    answers = await service.decide(*[PlacementRequest("hero")] * 5, now=999)
     assert {(answer.group, answer.slots[0].action) for answer in answers} == {("pinned", "over")}
 
 
@@ -191,7 +195,7 @@ async def test_a_pin_goes_before_the_control_group_and_is_logged_as_what_it_is(
 ) -> None:
     await service.serve(replace(policy, pins=(Pin("second", {"page.type": "recall"}),)))
     answers = [(await service.decide(visitor=Visitor(f"v{n}", None), page={"type": "recall"}))[0] for n in range(20)]
-    assert all((answer.group, answer.slots) == ("pinned", (Shown("second", {}, 1.0),)) for answer in answers)
+    assert all((answer.group, answer.slots) == ("pinned", (SlotResult("second", {}, 1.0),)) for answer in answers)
     assert all(answer.decision_id for answer in answers)
     for entry in await service.logged():
         assert (entry.group, entry.eligible, entry.slots) == ("pinned", (0, 1), (SlotChoice(1, array("f")),))
@@ -201,8 +205,8 @@ async def test_a_pin_goes_before_the_control_group_and_is_logged_as_what_it_is(
 
 async def test_a_pin_takes_the_first_slot_of_a_row_and_the_others_are_drawn(service: Service) -> None:
     await service.serve(replace(ROW, actions=(*ACTIONS[:2], Action("third")), pins=(Pin("third"),)))
-    answers = await service.decide(*[Asked("hero")] * 30)
-    assert all(answer.slots[0] == Shown("third", {}, 1.0) for answer in answers)
+    answers = await service.decide(*[PlacementRequest("hero")] * 30)
+    assert all(answer.slots[0] == SlotResult("third", {}, 1.0) for answer in answers)
     assert {(answer.slots[1].action, answer.slots[1].propensity) for answer in answers} == {
         ("plain", 0.5),
         ("second", 0.5),
@@ -268,7 +272,7 @@ async def test_segments_are_looked_at_once_a_call_and_only_where_they_matter(
 
     monkeypatch.setattr(Segments, "of", of)
     await service.serve(policy, SEGMENTS)
-    await service.decide(Asked("hero"), Asked("hero"), Asked("nowhere"))
+    await service.decide(PlacementRequest("hero"), PlacementRequest("hero"), PlacementRequest("nowhere"))
     assert len(calls) == asked
 
 

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 import pytest
 
-from edgewise.decisions.service import Decider
+from edgewise.decisions.service import DecisionService
 from edgewise.visitors.message import Kind
 from tests.servers import BEARER, Server, serve
 from tests.valkey import Valkey
@@ -116,7 +116,7 @@ async def test_unexpected_exception_is_logged_without_the_request(
     async def fail(*_: object, **__: object) -> None:
         raise KeyError("jane@example.com")
 
-    monkeypatch.setattr(Decider, "decide", fail)
+    monkeypatch.setattr(DecisionService, "decide", fail)
     with caplog.at_level(logging.DEBUG):
         answer = await server.post("/v1/decide", {"placements": ["hero"], "userId": "jane@example.com"})
     assert_one_shape(answer, 500, "internal_error")

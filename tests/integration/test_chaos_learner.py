@@ -15,13 +15,13 @@ from typing import Any, get_args
 
 import pytest
 
-from edgewise.entries import Decision, Entry, Event, Group, Outcome, SlotChoice, encode
+from edgewise.entries import Decision, Entry, Event, Outcome, SlotChoice, encode
 from edgewise.learner import policy_learner, process
 from edgewise.learner.rebuild import rebuild
 from edgewise.policies.policy import Algorithm, Explore, Policy, Reward
 from edgewise.settings import Settings
 from edgewise.store import Store
-from edgewise.types import DecisionKey, Digest, PolicyRef
+from edgewise.types import DecisionKey, Digest, LoggedGroup, PolicyRef
 from tests.integration.audit import Account, audit_counts
 from tests.integration.chaos import episodes, rounds
 from tests.learner.logs import ACTIONS
@@ -128,7 +128,7 @@ class Scribe:
         slots = tuple(SlotChoice(one, [0.25] * (4 - slot)) for slot, one in enumerate(chosen))
         key = self._chance.randbytes(12)
         context = f"shared |x basket={self._chance.randrange(4)}"
-        group: Group = "control" if self._chance.random() < 0.1 else "policy"
+        group: LoggedGroup = "control" if self._chance.random() < 0.1 else "policy"
         await self._append(Decision(key, version, 0, group, (_visitor(self._chance),), context, None, slots))
         self._decided.append(key)
         return key

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from edgewise.errors import PolicyError
 from edgewise.policies import policy as policies
 from edgewise.policies.compiled import CompiledPolicy, decode_policy, encode_policy, version_of
+from edgewise.policies.eligibility import Circumstances
 from edgewise.policies.policy import NAMESPACES, Action, Cap, Explore, Features, Pin, Policy, Reward
 from edgewise.policies.policy_file import read_policy
 from edgewise.types import SPANS, Span
@@ -170,7 +171,8 @@ def test_a_version_is_eight_bytes_of_blake2b() -> None:
 )
 def test_bytes_that_are_no_policy_are_refused(blob: bytes) -> None:
     with pytest.raises(
-        PolicyError, match=rf"policy version {version_of(blob).hex()}: found {len(blob)} bytes, expected"
+        PolicyError,
+        match=rf"policy version {version_of(blob).hex()}: Expected the bytes of a policy, found {len(blob)} other",
     ):
         decode_policy(blob)
 
@@ -191,20 +193,20 @@ POLICY = Policy(
 
 def test_actions_are_eligible_when_their_condition_holds() -> None:
     compiled = CompiledPolicy(POLICY)
-    assert compiled.eligible({"device": {"type": "mobile"}}) == (0, 1, 2)
-    assert compiled.eligible({}) == (0, 2, 3)
+    assert compiled.eligible(Circumstances({"device": {"type": "mobile"}})) == (0, 1, 2)
+    assert compiled.eligible(Circumstances({})) == (0, 2, 3)
 
 
 def test_all_actions_being_eligible_is_said_with_none() -> None:
     everyone = CompiledPolicy(replace(POLICY, actions=POLICY.actions[:3]))
-    assert everyone.eligible({"device": {"type": "mobile"}}) is None
-    assert everyone.eligible({"device": {"type": "mobile"}}, ["unknown", "desktop"]) is None
+    assert everyone.eligible(Circumstances({"device": {"type": "mobile"}})) is None
+    assert everyone.eligible(Circumstances({"device": {"type": "mobile"}}, ("unknown", "desktop"))) is None
 
 
 def test_excluded_actions_are_not_eligible_even_those_of_the_baseline() -> None:
     compiled = CompiledPolicy(POLICY)
-    assert compiled.eligible({}, exclude=["plain", "unknown"]) == (2, 3)
-    assert compiled.eligible({}, exclude=["plain", "also plain", "desktop"]) == ()
+    assert compiled.eligible(Circumstances({}, exclude=["plain", "unknown"])) == (2, 3)
+    assert compiled.eligible(Circumstances({}, exclude=["plain", "also plain", "desktop"])) == ()
 
 
 def test_a_compiled_policy_names_actions_by_position() -> None:
@@ -250,7 +252,7 @@ ON_MOBILE = {"device": {"type": "mobile"}}
 def test_actions_are_eligible_while_enabled_from_their_start_until_before_their_end(
     now: int, eligible: tuple[int, ...]
 ) -> None:
-    assert CompiledPolicy(SALE).eligible(ON_MOBILE, now=now) == eligible
+    assert CompiledPolicy(SALE).eligible(Circumstances(ON_MOBILE, now=now)) == eligible
 
 
 @pytest.mark.parametrize(
@@ -269,7 +271,7 @@ def test_pins_count_among_the_conditions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "spans", "held", "not_after"),
+    ("policy", "spans", "limited", "not_after"),
     [
         (POLICY, (), set(), set()),
         (replace(POLICY, sticky="visitor"), ("visitor",), set(), set()),
@@ -283,8 +285,8 @@ def test_pins_count_among_the_conditions() -> None:
     ],
 )
 def test_a_version_knows_what_must_be_remembered_of_its_visitors(
-    policy: Policy, spans: tuple[Span, ...], held: set[int], not_after: set[str]
+    policy: Policy, spans: tuple[Span, ...], limited: set[int], not_after: set[str]
 ) -> None:
     compiled = CompiledPolicy(replace(policy, pins=()))
     assert compiled.spans == spans
-    assert (set(compiled.held), set(compiled.not_after)) == (held, not_after)
+    assert (set(compiled.limited_actions), set(compiled.not_after)) == (limited, not_after)

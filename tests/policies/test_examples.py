@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from edgewise.policies.compiled import CompiledPolicy
+from edgewise.policies.eligibility import Circumstances
 from edgewise.policies.site_files import load_sites
 
 EXAMPLES = Path(__file__).parents[2] / "policies"
@@ -18,7 +19,7 @@ def examples() -> dict[str, CompiledPolicy]:
 
 
 def eligible_ids(compiled: CompiledPolicy, **attributes: object) -> set[str]:
-    positions = compiled.eligible(attributes)
+    positions = compiled.eligible(Circumstances(attributes))
     return (
         {compiled.policy.actions[position].id for position in positions} if positions is not None else {*compiled.index}
     )
@@ -38,7 +39,7 @@ def test_only_students_on_mobiles_can_see_the_student_deal(examples: dict[str, C
 
 def test_everyone_can_see_every_product_of_the_row(examples: dict[str, CompiledPolicy]) -> None:
     row = examples["home-row"]
-    assert row.eligible({}) is None
+    assert row.eligible(Circumstances({})) is None
     assert len(row.baseline) == row.policy.slots == 4
 
 

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from edgewise.evaluate.log_reader import read_traffic
-from edgewise.evaluate.replay import rehearse, replay
+from edgewise.evaluate.replay import replay, replay_in_process
 from edgewise.evaluate.replay_report import Report, report_on
 from edgewise.policies.policy import Algorithm, Explore
 from tests.integration.service import serving
@@ -38,7 +38,7 @@ def reports(algorithm: Algorithm, shuffles: int) -> list[Report]:
     traffic = read_traffic(LOG, MAP)
     traffic = traffic._replace(policy=replace(traffic.policy, explore=Explore(algorithm)))
     shuffled = [(seed, traffic.shuffled(seed)) for seed in range(shuffles)]
-    return [report_on(one, rehearse(one, seed, lambda: None), seed) for seed, one in shuffled]
+    return [report_on(one, replay_in_process(one, seed, lambda: None), seed) for seed, one in shuffled]
 
 
 def second_halves(reports: list[Report]) -> list[float]:
@@ -49,7 +49,7 @@ def second_halves(reports: list[Report]) -> list[float]:
 def test_after_some_thousand_rows_it_earns_most_of_what_the_best_e_mail_does() -> None:
     traffic = read_traffic(LOG, MAP).shuffled(0)
     start = traffic._replace(rows=traffic.rows[:8_000])
-    report = report_on(start, rehearse(start, 0, lambda: None))
+    report = report_on(start, replay_in_process(start, 0, lambda: None))
     assert report.best_action == "Mens E-Mail"
     lead = report.best.second.mean - report.logged.second.mean
     assert lead > 0.03
@@ -84,5 +84,5 @@ async def test_over_http_it_earns_what_it_does_in_this_process(tmp_path: Path) -
     assert not live.left_out
     map.write_text(f"seconds_per_row = {1 / live.decisions_per_second:.6f}\n{map.read_text()}")
     ordered = read_traffic(LOG, map).shuffled(0)
-    draws = [report_on(ordered, rehearse(ordered, seed, lambda: None)).policy.all.mean for seed in range(4)]
+    draws = [report_on(ordered, replay_in_process(ordered, seed, lambda: None)).policy.all.mean for seed in range(4)]
     assert abs(live.policy.all.mean - fmean(draws)) < 0.004

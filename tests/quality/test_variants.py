@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from edgewise.evaluate.rehearsal import Rehearsal
-from edgewise.evaluate.replay import rehearse
+from edgewise.evaluate.replay import replay_in_process
 from edgewise.evaluate.replay_report import report_on
+from edgewise.evaluate.replayed_policy import ReplayedPolicy
 from edgewise.policies.policy import Explore
 from tests.evaluate.logs import HERO, planted
-from tests.quality.variants import Variant, measure, rehearsal_of
+from tests.quality.variants import Variant, measure, replayed_policy
 
 EXPLORE = Explore("softmax", 0.1)
 POLICY = replace(HERO, explore=EXPLORE)
@@ -19,17 +19,17 @@ PRODUCT = Variant(EXPLORE)
 TRAFFIC = planted(600, policy=POLICY)
 
 
-def learned(rehearsal: Rehearsal) -> bytes:
+def learned(replayed: ReplayedPolicy) -> bytes:
     """The model at the end of the traffic."""
     for row in TRAFFIC.rows:
-        rehearsal.serve(row)
-    return rehearsal.fold.serialize()
+        replayed.decide(row)
+    return replayed.fold.serialize()
 
 
 def test_a_variant_that_changes_nothing_is_the_product() -> None:
-    assert learned(rehearsal_of(POLICY, PRODUCT, 3)) == learned(Rehearsal(POLICY, 3))
+    assert learned(replayed_policy(POLICY, PRODUCT, 3)) == learned(ReplayedPolicy(POLICY, 3))
     ordered = TRAFFIC.shuffled(3)
-    product = report_on(ordered, rehearse(ordered, 3, lambda: None), 3)
+    product = report_on(ordered, replay_in_process(ordered, 3, lambda: None), 3)
     assert measure(TRAFFIC, PRODUCT, 3) == product.difference
 
 
@@ -38,9 +38,9 @@ def test_a_variant_that_changes_nothing_is_the_product() -> None:
     [PRODUCT._replace(least=0), PRODUCT._replace(options=[("-l", "0.9")]), Variant(Explore("regcb", 0.1))],
 )
 def test_a_variant_learns_otherwise(variant: Variant) -> None:
-    assert learned(rehearsal_of(POLICY, variant, 3)) != learned(Rehearsal(POLICY, 3))
+    assert learned(replayed_policy(POLICY, variant, 3)) != learned(ReplayedPolicy(POLICY, 3))
 
 
 def test_an_option_that_the_command_line_lacks_is_refused() -> None:
     with pytest.raises(ValueError, match="--gamma_scale"):
-        rehearsal_of(POLICY, PRODUCT._replace(options=[("--gamma_scale", "1")]), 3)
+        replayed_policy(POLICY, PRODUCT._replace(options=[("--gamma_scale", "1")]), 3)

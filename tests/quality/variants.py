@@ -25,8 +25,8 @@ from edgewise.bandit.model import ActionExamples, LearningModel
 from edgewise.bandit.shape import Shape, shape_of
 from edgewise.evaluate.log_reader import read_traffic
 from edgewise.evaluate.log_rows import Traffic
-from edgewise.evaluate.rehearsal import Rehearsal
 from edgewise.evaluate.replay_report import Halves, Replayed, report_on
+from edgewise.evaluate.replayed_policy import ReplayedPolicy
 from edgewise.learner.fold import Fold
 from edgewise.learner.open_decisions import OpenDecision
 from edgewise.policies.policy import Algorithm, Explore, Policy
@@ -70,18 +70,18 @@ class WeighingFold(Fold):
         super()._learn(decision, index, reward)
 
 
-def rehearsal_of(policy: Policy, variant: Variant, seed: int) -> Rehearsal:
-    """A rehearsal that learns this policy in the variant's way."""
+def replayed_policy(policy: Policy, variant: Variant, seed: int) -> ReplayedPolicy:
+    """A replayed policy that learns this policy in the variant's way."""
     policy = replace(policy, explore=variant.explore)
     shape = _with_options(shape_of(policy), variant.options)
-    return Rehearsal(policy, seed, WeighingFold(policy, shape, variant.least))
+    return ReplayedPolicy(policy, seed, WeighingFold(policy, shape, variant.least))
 
 
 def measure(traffic: Traffic, variant: Variant, seed: int) -> Halves:
     """What the variant earns beyond the best single action, on a shuffle of this seed's."""
     ordered = traffic.shuffled(seed)
-    rehearsal = rehearsal_of(traffic.policy, variant, seed)
-    choices = [rehearsal.serve(row) for row in ordered.rows]
+    replayed = replayed_policy(traffic.policy, variant, seed)
+    choices = [replayed.decide(row) for row in ordered.rows]
     return report_on(ordered, Replayed(choices, 1.0, {}), seed).difference
 
 

@@ -1,4 +1,4 @@
-"""One decision: for each slot, the propensities of what remains, and the draw."""
+"""The draw of one decision: slot by slot, from the propensities of the actions that are left."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgewise.types import DecisionKey
 
 def choose(
     model: ScoringModel | None,
-    actions: ActionExamples,
+    examples: ActionExamples,
     context: str,
     eligible: Sequence[int],
     slots: int,
@@ -25,18 +25,32 @@ def choose(
 ) -> tuple[SlotChoice, ...]:
     """Fill up to `slots` slots from the eligible actions, one after the other, without repeats.
 
-    Before there is a model, every available action is equally likely. `row` says whether the policy has several slots
-    (then each slot's position is a feature), `first` is the position of the first slot to fill. Fewer slots than asked
-    for come back when the actions run out.
+    `eligible` has positions in `examples`. `first` is the position of the first slot to fill. If the actions run out,
+    fewer slots come back. See `slot_propensities` for the other parameters.
     """
     available = list(eligible)
     choices = []
     for slot in range(first, first + min(slots, len(available))):
-        if model is None:
-            propensities = [1.0 / len(available)] * len(available)
-        else:
-            line = slot_line(context, slot, 2 if row else 1)
-            propensities = with_floor(model.probabilities(line, actions, available), floor)
+        propensities = slot_propensities(model, examples, context, available, slot=slot, row=row, floor=floor)
         position = draw(propensities, uniform(key, b"slot %d" % slot))
         choices.append(SlotChoice(available.pop(position), propensities))
     return tuple(choices)
+
+
+def slot_propensities(
+    model: ScoringModel | None,
+    examples: ActionExamples,
+    context: str,
+    available: Sequence[int],
+    *,
+    slot: int,
+    row: bool,
+    floor: float,
+) -> list[float]:
+    """The propensity of each available action in this slot, in their order. They sum to 1.
+
+    Without a model, all are equal. `row` is true for a policy with several slots. The slot is then a feature.
+    """
+    if model is None:
+        return [1.0 / len(available)] * len(available)
+    return with_floor(model.probabilities(slot_line(context, slot, 2 if row else 1), examples, available), floor)

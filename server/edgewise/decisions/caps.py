@@ -1,17 +1,19 @@
-"""A reservation: a decision that is counted, or stuck to, before anybody sees it.
+"""Caps and sticky choices: decisions that the store counts or keeps before the visitor sees them.
 
-What is shown is counted in a step that fails where somebody else's meanwhile changed what may be shown: then it is
-decided anew. That does not depend on what was drawn, so propensities stay true.
+A script counts the shown actions. It fails if another call changed the visitor's exposure since it was read. The
+decision is then made again. This retry depends only on which actions may be shown, never on which one was drawn.
+Otherwise the logged propensities would be biased.
 """
 
 from __future__ import annotations
 
 import logging
 
-from edgewise.decisions.engine import Setting, chosen, draw, setting_of
-from edgewise.decisions.exposure import Choice, Remembered
-from edgewise.decisions.request import Asked, Trace
-from edgewise.decisions.visitor_state import Known
+from edgewise.decisions import engine
+from edgewise.decisions.engine import Candidates, chosen_actions, draw, find_candidates
+from edgewise.decisions.exposure import Exposure, StickyChoice
+from edgewise.decisions.request import DecideCall, PlacementRequest
+from edgewise.decisions.visitor_state import VisitorState
 from edgewise.entries import Decision
 from edgewise.errors import StoreUnavailable
 from edgewise.policies.compiled import CompiledPolicy
@@ -21,74 +23,75 @@ from edgewise.store import Command, Store
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 16
-"""What may be shown changes when a cap is reached or another call's choice sticks: a few times at most."""
+"""An exposure changes when a cap is reached or another call's choice sticks, so only a few times."""
 
 
-async def reserve(
-    store: Store,
-    known: Known,
-    remembered: Remembered,
-    placement: ServedPlacement,
-    asked: Asked,
-    trace: Trace,
-    deadline: float,
-) -> Decision | Choice | None:
-    """What is counted as shown: what was just drawn, or a choice that sticks. None where nothing may be shown.
+async def decide_within_caps(
+    store: Store, call: DecideCall, state: VisitorState, placement: ServedPlacement, request: PlacementRequest
+) -> Decision | StickyChoice | None:
+    """The decision for this placement, or the sticky choice to show again. None if no action is eligible.
 
-    A call that leaves no trace is not counted.
+    A policy without caps, bars and sticky choices never waits for the store here. Only a logged call is counted.
 
     Raises:
-        StoreError: it could not be counted.
+        StoreError: the decision could not be counted.
     """
-    compiled = placement.compiled
+    compiled, exposure = placement.compiled, state.exposure
+    if exposure is None or not compiled.spans:
+        return engine.decide(placement, state.decision_input(request, compiled))
     for _ in range(_ATTEMPTS):
-        setting = setting_of(known, compiled, asked, remembered.barred(compiled))
-        if setting is None:
+        input = state.decision_input(request, compiled)
+        candidates = find_candidates(compiled, input)
+        if candidates is None:
             return None
-        choice = remembered.choice(compiled)
-        reserved: Decision | Choice
-        if choice is not None and _stays(compiled, choice, setting):
-            reserved, command = choice, _repeat_command(remembered, placement, choice, setting.slots)
+        choice: Decision | StickyChoice | None = exposure.sticky_choice(compiled)
+        if isinstance(choice, StickyChoice) and _may_repeat(compiled, choice, candidates, input.slots):
+            command = _repeat_command(exposure, placement, choice, input.slots)
         else:
-            reserved = draw(known, placement, setting)
-            command = _draw_command(remembered, placement, reserved)
-        if command is None or trace == "none":
-            return reserved
-        reply = await store.lane.submit(command, deadline)
+            choice = draw(placement, input, candidates)
+            command = _draw_command(exposure, placement, choice)
+        if command is None or call.log_mode == "none":
+            return choice
+        reply = await store.lane.submit(command, call.deadline)
         if reply == 1:
-            return reserved
-        remembered.take(compiled.spans, reply)
-    lost = f"policy {'/'.join(placement.ref)}: lost {_ATTEMPTS} races to count what is shown"
-    log.error(lost)
-    raise StoreUnavailable(lost)
+            return choice
+        exposure.update(compiled.spans, reply)
+    message = (
+        f"Cannot count a decision of {'/'.join(placement.ref)}: the visitor's exposure changed in all {_ATTEMPTS} "
+        "attempts. The visitor gets the baseline."
+    )
+    log.error(message)
+    raise StoreUnavailable(message)
 
 
-def _repeat_command(remembered: Remembered, placement: ServedPlacement, choice: Choice, slots: int) -> Command | None:
-    """What counts that this choice is shown again; None where it need not be counted."""
-    compiled = placement.compiled
-    shown = [compiled.index[action] for action, _ in choice.slots[:slots]]
-    return remembered.reserve_command(placement, shown, None, None) if remembered.must_count(compiled, shown) else None
-
-
-def _draw_command(remembered: Remembered, placement: ServedPlacement, drawn: Decision) -> Command:
-    shown = [slot.chosen for slot in drawn.slots]
-    return remembered.reserve_command(placement, shown, drawn, _sticking(placement, drawn))
-
-
-def _stays(compiled: CompiledPolicy, choice: Choice, setting: Setting) -> bool:
-    """Whether a choice that sticks may be shown again: all of it, to one who is still in the same group."""
-    if setting.pinned is not None or choice.group != ("control" if setting.controlled else "policy"):
+def _may_repeat(compiled: CompiledPolicy, choice: StickyChoice, candidates: Candidates, slots: int) -> bool:
+    """Whether all actions of a choice are still allowed, and the visitor is in the same group."""
+    if candidates.pinned is not None or choice.group != candidates.group:
         return False
-    eligible = range(len(compiled.policy.actions)) if setting.eligible is None else setting.eligible
-    allowed = {*eligible, *compiled.baseline} if setting.controlled else {*eligible}
-    return len(choice.slots) >= min(setting.slots, len(allowed)) and all(
-        compiled.index.get(action) in allowed for action, _ in choice.slots[: setting.slots]
+    eligible = range(len(compiled.policy.actions)) if candidates.eligible is None else candidates.eligible
+    allowed = {*eligible, *compiled.baseline} if candidates.in_control else {*eligible}
+    return len(choice.slots) >= min(slots, len(allowed)) and all(
+        compiled.index.get(action) in allowed for action, _ in choice.slots[:slots]
     )
 
 
-def _sticking(placement: ServedPlacement, drawn: Decision) -> Choice | None:
-    """What a draw leaves behind, if its policy sticks to it. A pin is a rule, and holds by itself."""
-    if placement.policy.sticky == "request" or drawn.group == "pinned":
+def _repeat_command(exposure: Exposure, placement: ServedPlacement, choice: StickyChoice, slots: int) -> Command | None:
+    """The command that counts a repeated choice. None if it has no action with a cap."""
+    compiled = placement.compiled
+    shown = [compiled.index[action] for action, _ in choice.slots[:slots]]
+    if all(compiled.policy.actions[position].cap is None for position in shown):
         return None
-    slots = tuple((action.id, p) for action, p in chosen(placement.compiled, drawn.eligible, drawn.slots))
-    return Choice(drawn.key, drawn.group, placement.version_text, drawn.model_version, slots)
+    return exposure.reserve_command(placement, shown, None, None)
+
+
+def _draw_command(exposure: Exposure, placement: ServedPlacement, decision: Decision) -> Command:
+    shown = [slot.chosen for slot in decision.slots]
+    return exposure.reserve_command(placement, shown, decision, _sticky_choice(placement, decision))
+
+
+def _sticky_choice(placement: ServedPlacement, decision: Decision) -> StickyChoice | None:
+    """The choice to keep for this decision, if its policy is sticky. A pin applies in each call by itself."""
+    if placement.policy.sticky == "request" or decision.group == "pinned":
+        return None
+    slots = tuple((action.id, propensity) for action, propensity in chosen_actions(placement.compiled, decision))
+    return StickyChoice(decision.key, decision.group, placement.version_text, decision.model_version, slots)

@@ -1,100 +1,150 @@
-"""The draw: who may see what, which rules go before, and what exploration gives to the rest."""
+"""The decision engine: eligible actions, pins, control group, context line and draw.
+
+Serving, the debugger's explanation and `edgewise replay` all decide with it. The engine is pure: it reads no store and
+no clock, except that an input without a time uses the wall clock. The same input and model give the same decision.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import Protocol
 
-from edgewise.bandit.choice import choose
+from msgspec import Struct
+
+from edgewise.bandit.choice import choose, slot_propensities
 from edgewise.bandit.exploration import uniform
 from edgewise.bandit.features import context_line
-from edgewise.decisions.request import Asked
-from edgewise.decisions.visitor_state import Known
-from edgewise.entries import Decision, Group, SlotChoice
-from edgewise.ids.decision import new_key
+from edgewise.bandit.model import ActionExamples, ScoringModel
+from edgewise.entries import Decision, SlotChoice
 from edgewise.policies.compiled import CompiledPolicy
+from edgewise.policies.eligibility import Circumstances
 from edgewise.policies.policy import Action
-from edgewise.serving.served import ServedPlacement
-from edgewise.types import DecisionKey
+from edgewise.types import DecisionKey, Digest, LoggedGroup
+
+NO_CONTROL_GROUP = inf
+"""The control point of a decision that must not be in the control group."""
 
 
-class Setting(NamedTuple):
-    """What a draw is made from: the eligible actions (None: all), and the rules that go before it."""
+class ScoredPolicy(Protocol):
+    """A policy version, and the model that scores its actions. `model` is None before the first one."""
+
+    @property
+    def compiled(self) -> CompiledPolicy: ...
+    @property
+    def examples(self) -> ActionExamples: ...
+    @property
+    def model(self) -> ScoringModel | None: ...
+    @property
+    def model_version(self) -> int: ...
+
+
+class DecisionInput(Circumstances, frozen=True, kw_only=True):
+    """All that one decision depends on, besides the policy and its model.
+
+    `key` names the decision and seeds its draw. `slots` is the number of slots to fill. Below the policy's control
+    share, a `control_point` is in the control group. None derives it from the key. `digests` name the visitor in the
+    log.
+    """
 
     key: DecisionKey
+    slots: int
+    control_point: float | None = None
+    digests: tuple[Digest, ...] = ()
+
+
+class Candidates(Struct, frozen=True):
+    """The positions of the eligible actions (None: all), and the rules that come before the draw."""
+
     eligible: tuple[int, ...] | None
     pinned: int | None
-    controlled: bool
-    slots: int
+    in_control: bool
+
+    @property
+    def group(self) -> LoggedGroup:
+        return "pinned" if self.pinned is not None else "control" if self.in_control else "policy"
 
 
-def setting_of(known: Known, compiled: CompiledPolicy, asked: Asked, barred: Collection[int]) -> Setting | None:
-    """What may be shown to whom; None where that is nothing. `barred` are actions not to be seen (again)."""
-    eligible = compiled.eligible(known.attributes, asked.exclude, known.now, barred)
+def decide(policy: ScoredPolicy, input: DecisionInput) -> Decision | None:
+    """The decision for this input. None if no action is eligible."""
+    candidates = find_candidates(policy.compiled, input)
+    return None if candidates is None else draw(policy, input, candidates)
+
+
+def find_candidates(compiled: CompiledPolicy, input: DecisionInput) -> Candidates | None:
+    """The candidates for this input. None if no action is eligible."""
+    eligible = compiled.eligible(input)
     if eligible is not None and not eligible:
         return None
-    key = new_key()
-    point = uniform(key, b"control") if known.control_point is None else known.control_point
-    return Setting(
-        key,
-        eligible,
-        compiled.pinned(known.attributes, eligible),
-        point < compiled.policy.control_share,
-        asked.of(compiled.policy.slots),
+    point = uniform(input.key, b"control") if input.control_point is None else input.control_point
+    return Candidates(eligible, compiled.pinned(input.attributes, eligible), point < compiled.policy.control_share)
+
+
+def draw(policy: ScoredPolicy, input: DecisionInput, candidates: Candidates) -> Decision:
+    """Draw a decision from these candidates."""
+    compiled, rules = policy.compiled, policy.compiled.policy
+    line = context_line(input.attributes, rules.features.namespaces)
+    eligible = candidates.eligible
+    if candidates.in_control or rules.explore.mode == "apprentice":
+        slots = _baseline_slots(compiled, candidates.pinned, input.slots)
+        if eligible is not None:
+            # The learner needs each shown action among the eligible ones, and exclusions do not change the baseline.
+            eligible = tuple(sorted({*eligible, *(slot.chosen for slot in slots)}))
+    else:
+        slots = _explored_slots(policy, input, candidates, line)
+    return Decision(
+        input.key, compiled.version, policy.model_version, candidates.group, input.digests, line, eligible, slots
     )
 
 
-def draw(known: Known, placement: ServedPlacement, setting: Setting) -> Decision:
-    """The decision that this setting leads to."""
-    compiled, policy = placement.compiled, placement.compiled.policy
-    key, eligible, pinned, controlled, slots = setting
-    group: Group = "pinned" if pinned is not None else "control" if controlled else "policy"
-    line = context_line(known.attributes, policy.features.namespaces)
-    if controlled or policy.explore.mode == "apprentice":
-        choices = _of_baseline(compiled, pinned, slots)
-        # What is learned from must be among the eligible, and the baseline is shown whatever was excluded.
-        shown = {choice.chosen for choice in choices}
-        eligible = None if eligible is None else tuple(sorted({*eligible, *shown}))
-    else:
-        choices = _drawn(placement, line, setting)
-    return Decision(key, compiled.version, placement.model_version, group, known.digests, line, eligible, choices)
+def propensities(policy: ScoredPolicy, input: DecisionInput) -> Mapping[int, float]:
+    """The probability of each eligible action in the first slot, by position, if no pin or control group applies."""
+    compiled, rules = policy.compiled, policy.compiled.policy
+    eligible = compiled.eligible(input)
+    positions: Sequence[int] = range(len(rules.actions)) if eligible is None else eligible
+    if not positions:
+        return {}
+    line = context_line(input.attributes, rules.features.namespaces)
+    found = slot_propensities(
+        policy.model, policy.examples, line, positions, slot=0, row=rules.slots > 1, floor=rules.explore.floor
+    )
+    return dict(zip(positions, found, strict=True))
 
 
-def chosen(
-    compiled: CompiledPolicy, eligible: Sequence[int] | None, slots: Sequence[SlotChoice]
-) -> list[tuple[Action, float]]:
-    """Each slot's action with the propensity of having chosen it."""
+def chosen_actions(compiled: CompiledPolicy, decision: Decision) -> list[tuple[Action, float]]:
+    """The action in each slot, with its propensity. An action that was not drawn has propensity 1."""
     actions = compiled.policy.actions
-    available = list(range(len(actions)) if eligible is None else eligible)
-    result = []
-    for slot in slots:
-        position = available.index(slot.chosen)
-        result.append((actions[slot.chosen], slot.propensities[position] if slot.propensities else 1.0))
-        del available[position]
-    return result
+    available = list(range(len(actions)) if decision.eligible is None else decision.eligible)
+    chosen = []
+    for slot in decision.slots:
+        place = available.index(slot.chosen)
+        chosen.append((actions[slot.chosen], slot.propensities[place] if slot.propensities else 1.0))
+        del available[place]
+    return chosen
 
 
-def _of_baseline(compiled: CompiledPolicy, pinned: int | None, slots: int) -> tuple[SlotChoice, ...]:
-    """The baseline, after what is pinned."""
+def _baseline_slots(compiled: CompiledPolicy, pinned: int | None, slots: int) -> tuple[SlotChoice, ...]:
     first = () if pinned is None else (pinned,)
-    shown = (*first, *(index for index in compiled.baseline if index != pinned))[:slots]
-    return tuple(SlotChoice(index, ()) for index in shown)
+    shown = (*first, *(position for position in compiled.baseline if position != pinned))[:slots]
+    return tuple(SlotChoice(position, ()) for position in shown)
 
 
-def _drawn(placement: ServedPlacement, line: str, setting: Setting) -> tuple[SlotChoice, ...]:
-    """What exploration draws, after what is pinned."""
-    policy, pinned = placement.policy, setting.pinned
-    others: Sequence[int] = range(len(policy.actions)) if setting.eligible is None else setting.eligible
+def _explored_slots(
+    policy: ScoredPolicy, input: DecisionInput, candidates: Candidates, line: str
+) -> tuple[SlotChoice, ...]:
+    """The pinned action, then actions drawn from the others."""
+    rules, pinned = policy.compiled.policy, candidates.pinned
+    others: Sequence[int] = range(len(rules.actions)) if candidates.eligible is None else candidates.eligible
     first = () if pinned is None else (SlotChoice(pinned, ()),)
-    choices = choose(
-        placement.model,
-        placement.examples,
+    drawn = choose(
+        policy.model,
+        policy.examples,
         line,
-        others if pinned is None else [index for index in others if index != pinned],
-        setting.slots - len(first),
-        row=policy.slots > 1,
-        floor=policy.explore.floor,
-        key=setting.key,
+        others if pinned is None else [position for position in others if position != pinned],
+        input.slots - len(first),
+        row=rules.slots > 1,
+        floor=rules.explore.floor,
+        key=input.key,
         first=len(first),
     )
-    return (*first, *choices) if first else choices
+    return (*first, *drawn) if first else drawn

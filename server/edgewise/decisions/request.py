@@ -1,19 +1,22 @@
-"""What a decide call asks: for whom, for which placements, and what it leaves behind."""
+"""A decide call: the visitor, the placements that it asks for, and its context."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
-from edgewise.types import Consent
+from edgewise.decisions.preview_token import Preview
+from edgewise.serving.served import ServedSite
+from edgewise.types import Attributes, Consent, Milliseconds
 
-Trace: TypeAlias = Literal["decision", "robot", "none"]
-"""What a call leaves in the logs: its decisions, only that a robot was answered, or nothing."""
+LogMode: TypeAlias = Literal["decision", "robot", "none"]
+"""What a call writes to the log: its decisions, only that a robot called, or nothing."""
 
 
 class Visitor(NamedTuple):
-    """Who asks. Without consent nothing is read or written that is tied to a person.
+    """The visitor of a call. Without consent, nothing tied to a person is read or written.
 
-    A robot is answered like anyone else, and the log gets to know that there was one, and no more.
+    A robot gets decisions like everyone else. The log then has an entry for a robot, without a decision.
     """
 
     anonymous_id: str | None
@@ -22,10 +25,11 @@ class Visitor(NamedTuple):
     robot: bool = False
 
 
-class Asked(NamedTuple):
-    """One placement that is asked for. `slots` is None for as many as the policy has.
+class PlacementRequest(NamedTuple):
+    """One placement of a call.
 
-    `action` is to be shown whatever the policy says; only a preview that shows it can ask for it.
+    `slots` is None for all slots of the policy. `exclude` has ids of actions. `action` is the id of an action to show
+    without a decision, which only a call with a matching preview token may name.
     """
 
     placement: str
@@ -33,6 +37,31 @@ class Asked(NamedTuple):
     exclude: tuple[str, ...] = ()
     action: str | None = None
 
-    def of(self, most: int) -> int:
-        """How many slots to fill, of so many that the policy has."""
-        return most if self.slots is None else min(self.slots, most)
+    def slot_count(self, policy_slots: int) -> int:
+        """The number of slots to fill, for a policy with this many."""
+        return policy_slots if self.slots is None else min(self.slots, policy_slots)
+
+
+class DecideCall(NamedTuple):
+    """One decide call.
+
+    `started` and `deadline` are times of the event loop. The store must answer before the deadline. `now` is the time
+    for the start and end of actions. None is the time of the wall clock. A call with a `preview` is never logged.
+    """
+
+    site: ServedSite
+    visitor: Visitor
+    requests: Sequence[PlacementRequest]
+    context: Attributes
+    started: float
+    deadline: float
+    now: Milliseconds | None = None
+    preview: Preview | None = None
+
+    @property
+    def log_mode(self) -> LogMode:
+        if self.preview is not None or (
+            self.visitor.consent != "granted" and not self.site.settings.learn_without_consent
+        ):
+            return "none"
+        return "robot" if self.visitor.robot else "decision"

@@ -1,34 +1,36 @@
-"""What is answered: a decision, or what is shown where none was made."""
+"""The result of a decide call, placement by placement."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-from edgewise.decisions.engine import chosen
+from edgewise.decisions.engine import chosen_actions
 from edgewise.decisions.explanation import Explanation
-from edgewise.decisions.exposure import Choice
+from edgewise.decisions.exposure import StickyChoice
 from edgewise.decisions.preview_token import Preview
-from edgewise.decisions.request import Asked
+from edgewise.decisions.request import PlacementRequest
 from edgewise.entries import Decision
 from edgewise.serving.served import ServedPlacement, ServedSite
+from edgewise.types import Group
 
-Group: TypeAlias = Literal["policy", "control", "pinned", "fallback", "preview", "none"]
 
-
-class Shown(NamedTuple):
-    """What to show in one slot. Only what was drawn or shown on purpose has a propensity."""
+class SlotResult(NamedTuple):
+    """The action to show in one slot. `propensity` is None for an action that was shown without a decision."""
 
     action: str | None
     payload: Mapping[str, Any]
     propensity: float | None
 
 
-class Decided(NamedTuple):
-    """The answer for one placement. `row` says whether the policy has several slots.
+_NO_ACTION = SlotResult(None, {}, None)
 
-    Without a `decision_id`, nothing of it was kept, and nothing that follows can be learned from it. Only who debugs
-    gets an `explanation`.
+
+class PlacementResult(NamedTuple):
+    """The result for one placement.
+
+    A result without a `decision_id` was not logged, so no outcome can be learned from it. `row` is true if the policy
+    has several slots. Only the debugger gets an `explanation`.
     """
 
     placement: str
@@ -36,92 +38,82 @@ class Decided(NamedTuple):
     group: Group
     policy_version: str | None
     model_version: int | None
-    slots: tuple[Shown, ...]
+    slots: tuple[SlotResult, ...]
     row: bool
     explanation: Explanation | None = None
 
+    @classmethod
+    def from_decision(
+        cls, placement: ServedPlacement, request: PlacementRequest, decision: Decision, decision_id: str | None
+    ) -> PlacementResult:
+        return cls(
+            request.placement,
+            decision_id,
+            decision.group,
+            placement.version_text,
+            decision.model_version,
+            tuple(
+                SlotResult(action.id, action.payload, propensity)
+                for action, propensity in chosen_actions(placement.compiled, decision)
+            ),
+            placement.policy.slots > 1,
+        )
 
-def drawn(placement: ServedPlacement, asked: Asked, entry: Decision, decision_id: str | None) -> Decided:
-    """What was drawn."""
-    return Decided(
-        asked.placement,
-        decision_id,
-        entry.group,
-        placement.version_text,
-        entry.model_version,
-        tuple(
-            Shown(action.id, action.payload, propensity)
-            for action, propensity in chosen(placement.compiled, entry.eligible, entry.slots)
-        ),
-        placement.policy.slots > 1,
-    )
+    @classmethod
+    def from_sticky_choice(
+        cls, placement: ServedPlacement, request: PlacementRequest, choice: StickyChoice, decision_id: str | None
+    ) -> PlacementResult:
+        """The decision that is shown again, with its first propensities."""
+        compiled, slots = placement.compiled, placement.policy.slots
+        return cls(
+            request.placement,
+            decision_id,
+            choice.group,
+            choice.version,
+            choice.model_version,
+            tuple(
+                SlotResult(action, compiled.payloads[compiled.index[action]], propensity)
+                for action, propensity in choice.slots[: request.slot_count(slots)]
+            ),
+            slots > 1,
+        )
 
+    @classmethod
+    def nothing(cls, request: PlacementRequest, placement: ServedPlacement | None = None) -> PlacementResult:
+        """The result for an unknown placement (None), or if no action is eligible."""
+        version = None if placement is None else placement.version_text
+        row = placement is not None and placement.policy.slots > 1
+        return cls(request.placement, None, "none", version, None, () if row else (_NO_ACTION,), row)
 
-def repeated(placement: ServedPlacement, asked: Asked, choice: Choice, decision_id: str | None) -> Decided:
-    """A choice that sticks, shown again: the same decision, with the propensity of its draw."""
-    compiled = placement.compiled
-    return Decided(
-        asked.placement,
-        decision_id,
-        choice.group,
-        choice.version,
-        choice.model_version,
-        tuple(
-            Shown(action, compiled.payloads[compiled.index[action]], propensity)
-            for action, propensity in choice.slots[: asked.of(placement.policy.slots)]
-        ),
-        placement.policy.slots > 1,
-    )
+    @classmethod
+    def fallback(cls, request: PlacementRequest, placement: ServedPlacement) -> PlacementResult:
+        """The baseline, because the store failed."""
+        return cls._without_decision(placement, request, "fallback", placement.compiled.baseline)
 
+    @classmethod
+    def switched_off(cls, request: PlacementRequest, placement: ServedPlacement) -> PlacementResult:
+        """The baseline, because the policy is not enabled."""
+        return cls._without_decision(placement, request, "none", placement.compiled.baseline)
 
-def nothing(asked: Asked, placement: ServedPlacement | None) -> Decided:
-    """No such placement, or no eligible action."""
-    version = None if placement is None else placement.version_text
-    row = placement is not None and placement.policy.slots > 1
-    return Decided(asked.placement, None, "none", version, None, () if row else (_NOTHING,), row)
+    @classmethod
+    def previewed(cls, site: ServedSite, request: PlacementRequest, preview: Preview) -> PlacementResult | None:
+        """The previewed action, even if it is not eligible, then the baseline. None if the preview has no action here.
 
+        Raises:
+            WrongPreview: the preview does not include the requested action.
+        """
+        action = preview.shows(site, request.placement, request.action)
+        if action is None:
+            return None
+        placement = site.placements[request.placement]
+        others = (position for position in placement.compiled.baseline if position != action)
+        return cls._without_decision(placement, request, "preview", (action, *others))
 
-def fallback(placement: ServedPlacement | None, asked: Asked) -> Decided:
-    """What is shown when the store fails us."""
-    if placement is None:
-        return nothing(asked, None)
-    return _unlogged(placement, asked, "fallback", placement.compiled.baseline)
-
-
-def switched_off(placement: ServedPlacement, asked: Asked) -> Decided:
-    """What is shown where the policy is switched off."""
-    return _unlogged(placement, asked, "none", placement.compiled.baseline)
-
-
-def previewed(site: ServedSite, asked: Asked, preview: Preview) -> Decided | None:
-    """An action, whatever its condition, its times and switches say; in a row the baseline follows it.
-
-    None where the preview leaves this placement to be decided as ever.
-
-    Raises:
-        WrongPreview: the preview does not show what is asked for.
-    """
-    action = preview.shows(site, asked.placement, asked.action)
-    if action is None:
-        return None
-    placement = site.placements[asked.placement]
-    others = (index for index in placement.compiled.baseline if index != action)
-    return _unlogged(placement, asked, "preview", (action, *others))
-
-
-def _unlogged(placement: ServedPlacement, asked: Asked, group: Group, shown: Sequence[int]) -> Decided:
-    """These actions, without a decision id."""
-    policy = placement.policy
-    actions = [policy.actions[index] for index in shown[: asked.of(policy.slots)]]
-    return Decided(
-        asked.placement,
-        None,
-        group,
-        placement.version_text,
-        None,
-        tuple(Shown(action.id, action.payload, None) for action in actions),
-        policy.slots > 1,
-    )
-
-
-_NOTHING = Shown(None, {}, None)
+    @classmethod
+    def _without_decision(
+        cls, placement: ServedPlacement, request: PlacementRequest, group: Group, shown: Sequence[int]
+    ) -> PlacementResult:
+        policy = placement.policy
+        actions = [policy.actions[position] for position in shown[: request.slot_count(policy.slots)]]
+        slots = tuple(SlotResult(action.id, action.payload, None) for action in actions)
+        return cls(request.placement, None, group, placement.version_text, None, slots, policy.slots > 1)

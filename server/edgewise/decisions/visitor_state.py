@@ -1,19 +1,21 @@
-"""What is known of a visitor when they ask: their profile, in one read, and what they were shown."""
+"""The visitor's state: the profile and the exposure, loaded from the store for one decide call."""
 
 from __future__ import annotations
 
 from asyncio import gather
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from edgewise.decisions.exposure import Remembered
-from edgewise.decisions.request import Asked, Trace, Visitor
+from edgewise.decisions.engine import DecisionInput
+from edgewise.decisions.exposure import Exposure
+from edgewise.decisions.request import DecideCall, PlacementRequest
+from edgewise.ids.decision import new_key
 from edgewise.ids.visitor import visitor_digests
-from edgewise.serving.served import ServedSite
+from edgewise.policies.compiled import CompiledPolicy
 from edgewise.store import Store
 from edgewise.store.exposures import Showings
-from edgewise.types import Digest, Milliseconds, Span
+from edgewise.types import Attributes, Digest, Milliseconds, Span
 from edgewise.visitors.attributes import attributes as attributes_of
 from edgewise.visitors.consent import page_context
 from edgewise.visitors.identity import glanced, moved, readable, resolved
@@ -22,68 +24,69 @@ from edgewise.visitors.profile import Profile
 from edgewise.wall_clock import now_ms
 
 
-class Known(NamedTuple):
-    """The context, with what is known of the visitor. Without an id or consent, that is nothing.
+class VisitorState(NamedTuple):
+    """All that the decisions of a call depend on, besides the policies. Without consent or an id it has no visitor.
 
-    `now` is when it is asked, since the epoch; None for the clock's time, to be read where it is needed.
-    `control_point` is where the visitor stands between 0 and 1: below a policy's control share, in its control group.
-    `remembered` is what they were shown; None where no policy that is asked needs it, or it cannot be known.
+    `attributes` are the context and the visitor's attributes. `control_point` is a number from 0 to 1, the same in each
+    call of a visitor. Below a policy's control share, the visitor is in its control group. `exposure` is None if no
+    requested policy needs it, or if the visitor is unknown.
     """
 
-    attributes: Mapping[str, Any]
+    attributes: Attributes
     now: Milliseconds | None = None
     digests: tuple[Digest, ...] = ()
     control_point: float | None = None
-    remembered: Remembered | None = None
+    exposure: Exposure | None = None
+
+    def decision_input(self, request: PlacementRequest, compiled: CompiledPolicy) -> DecisionInput:
+        """The input of a new decision. Without an exposure, it bars every action that is limited by it."""
+        return DecisionInput(
+            attributes=self.attributes,
+            exclude=request.exclude,
+            barred=compiled.limited_actions if self.exposure is None else self.exposure.barred(compiled),
+            now=self.now,
+            key=new_key(),
+            slots=request.slot_count(compiled.policy.slots),
+            control_point=self.control_point,
+            digests=self.digests,
+        )
 
 
-async def known_of(
-    store: Store,
-    site: ServedSite,
-    visitor: Visitor,
-    asked: Sequence[Asked],
-    attributes: dict[str, Any],
-    now: Milliseconds | None,
-    trace: Trace,
-    deadline: float,
-) -> Known:
-    """What is known of this visitor; `attributes` is the context, to which theirs are added.
+async def load_visitor_state(store: Store, call: DecideCall) -> VisitorState:
+    """Read the visitor's profile and exposure in one batch.
 
     Raises:
-        StoreError: the store did not tell in time.
+        StoreError: the store did not answer before the deadline.
     """
+    site, visitor = call.site, call.visitor
     if visitor.consent != "granted":
-        return Known(page_context(attributes), now)
+        return VisitorState(page_context(call.context), call.now)
     digests = visitor_digests(visitor.anonymous_id, visitor.user_id)
     if not digests:
-        return Known(attributes, now)
-    spans = () if trace == "robot" else _spans(site, asked)
-    profile, remembered = await _read(store, site, digests, spans, trace, deadline)
-    attributes["visitor"] = attributes_of(profile, now_ms(), site.sensitive, site.reading)
-    _add_segments(site, asked, attributes)
-    return Known(attributes, now, digests, _control_point(site.name, _first_id(profile, digests)), remembered)
+        return VisitorState(call.context, call.now)
+    spans = () if call.log_mode == "robot" else _needed_spans(call)
+    profile, exposure = await _load(store, call, digests, spans)
+    attributes = {**call.context, "visitor": attributes_of(profile, now_ms(), site.sensitive, site.reading)}
+    if site.segments and _uses_segments(call):
+        attributes["visitor"]["segments"] = site.segments.of(attributes)
+    return VisitorState(attributes, call.now, digests, _control_point(site.name, _first_id(profile, digests)), exposure)
 
 
-async def _read(
-    store: Store, site: ServedSite, digests: tuple[Digest, ...], spans: Sequence[Span], trace: Trace, deadline: float
-) -> tuple[Profile | Glance | None, Remembered | None]:
-    """The visitor's profile and, for these spans, what they were shown: in one flush.
-
-    What was shown is remembered by the first id, a browser's: it stays the same when its visitor identifies.
-    """
+async def _load(
+    store: Store, call: DecideCall, digests: tuple[Digest, ...], spans: Sequence[Span]
+) -> tuple[Profile | Glance | None, Exposure | None]:
+    # The exposure belongs to the first id, which is the browser's. It stays the same when the visitor logs in.
     if not spans:
-        return await _profile(store, site, digests[-1], deadline), None
-    return await gather(
-        _profile(store, site, digests[-1], deadline), _remembered(store, site, digests[0], spans, trace, deadline)
-    )
+        return await _load_profile(store, call, digests[-1]), None
+    return await gather(_load_profile(store, call, digests[-1]), _load_exposure(store, call, digests[0], spans))
 
 
-async def _profile(store: Store, site: ServedSite, visitor: Digest, deadline: float) -> Profile | Glance | None:
-    """The visitor's profile: one read, and another one for each id that it moved on to."""
+async def _load_profile(store: Store, call: DecideCall, visitor: Digest) -> Profile | Glance | None:
+    """The visitor's profile, read again under each id that it was moved to."""
     records: dict[Digest, bytes | None] = {}
     while True:
-        command = store.profiles.read_command(site.name, visitor)
-        records[visitor] = stored = await store.lane.submit(command, deadline)
+        command = store.profiles.read_command(call.site.name, visitor)
+        records[visitor] = stored = await store.lane.submit(command, call.deadline)
         note = moved(stored)
         if note is None:
             break
@@ -92,45 +95,38 @@ async def _profile(store: Store, site: ServedSite, visitor: Digest, deadline: fl
         return resolved(next(iter(records)), records)
     if stored is None:
         return None
-    return readable(stored) if site.reading.names & DETAILS else glanced(stored)
+    return readable(stored) if call.site.reading.names & DETAILS else glanced(stored)
 
 
-async def _remembered(
-    store: Store, site: ServedSite, visitor: Digest, spans: Sequence[Span], trace: Trace, deadline: float
-) -> Remembered:
-    showings = Showings(site.name, visitor)
-    touches = showings.touch_commands(spans) if trace == "decision" else ()  # A preview is no visit.
+async def _load_exposure(store: Store, call: DecideCall, visitor: Digest, spans: Sequence[Span]) -> Exposure:
+    showings = Showings(call.site.name, visitor)
+    touches = showings.touch_commands(spans) if call.log_mode == "decision" else ()  # A preview is not a visit.
     commands = [*showings.read_commands(spans), *touches]
-    replies = await gather(*[store.lane.submit(command, deadline) for command in commands])
-    return Remembered(showings, spans, replies[: len(spans)])
+    replies = await gather(*[store.lane.submit(command, call.deadline) for command in commands])
+    return Exposure(showings, spans, replies[: len(spans)])
 
 
-def _spans(site: ServedSite, asked: Sequence[Asked]) -> tuple[Span, ...]:
-    """For which spans of time it must be known what the visitor was shown."""
-    used = {
+def _needed_spans(call: DecideCall) -> tuple[Span, ...]:
+    placements = call.site.placements
+    needed = {
         span
-        for one in asked
-        if (placement := site.placements.get(one.placement)) is not None
+        for request in call.requests
+        if (placement := placements.get(request.placement)) is not None
         for span in placement.compiled.spans
     }
-    return tuple(used)
+    return tuple(needed)
 
 
-def _add_segments(site: ServedSite, asked: Sequence[Asked], attributes: dict[str, Any]) -> None:
-    """Tell the visitor's segments, where a policy that is asked heeds them."""
-    for one in asked if site.segments else ():
-        placement = site.placements.get(one.placement)
-        if placement is not None and placement.compiled.uses_segments:
-            attributes["visitor"]["segments"] = site.segments.of(attributes)
-            return
+def _uses_segments(call: DecideCall) -> bool:
+    placements = map(call.site.placements.get, (request.placement for request in call.requests))
+    return any(placement is not None and placement.compiled.uses_segments for placement in placements)
 
 
 def _first_id(profile: Profile | Glance | None, digests: tuple[Digest, ...]) -> Digest:
-    """The id under which the visitor was first known, on whatever device that was."""
+    """The id of the visitor's first visit, on any device."""
     return digests[0] if profile is None or profile.origin is None else profile.origin[1]
 
 
 def _control_point(site: str, first_id: Digest) -> float:
-    """The same for a visitor of a site always."""
     digest = blake2b(first_id + site.encode(), digest_size=8, person=b"control").digest()
     return (int.from_bytes(digest, "big") >> 11) * 2.0**-53

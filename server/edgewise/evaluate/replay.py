@@ -13,8 +13,8 @@ from edgewise.evaluate.live import replay_over_http
 from edgewise.evaluate.log_reader import read_traffic
 from edgewise.evaluate.log_rows import Traffic
 from edgewise.evaluate.progress import Advance, progress
-from edgewise.evaluate.rehearsal import Rehearsal
 from edgewise.evaluate.replay_report import Replayed, Report, report_on
+from edgewise.evaluate.replayed_policy import ReplayedPolicy
 
 
 def replay(
@@ -39,13 +39,13 @@ def replay(
     return [_replay_once(traffic, seed, url, write_key, console) for seed in seeds]
 
 
-def rehearse(traffic: Traffic, seed: int | None, advance: Advance) -> Replayed:
+def replay_in_process(traffic: Traffic, seed: int | None, advance: Advance) -> Replayed:
     """Replay in this process. The same traffic and seed give the same choices."""
-    rehearsal = Rehearsal(traffic.policy, seed or 0)
+    replayed = ReplayedPolicy(traffic.policy, seed or 0)
     choices = []
     started = time.perf_counter()
     for row in traffic.rows:
-        choices.append(rehearsal.serve(row))
+        choices.append(replayed.decide(row))
         advance()
     seconds = time.perf_counter() - started
     return Replayed(choices, seconds, {"none": choices.count(None)} if None in choices else {})
@@ -55,7 +55,7 @@ def _replay_once(traffic: Traffic, seed: int | None, url: str | None, write_key:
     ordered = traffic if seed is None else traffic.shuffled(seed)
     with progress(console, "Replaying" if seed is None else f"Shuffle {seed}", len(ordered.rows)) as advance:
         if url is None:
-            replayed = rehearse(ordered, seed, advance)
+            replayed = replay_in_process(ordered, seed, advance)
         else:
             replayed = asyncio.run(replay_over_http(ordered, url, write_key, advance))
     if url is not None:

@@ -7,9 +7,9 @@ from time import perf_counter
 
 import msgspec
 
-from edgewise.decisions.request import Asked, Visitor
-from edgewise.decisions.result import Decided
-from edgewise.decisions.service import Decider
+from edgewise.decisions.request import DecideCall, PlacementRequest, Visitor
+from edgewise.decisions.result import PlacementResult
+from edgewise.decisions.service import DecisionService
 from edgewise.http import metrics
 from edgewise.http.auth import Authenticator, Caller
 from edgewise.http.context import attributes_of
@@ -38,9 +38,11 @@ class DecideEndpoint(Endpoint):
 
     for_browsers = True
 
-    def __init__(self, auth: Authenticator, decider: Decider, limit: int, country_header: str | None = None) -> None:
+    def __init__(
+        self, auth: Authenticator, decisions: DecisionService, limit: int, country_header: str | None = None
+    ) -> None:
         super().__init__(auth)
-        self._decider = decider
+        self._decisions = decisions
         self._limit = limit
         self._country_header = None if country_header is None else country_header.lower().encode()
         self._clock = asyncio.get_running_loop().time
@@ -54,21 +56,18 @@ class DecideEndpoint(Endpoint):
         # A server's own headers do not describe the visitor.
         browser = UNKNOWN if caller.is_server else request.browser
         country = None if caller.is_server or not self._country_header else request.headers.get(self._country_header)
-        preview = None if body.preview is None else self._decider.preview(caller.site, body.preview)
+        preview = None if body.preview is None else self._decisions.preview(caller.site, body.preview)
         visitor = self._visitor(request, caller, body)
-        results = await self._decider.decide(
-            caller.site,
-            visitor,
-            [
-                Asked(placement)
-                if isinstance(placement, str)
-                else Asked(placement.id, placement.slots, placement.exclude, placement.action)
-                for placement in body.placements
-            ],
-            attributes_of(body.context, browser, country=country),
-            loop_start,
-            preview=preview,
-        )
+        placements = [
+            PlacementRequest(placement)
+            if isinstance(placement, str)
+            else PlacementRequest(placement.id, placement.slots, placement.exclude, placement.action)
+            for placement in body.placements
+        ]
+        context = attributes_of(body.context, browser, country=country)
+        deadline = loop_start + self._decisions.budget
+        call = DecideCall(caller.site, visitor, placements, context, loop_start, deadline, preview=preview)
+        results = await self._decisions.decide(call)
         to_response = _response if preview is None else _response_with_debug
         anonymous_id = body.anonymous_id if visitor.consent == "granted" else None
         await request.respond(DecideResponse(anonymous_id, [to_response(result) for result in results]), caller.cors)
@@ -89,7 +88,7 @@ class DecideEndpoint(Endpoint):
         return Visitor(anonymous_id, user_id, consent, is_robot)
 
 
-def _response(result: Decided) -> DecisionResponse:
+def _response(result: PlacementResult) -> DecisionResponse:
     common = (
         result.placement,
         result.decision_id,
@@ -103,7 +102,7 @@ def _response(result: Decided) -> DecisionResponse:
     return DecisionResponse(*common, slots=[SlotResponse(*slot) for slot in result.slots])
 
 
-def _response_with_debug(result: Decided) -> DecisionResponse:
+def _response_with_debug(result: PlacementResult) -> DecisionResponse:
     response, explanation = _response(result), result.explanation
     if explanation is None:
         return response

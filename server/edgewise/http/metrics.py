@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from prometheus_client import Counter, Histogram
 
-from edgewise.decisions.result import Decided
+from edgewise.decisions.result import PlacementResult
 from edgewise.events.recorder import Reason, Rejection
 from edgewise.serving.served import ServedSite
 from edgewise.types import Consent, Milliseconds, PolicyRef
@@ -51,7 +51,7 @@ LEARNING_DELAY_SECONDS = Histogram(
 
 def observe_decide_call(
     site: ServedSite,
-    results: Sequence[Decided],
+    results: Sequence[PlacementResult],
     seconds: float,
     consent: Consent,
     non_visitor: NonVisitor | None,

@@ -8,12 +8,12 @@ from typing import Any, Literal, TypeAlias
 from msgspec import UNSET, Struct, UnsetType
 from starlette.types import Send
 
-from edgewise.decisions.explanation import Refusal
 from edgewise.events.recorder import Rejection
 from edgewise.http.content import Format
+from edgewise.policies.eligibility import Refusal
 from edgewise.policies.policy import Mode
+from edgewise.types import Group
 
-Group: TypeAlias = Literal["policy", "control", "pinned", "fallback", "preview", "none"]
 HeaderList: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 

@@ -1,67 +1,64 @@
-"""Policy versions: the canonical bytes of a policy, the digest that names them, and the version made ready to use."""
+"""Policy versions: the bytes of a policy, the digest that names them, and the compiled policy."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
-from itertools import compress
-from math import inf
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from edgewise.conditions.compiler import compile_condition, compile_conditions
+from edgewise.conditions.compiler import compile_condition
 from edgewise.conditions.validation import attributes_in
 from edgewise.errors import PolicyError, Problem
+from edgewise.policies.eligibility import Circumstances, Refusal, compile_rules
 from edgewise.policies.policy import Policy
 from edgewise.policies.segments import refers_to_segments
-from edgewise.types import SPANS, Attributes, Digest, Milliseconds, Span
-from edgewise.wall_clock import now_ms
+from edgewise.types import SPANS, Attributes, Digest, Span
 
 
 def encode_policy(policy: Policy) -> bytes:
-    """The policy as msgpack with sorted keys: the same bytes for whatever files say the same."""
+    """The policy as MessagePack with sorted keys. Files with the same meaning give the same bytes."""
     return msgspec.msgpack.encode(policy, order="sorted")
 
 
 def decode_policy(blob: bytes) -> Policy:
-    """The policy in these bytes.
-
-    Raises:
-        PolicyError: the bytes are not a policy.
-    """
+    """Raises PolicyError if the bytes are not a policy."""
     try:
         return msgspec.msgpack.decode(blob, type=Policy)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        where = f"policy version {version_of(blob).hex()}"
-        raise PolicyError([Problem(where, f"found {len(blob)} bytes, expected a policy: {error}")]) from error
+        path = f"policy version {version_of(blob).hex()}"
+        message = f"Expected the bytes of a policy, found {len(blob)} other bytes. Publish the policy again. ({error})"
+        raise PolicyError([Problem(path, message)]) from error
 
 
 def version_of(blob: bytes) -> Digest:
-    """The eight bytes that name a version; people see them as 16 hexadecimal digits."""
+    """The eight bytes that name a policy version. Answers and logs show them as 16 hexadecimal digits."""
     return hashlib.blake2b(blob, digest_size=8).digest()
 
 
 class CompiledPolicy:
-    """One policy version, made ready to use: built once, asked in every decision.
+    """One policy version, compiled once and used in every decision.
 
-    Actions are named by their position in the policy, here as in the log: `index` leads from an action's id to it,
-    `payloads` are in its order, `baseline` holds such positions.
-    `uses_segments` says whether it matters in which segments a visitor is, `spans` for which spans of time it must be
-    known what a visitor was shown, `held` which actions cannot be shown where that is not known, `not_after` which
-    events bar an action.
+    Actions are named by their position in the policy, here and in the log.
+
+    - `index`: the position of each action id.
+    - `payloads`: the actions' payloads, by position.
+    - `baseline`: the positions of the baseline's actions.
+    - `reads`: the attributes that the policy's conditions use, as dotted paths.
+    - `uses_segments`: whether a condition or a feature uses the visitor's segments.
+    - `spans`: the spans of time for which a decision needs the visitor's exposure.
+    - `limited_actions`: the positions of actions with a cap or `not_after` events. They need the visitor's exposure.
+    - `not_after`: the events that bar an action.
     """
 
     __slots__ = (
-        "_conditioned",
-        "_off",
+        "_checks",
         "_pins",
         "_positions",
-        "_timed",
-        "_unmet",
         "baseline",
-        "held",
         "index",
+        "limited_actions",
         "not_after",
         "payloads",
         "policy",
@@ -72,79 +69,50 @@ class CompiledPolicy:
     )
 
     def __init__(self, policy: Policy, version: Digest | None = None) -> None:
-        """`version` is for a policy that was read from a blob: an older Edgewise may have encoded it differently."""
+        """`version` is given for a policy from the store, as an older release may have encoded it differently."""
         self.policy = policy
         self.version = version_of(encode_policy(policy)) if version is None else version
         self.index: Mapping[str, int] = {action.id: position for position, action in enumerate(policy.actions)}
         self.baseline = tuple(self.index[action_id] for action_id in policy.baseline)
         self.payloads: tuple[Mapping[str, Any], ...] = tuple(action.payload for action in policy.actions)
-        conditions = {
-            position: action.when
-            for position, action in enumerate(policy.actions)
-            if action.when is not None and action.enabled
-        }
-        self._conditioned = tuple(conditions)
-        self._unmet = compile_conditions({"$not": condition} for condition in conditions.values())
-        self._off = frozenset(position for position, action in enumerate(policy.actions) if not action.enabled)
-        self._timed = tuple(
-            (position, -inf if action.starts is None else action.starts, inf if action.ends is None else action.ends)
-            for position, action in enumerate(policy.actions)
-            if action.starts is not None or action.ends is not None
-        )
-        self._pins = tuple(
-            (self.index[pin.action], None if pin.when is None else compile_condition(pin.when)) for pin in policy.pins
-        )
         self.reads = frozenset(
             attribute for condition, path in policy.conditions() for attribute, _, _ in attributes_in(condition, path)
         )
         self.uses_segments = "visitor" in policy.features.namespaces or any(map(refers_to_segments, self.reads))
-        self.held = frozenset(
+        self.limited_actions = frozenset(
             position for position, action in enumerate(policy.actions) if action.cap is not None or action.not_after
         )
         self.not_after = frozenset(event for action in policy.actions for event in action.not_after)
         self.spans = _spans_of(policy)
-        self._positions = range(len(policy.actions))
+        self._positions = frozenset(range(len(policy.actions)))
+        self._checks = compile_rules(policy)
+        self._pins = tuple(
+            (self.index[pin.action], None if pin.when is None else compile_condition(pin.when)) for pin in policy.pins
+        )
 
     @classmethod
     def from_blob(cls, blob: bytes) -> CompiledPolicy:
-        """The version whose bytes these are.
+        """Compile a policy from its bytes.
 
         Raises:
             PolicyError: the bytes are not a policy.
         """
         return cls(decode_policy(blob), version_of(blob))
 
-    def eligible(
-        self,
-        attributes: Attributes,
-        exclude: Collection[str] = (),
-        now: Milliseconds | None = None,
-        barred: Collection[int] = (),
-    ) -> tuple[int, ...] | None:
-        """The positions of the actions that may be shown, in their order; None when all may.
+    def refusals(self, circumstances: Circumstances) -> dict[int, Refusal]:
+        """The positions of the actions that may not be shown, each with the reason."""
+        return {position: reason for reason, check in self._checks for position in check(circumstances)}
 
-        `exclude` holds ids of actions that the caller does not want, be they of the baseline; unknown ids are ignored.
-        `now` is the time since the epoch, by default that of the clock. `barred` are positions of actions that this
-        visitor is not to see (again). Never raises, whatever the attributes are.
-        """
-        unmet = self._unmet(attributes)
-        refused = set(compress(self._conditioned, unmet)) if True in unmet else set()
-        if barred:
-            refused.update(barred)
-        if self._off:
-            refused |= self._off
-        if self._timed:
-            if now is None:
-                now = now_ms()
-            refused.update(position for position, starts, ends in self._timed if not starts <= now < ends)
-        if exclude:
-            refused.update(self.index[action_id] for action_id in exclude if action_id in self.index)
-        if not refused:
-            return None
-        return tuple(position for position in self._positions if position not in refused)
+    def eligible(self, circumstances: Circumstances) -> tuple[int, ...] | None:
+        """The positions of the actions that may be shown, in their order. None if all may be shown."""
+        refused: set[int] = set()
+        for _, check in self._checks:
+            if positions := check(circumstances):
+                refused.update(positions)
+        return tuple(sorted(self._positions - refused)) if refused else None
 
     def pinned(self, attributes: Attributes, eligible: tuple[int, ...] | None) -> int | None:
-        """The position of the action that the first pin that holds wants shown, of those that may be shown."""
+        """The position of the action that the first applicable pin names. A pin needs an eligible action."""
         for position, holds in self._pins:
             if (eligible is None or position in eligible) and (holds is None or holds(attributes)):
                 return position

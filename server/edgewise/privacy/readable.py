@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from edgewise.decisions.exposure import Choice
+from edgewise.decisions.exposure import StickyChoice
 from edgewise.store.exposures import Fields, read_field
 from edgewise.types import Digest, Span
 from edgewise.visitors.identity import moved, readable
@@ -36,7 +36,7 @@ def describe_exposure(span: Span, fields: Fields) -> Iterator[dict[str, Any]]:
     for field, value in sorted(fields.items()):
         found = read_field(field, value)
         if "sticks" in found:
-            found["sticks"] = Choice.decode(found["sticks"])
+            found["sticks"] = StickyChoice.decode(found["sticks"])
         names = {_camel(name): to_plain(inner) for name, inner in found.items()}
         yield {"placement": names.pop("placement"), "span": span, **names}
 

@@ -1,4 +1,4 @@
-"""A rehearsal serves and learns as a site does, on the log's clock."""
+"""A replayed serves and learns as a site does, on the log's clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from edgewise.bandit.shape import shape_of
 from edgewise.entries import Decision, Entry, Outcome, Version, decode
 from edgewise.evaluate.log_rows import Traffic
-from edgewise.evaluate.rehearsal import Rehearsal
+from edgewise.evaluate.replayed_policy import ReplayedPolicy
 from edgewise.learner.fold import Fold
 from edgewise.policies.policy import Action, Cap, Pin, Reward
 from edgewise.types import StreamId
@@ -32,14 +32,14 @@ class Recording(Fold):
 
 
 def choices(traffic: Traffic, seed: int = 0) -> list[int | None]:
-    rehearsal = Rehearsal(traffic.policy, seed)
-    return [rehearsal.serve(row) for row in traffic.rows]
+    replayed = ReplayedPolicy(traffic.policy, seed)
+    return [replayed.decide(row) for row in traffic.rows]
 
 
 def recorded(traffic: Traffic) -> tuple[Recording, list[int | None]]:
     fold = Recording()
-    rehearsal = Rehearsal(HERO, fold=fold)
-    return fold, [rehearsal.serve(row) for row in traffic.rows]
+    replayed = ReplayedPolicy(HERO, fold=fold)
+    return fold, [replayed.decide(row) for row in traffic.rows]
 
 
 def rewarded_otherwise(traffic: Traffic, where: list[bool]) -> Traffic:
