@@ -46,7 +46,7 @@ STEPS: Mapping[str, Sequence[str]] = {
     "check key and origin": ["edgewise.http.auth.Authenticator.authenticate"],
     "context to attributes": ["edgewise.http.decide.attributes_of"],
     "profile to attributes": [
-        "edgewise.decisions.visitor_state.glanced",
+        "edgewise.decisions.visitor_state.read_partial_profile",
         "edgewise.decisions.visitor_state.attributes_of",
     ],
     "eligible actions": ["edgewise.policies.compiled.CompiledPolicy.eligible"],

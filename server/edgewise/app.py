@@ -36,7 +36,7 @@ from edgewise.http.profile_api import ProfileEndpoint
 from edgewise.http.routes import build_routes
 from edgewise.http.sdk import SdkEndpoint, read_files
 from edgewise.policies.site_files import load_sites
-from edgewise.privacy.access import Customers
+from edgewise.privacy.access import VisitorData
 from edgewise.serving.follower import Follower
 from edgewise.settings import Settings
 from edgewise.store import Store
@@ -98,7 +98,7 @@ class App(Starlette):
 def _endpoints(settings: Settings, store: Store, follower: Follower, auth: Authenticator) -> dict[str, ASGIApp]:
     """The endpoints, by their names in the table of routes."""
     decisions = DecisionService(store, follower.ids, settings.decide_budget / 1000)
-    recorder = Recorder(store, follower.ids, follower.find, left_out=metrics.count_dropped_messages)
+    recorder = Recorder(store, follower.ids, follower.find, on_dropped=metrics.count_dropped_messages)
     limit = settings.max_body
     return {
         "decide": DecideEndpoint(auth, decisions, limit, settings.country_header),
@@ -106,7 +106,7 @@ def _endpoints(settings: Settings, store: Store, follower: Follower, auth: Authe
         **{kind: MessageEndpoint(auth, recorder, limit, kind) for kind in get_args(Kind)},
         "sdk": SdkEndpoint(auth, read_files(), partial(check_signature, follower.ids)),
         "policies": PolicyEndpoint(auth, store, follower),
-        "profiles": ProfileEndpoint(auth, Customers(store), follower, settings.erase_within, limit),
+        "profiles": ProfileEndpoint(auth, VisitorData(store), follower, settings.erase_within, limit),
         "previews": PreviewEndpoint(auth, follower.ids),
         "health": HealthEndpoint(auth),
         "readiness": ReadinessEndpoint(auth, store, follower),

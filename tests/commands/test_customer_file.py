@@ -81,10 +81,13 @@ def test_unreadable_header_is_an_error(tmp_path: Path) -> None:
         ('{"id": true}', "id: Expected an id"),
         ('{"id": "x\\u0000"}', "id: Expected an id"),
         ('{"id": "x\\ud800"}', "id: Expected an id"),
-        ('{"id": "x", "a": "\\ud800"}', "traits.a: found text that is no Unicode"),
-        ('{"id": "x", "a": NaN}', "traits.a: found nan, expected a number"),
-        ('{"id": "x", "a": 1e400}', "traits.a: found inf, expected a number"),
-        ('{"id": "x", "a": [1]}', "traits.a: found a value of type list"),
+        ('{"id": "x", "a": "\\ud800"}', "traits.a: Expected a text in Unicode"),
+        ('{"id": "x", "a": NaN}', "traits.a: Expected a number from -2^53 to 2^53, found nan."),
+        ('{"id": "x", "a": 1e400}', "traits.a: Expected a number from -2^53 to 2^53, found inf."),
+        (
+            '{"id": "x", "a": [1]}',
+            "traits.a: Expected a text, a number, true, false or null, found a value of type list.",
+        ),
         ('{"id": "x", "a": "' + "y" * (1 << 20) + '"}', "Expected a line of at most 1048576 bytes"),
     ],
 )
@@ -101,7 +104,7 @@ def test_row_of_another_width_or_invalid_utf_8_is_reported(tmp_path: Path) -> No
     rows = read(tmp_path / "a.csv", b"id,plan\nann,pro,x\nbob,\xff\ncarl,pro\n")
     assert summaries(rows) == [
         (2, "Expected 2 cells as in the header, found 3."),
-        (3, "traits.plan: found text that is no Unicode (half of a surrogate pair), expected UTF-8"),
+        (3, "traits.plan: Expected a text in Unicode, found half of a surrogate pair."),
         (4, "carl", {"plan": "pro"}),
     ]
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from edgewise.entries import Decision, Event, Outcome, SlotChoice, encode
-from edgewise.ids.visitor import anonymous_digest, user_digest
+from edgewise.ids.visitor import VisitorIds, anonymous_digest, user_digest
 from edgewise.learner.erasure import Eraser
-from edgewise.privacy.access import Customers
+from edgewise.privacy.access import VisitorData
 from edgewise.store import Store
 from edgewise.types import PolicyRef
-from edgewise.webhooks.triggers import NO_TRIGGERS, Named
+from edgewise.webhooks.triggers import NO_TRIGGERS
 from tests.commands.test_visitor_commands import edgewise
 from tests.holdings import holdings
 from tests.learner.stage import Stage
@@ -49,8 +49,8 @@ async def test_export_of_a_visitor_has_everything_an_erasure_removes(store: Stor
     stage = Stage(store)
     await stage.publish()
     ann, other = user_digest("ann"), user_digest("other")
-    await Customers(store).tell("shop", Named(user_id="ann"), {"plan": "pro"}, NO_TRIGGERS)
-    await Customers(store).tell("shop", Named(user_id="other"), {"plan": "free"}, NO_TRIGGERS)
+    await VisitorData(store).set_traits("shop", VisitorIds(user_id="ann"), {"plan": "pro"}, NO_TRIGGERS)
+    await VisitorData(store).set_traits("shop", VisitorIds(user_id="other"), {"plan": "free"}, NO_TRIGGERS)
     for visitor in (ann, other):
         key = visitor + b"key."
         slots = (SlotChoice(0, [0.5, 0.5]),)
@@ -75,12 +75,12 @@ async def test_export_of_a_visitor_has_everything_an_erasure_removes(store: Stor
 
 async def test_export_of_all_visitors_writes_one_line_each(store: Store, store_url: str) -> None:
     await Stage(store).publish()
-    customers = Customers(store)
+    visitor_data = VisitorData(store)
     for start in range(0, 450, 50):
         some = range(start, start + 50)
-        told = (customers.tell("shop", Named(user_id=f"user {n}"), {"n": n}, NO_TRIGGERS) for n in some)
+        told = (visitor_data.set_traits("shop", VisitorIds(user_id=f"user {n}"), {"n": n}, NO_TRIGGERS) for n in some)
         await asyncio.gather(*told)
-    await customers.tell("elsewhere", Named(user_id="ann"), {"n": 1}, NO_TRIGGERS)
+    await visitor_data.set_traits("elsewhere", VisitorIds(user_id="ann"), {"n": 1}, NO_TRIGGERS)
     said = await edgewise(store_url, "export", "--visitors", "--site", "shop")
     held: dict[str, Any] = {one["id"]: one["profile"] for one in map(json.loads, said.stdout.splitlines())}
     assert {profile["traits"]["n"][1] for profile in held.values()} == set(range(450))
@@ -113,7 +113,7 @@ async def test_exposure_is_exported_and_erased(store: Store, store_url: str) -> 
     assert {**of_visitor, "notAgainAfter": "Subscribed", "action": None} in shown
     (sticks,) = (one["sticks"] for one in shown if "sticks" in one)
     assert (sticks["key"], sticks["slots"]) == (key, [["letter", 1.0]])
-    await Customers(store).erase("default", "a1", 0)
+    await VisitorData(store).erase("default", "a1", 0)
     assert [one for one in await exported(store_url, "a1", "default") if "entry" not in one] == []
 
 
@@ -138,7 +138,7 @@ async def test_device_known_only_from_decide_calls_is_exported_and_erased(store:
     digests = [anonymous_digest("phone"), anonymous_digest("shared"), user_digest("ann")]
     assert {one["id"] for one in before if "span" in one} == {one.hex() for one in digests[:2]}
     assert [one["id"] for one in before if "profile" in one] == [anonymous_digest("phone").hex()]
-    await Customers(store).erase("default", "ann", 0)
+    await VisitorData(store).erase("default", "ann", 0)
     await Eraser(store, lambda ref: None).look([PolicyRef("default", name) for name in ("hero", "row", "pop-up")])
     assert await exported(store_url, "ann", "default") == []
     pending = (await store.erasures.pending(["default"]))["default"]

@@ -12,13 +12,13 @@ from click.testing import CliRunner, Result
 from edgewise.cli import main
 from edgewise.commands import visitor_commands
 from edgewise.entries import Event, encode
-from edgewise.ids.visitor import anonymous_digest, user_digest
-from edgewise.privacy.access import Customers
+from edgewise.ids.visitor import VisitorIds, anonymous_digest, user_digest
+from edgewise.privacy.access import VisitorData
 from edgewise.store import Store
 from edgewise.types import Digest, PolicyRef
 from edgewise.visitors import profile as profiles
 from edgewise.visitors.traits import Value
-from edgewise.webhooks.triggers import NO_TRIGGERS, Named
+from edgewise.webhooks.triggers import NO_TRIGGERS
 from tests.learner.stage import Stage
 
 REF = PolicyRef("shop", "hero")
@@ -59,7 +59,7 @@ async def test_second_import_writes_nothing_and_newer_traits_stay(store: Store, 
     assert before is not None
     assert (await edgewise(store_url, "import", file, "--anonymous")).stdout == "1 rows imported, 0 skipped\n"
     assert await store.profiles.read("shop", visitor) == before
-    await Customers(store).tell("shop", Named(anonymous_id="a1"), {"plan": "pro"}, NO_TRIGGERS)
+    await VisitorData(store).set_traits("shop", VisitorIds(anonymous_id="a1"), {"plan": "pro"}, NO_TRIGGERS)
     await edgewise(store_url, "import", file, "--anonymous")
     assert await traits(store, visitor) == {"plan": "pro", "vip": True}
 
@@ -68,13 +68,13 @@ async def test_erasure_without_a_learner_is_kept_and_reported(
     store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await Stage(store).publish()
-    await Customers(store).tell("shop", Named(user_id="ann"), {"plan": "pro"}, NO_TRIGGERS)
+    await VisitorData(store).set_traits("shop", VisitorIds(user_id="ann"), {"plan": "pro"}, NO_TRIGGERS)
     monkeypatch.setattr(visitor_commands, "START_WITHIN", 0.2)
     said = await edgewise(store_url, "erase", "ann", "--now")
     assert said.exit_code == 1
     assert "No learner started the erasure within 0.2 s." in said.output
     assert (await store.erasures.pending(["shop"]))["shop"].holds([user_digest("ann")])
-    await Customers(store).tell("shop", Named(user_id="ben"), {"plan": "pro"}, NO_TRIGGERS)
+    await VisitorData(store).set_traits("shop", VisitorIds(user_id="ben"), {"plan": "pro"}, NO_TRIGGERS)
     later = await edgewise(store_url, "erase", "ben", "--erase-within", "2h")
     assert later.stdout == "profiles of shop: erased\nlog and models: erased by the learner within 2 hours\n"
 

@@ -10,11 +10,11 @@ import time
 from click.testing import CliRunner
 
 from edgewise.cli import main
-from edgewise.ids.visitor import anonymous_digest
+from edgewise.ids.visitor import VisitorIds, anonymous_digest
 from edgewise.sites import Site, encode_sites
 from edgewise.store import Store
 from edgewise.visitors.profile import Profile
-from edgewise.webhooks.triggers import Job, Named, Waiting
+from edgewise.webhooks.webhook_state import PendingCondition, QueuedMessage
 
 VISITOR = b"visitor1"
 
@@ -25,14 +25,18 @@ async def test_idle_courier_logs_its_start_and_stops_on_sigterm(store_url: str) 
     )
     assert courier.stderr is not None
     async with asyncio.timeout(60):
-        assert f"sending what waits for webhooks; the store is {store_url}".encode() in await courier.stderr.readline()
+        assert (
+            f"The webhook dispatcher sends from the store at {store_url}.".encode() in await courier.stderr.readline()
+        )
         courier.terminate()
         assert await courier.wait() == 0
 
 
 async def test_dead_letters_are_printed(store: Store, store_url: str) -> None:
     await store.registry.publish_sites(encode_sites([Site("shop", "key", (), ())]))
-    job = Job("m1", "cart-left", b'{"id":"m1","anonymousId":"a1"}', attempts=21, problem="found status 500").encode()
+    job = QueuedMessage(
+        "m1", "cart-left", b'{"id":"m1","anonymousId":"a1"}', attempts=21, problem="found status 500"
+    ).encode()
     await store.queues.mature("shop", VISITOR, b"d:cart-left", b"", b"h:cart-left", job)
     assert await store.queues.first("shop", VISITOR) is None, "nothing was waited for"
     await store.lane.submit(
@@ -50,7 +54,7 @@ async def test_dead_letters_are_printed(store: Store, store_url: str) -> None:
 
 
 async def test_at_most_a_hundred_messages_of_a_visitor_wait(store: Store, store_url: str) -> None:
-    jobs = [Job(f"m{number}", "n", b"{}").encode() for number in range(120)]
+    jobs = [QueuedMessage(f"m{number}", "n", b"{}").encode() for number in range(120)]
     command = store.queues.write_command("shop", VISITOR, None, b"profile", 60_000, {b"h:n": b"1"}, jobs)
     assert await store.lane.submit(command, asyncio.get_running_loop().time() + 5) == 1
     for expected in jobs[:100]:
@@ -63,8 +67,8 @@ async def test_at_most_a_hundred_messages_of_a_visitor_wait(store: Store, store_
 async def test_export_of_a_visitor_has_their_webhook_messages(store: Store, store_url: str) -> None:
     await store.registry.publish_sites(encode_sites([Site("shop", "key", (), ())]))
     visitor = anonymous_digest("a1")
-    jobs = [Job(id, "n", b'{"anonymousId":"a1"}').encode() for id in ("m1", "m2")]
-    state: dict[bytes, bytes | None] = {b"h:n": b"1", b"d:later": Waiting(7, Named("a1", None)).encode()}
+    jobs = [QueuedMessage(id, "n", b'{"anonymousId":"a1"}').encode() for id in ("m1", "m2")]
+    state: dict[bytes, bytes | None] = {b"h:n": b"1", b"d:later": PendingCondition(7, VisitorIds("a1", None)).encode()}
     command = store.queues.write_command("shop", visitor, None, Profile().encode(), 60_000, state, jobs)
     await store.lane.submit(command, asyncio.get_running_loop().time() + 5)
     await store.queues.give_up("shop", visitor, jobs[0], int(time.time() * 1000))

@@ -181,7 +181,7 @@ async def test_queued_webhooks_are_sent(release: Release, store_url: str, data: 
             assert expected
 
             async def are_taken() -> bool:
-                taken = [one.message for one in receiver.taken]
+                taken = [one.message for one in receiver.accepted]
                 waited = [one for one in taken if one["webhook"] == "cart-left" and one["anonymousId"] == "visitor-1"]
                 return bool(waited) and all(message in taken for message in expected)
 

@@ -27,7 +27,7 @@ from edgewise.serving.follower import Follower
 from edgewise.statistics import Statistics, Tally
 from edgewise.store import Command, Store
 from edgewise.types import BEGINNING, Condition
-from edgewise.visitors.identity import Moved
+from edgewise.visitors.identity import Redirect
 from edgewise.visitors.message import Message
 from tests.learner.stage import REF, Stage, learner, settle
 from tests.valkey import Valkey
@@ -365,7 +365,7 @@ async def test_a_history_that_is_half_moved_is_seen_whole(service: Service) -> N
     phone, user = visitor_digests("phone", "ann")
     frozen = await service.store.profiles.read("shop", phone)
     assert frozen is not None
-    await service.store.profiles.compare_and_set("shop", phone, frozen, Moved(user, frozen).encode(), 60_000)
+    await service.store.profiles.compare_and_set("shop", phone, frozen, Redirect(user, frozen).encode(), 60_000)
     await service.decide(visitor=Visitor("phone", None))
     await told(service, Message("page", "m2", "phone"))
     await service.decide(visitor=Visitor(None, "ann"))

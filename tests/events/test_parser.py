@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgewise.entries import Outcome
-from edgewise.events.parser import FAR_AHEAD, FAR_BACK, MAX_AGE, Listener, Rejected, Telling, milliseconds
+from edgewise.events.parser import FAR_AHEAD, FAR_BACK, MAX_AGE, EventParser, MessageRejected, ParsedEvent, milliseconds
 from edgewise.ids.decision import DecisionIds, policy_id
 from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.policies.compiled import encode_policy
@@ -31,11 +31,11 @@ times = st.datetimes(
 )
 
 
-def understood(message: Message, sent_at: int | None = None, site: ServedSite = SITE) -> Telling:
+def parse(message: Message, sent_at: int | None = None, site: ServedSite = SITE) -> ParsedEvent:
     found = {PLACEMENT.policy_id: PLACEMENT}
-    telling = Listener(site, IDS, found.get, NOW, sent_at).understand(message)
-    assert telling is not None
-    return telling
+    event = EventParser(site, IDS, found.get, NOW, sent_at).parse(message)
+    assert event is not None
+    return event
 
 
 def track(event: str, slots: int = 1, **properties: Any) -> Message:
@@ -47,9 +47,9 @@ def at(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
-def outcome(telling: Telling) -> Outcome:
-    assert telling.outcome is not None
-    ref, found = telling.outcome
+def outcome(event: ParsedEvent) -> Outcome:
+    assert event.outcome is not None
+    ref, found = event.outcome
     assert ref == REF
     return found
 
@@ -68,112 +68,113 @@ def outcome(telling: Telling) -> Outcome:
         (at(NOW - MAX_AGE), None, MAX_AGE),
     ],
 )
-def test_the_age_is_told_by_the_senders_own_clock(happened: datetime | None, sent_at: int | None, age: int) -> None:
-    telling = understood(Message("page", anonymous_id="a", timestamp=happened), sent_at)
-    assert (telling.age, telling.act.at) == (age, NOW - age)
+def test_age_is_measured_on_the_senders_clock(happened: datetime | None, sent_at: int | None, age: int) -> None:
+    event = parse(Message("page", anonymous_id="a", timestamp=happened), sent_at)
+    assert (event.age, event.activity.at) == (age, NOW - age)
 
 
 @given(times, st.none() | times)
-def test_whatever_the_clocks_say_an_age_is_up_to_seven_days(happened: datetime, sent: datetime | None) -> None:
+def test_age_is_at_most_seven_days_for_any_clocks(happened: datetime, sent: datetime | None) -> None:
     sent_at = None if sent is None else milliseconds(sent)
     try:
-        telling = understood(Message("page", anonymous_id="a", timestamp=happened), sent_at)
-    except Rejected:
+        event = parse(Message("page", anonymous_id="a", timestamp=happened), sent_at)
+    except MessageRejected:
         far = (NOW if sent_at is None else sent_at) - milliseconds(happened)
         assert not -FAR_AHEAD <= far <= FAR_BACK
     else:
-        assert 0 <= telling.age <= MAX_AGE
+        assert 0 <= event.age <= MAX_AGE
 
 
-def test_a_profile_knows_the_true_time_of_what_the_log_takes_for_a_week_old() -> None:
-    telling = understood(Message("page", anonymous_id="a", timestamp=at(NOW - 5 * MAX_AGE)))
-    assert (telling.age, telling.act.at) == (MAX_AGE, NOW - 5 * MAX_AGE)
+def test_profile_keeps_the_true_time_when_the_age_is_capped() -> None:
+    event = parse(Message("page", anonymous_id="a", timestamp=at(NOW - 5 * MAX_AGE)))
+    assert (event.age, event.activity.at) == (MAX_AGE, NOW - 5 * MAX_AGE)
 
 
 @pytest.mark.parametrize("off", [FAR_AHEAD + 1000, -FAR_BACK - 1000, 20 * FAR_BACK, -40 * FAR_BACK])
-def test_a_time_far_off_is_refused(off: int) -> None:
-    with pytest.raises(Rejected, match=r"^timestamp: found \d{4}-.* expected at most 366 before and 1 after$"):
-        understood(Message("page", anonymous_id="a", timestamp=at(NOW + off)))
-    understood(Message("page", anonymous_id="a", timestamp=at(NOW + off)), sent_at=NOW + off)
+def test_timestamp_far_off_is_rejected(off: int) -> None:
+    with pytest.raises(
+        MessageRejected,
+        match=r"^timestamp: Expected a time at most 366 days before and 1 day after .* found \d{4}-.*\.$",
+    ):
+        parse(Message("page", anonymous_id="a", timestamp=at(NOW + off)))
+    parse(Message("page", anonymous_id="a", timestamp=at(NOW + off)), sent_at=NOW + off)
 
 
-def test_a_time_without_a_zone_is_utc() -> None:
+def test_time_without_a_zone_is_utc() -> None:
     assert milliseconds(datetime(2026, 1, 1)) == milliseconds(datetime(2026, 1, 1, tzinfo=UTC))
     assert milliseconds(datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))) == 1_767_225_600_000
 
 
 def test_only_a_reward_has_a_value() -> None:
-    reward, click = outcome(understood(track("$reward", value=3))), outcome(understood(track("$click", value=3)))
+    reward, click = outcome(parse(track("$reward", value=3))), outcome(parse(track("$click", value=3)))
     assert (reward.key, reward.name, reward.value) == (KEY, "$reward", 3.0)
     assert (click.name, click.value) == ("$click", None)
 
 
 @given(st.integers(1, 127), st.integers())
-def test_a_slot_is_one_of_the_decisions(slots: int, slot: int) -> None:
+def test_slot_must_be_one_of_the_decision(slots: int, slot: int) -> None:
     message = track("$click", slots, slot=slot)
     if 0 <= slot < slots:
-        assert outcome(understood(message)).slot == slot
+        assert outcome(parse(message)).slot == slot
     else:
-        with pytest.raises(Rejected, match=f"expected a whole number from 0 to {slots - 1}$"):
-            understood(message)
+        with pytest.raises(MessageRejected, match=f"Expected a whole number from 0 to {slots - 1}, found "):
+            parse(message)
 
 
 @pytest.mark.parametrize("value", [None, "3", True, [], float("nan"), float("inf"), 10**400, b"3"])
-def test_a_reward_without_a_finite_number_is_refused(value: Any) -> None:
-    with pytest.raises(Rejected, match=r"^properties\.value: found .*, expected a finite number$"):
-        understood(track("$reward", value=value))
+def test_reward_without_a_finite_number_is_rejected(value: Any) -> None:
+    with pytest.raises(MessageRejected, match=r"^properties\.value: Expected a finite number, found .*\.$"):
+        parse(track("$reward", value=value))
 
 
-def test_any_event_may_name_its_decision_and_is_the_visitors_as_well() -> None:
-    telling = understood(
-        Message("track", event="Order Completed", user_id="u", properties=track("x", revenue=5).properties)
-    )
-    assert outcome(telling).name == "Order Completed"
-    assert telling.visitors == (user_digest("u"),)
-    assert telling.act.commerce is not None
-    assert telling.act.commerce.amount == 5.0
+def test_event_with_a_decision_id_also_belongs_to_the_visitor() -> None:
+    event = parse(Message("track", event="Order Completed", user_id="u", properties=track("x", revenue=5).properties))
+    assert outcome(event).name == "Order Completed"
+    assert event.visitors == (user_digest("u"),)
+    assert event.activity.commerce is not None
+    assert event.activity.commerce.amount == 5.0
 
 
-def test_a_click_is_nobodys_deed() -> None:
+def test_click_does_not_belong_to_a_profile() -> None:
     message = Message("track", event="$click", anonymous_id="a", properties=track("x").properties)
-    assert understood(message).visitors == ()
+    assert parse(message).visitors == ()
 
 
 @pytest.mark.parametrize("event", ["$impression", "$click", "$reward"])
-def test_a_reserved_event_without_a_decision_is_refused(event: str) -> None:
+def test_reserved_event_without_a_decision_is_rejected(event: str) -> None:
     for properties in (None, Properties(), Properties(decision_id="nonsense"), Properties(decision_id=1)):
-        with pytest.raises(Rejected, match=r"^properties\.decisionId: ") as rejected:
-            understood(Message("track", event=event, anonymous_id="a", properties=properties))
+        with pytest.raises(MessageRejected, match=r"^properties\.decisionId: ") as rejected:
+            parse(Message("track", event=event, anonymous_id="a", properties=properties))
         assert rejected.value.code == "unknown_decision"
 
 
-def test_a_decision_of_another_site_or_of_no_placement_any_more_is_unknown() -> None:
+def test_decision_of_another_site_or_a_removed_placement_is_unknown() -> None:
     other = ServedSite(Site("other", "key", (), ()), {})
     gone = IDS.issue(policy_id(PolicyRef("shop", "gone")), 1, KEY)
     for message, site in (
         (track("$click"), other),
         (Message("track", event="$click", properties=Properties(decision_id=gone)), SITE),
     ):
-        with pytest.raises(Rejected, match="leads to no placement of this site"):
-            understood(message, site=site)
+        with pytest.raises(MessageRejected, match="placement is not in this site"):
+            parse(message, site=site)
 
 
-def test_only_a_track_message_tells_of_a_decision() -> None:
+def test_only_track_messages_have_outcomes() -> None:
     message = Message("page", event="$click", anonymous_id="a", properties=track("x").properties)
-    assert understood(message).outcome is None
+    assert parse(message).outcome is None
 
 
-def test_all_ids_that_a_message_tells_are_the_visitors() -> None:
-    telling = understood(Message("alias", anonymous_id="a", user_id="u", previous_id="p"))
-    assert telling.visitors == (anonymous_digest("a"), user_digest("u"))
-    assert set(telling.act.ids) == {*telling.visitors, anonymous_digest("p"), user_digest("p")}
+def test_all_ids_of_a_message_belong_to_the_visitor() -> None:
+    event = parse(Message("alias", anonymous_id="a", user_id="u", previous_id="p"))
+    assert event.visitors == (anonymous_digest("a"), user_digest("u"))
+    assert set(event.activity.ids) == {*event.visitors, anonymous_digest("p"), user_digest("p")}
 
 
-def test_a_message_without_an_id_of_its_own_is_like_no_other() -> None:
+def test_messages_without_a_message_id_have_different_digests() -> None:
     message = Message("page", anonymous_id="a")
-    assert understood(message).act.message != understood(message).act.message
+    assert parse(message).activity.message != parse(message).activity.message
     named = Message("page", anonymous_id="a", message_id="m")
-    assert understood(named).act.message == understood(named).act.message
+    assert parse(named).activity.message == parse(named).activity.message
 
 
 @pytest.mark.parametrize(
@@ -188,28 +189,30 @@ def test_a_message_without_an_id_of_its_own_is_like_no_other() -> None:
 )
 def test_revenue_is_a_number_or_a_text_that_holds_one(properties: Properties | None, revenue: float) -> None:
     message = Message("track", event="Order Completed", anonymous_id="a", properties=properties)
-    commerce = understood(message).act.commerce
+    commerce = parse(message).activity.commerce
     assert commerce is not None
     assert commerce.amount == revenue
 
 
 @pytest.mark.parametrize("revenue", [[], {}, "ten", float("inf"), float("nan"), True, 10**400])
-def test_revenue_of_another_type_is_refused(revenue: Any) -> None:
+def test_revenue_of_another_type_is_rejected(revenue: Any) -> None:
     message = Message("track", event="Order Completed", anonymous_id="a", properties=Properties(revenue=revenue))
-    with pytest.raises(Rejected, match=r"^properties\.revenue: found .*, expected a finite number$"):
-        understood(message)
+    with pytest.raises(MessageRejected, match=r"^properties\.revenue: Expected a finite number, found .*\.$"):
+        parse(message)
 
 
-def test_an_impression_is_the_visitors_by_its_placement() -> None:
+def test_impression_belongs_to_the_profile_with_its_placement() -> None:
     message = Message("track", event="$impression", anonymous_id="a", properties=track("x").properties)
-    telling = understood(message)
-    assert (telling.visitors, telling.act.seen) == ((anonymous_digest("a"),), ("hero",))
+    event = parse(message)
+    assert (event.visitors, event.activity.seen) == ((anonymous_digest("a"),), ("hero",))
 
 
-def test_an_impression_may_name_the_action_that_was_seen() -> None:
+def test_impression_may_name_the_action() -> None:
     properties = msgspec.structs.replace(track("x").properties or Properties(), action="deal")
     message = Message("track", event="$impression", anonymous_id="a", properties=properties)
-    assert understood(message).act.seen == ("hero", "hero/deal")
+    assert parse(message).activity.seen == ("hero", "hero/deal")
     wrong = msgspec.structs.replace(message, properties=msgspec.structs.replace(properties, action=5))
-    with pytest.raises(Rejected, match=r"^properties\.action: found a value of type int, expected the id"):
-        understood(wrong)
+    with pytest.raises(
+        MessageRejected, match=r"^properties\.action: Expected the id of an action, found a value of type int\.$"
+    ):
+        parse(wrong)

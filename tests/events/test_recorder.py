@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from edgewise.entries import Event, Outcome, decode
 from edgewise.errors import StoreError
 from edgewise.events.recorder import Recorder, Rejection
+from edgewise.events.store_batch import StoreBatch
 from edgewise.ids.decision import DecisionIds
 from edgewise.ids.visitor import anonymous_digest, message_digest, user_digest
 from edgewise.policies.policy import Reward
@@ -28,11 +29,11 @@ from tests.valkey import Valkey
 IDS = DecisionIds((b"a key" * 5,))
 ORDER = "Order Completed"
 LONG = 60.0
-"""Seconds that a batch may take where nothing depends on it: a machine may be busy."""
+"""Seconds that a batch may take on a busy machine."""
 
 
 class Recording:
-    """A recorder of one site, and what came of it."""
+    """A recorder of one site, and what it stored."""
 
     def __init__(self, store: Store, follower: Follower) -> None:
         self.store = store
@@ -41,7 +42,7 @@ class Recording:
         self.recorder = self.worker(store)
 
     def worker(self, store: Store, patience: float = LONG) -> Recorder:
-        """What a worker with this connection records by."""
+        """Make the recorder of a worker with its own connection."""
         return Recorder(store, IDS, self.follower.find, patience)
 
     async def record(self, *messages: Message, sent_at: int | None = None) -> list[Rejection]:
@@ -81,24 +82,24 @@ def order(message_id: str, anonymous_id: str | None = None, user_id: str | None 
     return Message("track", message_id, anonymous_id, user_id, event=ORDER)
 
 
-async def test_the_log_has_the_order_of_the_batch(recording: Recording) -> None:
+async def test_log_has_the_order_of_the_batch(recording: Recording) -> None:
     many = [
         recording.linked("$impression") if number % 2 else order(f"m{number}", anonymous_id=f"v{number % 7}")
         for number in range(300)
     ]
-    # A store that does not hold a script yet is sent it after what else left with it.
+    # A store that does not have a script yet executes its commands after the others.
     await recording.record(order("first", anonymous_id="v"))
     assert await recording.record(*many) == []
     assert [entry.name for entry in await recording.entries()] == [ORDER, *(message.event for message in many)]
 
 
-async def test_an_event_is_appended_once_and_an_outcome_as_often_as_it_is_told(recording: Recording) -> None:
+async def test_event_is_appended_once_and_outcome_each_time_it_is_sent(recording: Recording) -> None:
     for _ in range(3):
         await recording.record(order("m1", anonymous_id="v"), recording.linked("$click"))
     assert [entry.name for entry in await recording.entries()] == [ORDER, "$click", "$click", "$click"]
 
 
-async def test_an_event_knows_the_ids_that_the_same_batch_tells(recording: Recording) -> None:
+async def test_event_has_the_ids_that_the_same_batch_links(recording: Recording) -> None:
     await recording.record(
         order("m1", user_id="u"),
         Message("identify", anonymous_id="phone", user_id="u"),
@@ -111,8 +112,8 @@ async def test_an_event_knows_the_ids_that_the_same_batch_tells(recording: Recor
     assert event.message == message_digest("m1")
 
 
-async def test_who_is_known_by_a_user_id_is_known_by_it_alone(recording: Recording) -> None:
-    """On a shared device, what one user buys must not pay for what another one saw at home."""
+async def test_event_of_a_second_user_on_a_shared_device_lacks_the_first_users_ids(recording: Recording) -> None:
+    """Else an order of one user would reward what another one saw at home."""
     await recording.record(Message("identify", anonymous_id="home", user_id="one"))
     await recording.record(Message("identify", anonymous_id="shared", user_id="one"))
     await recording.record(order("m1", anonymous_id="shared", user_id="two"))
@@ -121,7 +122,7 @@ async def test_who_is_known_by_a_user_id_is_known_by_it_alone(recording: Recordi
     assert set(event.visitor) == {anonymous_digest("shared"), user_digest("two")}
 
 
-async def test_what_is_told_by_both_ids_and_by_the_first_alone_is_one_history(recording: Recording) -> None:
+async def test_events_with_both_ids_and_with_the_anonymous_id_alone_share_a_profile(recording: Recording) -> None:
     await recording.record(order("m1", anonymous_id="a", user_id="u"), Message("page", anonymous_id="a"))
     await recording.record(Message("page", anonymous_id="a"))
     profile = await recording.profile(user_digest("u"))
@@ -130,7 +131,7 @@ async def test_what_is_told_by_both_ids_and_by_the_first_alone_is_one_history(re
     assert profile.origin[1] == anonymous_digest("a")
 
 
-async def test_histories_of_several_devices_are_one_in_any_order(recording: Recording) -> None:
+async def test_histories_of_several_devices_merge_in_any_order(recording: Recording) -> None:
     orders = [order(f"m{number}", anonymous_id=f"device-{number}") for number in range(4)]
     for number, one in enumerate(orders):
         await recording.record(one)
@@ -144,7 +145,7 @@ async def test_histories_of_several_devices_are_one_in_any_order(recording: Reco
     assert set(profile.ids) == {user_digest("u"), *(anonymous_digest(f"device-{number}") for number in range(4))}
 
 
-async def test_an_alias_makes_one_of_two_users_whoever_is_told_first(recording: Recording) -> None:
+async def test_alias_merges_two_users_in_either_order(recording: Recording) -> None:
     for one, other in (("a", "b"), ("d", "c")):
         await recording.record(order(f"{one}1", user_id=one), order(f"{other}1", user_id=other))
         await recording.record(Message("alias", previous_id=one, user_id=other))
@@ -154,13 +155,13 @@ async def test_an_alias_makes_one_of_two_users_whoever_is_told_first(recording: 
         assert (await recording.profile(kept)).orders == 4
 
 
-async def test_an_alias_of_an_anonymous_id_is_the_same_as_telling_both(recording: Recording) -> None:
+async def test_alias_of_an_anonymous_id_links_it_to_the_user(recording: Recording) -> None:
     await recording.record(order("m1", anonymous_id="a"))
     await recording.record(Message("alias", previous_id="a", user_id="u"))
     assert (await recording.profile(user_digest("u"))).orders == 1
 
 
-async def test_on_a_shared_device_histories_stay_apart_and_the_last_user_goes_on(recording: Recording) -> None:
+async def test_histories_on_a_shared_device_stay_apart_and_the_last_user_continues(recording: Recording) -> None:
     await recording.record(order("m1", anonymous_id="shared", user_id="one"))
     await recording.record(order("m2", anonymous_id="shared", user_id="two"))
     await recording.record(order("m3", anonymous_id="shared"))
@@ -168,12 +169,12 @@ async def test_on_a_shared_device_histories_stay_apart_and_the_last_user_goes_on
     assert (by_one.orders, by_two.orders) == (1, 2)
 
 
-async def test_many_workers_at_once_lose_nothing_of_one_visitor(recording: Recording, store_url: str) -> None:
-    """Each over a connection of its own; some know the visitor by the browser, some by the user."""
+async def test_concurrent_workers_lose_no_activity_of_one_visitor(recording: Recording, store_url: str) -> None:
+    """Each worker has its own connection. Some messages have the anonymous id, some the user id."""
     stores = [await Store.connect(store_url, patience=LONG) for _ in range(8)]
     try:
         workers = [recording.worker(store) for store in stores]
-        told = [
+        messages_of_all = [
             [order(f"a{n}", anonymous_id=f"d{n % 3}"), order(f"u{n}", user_id="u")]
             + [order(f"b{n}", anonymous_id=f"d{n % 3}", user_id="u")] * (n % 2)
             for n in range(24)
@@ -183,7 +184,7 @@ async def test_many_workers_at_once_lose_nothing_of_one_visitor(recording: Recor
             for messages in mine:
                 await worker.record(recording.site, list(enumerate(messages)), None)
 
-        await asyncio.gather(*(work(worker, told[number::8]) for number, worker in enumerate(workers)))
+        await asyncio.gather(*(work(worker, messages_of_all[number::8]) for number, worker in enumerate(workers)))
     finally:
         for store in stores:
             await store.close()
@@ -191,7 +192,7 @@ async def test_many_workers_at_once_lose_nothing_of_one_visitor(recording: Recor
     assert (await recording.profile(user_digest("u"))).orders == 24 + 24 + 12
 
 
-async def test_the_note_that_leads_to_a_profile_lives_as_long_as_it(recording: Recording, valkey: Valkey) -> None:
+async def test_redirect_lives_as_long_as_the_profile(recording: Recording, valkey: Valkey) -> None:
     key = profile_key("shop", anonymous_digest("a"))
     await recording.record(Message("identify", anonymous_id="a", user_id="u"))
     valkey.tell(f"EXPIRE {key} 60")
@@ -199,25 +200,25 @@ async def test_the_note_that_leads_to_a_profile_lives_as_long_as_it(recording: R
     assert int(valkey.tell(f"TTL {key}")[1:]) > 364 * 86_400
 
 
-async def test_reserved_events_leave_no_profile(recording: Recording, valkey: Valkey) -> None:
+async def test_reserved_events_create_no_profile(recording: Recording, valkey: Valkey) -> None:
     message = recording.linked("$click")
     await recording.record(Message("track", event="$click", anonymous_id="a", properties=message.properties))
     assert await recording.store.profiles.read("shop", anonymous_digest("a")) is None
 
 
-async def test_profiles_lapse(recording: Recording, valkey: Valkey) -> None:
+async def test_profiles_expire(recording: Recording, valkey: Valkey) -> None:
     await recording.record(Message("page", anonymous_id="a"))
     seconds = int(valkey.tell(f"TTL {profile_key('shop', anonymous_digest('a'))}")[1:])
     assert 364 * 86_400 < seconds <= 365 * 86_400
 
 
-async def test_batches_of_one_visitor_at_the_same_time_are_all_counted(recording: Recording) -> None:
+async def test_concurrent_batches_of_one_visitor_are_all_counted(recording: Recording) -> None:
     await asyncio.gather(*(recording.record(order(f"m{number}", anonymous_id="v")) for number in range(200)))
     assert (await recording.profile(anonymous_digest("v"))).orders == 200
     assert len(await recording.entries()) == 200
 
 
-async def test_within_a_worker_batches_of_one_visitor_do_not_race(
+async def test_batches_of_one_visitor_within_a_worker_write_once_each(
     recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write, writes = recording.store.profiles.compare_and_set_command, []
@@ -231,14 +232,14 @@ async def test_within_a_worker_batches_of_one_visitor_do_not_race(
     assert len(writes) == 50
 
 
-async def test_a_profile_that_others_always_write_first_is_given_up(
+async def test_batch_fails_if_other_writers_are_always_faster(
     recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hasty = recording.worker(recording.store, patience=0.5)
     write = recording.store.profiles.compare_and_set_command
 
     def too_late(site: str, visitor: Digest, old: bytes | None, new: bytes, ttl: int) -> object:
-        return write(site, visitor, b"what it was long ago", new, ttl)
+        return write(site, visitor, b"outdated", new, ttl)
 
     monkeypatch.setattr(recording.store.profiles, "compare_and_set_command", too_late)
     with pytest.raises(StoreError):
@@ -249,7 +250,9 @@ async def test_a_profile_that_others_always_write_first_is_given_up(
     assert (await recording.profile(anonymous_digest("v"))).orders == 1
 
 
-async def test_a_damaged_profile_begins_anew(recording: Recording, caplog: pytest.LogCaptureFixture) -> None:
+async def test_damaged_profile_is_replaced_by_an_empty_one(
+    recording: Recording, caplog: pytest.LogCaptureFixture
+) -> None:
     visitor = anonymous_digest("jane@example.com")
     await recording.store.profiles.compare_and_set("shop", visitor, None, b"damaged", 60_000)
     with caplog.at_level(logging.ERROR):
@@ -259,9 +262,7 @@ async def test_a_damaged_profile_begins_anew(recording: Recording, caplog: pytes
     assert "jane" not in caplog.text
 
 
-async def test_when_the_store_fails_nothing_is_promised_and_all_of_it_may_be_sent_again(
-    recording: Recording, valkey: Valkey
-) -> None:
+async def test_batch_that_the_store_failed_may_be_sent_again(recording: Recording, valkey: Valkey) -> None:
     messages = [order("m1", anonymous_id="v"), recording.linked("$click")]
     valkey.kill()
     try:
@@ -273,7 +274,7 @@ async def test_when_the_store_fails_nothing_is_promised_and_all_of_it_may_be_sen
     assert {entry.name for entry in await recording.entries()} == {ORDER, "$click"}
 
 
-async def test_nothing_is_written_for_messages_that_are_refused(recording: Recording, valkey: Valkey) -> None:
+async def test_rejected_messages_write_nothing(recording: Recording, valkey: Valkey) -> None:
     before = valkey.tell("DBSIZE")
     rejections = await recording.record(Message("track"), Message("page"), Message("track", event="$click"))
     assert [(rejection.index, rejection.code) for rejection in rejections] == [
@@ -282,3 +283,24 @@ async def test_nothing_is_written_for_messages_that_are_refused(recording: Recor
         (2, "unknown_decision"),
     ]
     assert valkey.tell("DBSIZE") == before
+
+
+async def test_lost_update_is_rebuilt_for_the_id_that_its_history_moved_to(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker links the visitor to a user right before the write. Entries are not appended again."""
+    execute, key = StoreBatch.execute, profile_key("shop", anonymous_digest("ann"))
+
+    async def link_before_the_write(batch: StoreBatch, commands: Sequence[Command]) -> list[Any]:
+        if any(command[0] == "EVALSHA" and key in command for command in commands):
+            monkeypatch.setattr(StoreBatch, "execute", execute)
+            link = Message("identify", "m0", "ann", "u")
+            await recording.worker(recording.store).record(recording.site, [(0, link)], None)
+        return await execute(batch, commands)
+
+    monkeypatch.setattr(StoreBatch, "execute", link_before_the_write)
+    await recording.record(order("m1", "ann"), order("m2", "ben"), order("m3", "ann"))
+    assert StoreBatch.execute is execute
+    assert [entry.name for entry in await recording.entries()] == [ORDER] * 3
+    assert (await recording.profile(user_digest("u"))).orders == 2
+    assert (await recording.profile(anonymous_digest("ben"))).orders == 1

@@ -75,9 +75,9 @@ async def test_one_bad_message_never_sinks_a_batch(server: Server) -> None:
         (5, "invalid_message", "Expected an object, found a whole number."),
         ({"anonymousId": "v"}, "invalid_message", "Missing field `type`. Add it."),
         ({"type": "purchase", "anonymousId": "v"}, "invalid_message", "type: Unknown value 'purchase'. Use one of"),
-        (track("", anonymousId="v"), "invalid_message", "event: found none"),
-        ({"type": "track", "anonymousId": "v"}, "invalid_message", "event: found none"),
-        ({"type": "page"}, "invalid_message", "anonymousId, userId: found neither"),
+        (track("", anonymousId="v"), "invalid_message", "event: Missing name."),
+        ({"type": "track", "anonymousId": "v"}, "invalid_message", "event: Missing name."),
+        ({"type": "page"}, "invalid_message", "anonymousId, userId: Missing id."),
         ({"type": "page", "anonymousId": 7}, "invalid_message", "anonymousId: Expected a text or null"),
         ({"type": "page", "anonymousId": "a\0b"}, "invalid_message", "anonymousId: "),
         (
@@ -96,30 +96,62 @@ async def test_one_bad_message_never_sinks_a_batch(server: Server) -> None:
             "invalid_message",
             "message: Expected at most 32768 bytes, found 40",
         ),
-        (track("$click"), "unknown_decision", "properties.decisionId: found none"),
-        (track("$click", properties={"decisionId": 5}), "unknown_decision", "properties.decisionId: found a value of"),
-        (track("$click", properties={"decisionId": "made-up"}), "unknown_decision", "properties.decisionId: not a"),
-        (track("$click", properties={"decisionId": forged}), "unknown_decision", "properties.decisionId: not a"),
+        (track("$click"), "unknown_decision", "properties.decisionId: Expected the id of a decision, found nothing."),
+        (
+            track("$click", properties={"decisionId": 5}),
+            "unknown_decision",
+            "properties.decisionId: Expected the id of a decision, found a value of",
+        ),
+        (
+            track("$click", properties={"decisionId": "made-up"}),
+            "unknown_decision",
+            "properties.decisionId: Unknown decision id.",
+        ),
+        (
+            track("$click", properties={"decisionId": forged}),
+            "unknown_decision",
+            "properties.decisionId: Unknown decision id.",
+        ),
         (track("Order Completed", properties={"decisionId": forged}), "unknown_decision", "properties.decisionId"),
-        (track("$click", properties={"decisionId": id, "slot": 1}), "invalid_message", "properties.slot: found 1, exp"),
+        (
+            track("$click", properties={"decisionId": id, "slot": 1}),
+            "invalid_message",
+            "properties.slot: Expected a whole number from 0 to 0, found 1.",
+        ),
         (
             track("$click", properties={"decisionId": row, "slot": 2}),
             "invalid_message",
-            "properties.slot: found 2, exp",
+            "properties.slot: Expected a whole number from 0 to 1, found 2.",
         ),
-        (track("$click", properties={"decisionId": row, "slot": -1}), "invalid_message", "properties.slot: found -1"),
-        (track("$click", properties={"decisionId": id, "slot": True}), "invalid_message", "properties.slot: found a"),
+        (
+            track("$click", properties={"decisionId": row, "slot": -1}),
+            "invalid_message",
+            "properties.slot: Expected a whole number from 0 to 1, found -1.",
+        ),
+        (
+            track("$click", properties={"decisionId": id, "slot": True}),
+            "invalid_message",
+            "properties.slot: Expected a whole number from 0 to 0, found a",
+        ),
         (
             track("$click", properties={"decisionId": id, "slot": 10**90}),
             "invalid_message",
             "properties.slot: Expected an integer of at most 64 bits",
         ),
-        (track("$reward", properties={"decisionId": id}), "invalid_message", "properties.value: found none"),
-        (track("$reward", properties={"decisionId": id, "value": "3"}), "invalid_message", "properties.value: found a"),
+        (
+            track("$reward", properties={"decisionId": id}),
+            "invalid_message",
+            "properties.value: Expected a finite number, found nothing.",
+        ),
+        (
+            track("$reward", properties={"decisionId": id, "value": "3"}),
+            "invalid_message",
+            "properties.value: Expected a finite number, found a",
+        ),
         (
             track("$reward", properties={"decisionId": id, "value": True}),
             "invalid_message",
-            "properties.value: found a",
+            "properties.value: Expected a finite number, found a",
         ),
         (track("$reward", properties={"decisionId": id, "value": 10**400}), "invalid_message", "properties.value: Exp"),
     ]
@@ -202,8 +234,12 @@ async def test_single_message_is_recorded(server: Server, valkey: Valkey, path: 
 
 async def test_invalid_single_message_is_an_error(server: Server) -> None:
     for body, code, message in (
-        ({}, "invalid_message", "event: found none"),
-        ({"event": "$click"}, "unknown_decision", "properties.decisionId: found none"),
+        ({}, "invalid_message", "event: Missing name."),
+        (
+            {"event": "$click"},
+            "unknown_decision",
+            "properties.decisionId: Expected the id of a decision, found nothing.",
+        ),
         ({"event": 5}, "invalid_request", "event: Expected a text or null"),
         ({"event": "Viewed", "anonymousId": "v", "type": "page"}, "invalid_request", "type: Unknown value 'page'."),
     ):
@@ -368,11 +404,14 @@ async def test_impression_with_a_visitor_id_is_stored_in_the_profile(server: Ser
         ('"traits": {"a\\u0000b": 1}', "traits: Expected a text without NUL characters"),
         ('"properties": {"x": 1e999}', "Expected a number of at most 64 bits"),
         ('"properties": {"x": NaN}', "message: Malformed JSON: "),
-        ('"timestamp": "2226-01-01T00:00:00Z"', "timestamp: found 2226"),
-        ('"timestamp": "1970-01-01T00:00:00Z"', "timestamp: found 1970"),
+        ('"timestamp": "2226-01-01T00:00:00Z"', "timestamp: Expected a time at most 366 days before"),
+        ('"timestamp": "1970-01-01T00:00:00Z"', "timestamp: Expected a time at most 366 days before"),
         ('"timestamp": 5', "timestamp: Expected a time or null"),
         ('"context": {"page": {"url": 5}}', "context.page.url: Expected a text or null"),
-        ('"properties": {"products": 5}', "properties.products: found a value of type int"),
+        (
+            '"properties": {"products": 5}',
+            "properties.products: Expected a list of products, found a value of type int.",
+        ),
     ],
 )
 async def test_hostile_message_is_rejected_alone(server: Server, valkey: Valkey, broken: str, said: str) -> None:

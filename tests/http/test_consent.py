@@ -147,7 +147,7 @@ async def test_unknown_consent_value_is_refused(store_url: str) -> None:
             message = {"type": "page", "anonymousId": ANONYMOUS, "context": {"consent": said}}
             answer = await server.post("/v1/batch", {"batch": [message]})
             (rejection,) = answer.json()["rejected"]
-            assert rejection["message"] == f"context.consent: found {found}, expected one of granted, pending, denied"
+            assert rejection["message"] == f"context.consent: Expected one of granted, pending, denied, found {found}."
         assert (await server.post("/v1/batch", {"batch": [], "consent": "no"})).status_code == 400
         assert (await server.post("/v1/decide", {"placements": ["hero"], "consent": "no"})).status_code == 400
     assert list(traces(holdings(store_url))) == []

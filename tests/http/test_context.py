@@ -13,7 +13,7 @@ from edgewise.bandit.features import context_line
 from edgewise.errors import RequestError
 from edgewise.http.context import attributes_of
 from edgewise.http.requests import ContextBody
-from edgewise.visitors.browser import browser_of
+from edgewise.visitors.browser import read_browser
 
 FRIDAY_NOON = datetime(2026, 1, 2, 12, 30, tzinfo=UTC)
 
@@ -25,7 +25,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 
 
 def attributes(user_agent: bytes | None = None, languages: bytes | None = None, **context: Any) -> dict[str, Any]:
-    browser = browser_of(user_agent, languages)
+    browser = read_browser(user_agent, languages)
     return attributes_of(msgspec.convert(context, ContextBody), browser, FRIDAY_NOON)
 
 

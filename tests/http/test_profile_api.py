@@ -147,13 +147,13 @@ async def test_new_id_is_a_user_id_by_default(store: Store, store_url: str) -> N
 @pytest.mark.parametrize(
     ("traits", "path", "message"),
     [
-        ({"name": "x" * 41}, "traits.name", "found 41 bytes, expected 0 to 40"),
-        ({"name": "a\0b"}, "traits.name", "found text with a NUL in it"),
-        ({"x" * 41: 1}, "traits", "found a name of 41 bytes, expected 1 to 40"),
-        ({"": 1}, "traits", "found a name of 0 bytes"),
-        ({"n": 2**64}, "traits.n", "found 18446744073709551616, expected a number from -2^53 to 2^53"),
-        ({"n": [1]}, "traits.n", "found a value of type list, expected a text, a number"),
-        ({str(n): n for n in range(7)}, "traits", "found 7 traits, expected at most 6"),
+        ({"name": "x" * 41}, "traits.name", "Expected a text of 0 to 40 bytes of UTF-8, found 41."),
+        ({"name": "a\0b"}, "traits.name", "Expected a text without NUL characters."),
+        ({"x" * 41: 1}, "traits", "Expected a name of 1 to 40 bytes of UTF-8, found 41."),
+        ({"": 1}, "traits", "Expected a name of 1 to 40 bytes of UTF-8, found 0."),
+        ({"n": 2**64}, "traits.n", "Expected a number from -2^53 to 2^53, found 18446744073709551616."),
+        ({"n": [1]}, "traits.n", "Expected a text, a number, true, false or null, found a value of type list."),
+        ({str(n): n for n in range(7)}, "traits", "Expected at most 6 traits, found 7."),
     ],
 )
 async def test_invalid_trait_is_refused(

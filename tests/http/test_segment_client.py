@@ -20,7 +20,7 @@ from edgewise.entries import Event, decode
 from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.store import Store
 from edgewise.types import BEGINNING, Digest, PolicyRef
-from edgewise.visitors.identity import moved, readable
+from edgewise.visitors.identity import read_profile, read_redirect
 from edgewise.visitors.profile import Profile
 from tests.servers import Server, running, serve
 
@@ -103,10 +103,10 @@ async def events(store: Store) -> list[Event]:
 
 
 async def profile(store: Store, visitor: Digest) -> Profile:
-    while (note := moved(stored := await store.profiles.read("default", visitor))) is not None:
-        visitor = note.to
+    while (redirect := read_redirect(stored := await store.profiles.read("default", visitor))) is not None:
+        visitor = redirect.to
     assert stored is not None
-    return readable(stored)
+    return read_profile(stored)
 
 
 @pytest.mark.parametrize("gzip", [True, False])

@@ -22,7 +22,7 @@ from edgewise.statistics import Statistics
 from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING, DecisionKey, Digest, PolicyRef, StreamId
 from edgewise.visitors import profile as profiles
-from edgewise.visitors.identity import moved
+from edgewise.visitors.identity import read_redirect
 from tests.eventually import eventually
 from tests.integration.ledger import Ledger, Payment, Shown
 from tests.integration.service import SECRET, Service, store_of
@@ -200,8 +200,8 @@ async def _audit_profiles(store: Store, ledger: Ledger) -> None:
     """Each order is in its visitor's profile once."""
     for visitor, spans in ledger.orders.items():
         known_as = anonymous_digest(visitor)
-        while (note := moved(stored := await store.profiles.read(SITE, known_as))) is not None:
-            known_as = note.to
+        while (redirect := read_redirect(stored := await store.profiles.read(SITE, known_as))) is not None:
+            known_as = redirect.to
         orders = profiles.decode(stored).orders if stored else 0
         kept = sum(map(ledger.is_kept, spans))
         assert kept <= orders <= len(spans), f"{visitor}: {orders} orders, expected {kept} to {len(spans)}"

@@ -22,7 +22,7 @@ BETWEEN = 30
 """Decisions that must be acknowledged after a kill before the next one."""
 
 WORKERS_AND_LEARNER: tuple[Victim, ...] = ("edgewise.processes.worker", "edgewise learn")
-EVERYTHING: tuple[Victim, ...] = (*WORKERS_AND_LEARNER, "valkey-server", "the whole")
+ALL_ATTRIBUTES: tuple[Victim, ...] = (*WORKERS_AND_LEARNER, "valkey-server", "the whole")
 
 
 async def kill(service: Service, victim: Victim, chance: Random) -> None:
@@ -80,4 +80,4 @@ async def test_a_killed_valkey_loses_nothing_acknowledged(tmp_path: Path, chance
 
 @rounds(quick=None, many=60)
 async def test_whatever_is_killed_the_model_is_a_fold_of_the_log(tmp_path: Path, chance: Random, rounds: int) -> None:
-    await storm(tmp_path, chance, rounds, EVERYTHING)
+    await storm(tmp_path, chance, rounds, ALL_ATTRIBUTES)

@@ -325,7 +325,7 @@ async def test_what_the_courier_did_is_in_the_metrics_of_the_server(tmp_path: Pa
             async with httpx.AsyncClient(base_url=url, timeout=20) as client:
                 order = {"writeKey": "default", "event": "Order Completed", "anonymousId": "a1"}
                 (await client.post("/v1/track", json=order)).raise_for_status()
-                await receiver.takes(1)
+                await receiver.wait_for_messages(1)
 
                 async def is_told() -> bool:
                     told = (await client.get("/metrics")).raise_for_status().text

@@ -11,10 +11,10 @@ import pytest
 
 from edgewise.config.table import Table
 from edgewise.policies.segments import Segments, read_segments
-from edgewise.visitors.attributes import attributes
+from edgewise.visitors.attributes import make_attributes
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "targeting.md").read_text()
-NOBODY = attributes(None, 0)
+NOBODY = make_attributes(None, 0)
 
 
 @pytest.fixture(scope="module")

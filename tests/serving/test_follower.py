@@ -196,7 +196,7 @@ async def test_without_a_store_the_files_are_served_and_with_it_what_is_publishe
     site = Site("shop", "shop", (), (POLICY.placement,))
     follower.serve_files([LoadedSite(site, (replace(POLICY, control_share=0.5),))])
     assert (follower.ready, served(follower).policy.control_share) == (False, 0.5)
-    with pytest.raises(StoreUnavailable, match="try again"):
+    with pytest.raises(StoreUnavailable, match="Try again"):
         follower.ids.issue(served(follower).policy_id, 1, b"k" * 12)
     server.restart()
     await Stage(store).publish()

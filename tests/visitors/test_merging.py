@@ -5,42 +5,44 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.visitors.activity import Act
+from edgewise.visitors.activity import Activity
 from edgewise.visitors.merging import merge
 from edgewise.visitors.profile import Profile
-from tests.visitors.acts import act, acts, lived
+from tests.visitors.activities import activities, make_activity, make_profile
 
-histories = st.lists(acts, max_size=15)
+histories = st.lists(activities, max_size=15)
 
 
 @given(histories, histories)
-def test_it_does_not_matter_which_history_is_merged_into_which(one: list[Act], other: list[Act]) -> None:
-    a, b = lived(*one), lived(*other)
+def test_merging_is_commutative(one: list[Activity], other: list[Activity]) -> None:
+    a, b = make_profile(*one), make_profile(*other)
     assert merge(a, b) == merge(b, a)
     assert merge(a, b).encode() == merge(b, a).encode()
 
 
 @given(histories)
-def test_to_merge_with_nothing_changes_nothing(one: list[Act]) -> None:
-    assert merge(lived(*one), Profile()) == lived(*one)
+def test_merging_with_an_empty_profile_changes_nothing(one: list[Activity]) -> None:
+    assert merge(make_profile(*one), Profile()) == make_profile(*one)
 
 
 @given(histories, histories, histories)
-def test_counters_of_three_histories_add_up_in_any_order(one: list[Act], other: list[Act], third: list[Act]) -> None:
-    a, b, c = lived(*one), lived(*other), lived(*third)
+def test_counters_of_three_histories_add_up_in_any_order(
+    one: list[Activity], other: list[Activity], third: list[Activity]
+) -> None:
+    a, b, c = make_profile(*one), make_profile(*other), make_profile(*third)
     left, right = merge(merge(a, b), c), merge(a, merge(b, c))
     for name in ("sessions", "page_views", "searches", "products_viewed", "orders", "engaged", "origin", "cart"):
         assert getattr(left, name) == getattr(right, name)
     assert math.isclose(left.revenue, right.revenue, rel_tol=1e-9, abs_tol=1e-3) or abs(left.revenue) >= 1e10
 
 
-def test_a_repeat_is_known_whichever_history_had_it() -> None:
-    both = merge(lived(act(message=1)), lived(act(message=2)))
-    assert both.apply(act(message=1)) == both
-    assert both.apply(act(message=2)) == both
+def test_merged_profile_ignores_repeated_messages_of_both_histories() -> None:
+    both = merge(make_profile(make_activity(message=1)), make_profile(make_activity(message=2)))
+    assert both.apply(make_activity(message=1)) == both
+    assert both.apply(make_activity(message=2)) == both
 
 
-def test_the_group_stays_that_of_the_id_that_was_known_first() -> None:
-    later = lived(act(at=2000, ids=(b"aaaaaaaa",)))
-    first = lived(act(at=1000, ids=(b"bbbbbbbb",)))
+def test_merged_profile_keeps_the_earlier_origin() -> None:
+    later = make_profile(make_activity(at=2000, ids=(b"aaaaaaaa",)))
+    first = make_profile(make_activity(at=1000, ids=(b"bbbbbbbb",)))
     assert merge(later, first).origin == merge(first, later).origin == (1000, b"bbbbbbbb")

@@ -4,7 +4,7 @@ import pytest
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
 from edgewise.visitors import robots
-from edgewise.visitors.robots import Rate, is_crawler
+from edgewise.visitors.robots import RateLimit, is_crawler
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from edgewise.visitors.robots import Rate, is_crawler
         b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/120.0 Safari/537.36",
     ],
 )
-def test_a_crawler_is_known_by_its_user_agent(user_agent: bytes) -> None:
+def test_crawler_is_known_by_its_user_agent(user_agent: bytes) -> None:
     assert is_crawler(user_agent)
 
 
@@ -37,12 +37,12 @@ def test_a_crawler_is_known_by_its_user_agent(user_agent: bytes) -> None:
         b"\xff\xfe\x00",
     ],
 )
-def test_browsers_and_the_programs_of_a_site_are_no_crawlers(user_agent: bytes | None) -> None:
+def test_browsers_and_http_libraries_are_no_crawlers(user_agent: bytes | None) -> None:
     assert not is_crawler(user_agent)
 
 
 def test_every_crawler_of_the_list_is_known() -> None:
-    """One example of each, whatever a newer release of the list brings; RE2 must understand all its patterns."""
+    """A newer release of the list may have a pattern that RE2 does not support."""
     known = [entry for entry in CRAWLER_USER_AGENTS_DATA if "http-library" not in entry["tags"] and entry["instances"]]
     missed = [
         example for entry in known if not is_crawler(example := entry["instances"][0].encode("latin-1", "replace"))
@@ -51,17 +51,17 @@ def test_every_crawler_of_the_list_is_known() -> None:
     assert missed == []
 
 
-def test_the_engine_has_memory_enough_for_the_whole_list_and_complains_of_nothing(
+def test_engine_has_enough_memory_for_the_whole_list(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """It says so on standard error by itself, past all logging, and is slower then."""
+    """RE2 reports missing memory on standard error, not to the log."""
     for entry in CRAWLER_USER_AGENTS_DATA:
         for example in entry["instances"]:
             is_crawler(f"{example} seen nowhere else".encode("latin-1", "replace"))
     assert capfd.readouterr().err == ""
 
 
-def test_a_user_agent_without_end_is_looked_at_only_so_far() -> None:
+def test_only_the_beginning_of_a_long_user_agent_is_read() -> None:
     assert is_crawler(b"x" * 100 + b"Googlebot/2.1")
     assert not is_crawler(b"x" * 1_000_000 + b"Googlebot/2.1")
 
@@ -78,32 +78,32 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_a_visitor_who_goes_at_a_visitors_pace_is_none(clock: Clock) -> None:
-    rate = Rate(10, 60, clock)
+def test_visitor_within_the_rate_is_no_robot(clock: Clock) -> None:
+    rate = RateLimit(10, 60, clock)
     for _ in range(1000):
         assert not rate.exceeded("shop", "v")
         clock.now += 0.1
-    assert not any(rate.exceeded("shop", "v") for _ in range(59)), "much at once is no sign yet"
+    assert not any(rate.exceeded("shop", "v") for _ in range(59)), "A burst is allowed."
 
 
-def test_who_does_too_much_is_a_robot_until_they_were_quiet(clock: Clock) -> None:
-    rate = Rate(10, 60, clock)
+def test_visitor_over_the_rate_is_a_robot_until_a_pause(clock: Clock) -> None:
+    rate = RateLimit(10, 60, clock)
     seen = [rate.exceeded("shop", "v") for _ in range(300)]
     assert seen == [False] * 60 + [True] * 240
     assert not rate.exceeded("shop", "w")
     assert not rate.exceeded("books", "v")
     for _ in range(100):
         clock.now += 0.05
-        assert rate.exceeded("shop", "v"), "twice as much as is possible, and on and on"
+        assert rate.exceeded("shop", "v"), "The rate is still twice the limit."
     clock.now += 12
     assert not rate.exceeded("shop", "v")
 
 
-def test_only_so_many_visitors_are_watched(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_watched_visitors_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(robots, "VISITORS_WATCHED", 100)
-    rate = Rate(10, 2, clock)
+    rate = RateLimit(10, 2, clock)
     for number in range(1000):
         rate.exceeded("shop", f"visitor {number}")
         robot = rate.exceeded("shop", "robot")
-    assert robot, "the busiest is not forgotten for all the others"
+    assert robot, "The busiest visitor stays."
     assert len(rate._buckets) == 100

@@ -1,51 +1,58 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.visitors.sources import Source, first, last, source_of
-from tests.visitors.acts import NOW, sources
+from edgewise.visitors.sources import Source, earlier, find_source, later, parse_campaign
+from tests.visitors.activities import NOW, sources
 
 AT = NOW // 1000
 
 
-def test_a_campaign_is_read_from_the_pages_address() -> None:
+def test_campaign_comes_from_the_url_of_the_page() -> None:
     url = "https://shop.example/shoes?utm_source=news&utm_medium=email&utm_campaign=spring"
-    assert source_of(url, None, "https://mail.example/", {}, NOW) == Source(
+    assert find_source(url, None, "https://mail.example/", {}, NOW) == Source(
         AT, "news", "email", "spring", "mail.example", "/shoes"
     )
 
 
-def test_a_campaign_that_is_told_comes_before_the_address() -> None:
-    found = source_of("https://shop.example/?utm_source=a", None, None, {"source": "b", "name": "c"}, NOW)
+def test_given_campaign_comes_before_the_url() -> None:
+    found = find_source("https://shop.example/?utm_source=a", None, None, {"source": "b", "campaign": "c"}, NOW)
     assert found is not None
     assert (found.source, found.campaign) == ("b", "c")
 
 
-def test_without_a_campaign_the_referrer_tells_and_without_that_nothing_does() -> None:
-    by_search = source_of("https://shop.example/", None, "https://www.google.com/search?q=x", {}, NOW)
+def test_source_is_the_referrer_without_a_campaign_and_direct_without_both() -> None:
+    by_search = find_source("https://shop.example/", None, "https://www.google.com/search?q=x", {}, NOW)
     assert by_search == Source(AT, "www.google.com", "", "", "www.google.com", "/")
-    by_hand = source_of("https://shop.example/", None, "", {}, NOW)
+    by_hand = find_source("https://shop.example/", None, "", {}, NOW)
     assert by_hand is not None
     assert by_hand.direct
-    assert source_of(None, None, None, {}, NOW) is None
+    assert find_source(None, None, None, {}, NOW) is None
 
 
-def test_another_page_of_the_same_site_is_no_source() -> None:
-    assert source_of("https://shop.example/b", None, "https://shop.example/a", {}, NOW) is None
+def test_referrer_of_the_same_site_is_no_source() -> None:
+    assert find_source("https://shop.example/b", None, "https://shop.example/a", {}, NOW) is None
 
 
-def test_a_direct_visit_replaces_no_other_source() -> None:
+def test_direct_visit_does_not_replace_another_source() -> None:
     ad, direct = Source(1, "ads", "", "", "", "/"), Source(2, "direct", "", "", "", "/")
-    assert (first(direct, ad), last(ad, direct)) == (ad, ad)
-    assert last(None, direct) == direct
+    assert (earlier(direct, ad), later(ad, direct)) == (ad, ad)
+    assert later(None, direct) == direct
 
 
 @given(st.none() | sources, st.none() | sources)
-def test_which_is_asked_first_does_not_matter(one: Source | None, other: Source | None) -> None:
-    assert (first(one, other), last(one, other)) == (first(other, one), last(other, one))
+def test_earlier_and_later_are_commutative(one: Source | None, other: Source | None) -> None:
+    assert (earlier(one, other), later(one, other)) == (earlier(other, one), later(other, one))
 
 
 @given(st.text(), st.text(), st.text())
-def test_no_address_is_too_odd(url: str, path: str, referrer: str) -> None:
-    source_of(url, path, referrer, {}, NOW)
+def test_invalid_urls_are_accepted(url: str, path: str, referrer: str) -> None:
+    find_source(url, path, referrer, {}, NOW)
+
+
+def test_campaign_of_a_query_with_too_many_fields_is_an_error() -> None:
+    assert parse_campaign("a=1&utm_campaign=spring") == {"campaign": "spring"}
+    with pytest.raises(ValueError, match="fields"):
+        parse_campaign("utm_source=a&" * 200)

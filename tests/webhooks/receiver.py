@@ -1,4 +1,4 @@
-"""A receiver of webhooks for tests: a real server on a port of 127.0.0.1 that misbehaves when told to."""
+"""A receiver of webhooks for tests: a real server on 127.0.0.1 that fails on request."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Received(NamedTuple):
 
 
 class Receiver:
-    """`behaviour` is a status to answer with, or "hang", or "die" (end the connection without a word)."""
+    """`behaviour` is a status to respond with, or "hang", or "die" to close the connection without a response."""
 
     def __init__(self) -> None:
         self.behaviour: int | str = 200
         self.requests: list[Received] = []
-        self.taken: list[Received] = []
+        self.accepted: list[Received] = []
         self.port = 0
         self._recovered = asyncio.Event()
 
@@ -37,16 +37,16 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}/hook?tool=mail"
 
     def ids(self) -> list[str]:
-        """Of the messages that were taken, each once, in the order in which they came first."""
-        return list(dict.fromkeys(one.message["id"] for one in self.taken))
+        """The ids of accepted messages, without repetitions, in order."""
+        return list(dict.fromkeys(one.message["id"] for one in self.accepted))
 
-    def recovers(self) -> None:
-        """Answer as it should from now on; those that hang are cut off."""
+    def recover(self) -> None:
+        """Accept messages from now on, and end the requests that hang."""
         self.behaviour = 200
         self._recovered.set()
 
-    async def tries(self, count: int) -> None:
-        """Wait until it was called so often from now on."""
+    async def wait_for_requests(self, count: int) -> None:
+        """Wait for this many further requests."""
         enough = len(self.requests) + count
 
         async def came() -> bool:
@@ -54,14 +54,14 @@ class Receiver:
 
         await eventually(came)
 
-    async def takes(self, count: int) -> list[Received]:
-        """Wait until so many messages were taken, each once; those, in the order in which they came first."""
+    async def wait_for_messages(self, count: int) -> list[Received]:
+        """Wait until this many messages were accepted. Return them without repetitions, in order."""
 
         async def came() -> bool:
             return len(self.ids()) >= count
 
         await eventually(came)
-        first = {one.message["id"]: one for one in reversed(self.taken)}
+        first = {one.message["id"]: one for one in reversed(self.accepted)}
         return [first[id] for id in self.ids()]
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -75,7 +75,7 @@ class Receiver:
                 await self._hang(reader)
             elif isinstance(behaviour, int):
                 if 200 <= behaviour <= 299:
-                    self.taken.append(received)
+                    self.accepted.append(received)
                 more = f"location: {self.url}\r\n" if 300 <= behaviour <= 399 else ""
                 writer.write(f"HTTP/1.1 {behaviour} x\r\n{more}content-length: 0\r\n\r\n".encode())
                 await writer.drain()
@@ -85,7 +85,7 @@ class Receiver:
             writer.close()
 
     async def _hang(self, reader: asyncio.StreamReader) -> None:
-        """Until the caller has enough of it, or the receiver recovers."""
+        """Hang until the sender closes the connection, or the receiver recovers."""
         ends = [asyncio.ensure_future(reader.read()), asyncio.ensure_future(self._recovered.wait())]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for end in ends:

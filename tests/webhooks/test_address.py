@@ -20,50 +20,50 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("address", REFUSED)
-def test_an_address_off_the_open_internet_is_refused(address: str) -> None:
+def test_private_address_is_refused(address: str) -> None:
     assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "93.184.216.34", "2606:4700:4700::1111", "64:ff9b::808:808"])
-def test_an_address_on_the_open_internet_is_taken(address: str) -> None:
+def test_public_address_is_accepted(address: str) -> None:
     assert is_public(address)
 
 
 @pytest.mark.parametrize(
     "host", ["localhost", "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0", "::1", "::ffff:127.0.0.1"]
 )
-async def test_a_receiver_is_looked_at_after_its_name_was_resolved(host: str) -> None:
-    with pytest.raises(DeliveryFailed, match=r"expected an address on the open internet|expected a host"):
+async def test_host_is_checked_after_it_was_resolved(host: str) -> None:
+    with pytest.raises(DeliveryFailed, match=r"is not a public address|Unknown host"):
         await resolve(host, 80, allow_private=False)
 
 
-async def test_a_private_receiver_is_never_connected_to_unless_it_is_allowed() -> None:
+async def test_private_receiver_gets_no_connection_unless_allowed() -> None:
     async with receiving() as receiver:
         strict, open_ = Delivery(allow_private=False), Delivery(allow_private=True)
         with pytest.raises(
-            DeliveryFailed, match=r"127\.0\.0\.1: found 127\.0\.0\.1, expected an address on the open internet"
+            DeliveryFailed, match=r"^127\.0\.0\.1 resolves to 127\.0\.0\.1, which is not a public address\."
         ):
             await strict.post(receiver.url, "m1", b"{}", "secret")
         assert receiver.requests == []
         await open_.post(receiver.url, "m1", b"{}", "secret")
         receiver.behaviour = 307
-        with pytest.raises(DeliveryFailed, match="found status 307"):
+        with pytest.raises(DeliveryFailed, match="found 307"):
             await open_.post(receiver.url, "m2", b"{}", "secret")
         assert len(receiver.requests) == 2
         await strict.close()
         await open_.close()
 
 
-async def test_one_private_address_among_several_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_host_with_one_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     async def both(*_: object, **__: object) -> list[object]:
         return [(0, 0, 0, "", ("8.8.8.8", 443)), (0, 0, 0, "", ("10.0.0.1", 443))]
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
-    with pytest.raises(DeliveryFailed, match=r"found 10\.0\.0\.1"):
+    with pytest.raises(DeliveryFailed, match=r"hooks\.example resolves to 10\.0\.0\.1"):
         await resolve("hooks.example", 443, allow_private=False)
 
 
-async def test_a_name_is_resolved_once_and_its_checked_address_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_host_is_resolved_once_and_the_checked_address_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
     resolve_really = loop.getaddrinfo
     asked: list[object] = []

@@ -16,15 +16,16 @@ import pytest
 from prometheus_client import REGISTRY
 
 from edgewise.ids.visitor import anonymous_digest
-from edgewise.privacy.access import Customers
+from edgewise.privacy.access import VisitorData
 from edgewise.store import Store
 from edgewise.webhooks.delivery import Delivery
-from edgewise.webhooks.dispatcher import Courier, Pace
-from edgewise.webhooks.triggers import decode_job
+from edgewise.webhooks.dispatch_options import DispatchOptions
+from edgewise.webhooks.dispatcher import Dispatcher
+from edgewise.webhooks.webhook_state import decode_message
 from tests.eventually import eventually
 from tests.servers import HERO, Server, serve
 from tests.valkey import Valkey
-from tests.webhooks.quick import QUICK
+from tests.webhooks.fast_dispatcher import FAST
 from tests.webhooks.receiver import Received, Receiver, receiving
 
 SECRET = "sixteen or more characters"
@@ -59,9 +60,9 @@ async def shop(store: Store, receiver: Receiver, site: str = BUYERS, after: str 
 
 
 @asynccontextmanager
-async def courier(store: Store, pace: Pace = QUICK, patience: float = 10.0) -> AsyncIterator[None]:
-    stop, delivery = asyncio.Event(), Delivery(allow_private=True, patience=patience)
-    running = asyncio.create_task(Courier(store, delivery, {"SHOP_SECRET": SECRET}, pace).run(stop))
+async def dispatching(store: Store, options: DispatchOptions = FAST, reply_within: float = 10.0) -> AsyncIterator[None]:
+    stop, delivery = asyncio.Event(), Delivery(allow_private=True, timeout=reply_within)
+    running = asyncio.create_task(Dispatcher(store, delivery, {"SHOP_SECRET": SECRET}, options).run(stop))
     try:
         yield
     finally:
@@ -70,7 +71,7 @@ async def courier(store: Store, pace: Pace = QUICK, patience: float = 10.0) -> A
         await delivery.close()
 
 
-async def tell(server: Server, visitor: str, *events: str, **more: Any) -> None:
+async def send(server: Server, visitor: str, *events: str, **more: Any) -> None:
     product = {"product_id": "p1", "price": 3, "quantity": 1}
     batch = [
         {"type": "track", "event": event, "anonymousId": visitor, "properties": product, **more} for event in events
@@ -79,32 +80,32 @@ async def tell(server: Server, visitor: str, *events: str, **more: Any) -> None:
     assert answer.json() == {"success": True, "accepted": len(batch), "rejected": []}, answer.text
 
 
-async def all_told(valkey: Valkey, receiver: Receiver) -> list[Received]:
-    """Whatever follows at once from what was told by now, and nothing is left to come.
+async def all_received(valkey: Valkey, receiver: Receiver) -> list[Received]:
+    """Wait until all queues are empty, and return the messages that the receiver accepted.
 
-    A batch is acknowledged after its messages were queued, and a message leaves its queue after it was taken.
+    A batch is acknowledged after its messages were queued. A message leaves its queue after it was accepted.
     """
 
-    async def nothing_waits() -> bool:
+    async def queues_are_empty() -> bool:
         return valkey.tell("KEYS *}:wq") == "*0\r\n"
 
-    await eventually(nothing_waits)
-    return await receiver.takes(0)
+    await eventually(queues_are_empty)
+    return await receiver.wait_for_messages(0)
 
 
 def about(taken: list[Received]) -> list[tuple[str, str]]:
-    """Whom the messages are about, and which webhook's they are. Different visitors' come in any order."""
+    """The visitor and the webhook of each message, sorted: messages of different visitors have no order."""
     return sorted((one.message["anonymousId"], one.message["webhook"]) for one in taken)
 
 
-async def test_a_condition_that_is_newly_met_is_told_once_and_signed(store: Store, valkey: Valkey) -> None:
-    async with receiving() as receiver, shop(store, receiver) as server, courier(store):
-        await tell(server, "ann", "Product Viewed")
+async def test_newly_met_condition_sends_one_signed_message(store: Store, valkey: Valkey) -> None:
+    async with receiving() as receiver, shop(store, receiver) as server, dispatching(store):
+        await send(server, "ann", "Product Viewed")
         for _ in range(3):
-            await tell(server, "ann", "Order Completed", userId="u1")
-        first, second = await all_told(valkey, receiver)
-        await tell(server, "ben", "Order Completed")
-        third = (await all_told(valkey, receiver))[2]
+            await send(server, "ann", "Order Completed", userId="u1")
+        first, second = await all_received(valkey, receiver)
+        await send(server, "ben", "Order Completed")
+        third = (await all_received(valkey, receiver))[2]
         assert len(receiver.ids()) == 3
     assert [one.message["webhook"] for one in (first, second, third)] == ["first-order", "second-order", "first-order"]
     message = first.message
@@ -120,93 +121,95 @@ async def test_a_condition_that_is_newly_met_is_told_once_and_signed(store: Stor
         assert one.headers["host"] == f"127.0.0.1:{receiver.port}"
 
 
-async def test_a_condition_that_failed_meanwhile_is_told_again(store: Store, valkey: Valkey) -> None:
+async def test_condition_that_failed_in_between_fires_again(store: Store, valkey: Valkey) -> None:
     site = CART.replace('after = "{after}"', "")
-    async with receiving() as receiver, shop(store, receiver, site) as server, courier(store):
-        await tell(server, "ann", "Product Added", "Product Viewed")
-        await tell(server, "ann", "Product Removed")
-        await tell(server, "ann", "Product Added")
-        assert len(await all_told(valkey, receiver)) == 2
+    async with receiving() as receiver, shop(store, receiver, site) as server, dispatching(store):
+        await send(server, "ann", "Product Added", "Product Viewed")
+        await send(server, "ann", "Product Removed")
+        await send(server, "ann", "Product Added")
+        assert len(await all_received(valkey, receiver)) == 2
 
 
-async def test_who_identifies_is_not_told_of_again(store: Store, valkey: Valkey) -> None:
-    async with receiving() as receiver, shop(store, receiver) as server, courier(store):
-        await tell(server, "ann", "Order Completed")
-        await tell(server, "ann", "Product Viewed", userId="u1")
-        await tell(server, "ben", "Order Completed")
-        assert about(await all_told(valkey, receiver)) == [("ann", "first-order"), ("ben", "first-order")]
+async def test_identifying_does_not_fire_again(store: Store, valkey: Valkey) -> None:
+    async with receiving() as receiver, shop(store, receiver) as server, dispatching(store):
+        await send(server, "ann", "Order Completed")
+        await send(server, "ann", "Product Viewed", userId="u1")
+        await send(server, "ben", "Order Completed")
+        assert about(await all_received(valkey, receiver)) == [("ann", "first-order"), ("ben", "first-order")]
 
 
-async def test_a_receiver_that_fails_hangs_and_dies_gets_every_message_in_order(store: Store) -> None:
+async def test_failing_receiver_gets_every_message_in_order_once_it_recovers(store: Store) -> None:
     visitors = [f"v{number}" for number in range(12)]
-    async with receiving() as receiver, shop(store, receiver) as server, courier(store, patience=0.5):
+    async with receiving() as receiver, shop(store, receiver) as server, dispatching(store, reply_within=0.5):
         for behaviour in (500, "hang", "die", 302, 429):
             receiver.behaviour = behaviour
-            telling = asyncio.create_task(_orders(server, visitors))
-            await receiver.tries(12)
-            await telling
-        assert receiver.taken == []
+            sending = asyncio.create_task(_orders(server, visitors))
+            await receiver.wait_for_requests(12)
+            await sending
+        assert receiver.accepted == []
         receiver.behaviour = 200
-        taken = [one.message for one in await receiver.takes(2 * len(visitors))]
+        taken = [one.message for one in await receiver.wait_for_messages(2 * len(visitors))]
     for visitor in visitors:
-        told = [message["webhook"] for message in taken if message["anonymousId"] == visitor]
-        assert told == ["first-order", "second-order"]
+        names = [message["webhook"] for message in taken if message["anonymousId"] == visitor]
+        assert names == ["first-order", "second-order"]
 
 
 async def _orders(server: Server, visitors: list[str]) -> None:
     for visitor in random.sample(visitors, len(visitors)):
-        await tell(server, visitor, "Order Completed")
+        await send(server, visitor, "Order Completed")
 
 
-async def test_a_courier_that_is_killed_loses_nothing(store: Store) -> None:
+async def test_killed_dispatcher_loses_no_message(store: Store) -> None:
     async with receiving() as receiver, shop(store, receiver) as server:
         receiver.behaviour = "hang"
         for number in range(5):
-            await tell(server, f"v{number}", "Order Completed")
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.webhooks.quick", store.url)
+            await send(server, f"v{number}", "Order Completed")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.webhooks.fast_dispatcher", store.url
+        )
         try:
-            await receiver.tries(5)
+            await receiver.wait_for_requests(5)
         finally:
             process.kill()
             await process.wait()
         receiver.behaviour = 200
-        async with courier(store):
-            taken = await receiver.takes(5)
+        async with dispatching(store):
+            taken = await receiver.wait_for_messages(5)
     assert {one.message["anonymousId"] for one in taken} == {f"v{number}" for number in range(5)}
 
 
-async def test_a_worker_that_dies_before_it_says_so_is_made_up_for(store: Store) -> None:
+async def test_message_is_sent_if_the_worker_dies_after_the_write(store: Store) -> None:
     async with receiving() as receiver, shop(store, receiver) as server:
-        await tell(server, "ann", "Order Completed")
+        await send(server, "ann", "Order Completed")
         visitor = anonymous_digest("ann")
         (due,) = await store.queues.due("default", int(time.time() * 1000) + 1, 10)
-        # As it stands after the announcement and the write, without the last step.
+        # The state after the announcement and the write, without the last step.
         await store.queues.looked("default", due, int(time.time() * 1000) + 300)
-        async with courier(store):
-            await receiver.takes(1)
+        async with dispatching(store):
+            await receiver.wait_for_messages(1)
         assert due.visitor == visitor
 
 
-async def test_one_that_waits_for_a_quiet_while_is_told_then_if_it_still_holds(
+async def test_pending_condition_fires_after_its_delay_if_it_still_holds(
     store: Store, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgewise.store.webhook_queues.SOON", 50)  # Else nobody is looked at within 10 s.
-    async with receiving() as receiver, shop(store, receiver, CART, "400ms") as server, courier(store):
-        await tell(server, "buys", "Product Added", "Order Completed")
+    monkeypatch.setattr("edgewise.store.webhook_queues.SOON", 50)  # The default is 10 s.
+    async with receiving() as receiver, shop(store, receiver, CART, "400ms") as server, dispatching(store):
+        await send(server, "buys", "Product Added", "Order Completed")
         began = time.monotonic()
-        await tell(server, "leaves", "Product Added")
-        (left,) = await receiver.takes(1)
-        assert time.monotonic() - began >= 0.39  # Milliseconds are cut off.
+        await send(server, "leaves", "Product Added")
+        (left,) = await receiver.wait_for_messages(1)
+        assert time.monotonic() - began >= 0.39  # The due time is in whole milliseconds.
         assert left.message["anonymousId"] == "leaves"
         assert left.message["visitor"]["cart"] == ["p1"]
-        await tell(server, "leaves", "Product Viewed")
+        await send(server, "leaves", "Product Viewed")
         assert await store.queues.state("default", anonymous_digest("leaves")) == {b"h:cart-left": b"1"}
         assert await store.queues.state("default", anonymous_digest("buys")) == {}
-        assert len(await all_told(valkey, receiver)) == 1
+        assert len(await all_received(valkey, receiver)) == 1
 
 
 def results(webhook: str) -> dict[str, float]:
-    """What is measured of a webhook in this process."""
+    """The metrics of a webhook in this process."""
     labels = {"site": "default", "webhook": webhook}
     name = "edgewise_webhook_messages_total"
     return {
@@ -215,74 +218,74 @@ def results(webhook: str) -> dict[str, float]:
     }
 
 
-async def test_what_is_never_taken_is_given_up_and_kept_among_the_dead_letters(store: Store) -> None:
-    pace, before = QUICK._replace(give_up_after=150), results("first-order")
-    async with receiving() as receiver, shop(store, receiver) as server, courier(store, pace):
+async def test_message_that_is_never_accepted_becomes_a_dead_letter(store: Store) -> None:
+    options, before = FAST._replace(give_up_after=150), results("first-order")
+    async with receiving() as receiver, shop(store, receiver) as server, dispatching(store, options):
         receiver.behaviour = 500
-        await tell(server, "ann", "Order Completed")
+        await send(server, "ann", "Order Completed")
 
         async def is_given_up() -> bool:
             return bool(await store.queues.dead("default"))
 
         await eventually(is_given_up)
         receiver.behaviour = 200
-        await tell(server, "ann", "Order Completed")
-        (second,) = await receiver.takes(1)
+        await send(server, "ann", "Order Completed")
+        (second,) = await receiver.wait_for_messages(1)
     assert second.message["webhook"] == "second-order"
-    (dead,) = map(decode_job, await store.queues.dead("default"))
-    assert (dead.webhook, dead.problem) == ("first-order", "found status 500, expected 200 to 299")
+    (dead,) = map(decode_message, await store.queues.dead("default"))
+    assert (dead.webhook, dead.problem) == ("first-order", "Expected a status from 200 to 299, found 500.")
     assert dead.attempts > 1
     grown = {result: count - before[result] for result, count in results("first-order").items()}
     assert grown == {"sent": 0, "failed": dead.attempts, "given_up": 1}
 
 
-async def test_erasure_removes_what_waits_and_what_was_given_up(store: Store, valkey: Valkey) -> None:
+async def test_erasure_removes_queued_and_dead_messages(store: Store, valkey: Valkey) -> None:
     async with receiving() as receiver, shop(store, receiver) as server:
-        await tell(server, "ann", "Order Completed")
+        await send(server, "ann", "Order Completed")
         visitor = anonymous_digest("ann")
         packed = await store.queues.first("default", visitor)
         assert packed is not None
         await store.queues.give_up("default", visitor, packed, int(time.time() * 1000))
-        await tell(server, "ann", "Order Completed")
+        await send(server, "ann", "Order Completed")
         assert await store.queues.first("default", visitor) is not None
-        await Customers(store).erase("default", "ann", 0)
+        await VisitorData(store).erase("default", "ann", 0)
         assert await store.queues.first("default", visitor) is None
         assert await store.queues.dead("default") == []
         assert await store.queues.state("default", visitor) == {}
-        async with courier(store):
-            await tell(server, "ben", "Order Completed")
-            assert about(await all_told(valkey, receiver)) == [("ben", "first-order")]
+        async with dispatching(store):
+            await send(server, "ben", "Order Completed")
+            assert about(await all_received(valkey, receiver)) == [("ben", "first-order")]
 
 
-async def test_nobody_who_did_not_consent_is_told_of(store: Store, valkey: Valkey) -> None:
-    async with receiving() as receiver, shop(store, receiver) as server, courier(store):
-        await tell(server, "ann", "Order Completed", context={"consent": "denied"})
-        await tell(server, "ben", "Order Completed")
-        assert about(await all_told(valkey, receiver)) == [("ben", "first-order")]
+async def test_visitor_without_consent_fires_no_webhook(store: Store, valkey: Valkey) -> None:
+    async with receiving() as receiver, shop(store, receiver) as server, dispatching(store):
+        await send(server, "ann", "Order Completed", context={"consent": "denied"})
+        await send(server, "ben", "Order Completed")
+        assert about(await all_received(valkey, receiver)) == [("ben", "first-order")]
 
 
-async def test_of_many_at_once_only_one_fires(store: Store, valkey: Valkey) -> None:
+async def test_concurrent_batches_fire_once(store: Store, valkey: Valkey) -> None:
     async with receiving() as receiver, shop(store, receiver) as server, shop(store, receiver) as other:
-        orders = [tell(one, "ann", "Order Completed") for one in (server, other) for _ in range(6)]
+        orders = [send(one, "ann", "Order Completed") for one in (server, other) for _ in range(6)]
         await asyncio.gather(*orders)
-        async with courier(store):
-            await tell(server, "ben", "Order Completed", "Order Completed")
-            told = about(await all_told(valkey, receiver))
-    assert told == [(visitor, f"{which}-order") for visitor in ("ann", "ben") for which in ("first", "second")]
+        async with dispatching(store):
+            await send(server, "ben", "Order Completed", "Order Completed")
+            received = about(await all_received(valkey, receiver))
+    assert received == [(visitor, f"{which}-order") for visitor in ("ann", "ben") for which in ("first", "second")]
 
 
-async def test_a_receiver_that_hangs_does_not_hold_up_another_one(store: Store) -> None:
+async def test_slow_receiver_does_not_block_another_one(store: Store) -> None:
     site = CART.replace('after = "{after}"', "") + BUYERS.replace("{url}", "{after}")
-    pace = QUICK._replace(at_once=8, each=3)
+    options = FAST._replace(max_visitors=8, max_per_webhook=3)
     async with receiving() as hangs, receiving() as takes:
         hangs.behaviour = "hang"
         async with shop(store, hangs, site, takes.url) as server:
             for number in range(20):
-                await tell(server, f"v{number}", "Product Added")
-            await tell(server, "ann", "Order Completed")
-            async with courier(store, pace, patience=60.0):
-                await hangs.tries(3)
-                await takes.takes(1)
+                await send(server, f"v{number}", "Product Added")
+            await send(server, "ann", "Order Completed")
+            async with dispatching(store, options, reply_within=60.0):
+                await hangs.wait_for_requests(3)
+                await takes.wait_for_messages(1)
                 assert len(hangs.requests) == 3
-                hangs.recovers()
-                assert len(await hangs.takes(20)) == 20
+                hangs.recover()
+                assert len(await hangs.wait_for_messages(20)) == 20

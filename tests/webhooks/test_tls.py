@@ -1,4 +1,4 @@
-"""Receivers with TLS: certificates are checked for the name, though the connection is made to an address."""
+"""Receivers with TLS: the certificate must match the name, although the connection is made to an address."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def trusted(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What this authority signs is trusted."""
+    """Trust the certificates of this authority."""
     file = tmp_path / "ours.pem"
     authority.cert_pem.write_to_path(str(file))
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
@@ -34,7 +34,7 @@ def trusted(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 @pytest.fixture
 async def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """The names that are looked up: ours leads to this machine, the second time to where nobody is."""
+    """The resolved names. NAME resolves to this machine once, then to an unused address."""
     loop = asyncio.get_running_loop()
     resolve_really = loop.getaddrinfo
     asked: list[object] = []
@@ -50,7 +50,7 @@ async def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 @asynccontextmanager
 async def secure(authority: trustme.CA, certified: str) -> AsyncIterator[tuple[Receiver, list[str | None]]]:
-    """A receiver with a certificate for this name, and the names by which it was asked for."""
+    """A receiver with a certificate for this name, and the names that clients asked for."""
     context, names = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), list[str | None]()
     authority.issue_cert(certified).configure_cert(context)
     context.sni_callback = lambda _, name, __: names.append(name)
@@ -67,21 +67,19 @@ async def post(receiver: Receiver, host: str = NAME) -> None:
 
 
 @pytest.mark.usefixtures("trusted")
-async def test_a_name_is_looked_up_once_and_the_certificate_is_checked_for_it(
-    authority: trustme.CA, asked: list[object]
-) -> None:
+async def test_name_is_resolved_once_and_its_certificate_is_checked(authority: trustme.CA, asked: list[object]) -> None:
     async with secure(authority, NAME) as (receiver, names):
         await post(receiver)
-        assert (receiver.taken[0].headers["host"], names) == (f"{NAME}:{receiver.port}", [NAME])
+        assert (receiver.accepted[0].headers["host"], names) == (f"{NAME}:{receiver.port}", [NAME])
     assert asked.count(NAME) == 1
 
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("certified", ["else.example", "127.0.0.1", "example", "sub.hooks.example"])
-async def test_a_certificate_for_another_name_is_refused(
+async def test_certificate_for_another_name_is_refused(
     authority: trustme.CA, asked: list[object], certified: str
 ) -> None:
-    """That of the very address included: whoever is there now need not be whom the site meant."""
+    """Even a certificate for the address is refused: another host may use the address by now."""
     async with secure(authority, certified) as (receiver, _):
         with pytest.raises(DeliveryFailed, match=r"CERTIFICATE_VERIFY_FAILED.*hooks\.example"):
             await post(receiver)
@@ -89,7 +87,7 @@ async def test_a_certificate_for_another_name_is_refused(
 
 
 @pytest.mark.usefixtures("asked")
-async def test_a_certificate_of_an_authority_that_nobody_trusts_is_refused(authority: trustme.CA) -> None:
+async def test_certificate_of_an_untrusted_authority_is_refused(authority: trustme.CA) -> None:
     async with secure(authority, NAME) as (receiver, _):
         with pytest.raises(DeliveryFailed, match="CERTIFICATE_VERIFY_FAILED"):
             await post(receiver)
@@ -97,10 +95,10 @@ async def test_a_certificate_of_an_authority_that_nobody_trusts_is_refused(autho
 
 
 @pytest.mark.usefixtures("trusted")
-async def test_an_address_is_asked_for_the_certificate_of_that_address(authority: trustme.CA) -> None:
+async def test_url_with_an_address_needs_a_certificate_for_the_address(authority: trustme.CA) -> None:
     async with secure(authority, "127.0.0.1") as (receiver, _):
         await post(receiver, "127.0.0.1")
-        assert len(receiver.taken) == 1
+        assert len(receiver.accepted) == 1
     async with secure(authority, NAME) as (receiver, _):
         with pytest.raises(DeliveryFailed, match="CERTIFICATE_VERIFY_FAILED"):
             await post(receiver, "127.0.0.1")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from edgewise.errors import EdgewiseError
-from edgewise.visitors.trait_checks import problems_of
+from edgewise.visitors.traits import check_traits
 
 MAX_ID = 256
 T = TypeVar("T")
@@ -132,7 +132,7 @@ def _row(line: int, read: int, column: str, fields: Any) -> Row | WrongRow:
         id = str(id)
     if not isinstance(id, str) or not 1 <= len(id) <= MAX_ID or not id.isprintable():
         return WrongRow(line, read, f"{column}: Expected an id of 1 to {MAX_ID} printable characters.")
-    if problems := problems_of(traits):
+    if problems := check_traits(traits):
         return WrongRow(line, read, " ".join(f"{problem.path}: {problem.message}" for problem in problems))
     return Row(line, read, id, traits)
 

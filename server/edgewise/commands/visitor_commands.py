@@ -86,15 +86,16 @@ async def _import(
     file: Path,
 ) -> tuple[int, int]:
     """Return the numbers of imported and of skipped rows."""
+    from edgewise.ids.visitor import VisitorIds
     from edgewise.policies.segments import Segments
-    from edgewise.privacy.access import Customers
-    from edgewise.webhooks.triggers import Named, triggers_of
+    from edgewise.privacy.access import VisitorData
+    from edgewise.webhooks.triggers import make_triggers
 
     imported = wrong = 0
     async with open_store(settings) as store:
         entry = await site_named(store, site)
-        triggers = triggers_of(entry, Segments(entry.segments))
-        customers = Customers(store)
+        triggers = make_triggers(entry, Segments(entry.segments))
+        visitor_data = VisitorData(store)
         while batch := list(islice(rows, _BATCH_SIZE)):
             traits_by_id: dict[str, dict[str, Any]] = {}  # A later row of a visitor overrides an earlier one.
             for row in batch:
@@ -104,9 +105,12 @@ async def _import(
                 else:
                     imported += 1
                     traits_by_id.setdefault(row.id, {}).update(row.traits)
-            people = {id: Named(anonymous_id=id) if anonymous else Named(user_id=id) for id in traits_by_id}
+            ids = {id: VisitorIds(anonymous_id=id) if anonymous else VisitorIds(user_id=id) for id in traits_by_id}
             await asyncio.gather(
-                *(customers.tell(entry.name, people[id], traits_by_id[id], triggers, written_at) for id in traits_by_id)
+                *(
+                    visitor_data.set_traits(entry.name, ids[id], traits_by_id[id], triggers, written_at)
+                    for id in traits_by_id
+                )
             )
             advance(batch[-1].read)
     return imported, wrong
@@ -128,14 +132,16 @@ def _progress(file: Path) -> Iterator[Callable[[int], None]]:
 
 
 async def _erase(settings: Settings, id: str, site: str | None, now: bool) -> None:
-    from edgewise.privacy.access import Customers
+    from edgewise.privacy.access import VisitorData
 
     async with open_store(settings) as store:
         name = (await site_named(store, site)).name
-        customers = Customers(store)
+        visitor_data = VisitorData(store)
         within = 0 if now else settings.erase_within
-        found = "erased" if await customers.records(name, id) else await _describe_unknown_visitor(store, name, id)
-        visitors = await customers.erase(name, id, within // 2)
+        found = (
+            "erased" if await visitor_data.read_records(name, id) else await _describe_unknown_visitor(store, name, id)
+        )
+        visitors = await visitor_data.erase(name, id, within // 2)
         click.echo(f"profiles of {name}: {found}")
         if not now:
             hours = settings.erase_within / 3_600_000

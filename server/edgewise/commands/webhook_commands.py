@@ -55,11 +55,11 @@ async def _courier(settings: Settings) -> None:
 async def _dead(settings: Settings) -> list[bytes]:
     import msgspec
 
-    from edgewise.webhooks.triggers import decode_job
+    from edgewise.webhooks.webhook_state import decode_message
 
     async with open_store(settings) as store:
         sites = decode_sites(await store.registry.sites())
-        jobs = [decode_job(message) for site in sites for message in await store.queues.dead(site.name)]
+        jobs = [decode_message(message) for site in sites for message in await store.queues.dead(site.name)]
     return [
         msgspec.json.encode({"attempts": job.attempts, "problem": job.problem, "message": msgspec.Raw(job.body)})
         for job in jobs

@@ -16,10 +16,10 @@ from edgewise.policies.compiled import CompiledPolicy
 from edgewise.store import Store
 from edgewise.store.exposures import Showings
 from edgewise.types import Attributes, Digest, Milliseconds, Span
-from edgewise.visitors.attributes import attributes as attributes_of
+from edgewise.visitors.attributes import make_attributes
 from edgewise.visitors.consent import page_context
-from edgewise.visitors.identity import glanced, moved, readable, resolved
-from edgewise.visitors.partial_profile import DETAILS, Glance
+from edgewise.visitors.identity import read_partial_profile, read_profile, read_redirect, resolve_profile
+from edgewise.visitors.partial_profile import PartialProfile
 from edgewise.visitors.profile import Profile
 from edgewise.wall_clock import now_ms
 
@@ -66,7 +66,7 @@ async def load_visitor_state(store: Store, call: DecideCall) -> VisitorState:
         return VisitorState(call.context, call.now)
     spans = () if call.log_mode == "robot" else _needed_spans(call)
     profile, exposure = await _load(store, call, digests, spans)
-    attributes = {**call.context, "visitor": attributes_of(profile, now_ms(), site.sensitive, site.reading)}
+    attributes = {**call.context, "visitor": make_attributes(profile, now_ms(), site.sensitive, site.needed_attributes)}
     if site.segments and _uses_segments(call):
         attributes["visitor"]["segments"] = site.segments.of(attributes)
     return VisitorState(attributes, call.now, digests, _control_point(site.name, _first_id(profile, digests)), exposure)
@@ -74,28 +74,28 @@ async def load_visitor_state(store: Store, call: DecideCall) -> VisitorState:
 
 async def _load(
     store: Store, call: DecideCall, digests: tuple[Digest, ...], spans: Sequence[Span]
-) -> tuple[Profile | Glance | None, Exposure | None]:
+) -> tuple[Profile | PartialProfile | None, Exposure | None]:
     # The exposure belongs to the first id, which is the browser's. It stays the same when the visitor logs in.
     if not spans:
         return await _load_profile(store, call, digests[-1]), None
     return await gather(_load_profile(store, call, digests[-1]), _load_exposure(store, call, digests[0], spans))
 
 
-async def _load_profile(store: Store, call: DecideCall, visitor: Digest) -> Profile | Glance | None:
+async def _load_profile(store: Store, call: DecideCall, visitor: Digest) -> Profile | PartialProfile | None:
     """The visitor's profile, read again under each id that it was moved to."""
     records: dict[Digest, bytes | None] = {}
     while True:
         command = store.profiles.read_command(call.site.name, visitor)
         records[visitor] = stored = await store.lane.submit(command, call.deadline)
-        note = moved(stored)
-        if note is None:
+        redirect = read_redirect(stored)
+        if redirect is None:
             break
-        visitor = note.to
+        visitor = redirect.to
     if len(records) > 1:
-        return resolved(next(iter(records)), records)
+        return resolve_profile(next(iter(records)), records)
     if stored is None:
         return None
-    return readable(stored) if call.site.reading.names & DETAILS else glanced(stored)
+    return read_profile(stored) if call.site.needed_attributes.needs_full_profile else read_partial_profile(stored)
 
 
 async def _load_exposure(store: Store, call: DecideCall, visitor: Digest, spans: Sequence[Span]) -> Exposure:
@@ -122,7 +122,7 @@ def _uses_segments(call: DecideCall) -> bool:
     return any(placement is not None and placement.compiled.uses_segments for placement in placements)
 
 
-def _first_id(profile: Profile | Glance | None, digests: tuple[Digest, ...]) -> Digest:
+def _first_id(profile: Profile | PartialProfile | None, digests: tuple[Digest, ...]) -> Digest:
     """The id of the visitor's first visit, on any device."""
     return digests[0] if profile is None or profile.origin is None else profile.origin[1]
 

@@ -1,77 +1,78 @@
-"""People: the visitors of one batch, what the store has under their ids, and whose history each id leads to."""
+"""The profile records of the visitors of one request, as they were loaded from the store."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from edgewise.events.retry import Errand
+from edgewise.events.store_batch import StoreBatch
 from edgewise.store import Command, Store
 from edgewise.types import Digest, Milliseconds
 from edgewise.visitors import identity
-from edgewise.visitors.identity import Unread, Write
-from edgewise.webhooks.triggers import NOTHING, Notice
+from edgewise.visitors.identity import RecordNotLoaded, Write
+from edgewise.webhooks.triggers import NO_UPDATE, WebhookUpdate
 
 PROFILE_TTL: Milliseconds = 365 * 24 * 3600 * 1000
-"""A profile is forgotten when its visitor was away for so long."""
+"""A profile expires when its visitor was inactive for this long."""
 
 
-class People:
-    """What was read. All that is asked of the store is part of one errand, and raises `StoreError` when that fails."""
+class ProfileRecords:
+    """Loaded records. Every method that asks the store raises `StoreError` if it does not answer in time."""
 
-    def __init__(self, store: Store, site: str, errand: Errand) -> None:
+    def __init__(self, store: Store, site: str, store_batch: StoreBatch) -> None:
         self._store = store
         self._site = site
-        self._errand = errand
+        self._store_batch = store_batch
         self._records: dict[Digest, bytes | None] = {}
 
-    def root(self, visitor: Digest) -> Digest:
-        """The id under which this visitor's history is kept; they were settled."""
-        return identity.root(visitor, self._records)
+    def find_root(self, visitor: Digest) -> Digest:
+        """Find the id under which a resolved visitor's history is stored."""
+        return identity.find_root(visitor, self._records)
 
     def stored(self, visitor: Digest) -> bytes | None:
-        """The bytes that are kept under this id."""
         return self._records[visitor]
 
-    async def read(self, visitors: Iterable[Digest]) -> None:
-        """Read what is kept under these ids, again if need be."""
+    async def load(self, visitors: Iterable[Digest]) -> None:
+        """Load the records under these ids, again if they were loaded before."""
         visitors = list(dict.fromkeys(visitors))
         commands = [self._store.profiles.read_command(self._site, visitor) for visitor in visitors]
-        for visitor, stored in zip(visitors, await self._errand.acknowledged(commands), strict=True):
+        for visitor, stored in zip(visitors, await self._store_batch.execute(commands), strict=True):
             self._records[visitor] = stored
 
-    async def settle(self, visitor: Digest) -> None:
-        """Read on to where this visitor's history is, and finish what is half-moved on the way."""
-        await self._write_all(lambda: identity.finishing(visitor, self._records))
+    async def resolve(self, visitor: Digest) -> None:
+        """Load all records up to this visitor's history, and complete half-moved histories on the way."""
+        await self._write_planned(lambda: identity.plan_move(visitor, self._records))
 
     async def link(self, known_as: Digest, user: Digest) -> None:
-        """This id turns out to be this user's: move its history there."""
-        await self._write_all(lambda: identity.linking(known_as, user, self._records))
+        """Move the history of an id to that of a user."""
+        await self._write_planned(lambda: identity.plan_link(known_as, user, self._records))
 
-    def kept_alive(self, visitors: Iterable[Digest]) -> list[Command]:
-        """What keeps the notes that lead from these ids to their histories as long as those."""
-        notes = [visitor for visitor in dict.fromkeys(visitors) if identity.moved(self._records[visitor]) is not None]
-        return [self._store.profiles.keep_command(self._site, visitor, PROFILE_TTL) for visitor in notes]
+    def extend_commands(self, visitors: Iterable[Digest]) -> list[Command]:
+        """Commands that extend the TTL of redirects to that of the profiles which they lead to."""
+        redirects = [
+            visitor for visitor in dict.fromkeys(visitors) if identity.read_redirect(self._records[visitor]) is not None
+        ]
+        return [self._store.profiles.keep_command(self._site, visitor, PROFILE_TTL) for visitor in redirects]
 
-    def write_command(self, write: Write, notice: Notice = NOTHING) -> Command:
-        """Write this, and in the same step what follows for webhooks, if what is there still is what was read."""
+    def write_command(self, write: Write, update: WebhookUpdate = NO_UPDATE) -> Command:
+        """A command that writes a profile and the webhook update in one step. The reply is 0 if it was changed."""
         visitor, old, new = write
-        if notice:
-            return self._store.queues.write_command(self._site, visitor, old, new, PROFILE_TTL, *notice)
+        if update:
+            return self._store.queues.write_command(self._site, visitor, old, new, PROFILE_TTL, *update)
         return self._store.profiles.compare_and_set_command(self._site, visitor, old, new, PROFILE_TTL)
 
-    async def _write_all(self, next_write: Callable[[], Write | None]) -> None:
-        race = self._errand.race()
+    async def _write_planned(self, plan: Callable[[], Write | None]) -> None:
+        retry = self._store_batch.retry()
         while True:
             try:
-                write = next_write()
-            except Unread as unread:
-                await self.read((unread.visitor,))
+                write = plan()
+            except RecordNotLoaded as missing:
+                await self.load((missing.visitor,))
                 continue
             if write is None:
                 return
-            (done,) = await self._errand.acknowledged((self.write_command(write),))
-            if done:
+            (is_written,) = await self._store_batch.execute((self.write_command(write),))
+            if is_written:
                 self._records[write.visitor] = write.new
             else:
-                await race.lost()
-                await self.read((write.visitor,))
+                await retry.backoff()
+                await self.load((write.visitor,))

@@ -1,109 +1,149 @@
-"""Histories: how what visitors did is written, and in the same step what follows from it for the site's webhooks."""
+"""Writes updated profiles, and in the same step the state and messages of the site's webhooks."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
-from edgewise.events.profile_records import People
-from edgewise.events.retry import Errand
-from edgewise.events.visit import Visit
+from edgewise.events.profile_records import ProfileRecords
+from edgewise.events.store_batch import StoreBatch
+from edgewise.ids.visitor import VisitorIds
 from edgewise.store import Command, Store
 from edgewise.store.exposures import fields_of
 from edgewise.types import Digest
-from edgewise.visitors.identity import Write
+from edgewise.visitors.activity import Activity
+from edgewise.visitors.identity import Write, read_profile
 from edgewise.wall_clock import now_ms
-from edgewise.webhooks.triggers import NOTHING, Notice, Triggers
+from edgewise.webhooks.triggers import NO_UPDATE, Triggers, WebhookUpdate
 
 log = logging.getLogger(__name__)
 
 
-class Histories:
-    """Writes the histories of these people of one site."""
+class ProfileUpdate:
+    """The update of one visitor's profile.
 
-    def __init__(self, store: Store, site: str, triggers: Triggers, people: People, errand: Errand) -> None:
-        self._queues = store.queues
-        self._site = site
-        self._triggers = triggers
-        self._people = people
-        self._errand = errand
+    `visitor` is the id under which the history is stored, `stored` the record and `profile` the updated profile.
+    `digests` are all ids that the request has for the visitor, `ids` the latest of them as they were given. `positions`
+    are those of the visitor's events in the batch.
+    """
 
-    async def write(
-        self,
-        visits: Sequence[Visit],
-        anew: Callable[[Sequence[Visit]], Sequence[Visit]],
-        appends: Sequence[Command] = (),
-    ) -> None:
-        """Write these, and send the appends with them. Those that someone else wrote meanwhile are read again: `anew`
-        makes of them what is to be written then.
+    __slots__ = ("activities", "digests", "ids", "positions", "profile", "stored", "visitor")
 
-        Raises:
-            StoreError: the store did not acknowledge all of it, or others always were quicker.
-        """
-        race = self._errand.race()
-        while True:
-            visits = [visit for visit in visits if visit.changed]
-            lost = await self._attempt(visits, appends)
-            if not lost:
-                return
-            await race.lost()
-            await self._people.read(visit.visitor for visit in lost)
-            for visit in lost:  # Meanwhile it may have become someone else's.
-                await self._people.settle(visit.visitor)
-            visits, appends = anew(lost), ()
+    def __init__(self, visitor: Digest, stored: bytes | None) -> None:
+        self.visitor = visitor
+        self.stored = stored
+        self.profile = read_profile(stored)
+        self.activities: list[Activity] = []
+        self.digests: set[Digest] = {visitor}
+        self.ids = VisitorIds()
+        self.positions: list[int] = []
 
-    async def _attempt(self, visits: Sequence[Visit], appends: Sequence[Command]) -> list[Visit]:
-        """Write these; those that were not, because what is there is not what was read."""
-        looks = await self._looks(visits)
-        writes = [
-            self._people.write_command(Write(visit.visitor, visit.stored, visit.profile.encode()), look.notice)
-            for visit, look in zip(visits, looks, strict=True)
-        ]
-        written = (await self._errand.acknowledged([*appends, *writes]))[len(appends) :]
-        after: list[Command] = []
-        for visit, look, done in zip(visits, looks, written, strict=True):
-            if done and look.notice.jobs:
-                after.append(self._queues.ring_command(self._site, visit.visitor, now_ms()))
-            if done:  # An id may be handed on: what was met under it is not the next one's.
-                after += [self._queues.forget_command(self._site, other) for other in look.moved]
-        await self._errand.acknowledged(after)
-        return [visit for visit, done in zip(visits, written, strict=True) if not done]
+    @property
+    def is_visit(self) -> bool:
+        """Whether the visitor did anything. Traits that a server sets are no visit."""
+        return bool(self.activities)
 
-    async def _looks(self, visits: Sequence[Visit]) -> Sequence[_Look]:
-        """What each visit means for the site's webhooks. Read after the profiles: both change in one step.
+    @property
+    def is_changed(self) -> bool:
+        return self.profile.encode() != self.stored
 
-        Who has something to be sent is announced first, so that the courier comes even if this process dies; who cannot
-        be, because too many wait, fires later.
-        """
-        if not self._triggers:
-            return [_NOTHING] * len(visits)
-        known_as = [(visit.visitor, *sorted(visit.known_as - {visit.visitor})) for visit in visits]
-        reads = [self._queues.read_command(self._site, one) for ids in known_as for one in ids]
-        replies = iter(await self._errand.acknowledged(reads))
-        looks = []
-        for visit, ids in zip(visits, known_as, strict=True):
-            own, *others = (fields_of(next(replies)) for _ in ids)
-            elsewhere = {field: value for other in others for field, value in other.items()}
-            notice = self._triggers.notice(visit.profile, own, elsewhere, visit.named, now_ms(), visit.was_there)
-            moved = [id for id, other in zip(ids[1:], others, strict=True) if other]
-            looks.append(_Look(notice, moved))
-        soon = [place for place, look in enumerate(looks) if look.notice.is_to_be_looked_at]
-        commands = [self._queues.announce_command(self._site, visits[place].visitor, now_ms()) for place in soon]
-        for place, announced in zip(soon, await self._errand.acknowledged(commands), strict=True):
-            if not announced:
-                log.error(
-                    "%s: too many visitors wait for webhooks to be sent; expected a courier that does it", self._site
-                )
-                looks[place] = _NOTHING
-        return looks
+    def add(self, position: int, activity: Activity, digests: Sequence[Digest], ids: VisitorIds) -> None:
+        self.positions.append(position)
+        self.activities.append(activity)
+        self.digests.update(digests)
+        self.ids = self.ids.updated_with(ids)
+        self.profile = self.profile.apply(activity)
 
 
-class _Look(NamedTuple):
-    """What follows from a visit, and the ids under which something was remembered that has moved here."""
+class UpdateSource(Protocol):
+    """Makes profile updates from the content of a request."""
 
-    notice: Notice
+    def rebuild(self, lost: Sequence[ProfileUpdate]) -> list[ProfileUpdate]:
+        """Make the updates that replace those that lost the compare-and-set, from the records that are loaded now."""
+
+
+class _WebhookStep(NamedTuple):
+    """The webhook part of an update, and the other ids whose webhook state moved to this visitor."""
+
+    update: WebhookUpdate
     moved: Sequence[Digest]
 
 
-_NOTHING = _Look(NOTHING, ())
+_NO_STEP = _WebhookStep(NO_UPDATE, ())
+
+
+class ProfileWriter:
+    """Writes the profiles of one request to one site."""
+
+    def __init__(
+        self, store: Store, site: str, triggers: Triggers, records: ProfileRecords, store_batch: StoreBatch
+    ) -> None:
+        self._queues = store.queues
+        self._site = site
+        self._triggers = triggers
+        self._records = records
+        self._store_batch = store_batch
+
+    async def write(
+        self, updates: Sequence[ProfileUpdate], source: UpdateSource, appends: Sequence[Command] = ()
+    ) -> None:
+        """Send the appends and write the updates. Load, rebuild and write those again that another writer changed.
+
+        Raises:
+            StoreError: the store did not acknowledge everything, or other writers were always faster.
+        """
+        retry = self._store_batch.retry()
+        while lost := await self._attempt([update for update in updates if update.is_changed], appends):
+            await retry.backoff()
+            await self._records.load(update.visitor for update in lost)
+            for update in lost:  # The history may have moved to another id meanwhile.
+                await self._records.resolve(update.visitor)
+            updates, appends = source.rebuild(lost), ()
+
+    async def _attempt(self, updates: Sequence[ProfileUpdate], appends: Sequence[Command]) -> list[ProfileUpdate]:
+        """Write the updates. Return those that lost the compare-and-set."""
+        steps = await self._webhook_steps(updates)
+        writes = [
+            self._records.write_command(Write(update.visitor, update.stored, update.profile.encode()), step.update)
+            for update, step in zip(updates, steps, strict=True)
+        ]
+        replies = (await self._store_batch.execute([*appends, *writes]))[len(appends) :]
+        after: list[Command] = []
+        for update, step, is_written in zip(updates, steps, replies, strict=True):
+            if is_written and step.update.messages:
+                after.append(self._queues.ring_command(self._site, update.visitor, now_ms()))
+            if is_written:  # The next visitor of an id must not inherit the conditions that this one met.
+                after += [self._queues.forget_command(self._site, other) for other in step.moved]
+        await self._store_batch.execute(after)
+        return [update for update, is_written in zip(updates, replies, strict=True) if not is_written]
+
+    async def _webhook_steps(self, updates: Sequence[ProfileUpdate]) -> Sequence[_WebhookStep]:
+        """Find what follows from each update for the site's webhooks. The state is read after the profiles.
+
+        Visitors that need the dispatcher are announced before the write, in case this process dies after it. If too
+        many wait already, the webhooks of an update fire later.
+        """
+        if not self._triggers:
+            return [_NO_STEP] * len(updates)
+        ids_of = [(update.visitor, *sorted(update.digests - {update.visitor})) for update in updates]
+        reads = [self._queues.read_command(self._site, id) for ids in ids_of for id in ids]
+        replies = iter(await self._store_batch.execute(reads))
+        steps = []
+        for update, ids in zip(updates, ids_of, strict=True):
+            state, *others = (fields_of(next(replies)) for _ in ids)
+            other_state = {field: value for other in others for field, value in other.items()}
+            webhook_update = self._triggers.evaluate(
+                update.profile, state, other_state, update.ids, now_ms(), update.is_visit
+            )
+            moved = [id for id, other in zip(ids[1:], others, strict=True) if other]
+            steps.append(_WebhookStep(webhook_update, moved))
+        to_announce = [place for place, step in enumerate(steps) if step.update.needs_dispatch]
+        commands = [
+            self._queues.announce_command(self._site, updates[place].visitor, now_ms()) for place in to_announce
+        ]
+        for place, is_announced in zip(to_announce, await self._store_batch.execute(commands), strict=True):
+            if not is_announced:
+                log.error("%s: Too many visitors wait for webhooks. Run `edgewise courier`.", self._site)
+                steps[place] = _NO_STEP
+        return steps

@@ -1,7 +1,7 @@
-"""Turns: those who would write of the same visitor do so one after the other, as far as this process goes.
+"""Locks for the visitors of a batch, within one process.
 
-Between processes, whoever comes too late reads and writes again. That alone would be enough, but it makes of many
-batches of one visitor at the same time a crowd in which each waits for luck.
+Compare-and-set writes alone keep profiles correct, between processes too. But many batches of one visitor at the same
+time would then mostly retry.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from edgewise.errors import StoreTimeout
 from edgewise.types import Digest
 
 
-class Turns:
-    """Nothing is kept of a visitor whom nobody waits for."""
+class VisitorLocks:
+    """One lock for each visitor of a site. A lock that nobody holds or awaits is freed."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[tuple[str, Digest], asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def of(self, site: str, visitors: Iterable[Digest], deadline: float) -> AsyncIterator[None]:
-        """Have the turn of all these visitors, which others may wait for meanwhile.
+    async def hold(self, site: str, visitors: Iterable[Digest], deadline: float) -> AsyncIterator[None]:
+        """Hold the locks of all these visitors. `deadline` is a time of the event loop's clock.
 
         Raises:
-            StoreTimeout: others had it until the deadline, a time of the event loop's clock.
+            StoreTimeout: another batch held one of the locks until the deadline.
         """
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout_at(deadline):
-                    for visitor in sorted(set(visitors)):  # In one order for all, so that no two wait for each other.
+                    for visitor in sorted(set(visitors)):  # The same order for all batches prevents deadlocks.
                         await stack.enter_async_context(self._lock(site, visitor))
             except TimeoutError as error:
-                raise StoreTimeout(f"visitor of {site}: found others still writing, expected an end of it") from error
+                raise StoreTimeout(f"{site}: Other batches of the same visitor took too long. Try again.") from error
             yield
 
     def _lock(self, site: str, visitor: Digest) -> asyncio.Lock:

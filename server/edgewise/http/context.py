@@ -8,20 +8,19 @@ from datetime import datetime
 from functools import lru_cache
 from time import time
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from edgewise.http.limits import Limits
 from edgewise.http.requests import ContextBody, PageBody
 from edgewise.visitors.browser import UNKNOWN, Browser
-from edgewise.visitors.clock import part_of_day
-from edgewise.visitors.clock import zone as zone_of
+from edgewise.visitors.clock import find_zone, part_of_day
+from edgewise.visitors.sources import parse_campaign
 
 MAX_DEPTH = 8
 MAX_VALUES = 256
 MAX_TEXT = 1024
 
-_CAMPAIGN = {"utm_source": "source", "utm_medium": "medium", "utm_campaign": "campaign"}
 _DATA_LIMITS = Limits("context.data", MAX_VALUES, MAX_DEPTH, MAX_TEXT)
 _EMPTY = ContextBody()
 
@@ -51,7 +50,7 @@ def attributes_of(
         attributes["place"] = {"country": code}
     if locale := context.locale or browser.locale:
         attributes["locale"] = _locale(locale)
-    if context.timezone and (zone := zone_of(context.timezone)) is not None:
+    if context.timezone and (zone := find_zone(context.timezone)) is not None:
         attributes["time"] = _local_time(int(time() if now is None else now.timestamp()) // 60, zone)
     if context.data:
         _DATA_LIMITS.check(context.data)
@@ -75,10 +74,9 @@ def _url(url: str) -> Mapping[str, str]:
     """The URL with its path and campaign, or alone if it is malformed."""
     try:
         parts = urlsplit(url)
-        query = parse_qsl(parts.query, max_num_fields=100) if "utm_" in parts.query else []
+        campaign = parse_campaign(parts.query)
     except ValueError:
         return {"url": url}
-    campaign = {_CAMPAIGN[name]: value for name, value in query if name in _CAMPAIGN}
     return {"url": url, "path": parts.path or "/", **campaign}
 
 

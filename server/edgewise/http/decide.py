@@ -24,8 +24,8 @@ from edgewise.http.responses import (
     SlotResponse,
 )
 from edgewise.visitors.browser import UNKNOWN
-from edgewise.visitors.consent import consent_of
-from edgewise.visitors.robots import DECIDES_A_SECOND, DECIDES_AT_ONCE, Rate, is_crawler
+from edgewise.visitors.consent import decide_consent
+from edgewise.visitors.robots import DECIDES_A_SECOND, DECIDES_AT_ONCE, RateLimit, is_crawler
 
 _decoder = BodyDecoder(DecideBody)
 
@@ -46,7 +46,7 @@ class DecideEndpoint(Endpoint):
         self._limit = limit
         self._country_header = None if country_header is None else country_header.lower().encode()
         self._clock = asyncio.get_running_loop().time
-        self._rate = Rate(DECIDES_A_SECOND, DECIDES_AT_ONCE)
+        self._rate = RateLimit(DECIDES_A_SECOND, DECIDES_AT_ONCE)
 
     async def handle(self, request: HttpRequest) -> None:
         # Deadlines need the event loop's clock. Under uvloop it counts whole milliseconds, too coarse for the metric.
@@ -79,7 +79,7 @@ class DecideEndpoint(Endpoint):
 
     def _visitor(self, request: HttpRequest, caller: Caller, body: DecideBody) -> Visitor:
         anonymous_id, user_id = body.anonymous_id or None, body.user_id or None
-        consent = consent_of(caller.site.settings.consent, "denied" if request.is_opted_out else body.consent)
+        consent = decide_consent(caller.site.settings.consent, "denied" if request.is_opted_out else body.consent)
         is_robot = False
         if caller.may_be_robot:
             id = anonymous_id or user_id

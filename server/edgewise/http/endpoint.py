@@ -11,7 +11,7 @@ from edgewise.http.auth import Authenticator
 from edgewise.http.content import Format, read_body, request_format, response_format
 from edgewise.http.error_responses import error_headers, to_error_response, to_request_error
 from edgewise.http.responses import HeaderList, send_response
-from edgewise.visitors.browser import Browser, browser_of
+from edgewise.visitors.browser import Browser, read_browser
 
 
 class HttpRequest:
@@ -32,7 +32,7 @@ class HttpRequest:
 
     @property
     def browser(self) -> Browser:
-        return browser_of(self.headers.get(b"user-agent"), self.headers.get(b"accept-language"))
+        return read_browser(self.headers.get(b"user-agent"), self.headers.get(b"accept-language"))
 
     async def body(self, limit: int) -> tuple[bytes, Format]:
         """The body, of at most `limit` bytes, and its format.

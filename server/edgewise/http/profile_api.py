@@ -16,14 +16,14 @@ from edgewise.http.endpoint import Endpoint, HttpRequest
 from edgewise.http.query import query_flag, query_site
 from edgewise.http.requests import ProfileBody
 from edgewise.http.responses import ErasureResponse, ProfileResponse
-from edgewise.privacy.access import Customers, digests_of
+from edgewise.ids.visitor import VisitorIds
+from edgewise.privacy.access import VisitorData, possible_digests
 from edgewise.privacy.readable import describe_record
 from edgewise.serving.follower import Follower
 from edgewise.serving.served import ServedSite
 from edgewise.types import Milliseconds
 from edgewise.visitors.message import Id
-from edgewise.visitors.trait_checks import problems_of
-from edgewise.webhooks.triggers import Named
+from edgewise.visitors.traits import check_traits
 
 _decoder = BodyDecoder(ProfileBody)
 
@@ -35,11 +35,11 @@ class ProfileEndpoint(Endpoint):
     """
 
     def __init__(
-        self, auth: Authenticator, customers: Customers, follower: Follower, erase_within: Milliseconds, limit: int
+        self, auth: Authenticator, visitor_data: VisitorData, follower: Follower, erase_within: Milliseconds, limit: int
     ) -> None:
         super().__init__(auth)
         self._limit = limit
-        self._customers = customers
+        self._visitor_data = visitor_data
         self._follower = follower
         self._erase_within = erase_within
 
@@ -56,7 +56,7 @@ class ProfileEndpoint(Endpoint):
                 await self._read(request, site, id)
 
     async def _read(self, request: HttpRequest, site: ServedSite, id: str) -> None:
-        records = await self._customers.records(site.name, id)
+        records = await self._visitor_data.read_records(site.name, id)
         if not records:
             raise RequestError(404, "not_found", f"id: Unknown visitor. Site {site.name!r} stores nothing for this id.")
         await request.respond(
@@ -66,21 +66,21 @@ class ProfileEndpoint(Endpoint):
     async def _set_traits(self, request: HttpRequest, site: ServedSite, id: str) -> None:
         """Set traits of the visitor with this id. A new id is a user id, unless the query has `anonymous=true`."""
         body = _decoder.decode(*await request.body(self._limit))
-        if problems := problems_of(body.traits):
+        if problems := check_traits(body.traits):
             raise RequestError.invalid(*problems)
-        user, anonymous = digests_of(id)
-        records = await self._customers.records(site.name, id)
+        user, anonymous = possible_digests(id)
+        records = await self._visitor_data.read_records(site.name, id)
         is_anonymous = query_flag(request.scope["query_string"], "anonymous")
         is_anonymous |= user not in records and anonymous in records
-        ids = Named(anonymous_id=id) if is_anonymous else Named(user_id=id)
-        await self._customers.tell(site.name, ids, body.traits, site.triggers)
+        ids = VisitorIds(anonymous_id=id) if is_anonymous else VisitorIds(user_id=id)
+        await self._visitor_data.set_traits(site.name, ids, body.traits, site.triggers)
         await self._read(request, site, id)
 
     async def _erase(self, request: HttpRequest, site: ServedSite, id: str) -> None:
         now = query_flag(request.scope["query_string"], "now")
         within = 0 if now else self._erase_within
         # Half of the time to collect more erasures, half for the learner to process them.
-        await self._customers.erase(site.name, id, within // 2)
+        await self._visitor_data.erase(site.name, id, within // 2)
         due = None if now else datetime.fromtimestamp(time.time() + within // 1000, UTC).isoformat(timespec="seconds")
         await request.respond(ErasureResponse("accepted", due), status=202)
 

@@ -1,1 +1,1 @@
-"""Data-subject access: reading, exporting, changing and erasing what is stored about one visitor."""
+"""Data-subject access: reading, exporting, changing and erasing the data of one visitor."""

@@ -1,107 +1,123 @@
-"""The customer file: what is held of one visitor, asked for by an id, which may be an anonymous one or a user's."""
+"""Access to what the store keeps about one visitor. An id may be an anonymous one or a user's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
-from edgewise.events.profile_records import People
-from edgewise.events.profile_writer import Histories
-from edgewise.events.retry import Errand
-from edgewise.events.visit import Visit
-from edgewise.ids.visitor import anonymous_digest, user_digest, visitor_digests
+from edgewise.events.profile_records import ProfileRecords
+from edgewise.events.profile_writer import ProfileUpdate, ProfileWriter
+from edgewise.events.store_batch import StoreBatch
+from edgewise.ids.visitor import VisitorIds, anonymous_digest, user_digest, visitor_digests
 from edgewise.privacy.readable import describe_exposure
 from edgewise.store import Store
 from edgewise.store.exposures import Showings, fields_of
 from edgewise.types import SPANS, Digest, Milliseconds
-from edgewise.visitors.identity import ids_in, moved
+from edgewise.visitors.identity import read_ids, read_redirect
 from edgewise.visitors.names import seconds
 from edgewise.visitors.traits import with_traits
 from edgewise.wall_clock import now_ms
-from edgewise.webhooks.triggers import Named, Triggers
+from edgewise.webhooks.triggers import Triggers
 
 PATIENCE = 5.0
-"""Seconds that a change may take."""
+"""Seconds that a request may take."""
 
 
-class Customers:
-    """Reads, changes and erases what is held of a visitor. All methods raise `StoreError` when the store fails them."""
+class VisitorData:
+    """Reads, changes and erases a visitor's data. Every method raises `StoreError` if the store fails."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def records(self, site: str, id: str) -> dict[Digest, bytes]:
-        """What is stored under every id that is known of this visitor; empty when nothing is."""
+    async def read_records(self, site: str, id: str) -> dict[Digest, bytes]:
+        """Read the records under all known ids of a visitor. Ids without a record are left out."""
         found: dict[Digest, bytes] = {}
-        for visitor in sorted(await self.known_ids(site, id)):
+        for visitor in sorted(await self.find_ids(site, id)):
             if (stored := await self._store.profiles.read(site, visitor)) is not None:
                 found[visitor] = stored
         return found
 
-    async def known_ids(self, site: str, id: str) -> frozenset[Digest]:
-        """All that this id stands for: itself, where its history moved to, and every id that the profile there names.
+    async def find_ids(self, site: str, id: str) -> frozenset[Digest]:
+        """Find all ids of a visitor: this one, those that it redirects to, and those in the profile there.
 
-        The ids of those ids are not followed: a shared device would lead from one visitor to another.
+        The ids in that profile are not followed. On a shared device they would lead to other visitors.
         """
         known: dict[Digest, None] = {}
-        for visitor in digests_of(id):
+        for visitor in possible_digests(id):
             while visitor not in known:
                 known[visitor] = None
                 stored = await self._store.profiles.read(site, visitor)
-                if (note := moved(stored)) is None:
-                    known |= dict.fromkeys(ids_in(stored))
+                if (redirect := read_redirect(stored)) is None:
+                    known |= dict.fromkeys(read_ids(stored))
                     break
-                known |= dict.fromkeys(one for one in ids_in(stored) if one != note.to)
-                visitor = note.to
+                known |= dict.fromkeys(one for one in read_ids(stored) if one != redirect.to)
+                visitor = redirect.to
         return frozenset(known)
 
-    async def shown(self, site: str, visitor: Digest) -> list[dict[str, Any]]:
-        """What is held under this id of what was shown, for people to read."""
-        replies = await Errand(self._store, PATIENCE).acknowledged(Showings(site, visitor).read_commands(SPANS))
+    async def describe_exposure(self, site: str, visitor: Digest) -> list[dict[str, Any]]:
+        """Describe what this visitor was shown, one object for each stored field."""
+        replies = await StoreBatch(self._store, PATIENCE).execute(Showings(site, visitor).read_commands(SPANS))
         return [
             one for span, reply in zip(SPANS, replies, strict=True) for one in describe_exposure(span, fields_of(reply))
         ]
 
-    async def tell(
-        self, site: str, who: Named, traits: Mapping[str, Any], triggers: Triggers, at: Milliseconds | None = None
+    async def set_traits(
+        self,
+        site: str,
+        ids: VisitorIds,
+        traits: Mapping[str, Any],
+        triggers: Triggers,
+        at: Milliseconds | None = None,
     ) -> None:
-        """Keep these traits of a visitor, as of a time, by default now; what was told later than that stays.
+        """Set traits of a visitor as of a time, by default now. A trait that was set later stays.
 
-        They must be without problems. A trait that is none is forgotten. The webhooks of `triggers` are told at once.
+        `traits` are valid, see `check_traits`. A trait of None is removed. The webhooks of `triggers` fire at once.
         """
-        told_at = seconds(now_ms() if at is None else at)
-        (*_, visitor) = visitor_digests(*who)
-        errand = Errand(self._store, PATIENCE)
-        people = People(self._store, site, errand)
-
-        def told(_: Any = None) -> list[Visit]:
-            root = people.root(visitor)
-            visit = Visit(root)
-            visit.known_as.add(visitor)
-            visit.named = who
-            visit.happens_to(people.stored(root))
-            traits_then = with_traits(visit.profile.traits, traits, told_at)
-            visit.profile = replace(visit.profile, traits=traits_then)
-            return [visit]
-
-        await people.settle(visitor)
-        await Histories(self._store, site, triggers, people, errand).write(told(), told)
+        store_batch = StoreBatch(self._store, PATIENCE)
+        records = ProfileRecords(self._store, site, store_batch)
+        change = _TraitsChange(records, ids, traits, seconds(now_ms() if at is None else at))
+        await records.resolve(change.visitor)
+        writer = ProfileWriter(self._store, site, triggers, records, store_batch)
+        await writer.write([change.update()], change)
 
     async def erase(self, site: str, id: str, wait: Milliseconds) -> frozenset[Digest]:
-        """Forget a visitor: profiles at once, log entries and what models know of them in `wait` at the latest.
+        """Erase a visitor. Profiles go at once, log entries and their share of models after at most `wait`.
 
-        Returns the ids that are erased. The learner does what is left to do, and all of it again where this ends
-        half-way, hence it is told first. An id that nothing is held of is erased too: that harms nobody.
+        Return the erased ids. The learner is informed first, because it erases the logs, and repeats everything if this
+        method ends halfway. Erasing an unknown id is harmless.
         """
-        visitors = await self.known_ids(site, id)
+        visitors = await self.find_ids(site, id)
         await self._store.erasures.add(site, visitors, wait)
         for visitor in visitors:
             await self._store.profiles.delete(site, visitor)
         return visitors
 
 
-def digests_of(id: str) -> tuple[Digest, Digest]:
-    """What stands for this id, be it a user's or an anonymous one."""
+def possible_digests(id: str) -> tuple[Digest, Digest]:
+    """The digests of an id, as a user's and as an anonymous one."""
     return user_digest(id), anonymous_digest(id)
+
+
+class _TraitsChange:
+    """The traits that a request sets. It is the `UpdateSource` of one profile update."""
+
+    def __init__(self, records: ProfileRecords, ids: VisitorIds, traits: Mapping[str, Any], at: int) -> None:
+        self._records = records
+        self._ids = ids
+        self._traits = traits
+        self._at = at
+        self.visitor = visitor_digests(*ids)[-1]
+
+    def update(self) -> ProfileUpdate:
+        root = self._records.find_root(self.visitor)
+        update = ProfileUpdate(root, self._records.stored(root))
+        update.digests.add(self.visitor)
+        update.ids = self._ids
+        traits = with_traits(update.profile.traits, self._traits, self._at)
+        update.profile = replace(update.profile, traits=traits)
+        return update
+
+    def rebuild(self, lost: Sequence[ProfileUpdate]) -> list[ProfileUpdate]:
+        return [self.update()]

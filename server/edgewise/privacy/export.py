@@ -9,11 +9,11 @@ from typing import Any
 
 from edgewise.entries import Decision, Event, Outcome, decode
 from edgewise.learner.erasure import ids_beside, is_theirs
-from edgewise.privacy.access import Customers
+from edgewise.privacy.access import VisitorData
 from edgewise.privacy.readable import describe_record, to_plain
 from edgewise.store import Store
 from edgewise.types import DecisionKey, Digest, PolicyRef
-from edgewise.webhooks.triggers import decode_job, met_in, waiting_in
+from edgewise.webhooks.webhook_state import decode_message, read_met, read_pending
 
 _ENTRY_KINDS = {Decision: "decision", Event: "event", Outcome: "outcome"}
 
@@ -24,15 +24,15 @@ async def export_visitor(store: Store, site: str, visitor: str) -> AsyncIterator
     Raises:
         StoreError: the store does not answer.
     """
-    customers = Customers(store)
+    visitor_data = VisitorData(store)
     refs = sorted(await store.log.of_site(site))
-    ids = await customers.known_ids(site, visitor)
+    ids = await visitor_data.find_ids(site, visitor)
     ids |= await ids_beside(store, refs, ids)
     for digest in sorted(ids):
         if (stored := await store.profiles.read(site, digest)) is not None:
             yield describe_record(digest, stored)
     for digest in sorted(ids):
-        for line in [*await customers.shown(site, digest), *await _webhooks_of(store, site, digest)]:
+        for line in [*await visitor_data.describe_exposure(site, digest), *await _webhooks_of(store, site, digest)]:
             yield {"id": digest.hex(), **line}
     for ref in refs:
         async for line in _log_entries(store, ref, ids):
@@ -42,12 +42,14 @@ async def export_visitor(store: Store, site: str, visitor: str) -> AsyncIterator
 async def _webhooks_of(store: Store, site: str, visitor: Digest) -> list[dict[str, Any]]:
     """The conditions that a visitor meets, and the messages that are queued, pending or given up."""
     state = await store.queues.state(site, visitor)
-    lines: list[dict[str, Any]] = [{"webhook": name, "met": met} for name, met in met_in(state)]
-    lines += [{"webhook": name, "due": one.due, **to_plain(one.named)} for name, _, _, one in waiting_in(state)]
+    lines: list[dict[str, Any]] = [{"webhook": name, "met": met} for name, met in read_met(state)]
+    lines += [
+        {"webhook": one.webhook, "due": one.condition.due, **to_plain(one.condition.ids)} for one in read_pending(state)
+    ]
     queued, dead = await store.queues.held(site, visitor)
     for status, messages in (("waits", queued), ("given up", dead)):
-        for job in map(decode_job, messages):
-            lines.append({"webhook": job.webhook, "is": status, "message": json.loads(job.body)})
+        for message in map(decode_message, messages):
+            lines.append({"webhook": message.webhook, "is": status, "message": json.loads(message.body)})
     return lines
 
 

@@ -14,7 +14,7 @@ import msgspec
 from edgewise.decisions.exposure import StickyChoice
 from edgewise.store.exposures import Fields, read_field
 from edgewise.types import Digest, Span
-from edgewise.visitors.identity import moved, readable
+from edgewise.visitors.identity import read_profile, read_redirect
 
 
 def describe_record(visitor: Digest, stored: bytes) -> dict[str, Any]:
@@ -22,12 +22,12 @@ def describe_record(visitor: Digest, stored: bytes) -> dict[str, Any]:
 
     While a move is not finished, the profile is the part that has not arrived there yet.
     """
-    note = moved(stored)
-    profile = stored if note is None else note.frozen
+    redirect = read_redirect(stored)
+    profile = stored if redirect is None else redirect.frozen
     return {
         "id": visitor.hex(),
-        "movedTo": None if note is None else note.to.hex(),
-        "profile": to_plain(readable(profile)) if profile else None,
+        "movedTo": None if redirect is None else redirect.to.hex(),
+        "profile": to_plain(read_profile(profile)) if profile else None,
     }
 
 

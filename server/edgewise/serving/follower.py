@@ -24,7 +24,7 @@ from edgewise.sites import Site, decode_sites
 from edgewise.store import Checkpoint, Current, Head, Store
 from edgewise.types import BEGINNING, Milliseconds, PolicyRef, StreamId
 from edgewise.wall_clock import now_ms
-from edgewise.webhooks.triggers import Triggers, triggers_of
+from edgewise.webhooks.triggers import Triggers, make_triggers
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class Follower:
 
     def _compile_segments(self) -> None:
         self._segments = {site.name: Segments(site.segments) for site in self._settings}
-        self._triggers = {site.name: triggers_of(site, self._segments[site.name]) for site in self._settings}
+        self._triggers = {site.name: make_triggers(site, self._segments[site.name]) for site in self._settings}
 
     async def _refresh_placement(self, ref: PolicyRef, current: Current, head: Head | None) -> None:
         served = self._placements.get(ref)

@@ -14,7 +14,7 @@ from edgewise.sites import Site
 from edgewise.store import Checkpoint, Head
 from edgewise.types import Digest, PolicyRef
 from edgewise.visitors.names import bounded
-from edgewise.visitors.needed_attributes import Reading
+from edgewise.visitors.needed_attributes import NeededAttributes
 from edgewise.webhooks.triggers import NO_TRIGGERS, Triggers
 
 
@@ -89,7 +89,7 @@ class ServedPlacement:
 class ServedSite:
     """One site with its placements. `settings` are those of its site file, in the form that the registry has."""
 
-    __slots__ = ("name", "placements", "reading", "segments", "sensitive", "settings", "triggers")
+    __slots__ = ("name", "needed_attributes", "placements", "segments", "sensitive", "settings", "triggers")
 
     def __init__(
         self,
@@ -104,4 +104,6 @@ class ServedSite:
         self.segments = segments
         self.triggers = triggers
         self.sensitive = frozenset(map(bounded, settings.sensitive))
-        self.reading = Reading(chain(segments.reads, *(placement.compiled.reads for placement in placements.values())))
+        self.needed_attributes = NeededAttributes(
+            chain(segments.reads, *(placement.compiled.reads for placement in placements.values()))
+        )

@@ -1,17 +1,23 @@
-"""An act: one thing that a visitor did, as far as a profile remembers it."""
+"""Activities: what a visitor did, reduced to what a profile keeps of it."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from edgewise.types import Digest, Milliseconds
-from edgewise.visitors.message import Kind
-from edgewise.visitors.products import Commerce
-from edgewise.visitors.sources import Source
+from edgewise.visitors.browser import UNKNOWN, Browser, device_type
+from edgewise.visitors.clock import find_zone, part_of_day
+from edgewise.visitors.message import Kind, Message, MessageContext, Properties
+from edgewise.visitors.products import Commerce, read_commerce
+from edgewise.visitors.sources import Source, find_source
+
+_PAGE_KINDS = ("page", "screen")
+_NO_PROPERTIES = Properties()
 
 
 class Surroundings(NamedTuple):
-    """The device, language, time zone and part of the day that a message tells of; None where it does not."""
+    """The device, language, time zone and part of the day of a message. None if the message does not have them."""
 
     device: str | None = None
     locale: str | None = None
@@ -19,14 +25,15 @@ class Surroundings(NamedTuple):
     part: str | None = None
 
 
-NOWHERE = Surroundings()
+NO_SURROUNDINGS = Surroundings()
 
 
-class Act(NamedTuple):
-    """One thing that a visitor did, at a time of the server's clock. `ids` are all that it says of who it was.
+class Activity(NamedTuple):
+    """One thing that a visitor did.
 
-    `page` is the type or category of the page that was viewed, `seen` what an impression is told of: a placement and,
-    if the message names it, the action there.
+    `at` is a time of the server's clock. `message` is the digest of the message id. `ids` are all ids that the message
+    has for the visitor. `page` is the type or category of a viewed page. `seen` is what an impression showed: a
+    placement and, if the message names it, the action.
     """
 
     kind: Kind
@@ -37,6 +44,75 @@ class Act(NamedTuple):
     commerce: Commerce | None = None
     page: str | None = None
     source: Source | None = None
-    surroundings: Surroundings = NOWHERE
+    surroundings: Surroundings = NO_SURROUNDINGS
     traits: dict[str, Any] | None = None
     seen: tuple[str, ...] = ()
+
+
+def read_activity(
+    message: Message,
+    at: Milliseconds,
+    digest: Digest,
+    ids: tuple[Digest, ...],
+    seen: tuple[str, ...] = (),
+    browser: Browser = UNKNOWN,
+) -> Activity:
+    """Read the activity of a message.
+
+    `browser` gives the device and the language where the message's context does not.
+
+    Raises:
+        InvalidProperty: a property of an e-commerce event has the wrong type.
+    """
+    name = message.event if message.type == "track" else None
+    if seen:
+        return Activity("track", name, at, digest, ids, seen=seen)
+    properties = message.properties or _NO_PROPERTIES
+    is_page = message.type in _PAGE_KINDS
+    return Activity(
+        message.type,
+        name,
+        at,
+        digest,
+        ids,
+        read_commerce(name, properties),
+        _page_type(message, properties) if is_page else None,
+        _source(message, properties if is_page else _NO_PROPERTIES, at),
+        NO_SURROUNDINGS if message.context is None else _surroundings(message.context, at, browser),
+        message.traits if message.type == "identify" else None,
+    )
+
+
+def _page_type(message: Message, properties: Properties) -> str | None:
+    """The type of a page. Without one, the category or the name that Segment's page call has."""
+    candidates = (properties.type, message.category, properties.category, message.name)
+    return next((text for text in candidates if text and isinstance(text, str)), None)
+
+
+def _source(message: Message, properties: Properties, at: Milliseconds) -> Source | None:
+    context = message.context
+    page, campaign = (None, None) if context is None else (context.page, context.campaign)
+    if message.type not in _PAGE_KINDS and campaign is None:
+        return None
+    return find_source(
+        _text(properties.url) or (page.url if page else None),
+        _text(properties.path) or (page.path if page else None),
+        _text(properties.referrer) or (page.referrer if page else None),
+        {} if campaign is None else {"source": campaign.source, "medium": campaign.medium, "campaign": campaign.name},
+        at,
+    )
+
+
+def _surroundings(context: MessageContext, at: Milliseconds, browser: Browser) -> Surroundings:
+    device = context.device.type if context.device is not None else None
+    if not device and context.user_agent:
+        device = device_type(context.user_agent.encode("utf-8", "replace")[:1024])
+    zone = find_zone(context.timezone) if context.timezone else None
+    part = None if zone is None else part_of_day(datetime.fromtimestamp(at / 1000, UTC).astimezone(zone).hour)
+    return Surroundings(
+        device or browser.device, context.locale or browser.locale, context.timezone if zone else None, part
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

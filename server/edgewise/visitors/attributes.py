@@ -1,4 +1,4 @@
-"""The attributes of a visitor: what conditions and features read under `visitor`. See docs/guides/profiles.md."""
+"""The values of a visitor's attributes, made from a profile. `attribute_table.py` lists them."""
 
 from __future__ import annotations
 
@@ -9,58 +9,59 @@ from edgewise.types import Milliseconds
 from edgewise.visitors import interests
 from edgewise.visitors.cart import Cart
 from edgewise.visitors.names import seconds
-from edgewise.visitors.needed_attributes import EVERYTHING, Reading
-from edgewise.visitors.partial_profile import Glance
+from edgewise.visitors.needed_attributes import ALL_ATTRIBUTES, NeededAttributes
+from edgewise.visitors.partial_profile import PartialProfile
 from edgewise.visitors.profile import Profile
+from edgewise.visitors.sources import Source
 
 _DAY = 24 * 3600
-_STRANGER = Profile()
+_EMPTY: Mapping[str, Any] = {}
 
 
-def attributes(
-    profile: Profile | Glance | None,
+def make_attributes(
+    profile: Profile | PartialProfile | None,
     now: Milliseconds,
     sensitive: frozenset[str] = frozenset(),
-    reading: Reading = EVERYTHING,
+    needed: NeededAttributes = ALL_ATTRIBUTES,
 ) -> dict[str, Any]:
-    """What is known of this visitor now; None is one of whom nothing is known. What never happened is left out.
+    """Make the attributes of a visitor at a time. A visitor without a profile has only counters, which are 0.
 
-    Traits that are `sensitive` are left out too. Of what is for conditions only, what the `reading` does not ask for
-    may be missing.
+    The result lacks `sensitive` traits, and what never happened. It may lack attributes on demand that are not
+    `needed`.
     """
     if profile is None:
-        return dict(_OF_A_STRANGER)
+        return dict(_OF_NEW_VISITOR)
     found = _counters(profile)
-    names = reading.names
+    names = needed.names
     second = seconds(now)
     if profile.sessions:
         _add_times(found, profile, second, names)
     if profile.cart.items:
         _add_cart(found, profile.cart, second, names)
     if profile.categories:
-        found["topCategory"] = interests.top(profile.categories)
+        found["topCategory"] = interests.find_top(profile.categories)
         if "categories" in names:
-            found["categories"] = interests.worths(profile.categories, now, reading.parts.get("categories"))
+            found["categories"] = interests.current_worths(profile.categories, now, needed.parts.get("categories"))
     if profile.brands:
-        found["topBrand"] = interests.top(profile.brands)
+        found["topBrand"] = interests.find_top(profile.brands)
         if "brands" in names:
-            found["brands"] = interests.worths(profile.brands, now, reading.parts.get("brands"))
-    if type(profile) is Profile:  # isinstance() takes its time to find that it is none.
+            found["brands"] = interests.current_worths(profile.brands, now, needed.parts.get("brands"))
+    if type(profile) is Profile:  # isinstance() is slower for a class that does not match.
         _add_details(found, profile, second)
     if profile.last_source is not None and profile.first_source is not None:
         found["source"] = profile.last_source.source
         if "last" in names:
-            found["last"] = _source(profile.last_source)
+            found["last"] = _describe_source(profile.last_source)
         if "first" in names:
-            found["first"] = _source(profile.first_source)
+            found["first"] = _describe_source(profile.first_source)
     if profile.traits and "traits" in names:
-        told = profile.traits
-        asked = reading.parts.get("traits", told)
-        found["traits"] = {name: told[name][1] for name in asked if name in told and name not in sensitive}
+        traits = profile.traits
+        wanted = needed.parts.get("traits", traits)
+        found["traits"] = {name: traits[name][1] for name in wanted if name in traits and name not in sensitive}
     return found
 
 
-def _counters(profile: Profile | Glance) -> dict[str, Any]:
+def _counters(profile: Profile | PartialProfile) -> dict[str, Any]:
     orders, items = profile.purchases, profile.cart.items
     return {
         "returning": profile.sessions > 1,
@@ -71,13 +72,13 @@ def _counters(profile: Profile | Glance) -> dict[str, Any]:
         "searches": profile.searches,
         "productsViewed": profile.products_viewed,
         "cartItems": profile.cart.quantity if items else 0,
-        "events": _NONE,
-        "pages": _NONE,
-        "traits": _NONE,
+        "events": _EMPTY,
+        "pages": _EMPTY,
+        "traits": _EMPTY,
     }
 
 
-def _add_times(found: dict[str, Any], profile: Profile | Glance, second: int, names: Set[str]) -> None:
+def _add_times(found: dict[str, Any], profile: Profile | PartialProfile, second: int, names: Set[str]) -> None:
     if "daysSinceFirst" in names:
         found["daysSinceFirst"] = _days(second, profile.first_seen // 1000)
     if "daysSinceLast" in names:
@@ -98,7 +99,7 @@ def _add_cart(found: dict[str, Any], cart: Cart, second: int, names: Set[str]) -
 
 
 def _add_details(found: dict[str, Any], profile: Profile, second: int) -> None:
-    """What a glance does not tell."""
+    """Add the attributes that a partial profile lacks."""
     found["events"], found["pages"] = profile.events, profile.pages
     if profile.products:
         found["products"] = list(profile.products)
@@ -108,7 +109,7 @@ def _add_details(found: dict[str, Any], profile: Profile, second: int) -> None:
         found["device"], found["locale"], found["timezone"], found["part"] = profile.surroundings
 
 
-def _source(source: Any) -> Mapping[str, str]:
+def _describe_source(source: Source) -> Mapping[str, str]:
     return {
         "source": source.source,
         "medium": source.medium,
@@ -122,5 +123,4 @@ def _days(now: int, then: int) -> int:
     return (now - then) // _DAY if now > then else 0
 
 
-_NONE: Mapping[str, Any] = {}
-_OF_A_STRANGER = attributes(_STRANGER, 0)
+_OF_NEW_VISITOR = make_attributes(Profile(), 0)

@@ -1,4 +1,4 @@
-"""The cart: what a visitor put into it and has neither taken out nor bought."""
+"""The cart: the products that a visitor added, and neither removed nor ordered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from edgewise.visitors.names import Count, Seconds, bounded, counted
+from edgewise.visitors.names import Count, Seconds, add_counts, bounded
 from edgewise.visitors.products import Commerce, Product
 
 MAX_ITEMS = 6
@@ -16,7 +16,7 @@ MAX_PRICE = 1e9
 
 
 class Item(Struct, frozen=True, array_like=True, gc=False):
-    """So many of a product, at a price a piece, touched at a time."""
+    """A product in the cart: its quantity, the price of one piece, and when it changed last."""
 
     touched: Seconds
     quantity: Count
@@ -24,7 +24,7 @@ class Item(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Cart(Struct, frozen=True, array_like=True):
-    """What is in it, by product; how often something was added and removed; when an order emptied it last."""
+    """The items by product id, the number of additions and removals, and when an order emptied the cart last."""
 
     items: Annotated[dict[str, Item], Meta(max_length=MAX_ITEMS)] = {}
     added: Count = 0
@@ -34,7 +34,6 @@ class Cart(Struct, frozen=True, array_like=True):
 
     @property
     def quantity(self) -> int:
-        """How many pieces are in it."""
         quantity = 0
         for item in self.items.values():
             quantity += item.quantity
@@ -42,21 +41,20 @@ class Cart(Struct, frozen=True, array_like=True):
 
     @property
     def value(self) -> float:
-        """What they cost together."""
         return sum(item.quantity * item.price for item in self.items.values())
 
     def after(self, event: str | None, commerce: Commerce, at: int) -> Cart:
-        """The cart after this event, which came at this second."""
+        """The cart after an event at a time in seconds."""
         if event == "Product Added":
             cart = self
             for product in commerce.products:
                 cart = cart._with(product, at)
-            return replace(cart, added=counted(self.added), touched=max(self.touched, at))
+            return replace(cart, added=add_counts(self.added), touched=max(self.touched, at))
         if event == "Product Removed":
             cart = self
             for product in commerce.products:
                 cart = cart._without(product, at)
-            return replace(cart, removed=counted(self.removed), touched=max(self.touched, at))
+            return replace(cart, removed=add_counts(self.removed), touched=max(self.touched, at))
         if event == "Order Completed":
             emptied = max(self.emptied, at)
             return replace(self, items=_since(self.items, emptied), emptied=emptied)
@@ -68,16 +66,16 @@ class Cart(Struct, frozen=True, array_like=True):
         return self
 
     def merged(self, other: Cart) -> Cart:
-        """The cart of both: of what is in each, the one that was touched last counts."""
+        """Merge two carts. For a product in both, the item that changed last wins."""
         emptied = max(self.emptied, other.emptied)
         both = {
-            name: max((cart.items[name] for cart in (self, other) if name in cart.items), key=_order)
+            name: max((cart.items[name] for cart in (self, other) if name in cart.items), key=_merge_order)
             for name in self.items.keys() | other.items.keys()
         }
         return Cart(
             _newest(_since(both, emptied)),
-            counted(self.added, other.added),
-            counted(self.removed, other.removed),
+            add_counts(self.added, other.added),
+            add_counts(self.removed, other.removed),
             max(self.touched, other.touched),
             emptied,
         )
@@ -88,7 +86,7 @@ class Cart(Struct, frozen=True, array_like=True):
         name = bounded(product.id)
         had = self.items.get(name)
         price = min(max(product.price, 0.0), MAX_PRICE) if product.price is not None else had.price if had else 0.0
-        quantity = counted(had.quantity if had else 0, product.quantity)
+        quantity = add_counts(had.quantity if had else 0, product.quantity)
         touched = max(at, had.touched if had else 0)
         return replace(self, items=_newest({**self.items, name: Item(touched, quantity, price)}))
 
@@ -104,7 +102,7 @@ class Cart(Struct, frozen=True, array_like=True):
         return replace(self, items=items)
 
 
-def _order(item: Item) -> tuple[int, int, float]:
+def _merge_order(item: Item) -> tuple[int, int, float]:
     return item.touched, item.quantity, item.price
 
 

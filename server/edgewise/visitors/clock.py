@@ -1,4 +1,4 @@
-"""A visitor's own clock: time zones and parts of the day."""
+"""A visitor's local time: time zones and parts of the day."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ _PARTS = ("night", "morning", "afternoon", "evening")
 
 
 @lru_cache(maxsize=1024)
-def zone(name: str) -> ZoneInfo | None:
-    """The zone of this name; None where there is none: a visitor's odd clock is no reason to turn them away."""
+def find_zone(name: str) -> ZoneInfo | None:
+    """Find the time zone of this name. Return None if it is unknown: that must not fail a request."""
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):
@@ -18,5 +18,5 @@ def zone(name: str) -> ZoneInfo | None:
 
 
 def part_of_day(hour: int) -> str:
-    """Six hours each: night, morning, afternoon, evening."""
+    """The part of the day. Each has six hours: night, morning, afternoon, evening."""
     return _PARTS[hour // 6]

@@ -1,4 +1,4 @@
-"""Consent: whether a visitor may be remembered, and what is left of a request where not."""
+"""Consent: whether a visitor may be remembered, and the parts of a context that may be used otherwise."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from urllib.parse import urlsplit, urlunsplit
 from edgewise.types import Attributes, Consent, ConsentMode
 
 IMPERSONAL = ("page", "device", "place", "locale", "time")
-"""The parts of a context that tell of the page and of what every request shows, and of nobody in particular."""
+"""The parts of a context that describe the page, or that every request shows."""
 
 _STRICTEST_FIRST: tuple[Consent, ...] = ("denied", "pending", "granted")
 
 
-def consent_of(mode: ConsentMode, *said: Consent | None) -> Consent:
-    """The strictest of what was said; where nothing was, what the site takes silence for."""
+def decide_consent(mode: ConsentMode, *given: Consent | None) -> Consent:
+    """Return the strictest consent that was given. If none was, the site's mode decides."""
     for strict in _STRICTEST_FIRST:
-        if strict in said:
+        if strict in given:
             return strict
     return "granted" if mode == "assumed" else "pending"
 
 
 def page_context(attributes: Attributes) -> dict[str, Any]:
-    """What may be used of a context without consent.
+    """Reduce a context to what may be used without consent.
 
-    What the page says in `data` may be of the visitor, and so may the query and the fragment of its address: sites put
-    customer numbers and addresses for e-mail there.
+    The page's `data` may be personal. So may the query and the fragment of its URL: sites put customer numbers and
+    e-mail addresses there.
     """
     kept = {name: attributes[name] for name in IMPERSONAL if name in attributes}
     page = kept.get("page")

@@ -1,17 +1,21 @@
-"""Identity: whose history a visitor's id leads to, and how two histories become one.
+"""Identity: where the history of a visitor's id is stored, and how two histories become one.
 
-What is stored under an id is a profile, or a note that it moved to another id. No transaction spans two ids, so a
-history moves in three writes, each a compare-and-set, and whoever meets a half-moved one goes on with it:
-1. under the old id: the note, which still holds the whole profile;
-2. under the new id: the profile of both, unless it says that this one is in it already;
-3. under the old id: the note alone.
-However often that is interrupted and repeated, by however many at once, nothing is lost or counted twice.
+A record under an id is a profile, or a redirect to another id. No transaction spans two ids. So a history moves in
+three compare-and-set writes, and the next reader of a half-moved one continues:
 
-Notes always lead from a lesser digest to a greater one, and user ids' are greater than all of anonymous ids: there is
-no going in circles, and of two users who turn out to be one it does not matter who is told first. A user's note is for
-good. An anonymous id's leads to the user who was told of last: on a shared device, no history becomes another's.
-(What such a device sends a second time after it was handed on, under its anonymous id alone, counts for its new user
-too: the new history does not know the messages of the old one.)
+1. Under the old id: a redirect that still holds the whole profile.
+2. Under the new id: the merged profile, unless it already lists this history as merged.
+3. Under the old id: the redirect alone.
+
+Any number of workers may interrupt and repeat these writes. Nothing is lost or counted twice.
+
+A redirect always leads from a lesser digest to a greater one, and every user id is greater than every anonymous id.
+So redirects have no cycles, and the order in which two users are linked does not matter. A user's redirect is
+permanent. An anonymous id's redirect follows the last user who identified. On a shared device, no history becomes
+another user's.
+
+One exception: a message that a shared device sends again after it changed hands, under its anonymous id alone, counts
+for the new user too. The new history does not know the messages of the old one.
 """
 
 from __future__ import annotations
@@ -27,154 +31,152 @@ from edgewise.errors import ProfileError
 from edgewise.types import Digest, is_user
 from edgewise.visitors import profile as profiles
 from edgewise.visitors.merging import merge
-from edgewise.visitors.partial_profile import Glance, glance
+from edgewise.visitors.partial_profile import PartialProfile, decode_partial
 from edgewise.visitors.profile import MAX_MERGED, Profile
 
 log = logging.getLogger(__name__)
 
 P = TypeVar("P")
 
-_MOVED = b"\x01"
-"""No profile begins with this byte."""
+_REDIRECT = b"\x01"
+"""No encoded profile begins with this byte."""
 
 _DIGEST = 8
 
+Records = Mapping[Digest, bytes | None]
+"""The loaded records by id. None is for an id without a record."""
 
-class Moved(NamedTuple):
-    """Where the history of an id moved to. `frozen` is the profile as long as it may not be there; empty after that."""
+
+class Redirect(NamedTuple):
+    """The id that a history moved to. `frozen` is the profile until it arrived there, then empty."""
 
     to: Digest
     frozen: bytes
 
     def encode(self) -> bytes:
-        """The bytes that the store keeps under the old id."""
-        return _MOVED + self.to + self.frozen
+        return _REDIRECT + self.to + self.frozen
 
 
 class Write(NamedTuple):
-    """What is to be written under an id, if what is there still is `old`."""
+    """A compare-and-set of the record under an id, from `old` to `new`."""
 
     visitor: Digest
     old: bytes | None
     new: bytes
 
 
-class Unread(LookupError):
-    """What is stored under this visitor's id must be read first."""
+class RecordNotLoaded(LookupError):
+    """The record of this visitor's id must be loaded first."""
 
     def __init__(self, visitor: Digest) -> None:
         self.visitor = visitor
-        super().__init__(f"visitor {visitor.hex()}: not read yet")
+        super().__init__(f"The record of visitor {visitor.hex()} is not loaded.")
 
 
-Records = Mapping[Digest, bytes | None]
-"""What was read under each id; None: nothing is there."""
-
-
-def moved(stored: bytes | None) -> Moved | None:
-    """The note in these bytes; None when they are no note."""
-    if stored is None or not stored.startswith(_MOVED):
+def read_redirect(stored: bytes | None) -> Redirect | None:
+    """Read a record as a redirect. Return None if it is a profile, or missing."""
+    if stored is None or not stored.startswith(_REDIRECT):
         return None
-    return Moved(stored[1 : 1 + _DIGEST], stored[1 + _DIGEST :])
+    return Redirect(stored[1 : 1 + _DIGEST], stored[1 + _DIGEST :])
 
 
-def readable(stored: bytes | None) -> Profile:
-    """The profile in these bytes; an empty one when there are none, or of another format."""
-    return Profile() if stored is None else _read_by(profiles.decode, stored)
+def read_profile(stored: bytes | None) -> Profile:
+    """Read a record as a profile. Return an empty one if it is missing, or if its format is unknown."""
+    return Profile() if stored is None else _decode_with(profiles.decode, stored)
 
 
-def glanced(stored: bytes) -> Glance | Profile:
-    """A glance at the profile in these bytes; an empty profile when they are of another format."""
-    return _read_by(glance, stored)
+def read_partial_profile(stored: bytes) -> PartialProfile | Profile:
+    """Read a part of a profile. Return an empty profile if the format is unknown."""
+    return _decode_with(decode_partial, stored)
 
 
-def _read_by(decode: Callable[[bytes], P], stored: bytes) -> P | Profile:
-    try:
-        return decode(stored)
-    except ProfileError as error:
-        log.error("a visitor's profile cannot be read, so it begins anew: %s", error)
-        return Profile()
+def read_ids(stored: bytes | None) -> tuple[Digest, ...]:
+    """Read all ids of the visitor that a record names."""
+    redirect = read_redirect(stored)
+    return read_profile(stored).ids if redirect is None else (redirect.to, *read_ids(redirect.frozen or None))
 
 
-def ids_in(stored: bytes | None) -> tuple[Digest, ...]:
-    """All ids of the visitor that these bytes name."""
-    note = moved(stored)
-    return readable(stored).ids if note is None else (note.to, *ids_in(note.frozen or None))
-
-
-def root(visitor: Digest, records: Records) -> Digest:
-    """The id under which this visitor's history is kept.
+def find_root(visitor: Digest, records: Records) -> Digest:
+    """Find the id under which this visitor's history is stored.
 
     Raises:
-        Unread: on the way there is an id that was not read.
+        RecordNotLoaded: an id on the way there was not loaded.
     """
-    while (note := moved(_read(visitor, records))) is not None:
-        visitor = note.to
+    while (redirect := read_redirect(_loaded(visitor, records))) is not None:
+        visitor = redirect.to
     return visitor
 
 
-def finishing(visitor: Digest, records: Records) -> Write | None:
-    """What is to be written next, because a history on this visitor's way is half-moved; None when none is.
+def plan_move(visitor: Digest, records: Records) -> Write | None:
+    """Plan the next write that completes a half-moved history on this visitor's way. Return None if there is none.
 
-    Those further on come first: else a history could arrive where it is in another one that is yet to come.
+    The history that is further on moves first. Else another one could arrive in it before it moved on itself.
 
     Raises:
-        Unread: an id on the way was not read.
+        RecordNotLoaded: an id on the way was not loaded.
     """
-    note = moved(_read(visitor, records))
-    if note is None:
+    redirect = read_redirect(_loaded(visitor, records))
+    if redirect is None:
         return None
-    if (further := finishing(note.to, records)) is not None:
+    if (further := plan_move(redirect.to, records)) is not None:
         return further
-    if not note.frozen:
+    if not redirect.frozen:
         return None
-    goal = root(note.to, records)
-    profile, token = readable(records[goal]), _token(visitor, note.frozen)
+    root = find_root(redirect.to, records)
+    profile, token = read_profile(records[root]), _history_token(visitor, redirect.frozen)
     if token in profile.merged:
-        return Write(visitor, records[visitor], Moved(note.to, b"").encode())
-    both = merge(profile, readable(note.frozen))
-    return Write(goal, records[goal], replace(both, merged=(*both.merged, token)[-MAX_MERGED:]).encode())
+        return Write(visitor, records[visitor], Redirect(redirect.to, b"").encode())
+    both = merge(profile, read_profile(redirect.frozen))
+    return Write(root, records[root], replace(both, merged=(*both.merged, token)[-MAX_MERGED:]).encode())
 
 
-def linking(known_as: Digest, user: Digest, records: Records) -> Write | None:
-    """What is to be written next, because an id turns out to be this user's; None when all of it is.
+def plan_link(known_as: Digest, user: Digest, records: Records) -> Write | None:
+    """Plan the next write that makes an id this user's. Return None if all of them are done.
 
     Raises:
-        Unread: an id on the way was not read.
+        RecordNotLoaded: an id on the way was not loaded.
     """
     for visitor in (known_as, user):
-        if (write := finishing(visitor, records)) is not None:
+        if (write := plan_move(visitor, records)) is not None:
             return write
-    old, goal = root(known_as, records), root(user, records)
-    if old == goal:
+    old, root = find_root(known_as, records), find_root(user, records)
+    if old == root:
         return None
     if old != known_as and not is_user(known_as):
-        return Write(known_as, records[known_as], Moved(goal, b"").encode())
-    lesser, greater = sorted((old, goal))
-    frozen = b"" if records[lesser] is None else readable(records[lesser]).encode()
-    return Write(lesser, records[lesser], Moved(greater, frozen).encode())
+        return Write(known_as, records[known_as], Redirect(root, b"").encode())
+    lesser, greater = sorted((old, root))
+    frozen = b"" if records[lesser] is None else read_profile(records[lesser]).encode()
+    return Write(lesser, records[lesser], Redirect(greater, frozen).encode())
 
 
-def resolved(visitor: Digest, records: Records) -> Profile | None:
-    """The visitor's profile, with what is half-moved into it; None when there is none.
+def resolve_profile(visitor: Digest, records: Records) -> Profile | None:
+    """Return the visitor's profile, as it will be after half-moved histories arrived. Return None if there is none.
 
     Raises:
-        Unread: an id on the way was not read.
+        RecordNotLoaded: an id on the way was not loaded.
     """
     after = dict(records)
-    while (write := finishing(visitor, after)) is not None:
+    while (write := plan_move(visitor, after)) is not None:
         after[write.visitor] = write.new
-    stored = after[root(visitor, after)]
-    return None if stored is None else readable(stored)
+    stored = after[find_root(visitor, after)]
+    return None if stored is None else read_profile(stored)
 
 
-def _read(visitor: Digest, records: Records) -> bytes | None:
+def _decode_with(decode: Callable[[bytes], P], stored: bytes) -> P | Profile:
+    try:
+        return decode(stored)
+    except ProfileError as error:
+        log.error("A visitor's profile cannot be read and is replaced by an empty one: %s", error)
+        return Profile()
+
+
+def _loaded(visitor: Digest, records: Records) -> bytes | None:
     try:
         return records[visitor]
     except KeyError as error:
-        raise Unread(visitor) from error
+        raise RecordNotLoaded(visitor) from error
 
 
-def _token(visitor: Digest, frozen: bytes) -> Digest:
-    """Stands for one history: when the same id has another one later, that is not this one again."""
+def _history_token(visitor: Digest, frozen: bytes) -> Digest:
+    """Identify one history. A later history under the same id has another token."""
     return blake2b(frozen, key=visitor, digest_size=_DIGEST, person=b"history").digest()

@@ -1,4 +1,4 @@
-"""A message: one thing that a visitor did, in the shape of Segment's HTTP Tracking API."""
+"""A message: one event of a visitor, in the shape of Segment's HTTP Tracking API."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from msgspec import Meta, Struct, field
 Kind: TypeAlias = Literal["track", "page", "identify", "alias", "screen", "group"]
 
 NO_NUL = "^[^\\u0000]*$"
-"""A pattern for Python and JSON Schema alike: text without a NUL, which would end it in much that it passes through."""
+"""A pattern for Python and JSON Schema. Text without a NUL, because many systems cut a text there."""
 
 Id: TypeAlias = Annotated[str, Meta(max_length=256, pattern=NO_NUL)]
 EventName: TypeAlias = Annotated[str, Meta(max_length=256, pattern=NO_NUL)]
 
 
 class Properties(Struct, frozen=True, rename="camel", gc=False):
-    """The properties that Edgewise reads. Each may be anything: what it must be depends on the event."""
+    """The properties that Edgewise reads. Each has any type, because the expected type depends on the event."""
 
     decision_id: Any = None
     slot: Any = None
@@ -39,7 +39,7 @@ class Properties(Struct, frozen=True, rename="camel", gc=False):
 
 
 class MessagePage(Struct, frozen=True, rename="camel"):
-    """The page on which something happened."""
+    """The page of the event."""
 
     url: str | None = None
     path: str | None = None
@@ -55,13 +55,13 @@ class MessageCampaign(Struct, frozen=True, rename="camel"):
 
 
 class MessageDevice(Struct, frozen=True, rename="camel"):
-    """The device on which something happened."""
+    """The device of the event."""
 
     type: str | None = None
 
 
 class MessageContext(Struct, frozen=True, rename="camel"):
-    """The context that Edgewise reads. `consent` is a word of ours; Segment puts an object there."""
+    """The context that Edgewise reads. `consent` is a text of Edgewise. Segment sends an object there."""
 
     consent: Any = None
     page: MessagePage | None = None
@@ -73,9 +73,10 @@ class MessageContext(Struct, frozen=True, rename="camel"):
 
 
 class Message(Struct, frozen=True, rename="camel"):
-    """One message. `event` names what a `track` message tells; the other kinds have none.
+    """One message. Only a `track` message has an `event`, the name of what happened.
 
-    `message_id` makes sending it again harmless. `timestamp` is when it happened, on the sender's clock.
+    A message that is sent again with the same `message_id` is not counted twice. `timestamp` is a time of the sender's
+    clock.
     """
 
     type: Kind

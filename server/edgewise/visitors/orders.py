@@ -1,4 +1,4 @@
-"""Orders: how many were completed, when the last one was, and what they brought."""
+"""Orders: their number, the time of the last one, and the revenue."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from edgewise.visitors.names import Count, Seconds, counted
+from edgewise.visitors.names import Count, Seconds, add_counts
 
 MAX_REVENUE = 1e12
 
@@ -14,7 +14,7 @@ Revenue = Annotated[float, Meta(ge=-MAX_REVENUE, le=MAX_REVENUE)]
 
 
 class Orders(Struct, frozen=True, array_like=True, gc=False):
-    """The orders of a visitor. `revenue` is less what was refunded; `last` is a time in seconds, 0 for never."""
+    """The orders of a visitor. `revenue` excludes refunds. `last` is a time in seconds, or 0 for never."""
 
     count: Count = 0
     refunds: Count = 0
@@ -22,18 +22,17 @@ class Orders(Struct, frozen=True, array_like=True, gc=False):
     last: Seconds = 0
 
     def after(self, event: str, amount: float, at: int) -> Orders:
-        """The orders after this event, which came at this second and was about so much money."""
+        """The orders after an event at a time in seconds. `amount` is the money of the event."""
         if event == "Order Completed":
-            return Orders(counted(self.count), self.refunds, _money(self.revenue + amount), max(self.last, at))
+            return Orders(add_counts(self.count), self.refunds, _money(self.revenue + amount), max(self.last, at))
         if event == "Order Refunded":
-            return Orders(self.count, counted(self.refunds), _money(self.revenue - amount), self.last)
+            return Orders(self.count, add_counts(self.refunds), _money(self.revenue - amount), self.last)
         return self
 
     def merged(self, other: Orders) -> Orders:
-        """The orders of both."""
         return Orders(
-            counted(self.count, other.count),
-            counted(self.refunds, other.refunds),
+            add_counts(self.count, other.count),
+            add_counts(self.refunds, other.refunds),
             _money(self.revenue + other.revenue),
             max(self.last, other.last),
         )

@@ -1,6 +1,6 @@
-"""Products: what Segment's e-commerce events say of them, with the properties that its specification names.
+"""Products and revenue in Segment's e-commerce events, with the properties that its specification names.
 
-A number may come as a text that holds one, as many shops send it; what is of another type is refused.
+A number may come as a text, because many shops send it so. A property of another type is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from edgewise.visitors.message import Properties
 
 MAX_PRODUCTS = 100
-"""Products of one message that are looked at."""
+"""Products that are read from one message."""
 
 WEIGHTS: Mapping[str, float] = {
     "Product Clicked": 0.5,
@@ -24,7 +24,7 @@ WEIGHTS: Mapping[str, float] = {
     "Product Added": 3.0,
     "Order Completed": 5.0,
 }
-"""How much interest in its category and brand an event shows."""
+"""The interest in its category and brand that an event shows."""
 
 EVENTS = frozenset(
     {
@@ -38,15 +38,15 @@ EVENTS = frozenset(
         "Products Searched",
     }
 )
-"""The events whose properties are understood."""
+"""The events whose properties are read."""
 
 
-class WrongProperty(ValueError):
-    """A property is not what its event's specification says; the message says where, what was found and expected."""
+class InvalidProperty(ValueError):
+    """A property of an e-commerce event has the wrong type. The message begins with its path."""
 
 
 class Product(NamedTuple):
-    """A product of an event. `id` is its product_id, else its sku; `price` is of one piece."""
+    """A product of an event. `id` is its product_id, else its sku. `price` is for one piece."""
 
     id: str | None
     category: str | None
@@ -56,7 +56,7 @@ class Product(NamedTuple):
 
 
 class Commerce(NamedTuple):
-    """What an e-commerce event says: its products, the category of a list, and the money that an order brought."""
+    """An e-commerce event: its products, the category of a list, and the revenue of an order."""
 
     products: tuple[Product, ...] = ()
     category: str | None = None
@@ -64,88 +64,90 @@ class Commerce(NamedTuple):
     has_products: bool = False
 
 
-def commerce(event: str | None, properties: Properties) -> Commerce | None:
-    """What this event says of products; None for an event that is none of Segment's e-commerce ones.
+def read_commerce(event: str | None, properties: Properties) -> Commerce | None:
+    """Read an e-commerce event. Return None for any other event.
 
     Raises:
-        WrongProperty: a property is of another type than the event has.
+        InvalidProperty: a property has the wrong type.
     """
     if event not in EVENTS:
         return None
-    where = "properties."
+    path = "properties."
     listed = properties.products
     if listed is not None:
         if not isinstance(listed, list | tuple):
-            raise _wrong(f"{where}products", listed, "a list of products")
-        many = tuple(_listed(item, f"{where}products[{number}].") for number, item in enumerate(listed[:MAX_PRODUCTS]))
+            raise _invalid(f"{path}products", listed, "a list of products")
+        many = tuple(_listed(item, f"{path}products[{number}].") for number, item in enumerate(listed[:MAX_PRODUCTS]))
     else:
-        one = _product(properties.product_id, properties.sku, properties, where)
+        one = _product(properties.product_id, properties.sku, properties, path)
         many = () if one.id is None and one.brand is None and not event.startswith("Product ") else (one,)
-    category = _text(properties.category, f"{where}category")
+    category = _text(properties.category, f"{path}category")
     if event.startswith("Product List"):
         many = tuple(product._replace(id=None) for product in many)
-    return Commerce(many, category, _amount(properties, where), listed is not None)
+    return Commerce(many, category, _amount(properties, path), listed is not None)
 
 
-def number(value: Any, where: str) -> float | None:
-    """This as a finite number; None for none.
+def finite_number(value: Any) -> float | None:
+    """Convert a number, or a text that holds one. Return None if it is neither, or not finite."""
+    if type(value) not in (int, float, str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
-    Raises:
-        WrongProperty: it is something else.
-    """
+
+def _read_number(value: Any, path: str) -> float | None:
     if value is None:
         return None
-    if type(value) in (int, float, str):
-        try:
-            found = float(value)
-        except (ValueError, OverflowError):
-            found = math.nan
-        if math.isfinite(found):
-            return found
-    raise _wrong(where, value, "a finite number")
+    number = finite_number(value)
+    if number is None:
+        raise _invalid(path, value, "a finite number")
+    return number
 
 
-def _amount(properties: Properties, where: str) -> float:
-    """What an order brought: revenue is without shipping and tax, so it is the better one."""
+def _amount(properties: Properties, path: str) -> float:
+    """The revenue of an order. `revenue` comes first, because it excludes shipping and tax."""
     found = (
-        number(properties.revenue, f"{where}revenue"),
-        number(properties.total, f"{where}total"),
-        number(properties.value, f"{where}value"),
+        _read_number(properties.revenue, f"{path}revenue"),
+        _read_number(properties.total, f"{path}total"),
+        _read_number(properties.value, f"{path}value"),
     )
     return next((amount for amount in found if amount is not None), 0.0)
 
 
-def _listed(item: Any, where: str) -> Product:
+def _listed(item: Any, path: str) -> Product:
     if not isinstance(item, Mapping):
-        raise _wrong(where.rstrip("."), item, "a product")
-    told = Properties(
+        raise _invalid(path.rstrip("."), item, "a product")
+    fields = Properties(
         **{name: item.get(name) for name in ("category", "brand", "price", "quantity")},
     )
-    return _product(item.get("product_id"), item.get("sku"), told, where)
+    return _product(item.get("product_id"), item.get("sku"), fields, path)
 
 
-def _product(product_id: Any, sku: Any, told: Properties, where: str) -> Product:
-    quantity = number(told.quantity, f"{where}quantity")
+def _product(product_id: Any, sku: Any, fields: Properties, path: str) -> Product:
+    quantity = _read_number(fields.quantity, f"{path}quantity")
     return Product(
-        _text(product_id, f"{where}product_id") or _text(sku, f"{where}sku"),
-        _text(told.category, f"{where}category"),
-        _text(told.brand, f"{where}brand"),
-        number(told.price, f"{where}price"),
+        _text(product_id, f"{path}product_id") or _text(sku, f"{path}sku"),
+        _text(fields.category, f"{path}category"),
+        _text(fields.brand, f"{path}brand"),
+        _read_number(fields.price, f"{path}price"),
         1 if quantity is None else int(min(max(quantity, 0), 1_000_000)),
     )
 
 
-def _text(value: Any, where: str) -> str | None:
-    """Ids are often numbers."""
+def _text(value: Any, path: str) -> str | None:
+    """Read a text. A number is accepted, because ids are often numbers."""
     if value is None or value == "":
         return None
     if type(value) in (int, float):
         return str(value)
     if not isinstance(value, str):
-        raise _wrong(where, value, "a text")
+        raise _invalid(path, value, "a text")
     return value
 
 
-def _wrong(where: str, value: Any, expected: str) -> WrongProperty:
+def _invalid(path: str, value: Any, expected: str) -> InvalidProperty:
     found = repr(value[:20]) if isinstance(value, str) else f"a value of type {type(value).__name__}"
-    return WrongProperty(f"{where}: found {found}, expected {expected}")
+    return InvalidProperty(f"{path}: Expected {expected}, found {found}.")

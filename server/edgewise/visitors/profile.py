@@ -1,7 +1,7 @@
-"""A profile: what is known of a visitor, in at most 4 KB (well under 1 KB for a typical one).
+"""A visitor's profile, in at most 4 KB. A typical one is well under 1 KB.
 
-It is a fold over the visitor's acts. No visitor's id stands in it in the clear, and every part of it has a bound: what
-is newest or most frequent stays, counters never go.
+A profile is a fold over the visitor's activities. It holds digests of ids, never the ids. Every part has a bound: the
+newest or the most frequent details stay, and counters always stay.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from msgspec import Meta, Struct
 from edgewise.errors import ProfileError
 from edgewise.types import Digest, Milliseconds
 from edgewise.visitors import names
-from edgewise.visitors.activity import NOWHERE, Act, Surroundings
+from edgewise.visitors.activity import NO_SURROUNDINGS, Activity, Surroundings
 from edgewise.visitors.cart import Cart
-from edgewise.visitors.interests import Score, interested
-from edgewise.visitors.names import Count, Seconds, bounded, counted, seconds
+from edgewise.visitors.interests import Score, add_interest
+from edgewise.visitors.names import Count, Seconds, add_counts, bounded, seconds
 from edgewise.visitors.orders import NO_ORDERS, Orders
 from edgewise.visitors.products import WEIGHTS, Commerce
-from edgewise.visitors.sources import Source, first, last
+from edgewise.visitors.sources import Source, earlier, later
 from edgewise.visitors.traits import Traits, with_traits
 
 LIMIT_BYTES = 4080
-"""A little less than the store takes: a profile on the move travels with the name of where it goes."""
+"""A little less than the store accepts, because a redirect holds a profile and the id that it moves to."""
 
 SESSION_GAP: Milliseconds = 30 * 60 * 1000
-"""A visitor who was away for longer than this starts a new session."""
+"""A visitor who was inactive for longer than this starts a new session."""
 
 MAX_EVENT_NAMES = 16
 MAX_PAGES = 6
@@ -41,17 +41,17 @@ MAX_TIME = 2**53
 REMEMBERED_MESSAGES = 64
 
 MARK = 4
-"""Bytes kept of a message's digest: a wrong match among 64 is one in 67 million."""
+"""Bytes that are kept of a message's digest. A false match among 64 messages has a chance of 1 in 67 million."""
 
 Time = Annotated[int, Meta(ge=0, le=MAX_TIME)]
 
 
 class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True):
-    """What is known of a visitor. Times are of the server's clock; `ids` are the latest known, newest last.
+    """A visitor's history. Times are of the server's clock. `ids` are the latest known ids, the newest last.
 
-    `origin` is when the profile began, and under which id: that one's control group stays the visitor's. `merged`
-    stands for the profiles that were merged into this one. `engaged` is how many seconds lay between acts of one
-    session.
+    `origin` is when and under which id the profile began. That id decides the visitor's control group for good.
+    `merged` has tokens of the histories that were merged into this one. `engaged` adds up the seconds between
+    activities of one session.
     """
 
     format: Literal[2] = 2
@@ -73,7 +73,7 @@ class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown
     seen: Annotated[dict[str, Seconds], Meta(max_length=MAX_SEEN)] = {}
     first_source: Source | None = None
     last_source: Source | None = None
-    surroundings: Surroundings = NOWHERE
+    surroundings: Surroundings = NO_SURROUNDINGS
     surrounded: Seconds = 0
     traits: Traits = {}
     ids: Annotated[tuple[Digest, ...], Meta(max_length=MAX_IDS)] = ()
@@ -82,81 +82,79 @@ class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown
 
     @property
     def orders(self) -> int:
-        """How many orders were completed."""
         return self.purchases.count
 
     @property
     def revenue(self) -> float:
-        """What they brought, less what was refunded."""
         return self.purchases.revenue
 
-    def apply(self, act: Act) -> Profile:
-        """The profile after this; itself, when the message is one of the last 64 already."""
-        mark = act.message[:MARK]
-        if holds(self.recent, mark):
+    def apply(self, activity: Activity) -> Profile:
+        """Return the profile after an activity, or itself if the message is one of the last 64."""
+        mark = activity.message[:MARK]
+        if has_mark(self.recent, mark):
             return self
         changes: dict[str, Any] = {
             "recent": (self.recent + mark)[-MARK * REMEMBERED_MESSAGES :],
-            "ids": _with_ids(self.ids, act.ids),
+            "ids": _with_ids(self.ids, activity.ids),
         }
-        if self.origin is None and act.ids:
-            changes["origin"] = (min(max(act.at, 0), MAX_TIME), act.ids[0])
-        if act.seen:
-            times = {bounded(name): seconds(act.at) for name in act.seen}
-            changes["seen"] = names.latest(self.seen, times, MAX_SEEN)
+        if self.origin is None and activity.ids:
+            changes["origin"] = (min(max(activity.at, 0), MAX_TIME), activity.ids[0])
+        if activity.seen:
+            times = {bounded(name): seconds(activity.at) for name in activity.seen}
+            changes["seen"] = names.merge_times(self.seen, times, MAX_SEEN)
         else:
-            changes |= self._visited(act) | self._told(act)
-            if act.commerce is not None:
-                changes |= self._shopped(act.name or "", act.commerce, act.at)
+            changes |= self._visit_changes(activity) | self._context_changes(activity)
+            if activity.commerce is not None:
+                changes |= self._commerce_changes(activity.name or "", activity.commerce, activity.at)
         return msgspec.structs.replace(self, **changes)
 
     def encode(self) -> bytes:
-        """The bytes that the store keeps: never more than `LIMIT_BYTES`."""
+        """Encode the profile, to at most `LIMIT_BYTES`."""
         return msgspec.msgpack.encode(self)
 
-    def _visited(self, act: Act) -> dict[str, Any]:
+    def _visit_changes(self, activity: Activity) -> dict[str, Any]:
         """Sessions, times and counts."""
-        at = min(max(act.at, 0), MAX_TIME)
+        at = min(max(activity.at, 0), MAX_TIME)
         new_session = self.sessions == 0 or at > self.last_seen + SESSION_GAP
-        page = act.kind in ("page", "screen")
+        page = activity.kind in ("page", "screen")
         return {
             "first_seen": min(self.first_seen, at) if self.sessions else at,
             "last_seen": max(self.last_seen, at),
-            "sessions": counted(self.sessions, int(new_session)),
-            "engaged": self.engaged if new_session else counted(self.engaged, max(at - self.last_seen, 0) // 1000),
-            "page_views": counted(self.page_views, int(page)),
-            "pages": names.with_one(self.pages, act.page, MAX_PAGES) if page and act.page else self.pages,
-            "events": names.with_one(self.events, act.name, MAX_EVENT_NAMES)
-            if act.kind == "track" and act.name
+            "sessions": add_counts(self.sessions, int(new_session)),
+            "engaged": self.engaged if new_session else add_counts(self.engaged, max(at - self.last_seen, 0) // 1000),
+            "page_views": add_counts(self.page_views, int(page)),
+            "pages": names.count_name(self.pages, activity.page, MAX_PAGES) if page and activity.page else self.pages,
+            "events": names.count_name(self.events, activity.name, MAX_EVENT_NAMES)
+            if activity.kind == "track" and activity.name
             else self.events,
-            "searches": counted(self.searches, int(act.name == "Products Searched")),
+            "searches": add_counts(self.searches, int(activity.name == "Products Searched")),
         }
 
-    def _told(self, act: Act) -> dict[str, Any]:
-        """What a message's context and traits tell."""
-        told: dict[str, Any] = {}
-        if act.source is not None:
-            told["first_source"] = first(self.first_source, act.source)
-            told["last_source"] = last(self.last_source, act.source)
-        at = seconds(act.at)
-        if at >= self.surrounded and any(act.surroundings):
-            known = zip(act.surroundings, self.surroundings, strict=True)
-            told["surroundings"] = Surroundings(*(bounded(new) if new else old for new, old in known))
-            told["surrounded"] = at
-        if act.traits:
-            told["traits"] = with_traits(self.traits, act.traits, at)
-        return told
+    def _context_changes(self, activity: Activity) -> dict[str, Any]:
+        """Sources, surroundings and traits."""
+        changes: dict[str, Any] = {}
+        if activity.source is not None:
+            changes["first_source"] = earlier(self.first_source, activity.source)
+            changes["last_source"] = later(self.last_source, activity.source)
+        at = seconds(activity.at)
+        if at >= self.surrounded and any(activity.surroundings):
+            known = zip(activity.surroundings, self.surroundings, strict=True)
+            changes["surroundings"] = Surroundings(*(bounded(new) if new else old for new, old in known))
+            changes["surrounded"] = at
+        if activity.traits:
+            changes["traits"] = with_traits(self.traits, activity.traits, at)
+        return changes
 
-    def _shopped(self, event: str, commerce: Commerce, at: Milliseconds) -> dict[str, Any]:
+    def _commerce_changes(self, event: str, commerce: Commerce, at: Milliseconds) -> dict[str, Any]:
         """Interests, products, the cart and orders."""
         categories, brands, products = self.categories, self.brands, self.products
         if weight := WEIGHTS.get(event):
             for category in dict.fromkeys((commerce.category, *(product.category for product in commerce.products))):
                 if category:
-                    categories = interested(categories, category, weight, at, MAX_INTERESTS)
+                    categories = add_interest(categories, category, weight, at, MAX_INTERESTS)
             for brand in dict.fromkeys(product.brand for product in commerce.products):
                 if brand:
-                    brands = interested(brands, brand, weight, at, MAX_INTERESTS)
+                    brands = add_interest(brands, brand, weight, at, MAX_INTERESTS)
         viewed = event == "Product Viewed"
         if viewed:
             for product in commerce.products:
@@ -166,37 +164,37 @@ class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown
             "categories": categories,
             "brands": brands,
             "products": products,
-            "products_viewed": counted(self.products_viewed, int(viewed)),
+            "products_viewed": add_counts(self.products_viewed, int(viewed)),
             "cart": self.cart.after(event, commerce, seconds(at)),
             "purchases": self.purchases.after(event, commerce.amount, seconds(at)),
         }
 
 
+_decoder = msgspec.msgpack.Decoder(Profile)
+
+
 def decode(stored: bytes) -> Profile:
-    """The profile in these bytes.
+    """Decode a profile.
 
     Raises:
-        ProfileError: the bytes are not a profile that this version knows.
+        ProfileError: this version does not know the format.
     """
     try:
         return _decoder.decode(stored)
     except (ValueError, RecursionError) as error:
-        raise ProfileError(f"{len(stored)} bytes are not a profile: {error}") from error
+        raise ProfileError(f"Expected an encoded profile, found {len(stored)} bytes: {error}.") from error
 
 
-def holds(recent: bytes, mark: bytes) -> bool:
-    """Whether a message of this mark is among these."""
+def has_mark(recent: bytes, mark: bytes) -> bool:
+    """Whether one of these concatenated marks is this one."""
     return any(recent[start : start + MARK] == mark for start in range(0, len(recent), MARK))
 
 
 def _with_time(times: Mapping[str, int], name: str, at: Milliseconds, limit: int) -> dict[str, int]:
-    return names.latest(times, {bounded(name): seconds(at)}, limit)
+    return names.merge_times(times, {bounded(name): seconds(at)}, limit)
 
 
 def _with_ids(known: tuple[Digest, ...], more: tuple[Digest, ...]) -> tuple[Digest, ...]:
     if set(more) <= set(known):
         return known
     return tuple(dict.fromkeys((*known, *more)))[-MAX_IDS:]
-
-
-_decoder = msgspec.msgpack.Decoder(Profile)

@@ -1,8 +1,8 @@
-"""Robots: who is no visitor, though it calls like one.
+"""Robots: clients that are not visitors.
 
-A crawler says so in its User-Agent: the list is kept by https://github.com/monperrus/crawler-user-agents. The libraries
-in it with which people write programs (curl, python-requests, okhttp and the like) are no sign of a robot here: that is
-how a site's own servers, apps and developers call.
+The list at https://github.com/monperrus/crawler-user-agents has the User-Agents of known crawlers. HTTP libraries of
+that list (curl, python-requests, okhttp and the like) do not count as robots. A site's own servers, apps and
+developers use them.
 """
 
 from __future__ import annotations
@@ -17,26 +17,25 @@ from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
 DECIDES_A_SECOND, DECIDES_AT_ONCE = 10.0, 60.0
 MESSAGES_A_SECOND, MESSAGES_AT_ONCE = 50.0, 1000.0
-"""More than a visitor can do. At once may be told what was kept while a phone was out of reach."""
+"""More than a visitor does. A phone may send many messages at once after it was offline."""
 
 VISITORS_WATCHED = 10_000
 LONGEST_USER_AGENT = 512
-"""Bytes looked at: browsers send fewer."""
+"""Bytes of a User-Agent that are read. Browsers send fewer."""
 
 _PROGRAMS = "http-library"
 _EMPTY = (0.0, 0.0)
 
 
 def is_crawler(user_agent: bytes | None) -> bool:
-    """Whether this is the User-Agent of a known crawler."""
     return user_agent is not None and _is_crawler(user_agent[:LONGEST_USER_AGENT])
 
 
-class Rate:
-    """How much each visitor does, as one worker sees it: whether it is more than a visitor can do.
+class RateLimit:
+    """The rate of each visitor's requests, as one worker sees it.
 
-    A leaky bucket for each of the last `VISITORS_WATCHED`: what they do fills it, time empties it. Whoever goes on
-    when it is full must be quiet for a while. Visitors are kept as salted hashes: no id stays in memory.
+    It has a leaky bucket for each of the last `VISITORS_WATCHED`. A visitor over the limit must pause for a while.
+    Visitors are kept as salted hashes, so no id stays in memory.
     """
 
     def __init__(self, a_second: float, at_once: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -46,7 +45,7 @@ class Rate:
         self._buckets: OrderedDict[int, tuple[float, float]] = OrderedDict()
 
     def exceeded(self, *visitor: Hashable) -> bool:
-        """Whether this visitor, who does one thing more now, does too much."""
+        """Count one more request of this visitor, and return whether that is too many."""
         now, who = self._clock(), hash(visitor)
         buckets = self._buckets
         level, since = buckets.pop(who, _EMPTY)
@@ -64,17 +63,17 @@ def _is_crawler(user_agent: bytes) -> bool:
 
 
 def _options() -> re2.Options:
-    """Memory enough for the whole list.
+    """Give RE2 enough memory for the whole list, which needs 10 MiB.
 
-    It needs 10 MiB: with its usual 8, RE2 says on standard error that it has no memory, and falls back to an engine of
-    half the speed. A worker pays 2 MB of it, and 12 when every crawler of the list has come.
+    With its default of 8 MiB, RE2 logs an error and falls back to an engine of half the speed. A worker uses 2 MB of
+    the memory at first, and 12 MB once every crawler of the list has called.
     """
     options = re2.Options()
     options.max_mem = 16 << 20
     return options
 
 
-# RE2: no User-Agent, however made up, can stall a worker.
+# RE2 runs in linear time, so no crafted User-Agent can stall a worker.
 _CRAWLERS = re2.compile(
     "|".join(f"(?:{known['pattern']})" for known in CRAWLER_USER_AGENTS_DATA if _PROGRAMS not in known["tags"]),
     _options(),

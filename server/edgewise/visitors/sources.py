@@ -1,4 +1,4 @@
-"""Sources: where a visit came from, and on which page it began."""
+"""Traffic sources: where a visit came from, and the page on which it began."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from msgspec import Struct
 from edgewise.types import Milliseconds
 from edgewise.visitors.names import Seconds, bounded, seconds
 
-_UTM = {"utm_source": "source", "utm_medium": "medium", "utm_campaign": "name"}
+MAX_QUERY_FIELDS = 100
+
+_UTM = {"utm_source": "source", "utm_medium": "medium", "utm_campaign": "campaign"}
 
 
 class Source(Struct, frozen=True, array_like=True, order=True, gc=False):
-    """When a visitor came, and from where. Without a campaign, `source` is the referrer's host, or `direct`."""
+    """A traffic source, and the time of the visit. Without a campaign, `source` is the referrer's host or `direct`."""
 
     at: Seconds
     source: str
@@ -25,54 +27,61 @@ class Source(Struct, frozen=True, array_like=True, order=True, gc=False):
 
     @property
     def direct(self) -> bool:
-        """Whether nothing tells where it came from."""
+        """Whether the visit has neither a campaign nor a referrer."""
         return self.source == "direct"
 
 
-def source_of(
+def find_source(
     url: str | None, path: str | None, referrer: str | None, campaign: Mapping[str, str | None], at: Milliseconds
 ) -> Source | None:
-    """Where a page view came from; None when it came from another page of the same site, or when there is no page.
+    """Find the source of a page view.
 
-    `campaign` has the names of Segment's `context.campaign`: source, medium and name; the page's address may have them
-    as `utm_source` and so on. Of addresses only the host of the referrer and the path of the page are kept.
+    Return None if the view came from another page of the same site, or if there is no page. `campaign` has some of the
+    names source, medium and campaign. It comes before the UTM parameters of the page's URL. A source keeps only the
+    host of the referrer and the path of the page.
     """
     if not url and not path and not referrer and not any(campaign.values()):
         return None
-    host, landing, query = _parts(url)
-    told = {_UTM[name]: value for name, value in _pairs(query) if name in _UTM}
-    told |= {name: value for name, value in campaign.items() if value}
-    referring, _, _ = _parts(referrer)
-    if "source" not in told and referring and referring == host:
+    host, landing, query = _split(url)
+    try:
+        names = parse_campaign(query)
+    except ValueError:
+        names = {}
+    names |= {name: value for name, value in campaign.items() if value}
+    referring, _, _ = _split(referrer)
+    if "source" not in names and referring and referring == host:
         return None
-    name = told.get("source") or referring or "direct"
-    found = (name, told.get("medium", ""), told.get("name", ""), referring, path or landing)
+    source = names.get("source") or referring or "direct"
+    found = (source, names.get("medium", ""), names.get("campaign", ""), referring, path or landing)
     return Source(seconds(at), *(bounded(text) for text in found))
 
 
-def first(one: Source | None, other: Source | None) -> Source | None:
-    """The earlier one."""
+def parse_campaign(query: str) -> dict[str, str]:
+    """Read source, medium and campaign from the UTM parameters of a URL's query.
+
+    Raises:
+        ValueError: the query has more than 100 fields.
+    """
+    if "utm_" not in query:
+        return {}
+    return {_UTM[name]: value for name, value in parse_qsl(query, max_num_fields=MAX_QUERY_FIELDS) if name in _UTM}
+
+
+def earlier(one: Source | None, other: Source | None) -> Source | None:
     known = [source for source in (one, other) if source is not None]
     return min(known, default=None)
 
 
-def last(one: Source | None, other: Source | None) -> Source | None:
-    """The later one; one that says something is not replaced by a direct visit."""
+def later(one: Source | None, other: Source | None) -> Source | None:
+    """The later one. A direct visit does not replace another source."""
     known = [source for source in (one, other) if source is not None]
     return max(known, key=lambda source: (not source.direct, source), default=None)
 
 
-def _parts(url: str | None) -> tuple[str, str, str]:
-    """Host, path and query; nothing of one that cannot be read."""
+def _split(url: str | None) -> tuple[str, str, str]:
+    """Host, path and query. All are empty if the URL is invalid."""
     try:
         parts = urlsplit(url or "")
         return parts.hostname or "", parts.path, parts.query
     except ValueError:
         return "", "", ""
-
-
-def _pairs(query: str) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(query, max_num_fields=100) if "utm_" in query else []
-    except ValueError:
-        return []

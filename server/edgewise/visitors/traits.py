@@ -1,4 +1,4 @@
-"""Traits: what an identify call says of a visitor, as far as a profile has room for it."""
+"""Traits: facts about a visitor that an identify call or a server sets, by name."""
 
 from __future__ import annotations
 
@@ -7,25 +7,39 @@ from typing import Annotated, Any, TypeAlias
 
 from msgspec import Meta
 
-from edgewise.visitors.names import Seconds, bounded
+from edgewise.errors import Problem
+from edgewise.visitors.names import MAX_NAME_BYTES, Seconds, bounded
 
 MAX_TRAITS = 6
-"""Those that were told last."""
+"""A profile keeps the traits that were set last."""
+
+MAX_NUMBER = 2**53
 
 Value: TypeAlias = str | bool | int | float
 Traits: TypeAlias = Annotated[dict[str, tuple[Seconds, Value]], Meta(max_length=MAX_TRAITS)]
-"""By name: when it was told, and what it is."""
-
-_MAX_NUMBER = 2**53
+"""By name: when the trait was set, and its value."""
 
 
-def with_traits(known: Traits, told: Mapping[str, Any], at: int) -> Traits:
-    """What is known after this was told at this second. A trait that is told to be none is forgotten.
+def check_traits(traits: Mapping[str, Any]) -> list[Problem]:
+    """Find every trait that a profile could not keep unchanged. A path is `traits`, or `traits.` and a name."""
+    problems = []
+    if len(traits) > MAX_TRAITS:
+        problems.append(Problem("traits", f"Expected at most {MAX_TRAITS} traits, found {len(traits)}."))
+    for name, value in traits.items():
+        if (wrong := _text_problem(name, "a name", least=1)) is not None:
+            problems.append(Problem("traits", wrong))
+        if (wrong := _value_problem(value)) is not None:
+            problems.append(Problem(f"traits.{name[:MAX_NAME_BYTES]}", wrong))
+    return problems
 
-    Texts are cut to 40 bytes. Lists and mappings are left out: conditions have no use for them.
+
+def with_traits(known: Traits, given: Mapping[str, Any], at: int) -> Traits:
+    """The traits after these were set, at a time in seconds. A trait that is given as None is removed.
+
+    Texts are cut to 40 bytes. Lists and mappings are left out, because conditions cannot use them.
     """
     traits = dict(known)
-    for name, value in told.items():
+    for name, value in given.items():
         name = bounded(name)
         if name in traits and traits[name][0] > at:
             continue
@@ -33,25 +47,46 @@ def with_traits(known: Traits, told: Mapping[str, Any], at: int) -> Traits:
             traits.pop(name, None)
         elif isinstance(value, str):
             traits[name] = (at, bounded(value))
-        elif isinstance(value, bool) or (isinstance(value, int | float) and abs(value) <= _MAX_NUMBER):
+        elif isinstance(value, bool) or (isinstance(value, int | float) and abs(value) <= MAX_NUMBER):
             traits[name] = (at, value)
-    return newest(traits)
+    return keep_newest(traits)
 
 
-def united(one: Traits, other: Traits) -> Traits:
-    """The traits of both: of each, what was told last."""
+def merge_traits(one: Traits, other: Traits) -> Traits:
+    """The traits of both. For a name in both, the value that was set last wins."""
     both = {
-        name: max((traits[name] for traits in (one, other) if name in traits), key=_order)
+        name: max((traits[name] for traits in (one, other) if name in traits), key=_merge_order)
         for name in one.keys() | other.keys()
     }
-    return newest(both)
+    return keep_newest(both)
 
 
-def newest(traits: Traits) -> Traits:
-    """Those that were told last, in an order that does not depend on how they came together."""
+def keep_newest(traits: Traits) -> Traits:
+    """Keep the traits that were set last. The order of the result does not depend on that of the argument."""
     kept = sorted(traits.items(), key=lambda item: (-item[1][0], item[0]))[:MAX_TRAITS]
     return dict(sorted(kept))
 
 
-def _order(trait: tuple[int, Value]) -> tuple[int, str, str]:
+def _merge_order(trait: tuple[int, Value]) -> tuple[int, str, str]:
     return trait[0], type(trait[1]).__name__, repr(trait[1])
+
+
+def _value_problem(value: Any) -> str | None:
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return _text_problem(value, "a text", least=0)
+    if isinstance(value, int | float):
+        fits = -MAX_NUMBER <= value <= MAX_NUMBER  # False for NaN, too.
+        return None if fits else f"Expected a number from -2^53 to 2^53, found {str(value)[:24]}."
+    return f"Expected a text, a number, true, false or null, found a value of type {type(value).__name__}."
+
+
+def _text_problem(text: str, what: str, least: int) -> str | None:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return f"Expected {what} in Unicode, found half of a surrogate pair."
+    if not least <= size <= MAX_NAME_BYTES:
+        return f"Expected {what} of {least} to {MAX_NAME_BYTES} bytes of UTF-8, found {size}."
+    return f"Expected {what} without NUL characters." if "\0" in text else None

@@ -1,1 +1,1 @@
-"""Webhooks: which conditions a visitor newly meets, and the delivery of their messages."""
+"""Webhooks: the conditions that a visitor newly meets, and the delivery of their messages."""

@@ -1,4 +1,4 @@
-"""Delivery: one signed message, posted to one receiver."""
+"""Delivery of one signed message to one receiver."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from edgewise.webhooks.address import resolve
 
 SIGNATURE = "edgewise-signature"
 MESSAGE_ID = "edgewise-message-id"
-PATIENCE = 10.0
-"""Seconds that a receiver has, from the look at its name to the status of its answer."""
+TIMEOUT = 10.0
+"""Seconds from the name look-up to the status of the response."""
 
 
 class Delivery:
-    """Posts messages. No redirect is followed, no proxy is used, no cookie kept, and no answer read but its status."""
+    """Posts messages. It follows no redirect, uses no proxy, keeps no cookie, and reads only the response's status."""
 
-    def __init__(self, allow_private: bool, patience: float = PATIENCE) -> None:
+    def __init__(self, allow_private: bool, timeout: float = TIMEOUT) -> None:
         self._allow_private = allow_private
-        self._patience = patience
-        # A connection is never used again: what was proven of one name must not serve another at the same address.
+        self._timeout = timeout
+        # Connections are not reused. A certificate that was checked for one name must not serve another name.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        # Of the environment only SSL_CERT_FILE and SSL_CERT_DIR count: no proxy, nor a user from a .netrc.
+        # Only SSL_CERT_FILE and SSL_CERT_DIR count of the environment. Proxies and .netrc do not.
         self._client = httpx.AsyncClient(
-            timeout=patience,
+            timeout=timeout,
             follow_redirects=False,
             trust_env=False,
             limits=limits,
@@ -40,17 +40,17 @@ class Delivery:
         """Post a message.
 
         Raises:
-            DeliveryFailed: it was not taken: no answer with a status from 200 to 299 came in time.
+            DeliveryFailed: no response with a status from 200 to 299 came in time.
         """
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._timeout):
                 status = await self._post(httpx.URL(url), id, body, secret)
         except TimeoutError as error:
-            raise DeliveryFailed(f"found no answer, expected one within {self._patience:g} s") from error
+            raise DeliveryFailed(f"No response came within {self._timeout:g} s.") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise DeliveryFailed(f"found no answer: {type(error).__name__}: {error}") from error
+            raise DeliveryFailed(f"The request failed: {type(error).__name__}: {error}.") from error
         if not 200 <= status <= 299:
-            raise DeliveryFailed(f"found status {status}, expected 200 to 299")
+            raise DeliveryFailed(f"Expected a status from 200 to 299, found {status}.")
 
     async def _post(self, url: httpx.URL, id: str, body: bytes, secret: str) -> int:
         address = await resolve(url.host, url.port or (443 if url.scheme == "https" else 80), self._allow_private)
@@ -61,9 +61,11 @@ class Delivery:
             MESSAGE_ID: id,
             SIGNATURE: signature(secret, int(time.time()), body),
         }
-        there = url.copy_with(host=address)
-        name = {"sni_hostname": url.raw_host.decode("ascii")}
-        async with self._client.stream("POST", there, content=body, headers=headers, extensions=name) as response:
+        target = url.copy_with(host=address)
+        extensions = {"sni_hostname": url.raw_host.decode("ascii")}
+        async with self._client.stream(
+            "POST", target, content=body, headers=headers, extensions=extensions
+        ) as response:
             return response.status_code
 
     async def close(self) -> None:
@@ -71,6 +73,6 @@ class Delivery:
 
 
 def signature(secret: str, seconds: int, body: bytes) -> str:
-    """`t=<seconds since 1970>,v1=<hex HMAC-SHA256 of "<t>.<body>">`: proves who sent it, and when."""
+    """The signature header: `t=<seconds since 1970>,v1=<hex HMAC-SHA256 of "<t>.<body>">`."""
     signed = hmac.new(secret.encode(), f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={seconds},v1={signed}"

@@ -1,4 +1,4 @@
-"""What the courier measures. Where PROMETHEUS_MULTIPROC_DIR names a folder, the web workers' `/metrics` tells it."""
+"""Metrics of webhook deliveries. With PROMETHEUS_MULTIPROC_DIR, `/metrics` of the web workers includes them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from prometheus_client import Counter
 
 MESSAGES = Counter(
     "edgewise_webhook_messages",
-    "Messages of webhooks: `sent` were taken, `failed` are tries that were not, `given_up` are not tried again.",
+    "Attempts to send webhook messages: `sent`, `failed`, or `given_up` after the last failure.",
     ("site", "webhook", "result"),
 )
 
 
-def tried(site: str, webhook: str, result: Literal["sent", "failed", "given_up"]) -> None:
-    """A message was sent, or not."""
+def count_attempt(site: str, webhook: str, result: Literal["sent", "failed", "given_up"]) -> None:
     MESSAGES.labels(site, webhook, result).inc()

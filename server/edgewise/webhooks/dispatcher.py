@@ -1,8 +1,8 @@
-"""The courier's process: sends what waits for the sites' webhooks. Nobody waits for it.
+"""The webhook dispatcher: a process that sends the queued messages of all sites.
 
-Who has something to be sent is in an index, by time. A visitor's messages are sent by one courier at a time, under a
-lease, in order; a message leaves its queue after it was taken. So one that is killed loses nothing: when its lease is
-over, another one goes on, and at worst sends one message again.
+An index lists the visitors that have something to send, by time. Under a lease, one dispatcher at a time sends a
+visitor's messages, in order. A message leaves its queue after the receiver accepted it. So a dispatcher that is killed
+loses nothing: another one continues when the lease expires, and sends at most one message twice.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
 import msgspec
 
@@ -26,192 +24,183 @@ from edgewise.sites import decode_sites
 from edgewise.store import Due, Store
 from edgewise.store.webhook_queues import SOON
 from edgewise.types import Digest, Milliseconds, Webhook
-from edgewise.visitors.identity import moved, readable
+from edgewise.visitors.identity import read_profile, read_redirect
 from edgewise.wall_clock import now_ms
 from edgewise.webhooks import delivery_metrics as metrics
 from edgewise.webhooks.delivery import Delivery
-from edgewise.webhooks.triggers import Job, Triggers, decode_job, met_field, triggers_of, waiting_in
+from edgewise.webhooks.dispatch_options import DEFAULT_OPTIONS, DispatchOptions
+from edgewise.webhooks.triggers import Triggers, make_triggers
+from edgewise.webhooks.webhook_state import QueuedMessage, decode_message, met_field, read_pending
 
 log = logging.getLogger(__name__)
 
 _MOST_DUE = 500
+_MAX_PROBLEM = 200
 
 
-class Pace(NamedTuple):
-    """How the courier goes about it. Spans of time are in milliseconds, `look_every` is seconds.
+class Dispatcher:
+    """Sends the queued messages. `environ` has the secrets that site files name as `$NAME`."""
 
-    A message is tried again after `first_delay`, doubled each time up to `last_delay`, less up to a half at random, and
-    given up `give_up_after` its first try. `turn` is how many messages of a visitor are sent under one lease,
-    `at_once` how many visitors are served at once, `each` how many of them by one webhook: one that hangs must not hold
-    up the others.
-    """
-
-    look_every: float = 0.25
-    lease: Milliseconds = 60_000
-    turn: int = 4
-    at_once: int = 64
-    each: int = 16
-    first_delay: Milliseconds = 1000
-    last_delay: Milliseconds = 3_600_000
-    give_up_after: Milliseconds = 24 * 3_600_000
-
-    def delay(self, attempts: int) -> Milliseconds:
-        """How long to wait after so many attempts."""
-        longest = min(self.first_delay * 2 ** min(attempts - 1, 40), self.last_delay)
-        return int(longest * random.uniform(0.5, 1))
-
-
-PACE = Pace()
-
-
-class Courier:
-    """Sends the messages of all sites in the store."""
-
-    def __init__(self, store: Store, delivery: Delivery, environ: Mapping[str, str], pace: Pace = PACE) -> None:
+    def __init__(
+        self, store: Store, delivery: Delivery, environ: Mapping[str, str], options: DispatchOptions = DEFAULT_OPTIONS
+    ) -> None:
         self._store = store
         self._delivery = delivery
         self._environ = environ
-        self._pace = pace
+        self._options = options
         self._sites: dict[str, Triggers] = {}
         self._published: bytes | None = None
-        self._turns: dict[tuple[str, Digest], asyncio.Task[None]] = {}
+        self._tasks: dict[tuple[str, Digest], asyncio.Task[None]] = {}
         self._sending: dict[tuple[str, str], int] = {}
-        self._nothing_to_do: dict[tuple[str, Digest], Milliseconds] = {}
+        self._last_checks: dict[tuple[str, Digest], Milliseconds] = {}
         self._errors = RepeatedErrorLog(log, "Webhook delivery failed and will be retried: %s")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Send until told to stop; what is on its way then is given the time it has."""
+        """Send until `stop` is set. Then finish the requests that are under way."""
         while not stop.is_set():
             try:
-                await self._look()
+                await self._poll()
                 self._errors.clear()
             except StoreError as error:
                 self._errors.report(error)
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._pace.look_every)
-        await asyncio.gather(*self._turns.values(), return_exceptions=True)
+                await asyncio.wait_for(stop.wait(), self._options.poll_every)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         packed = await self._store.registry.sites()
         if packed is not None and packed != self._published:
-            self._sites = {site.name: triggers_of(site, Segments(site.segments)) for site in decode_sites(packed)}
+            self._sites = {site.name: make_triggers(site, Segments(site.segments)) for site in decode_sites(packed)}
             self._published = packed
         for site, triggers in self._sites.items():
             for due in await self._store.queues.due(site, now_ms(), _MOST_DUE):
                 key = (site, due.visitor)
-                if key not in self._turns and len(self._turns) < self._pace.at_once:
-                    self._turns[key] = asyncio.create_task(self._take_turn(site, triggers, due))
+                if key not in self._tasks and len(self._tasks) < self._options.max_visitors:
+                    self._tasks[key] = asyncio.create_task(self._serve_leased(site, triggers, due))
 
-    async def _take_turn(self, site: str, triggers: Triggers, due: Due) -> None:
+    async def _serve_leased(self, site: str, triggers: Triggers, due: Due) -> None:
         token = os.urandom(8)
         try:
-            if await self._store.queues.claim(site, due.visitor, token, self._pace.lease):
+            if await self._store.queues.claim(site, due.visitor, token, self._options.lease):
                 try:
-                    again_at = await self._serve(site, triggers, due.visitor)
-                    await self._store.queues.looked(site, due, self._last_look(site, due, again_at))
+                    next_at = await self._serve(site, triggers, due.visitor)
+                    await self._store.queues.looked(site, due, self._with_last_check(site, due, next_at))
                 finally:
                     await self._store.queues.release(site, due.visitor, token)
         except EdgewiseError as error:
             self._errors.report(error)
-        except Exception:  # One visitor's bytes, whatever they are, must not hold up the others.
-            log.exception("%s: a visitor's messages cannot be sent", site)
+        except Exception:  # Invalid data of one visitor must not block the others.
+            log.exception("%s: The messages of a visitor could not be sent. They will be retried later.", site)
             with suppress(StoreError):
-                await self._store.queues.looked(site, due, now_ms() + self._pace.last_delay)
+                await self._store.queues.looked(site, due, now_ms() + self._options.last_delay)
         finally:
-            del self._turns[site, due.visitor]
+            del self._tasks[site, due.visitor]
 
-    def _last_look(self, site: str, due: Due, again_at: Milliseconds | None) -> Milliseconds | None:
-        """When nothing is left to do, look once more: whoever announced a message just now has yet to queue it."""
-        asked_for = self._nothing_to_do.pop((site, due.visitor), None)
-        if again_at is not None or asked_for == float(due.at):
-            return again_at
-        self._nothing_to_do[site, due.visitor] = again_at = now_ms() + SOON
-        return again_at
+    def _with_last_check(self, site: str, due: Due, next_at: Milliseconds | None) -> Milliseconds | None:
+        """Add a last check if there is nothing left to do. A writer may have announced a message just now."""
+        requested_at = self._last_checks.pop((site, due.visitor), None)
+        if next_at is not None or requested_at == float(due.at):
+            return next_at
+        self._last_checks[site, due.visitor] = next_at = now_ms() + SOON
+        return next_at
 
     async def _serve(self, site: str, triggers: Triggers, visitor: Digest) -> Milliseconds | None:
-        """Send what can be sent now; when this visitor is to be looked at again, None for no more."""
-        waits = await self._mature(site, triggers, visitor)
-        for _ in range(self._pace.turn):
+        """Send what can be sent now. Return the time of the visitor's next turn, or None for no more."""
+        pending = await self._queue_due(site, triggers, visitor)
+        for _ in range(self._options.messages_per_lease):
             packed = await self._store.queues.first(site, visitor)
             if packed is None:
-                return min(waits, default=None)
-            job = decode_job(packed)
-            if job.not_before > now_ms():
-                return min([*waits, job.not_before])
-            webhook = triggers.webhook(job.webhook)
-            receiver = (site, job.webhook)
-            if self._sending.get(receiver, 0) >= self._pace.each:
-                return now_ms() + self._pace.first_delay
+                return min(pending, default=None)
+            message = decode_message(packed)
+            if message.not_before > now_ms():
+                return min([*pending, message.not_before])
+            webhook = triggers.find_webhook(message.webhook)
+            receiver = (site, message.webhook)
+            if self._sending.get(receiver, 0) >= self._options.max_per_webhook:
+                return now_ms() + self._options.first_delay
             self._sending[receiver] = self._sending.get(receiver, 0) + 1
             try:
-                await self._send(site, visitor, packed, job, webhook)
+                await self._send(site, visitor, packed, message, webhook)
             finally:
                 self._sending[receiver] -= 1
         return now_ms()
 
-    async def _mature(self, site: str, triggers: Triggers, visitor: Digest) -> list[Milliseconds]:
-        """Queue the messages whose time has come, if their conditions still hold; when the others' time will."""
+    async def _queue_due(self, site: str, triggers: Triggers, visitor: Digest) -> list[Milliseconds]:
+        """Queue the messages of due conditions that still hold. Return the due times of the other ones."""
         later = []
-        for name, field, held, waiting in waiting_in(await self._store.queues.state(site, visitor)):
-            if waiting.due > (now := now_ms()):
-                later.append(waiting.due)
+        for webhook, field, packed, condition in read_pending(await self._store.queues.state(site, visitor)):
+            if condition.due > (now := now_ms()):
+                later.append(condition.due)
                 continue
             stored = await self._store.profiles.read(site, visitor)
             message = None
-            if stored is not None and moved(stored) is None:  # Else it is waited for where the history moved to.
-                message = triggers.matured(name, readable(stored), waiting.named, now)
-            await self._store.queues.mature(site, visitor, field, held, met_field(name), message)
+            if stored is not None and read_redirect(stored) is None:  # Else the id that it leads to has the condition.
+                message = triggers.make_due_message(webhook, read_profile(stored), condition.ids, now)
+            await self._store.queues.mature(site, visitor, field, packed, met_field(webhook), message)
         return later
 
-    async def _send(self, site: str, visitor: Digest, packed: bytes, job: Job, webhook: Webhook | None) -> None:
-        queues = self._store.queues
+    async def _send(
+        self, site: str, visitor: Digest, packed: bytes, message: QueuedMessage, webhook: Webhook | None
+    ) -> None:
         try:
             if webhook is None:
-                raise DeliveryFailed("found no such webhook in site.toml any more")
-            await self._delivery.post(webhook.url, job.id, job.body, self._secret(webhook))
+                raise DeliveryFailed("The webhook is not in site.toml any more.")
+            await self._delivery.post(webhook.url, message.id, message.body, self._secret(webhook))
         except DeliveryFailed as failure:
-            now = now_ms()
-            tried = msgspec.structs.replace(
-                job,
-                attempts=job.attempts + 1,
-                tried_at=job.tried_at or now,
-                not_before=now + self._pace.delay(job.attempts + 1),
-                problem=str(failure)[:200],
-            )
-            await queues.put_off(site, visitor, packed, tried.encode())
-            log.warning("webhook %s of %s: message %s: %s", job.webhook, site, job.id, failure)
-            metrics.tried(site, job.webhook, "failed")
-            if webhook is None or now - tried.tried_at >= self._pace.give_up_after:
-                log.error("webhook %s of %s: message %s is given up", job.webhook, site, job.id)
-                await queues.give_up(site, visitor, tried.encode(), now)
-                metrics.tried(site, job.webhook, "given_up")
+            log.warning("%s: Webhook %s failed for message %s: %s", site, message.webhook, message.id, failure)
+            await self._retry(site, visitor, packed, message, failure, give_up=webhook is None)
         else:
-            metrics.tried(site, job.webhook, "sent")
-            await queues.done(site, visitor, packed)
+            metrics.count_attempt(site, message.webhook, "sent")
+            await self._store.queues.done(site, visitor, packed)
+
+    async def _retry(
+        self,
+        site: str,
+        visitor: Digest,
+        packed: bytes,
+        message: QueuedMessage,
+        failure: DeliveryFailed,
+        give_up: bool,
+    ) -> None:
+        """Put a message off, or give it up if it was tried for too long."""
+        now = now_ms()
+        tried = msgspec.structs.replace(
+            message,
+            attempts=message.attempts + 1,
+            first_tried_at=message.first_tried_at or now,
+            not_before=now + self._options.delay(message.attempts + 1),
+            problem=str(failure)[:_MAX_PROBLEM],
+        )
+        await self._store.queues.put_off(site, visitor, packed, tried.encode())
+        metrics.count_attempt(site, message.webhook, "failed")
+        if give_up or now - tried.first_tried_at >= self._options.give_up_after:
+            log.error("%s: Webhook %s gave up message %s.", site, message.webhook, message.id)
+            await self._store.queues.give_up(site, visitor, tried.encode(), now)
+            metrics.count_attempt(site, message.webhook, "given_up")
 
     def _secret(self, webhook: Webhook) -> str:
         if not webhook.secret.startswith("$"):
             return webhook.secret
         if secret := self._environ.get(webhook.secret[1:]):
             return secret
-        raise DeliveryFailed(f"found no environment variable {webhook.secret[1:]}, expected the secret in it")
+        raise DeliveryFailed(f"Set the environment variable {webhook.secret[1:]} to the secret of the webhook.")
 
 
 async def run(settings: Settings) -> None:
     """Send from the store at `settings.redis` until SIGTERM or SIGINT.
 
     Raises:
-        SettingsError: no store is named.
+        SettingsError: the settings name no store.
     """
     if settings.redis is None:
-        raise SettingsError("the courier needs the URL of a store, found none; expected --redis URL or EDGEWISE_REDIS")
+        raise SettingsError("Missing URL of the store. Set --redis or EDGEWISE_REDIS.")
     stop = stop_event()
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # It would log each address, with what a site put into it.
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # It logs URLs, which may contain a site's secrets.
     store = await Store.connect(settings.redis, proven=False)
     delivery = Delivery(settings.webhook_allow_private)
-    log.info("sending what waits for webhooks; the store is %s", store.url)
+    log.info("The webhook dispatcher sends from the store at %s.", store.url)
     try:
-        await Courier(store, delivery, os.environ).run(stop)
+        await Dispatcher(store, delivery, os.environ).run(stop)
     finally:
         await delivery.close()
         await store.close()

@@ -1,4 +1,4 @@
-"""Triggers: which of a site's webhooks a visitor newly meets. Each is due once, until its condition fails again."""
+"""Triggers: the webhooks whose conditions a visitor newly meets. Each fires once, until its condition fails again."""
 
 from __future__ import annotations
 
@@ -10,72 +10,42 @@ from typing import Any, NamedTuple
 import msgspec
 
 from edgewise.conditions.compiler import compile_condition
+from edgewise.ids.visitor import VisitorIds
 from edgewise.policies.segments import NO_SEGMENTS, Segments
 from edgewise.sites import Site
 from edgewise.types import Milliseconds, Webhook
-from edgewise.visitors.attributes import attributes
+from edgewise.visitors.attributes import make_attributes
 from edgewise.visitors.names import bounded
 from edgewise.visitors.profile import Profile
+from edgewise.webhooks.webhook_state import (
+    PendingCondition,
+    QueuedMessage,
+    is_pending_field,
+    met_field,
+    pending_field,
+)
 
 
-class Named(NamedTuple):
-    """The ids by which a receiver knows a visitor, as the batch had them."""
-
-    anonymous_id: str | None = None
-    user_id: str | None = None
-
-    def then(self, later: Named) -> Named:
-        """These, and those that came later."""
-        return Named(later.anonymous_id or self.anonymous_id, later.user_id or self.user_id)
-
-
-class Job(msgspec.Struct, frozen=True, array_like=True):
-    """A message that waits. `body` is its JSON, made once; `tried_at` is when it was first tried, 0: not yet."""
-
-    id: str
-    webhook: str
-    body: bytes
-    not_before: Milliseconds = 0
-    tried_at: Milliseconds = 0
-    attempts: int = 0
-    problem: str = ""
-
-    def encode(self) -> bytes:
-        return msgspec.msgpack.encode(self)
-
-
-class Waiting(msgspec.Struct, frozen=True, array_like=True):
-    """A condition that holds, and that must still hold at this time."""
-
-    due: Milliseconds
-    named: Named
-
-    def encode(self) -> bytes:
-        return msgspec.msgpack.encode(self)
-
-
-class Notice(NamedTuple):
-    """What changes in what is remembered of a visitor's conditions (None: drop it), and messages."""
+class WebhookUpdate(NamedTuple):
+    """Changes of a visitor's webhook state, and new messages. The value None removes a field."""
 
     fields: Mapping[bytes, bytes | None]
-    jobs: list[bytes]
+    messages: list[bytes]
 
     @property
-    def is_to_be_looked_at(self) -> bool:
-        return bool(self.jobs) or any(field.startswith(_WAITING) and value for field, value in self.fields.items())
+    def needs_dispatch(self) -> bool:
+        """Whether the dispatcher must visit this visitor, now or later."""
+        return bool(self.messages) or any(is_pending_field(field) and value for field, value in self.fields.items())
 
     def __bool__(self) -> bool:
-        return bool(self.fields or self.jobs)
+        return bool(self.fields or self.messages)
 
 
-NOTHING = Notice({}, [])
-_MET, _WAITING = b"h:", b"d:"
-decode_job = msgspec.msgpack.Decoder(Job).decode
-decode_waiting = msgspec.msgpack.Decoder(Waiting).decode
+NO_UPDATE = WebhookUpdate({}, [])
 
 
 class Triggers:
-    """A site's webhooks, made ready to use. False when there are none."""
+    """The compiled webhooks of a site. False if there are none."""
 
     def __init__(
         self,
@@ -92,94 +62,74 @@ class Triggers:
     def __bool__(self) -> bool:
         return bool(self._triggers)
 
-    def webhook(self, name: str) -> Webhook | None:
+    def find_webhook(self, name: str) -> Webhook | None:
         return self._triggers[name][0] if name in self._triggers else None
 
-    def notice(
+    def evaluate(
         self,
         profile: Profile,
         state: Mapping[bytes, bytes],
-        elsewhere: Mapping[bytes, bytes],
-        named: Named,
+        other_state: Mapping[bytes, bytes],
+        ids: VisitorIds,
         now: Milliseconds,
-        was_there: bool,
-    ) -> Notice:
-        """What follows for the webhooks from a visitor's new profile, and what is remembered of them.
+        is_visit: bool,
+    ) -> WebhookUpdate:
+        """Find what follows for the webhooks from a visitor's new profile.
 
-        `state` is what is remembered beside the profile, `elsewhere` under other ids of the visitor: what was met there
-        counts, what is waited for there does not. What is waited for here begins anew, unless the visitor was not
-        there, but only told of.
+        `state` is stored beside the profile. `other_state` is stored under other ids of the visitor: its met conditions
+        count, its pending ones do not. Unless `is_visit` is False, pending conditions start to wait again.
         """
-        seen = self._seen(profile, now)
+        attributes = self._attributes(profile, now)
         fields: dict[bytes, bytes | None] = {}
-        jobs = []
-        for name, (webhook, holds) in self._triggers.items():
-            met, waiting = met_field(name), _WAITING + name.encode()
-            was_met = state.get(met, elsewhere.get(met)) == b"1"
-            if not holds(seen):
+        messages = []
+        for name, (webhook, matches) in self._triggers.items():
+            met, pending = met_field(name), pending_field(name)
+            was_met = state.get(met, other_state.get(met)) == b"1"
+            if not matches(attributes):
                 if was_met:
                     fields[met] = b"0"
-                if waiting in state:
-                    fields[waiting] = None
+                if pending in state:
+                    fields[pending] = None
             elif was_met:
-                if met not in state:  # From now on this visitor may be known by this id alone.
+                if met not in state:  # The other id may be handed on to another visitor, so keep it here as well.
                     fields[met] = b"1"
             elif webhook.after:
-                if was_there or waiting not in state:
-                    fields[waiting] = Waiting(now + webhook.after, named).encode()
+                if is_visit or pending not in state:
+                    fields[pending] = PendingCondition(now + webhook.after, ids).encode()
             else:
                 fields[met] = b"1"
-                jobs.append(self._job(name, seen, named, now))
-        return Notice(fields, jobs)
+                messages.append(self._message(name, attributes, ids, now))
+        return WebhookUpdate(fields, messages)
 
-    def matured(self, name: str, profile: Profile, named: Named, now: Milliseconds) -> bytes | None:
-        """The message of a condition that was waited for; None when it does not hold any more."""
-        seen = self._seen(profile, now)
-        if name not in self._triggers or not self._triggers[name][1](seen):
+    def make_due_message(self, name: str, profile: Profile, ids: VisitorIds, now: Milliseconds) -> bytes | None:
+        """Make the message of a pending condition that is due. Return None if the condition does not hold any more."""
+        attributes = self._attributes(profile, now)
+        if name not in self._triggers or not self._triggers[name][1](attributes):
             return None
-        return self._job(name, seen, named, now)
+        return self._message(name, attributes, ids, now)
 
-    def _seen(self, profile: Profile, now: Milliseconds) -> dict[str, Any]:
-        seen = {"visitor": attributes(profile, now, self._sensitive)}
-        seen["visitor"]["segments"] = self._segments.of(seen)
-        return seen
+    def _attributes(self, profile: Profile, now: Milliseconds) -> dict[str, Any]:
+        attributes = {"visitor": make_attributes(profile, now, self._sensitive)}
+        attributes["visitor"]["segments"] = self._segments.of(attributes)
+        return attributes
 
-    def _job(self, name: str, seen: Mapping[str, Any], named: Named, now: Milliseconds) -> bytes:
+    def _message(self, name: str, attributes: Mapping[str, Any], ids: VisitorIds, now: Milliseconds) -> bytes:
         id = os.urandom(16).hex()
         body = {
             "id": id,
             "webhook": name,
             "site": self._site,
             "at": datetime.fromtimestamp(now / 1000, UTC).isoformat(timespec="milliseconds"),
-            "anonymousId": named.anonymous_id,
-            "userId": named.user_id,
-            "visitor": seen["visitor"],
+            "anonymousId": ids.anonymous_id,
+            "userId": ids.user_id,
+            "visitor": attributes["visitor"],
         }
-        return Job(id, name, msgspec.json.encode(body)).encode()
+        return QueuedMessage(id, name, msgspec.json.encode(body)).encode()
 
 
 NO_TRIGGERS = Triggers("", ())
 
 
-def triggers_of(site: Site, segments: Segments) -> Triggers:
-    """The webhooks of this site, whose segments are at hand."""
+def make_triggers(site: Site, segments: Segments) -> Triggers:
+    """Compile the webhooks of a site. `segments` are the site's."""
     return Triggers(site.name, site.webhooks, segments, frozenset(map(bounded, site.sensitive)))
-
-
-def met_field(webhook: str) -> bytes:
-    """Where it is remembered whether a visitor meets a condition."""
-    return _MET + webhook.encode()
-
-
-def met_in(state: Mapping[bytes, bytes]) -> Iterable[tuple[str, bool]]:
-    """Which webhooks' conditions were met, and whether they still are."""
-    for field, held in state.items():
-        if field.startswith(_MET):
-            yield field[len(_MET) :].decode(), held == b"1"
-
-
-def waiting_in(state: Mapping[bytes, bytes]) -> Iterable[tuple[str, bytes, bytes, Waiting]]:
-    """What is waited for: its webhook's name, its field, what is in there, and what that says."""
-    for field, held in state.items():
-        if field.startswith(_WAITING):
-            yield field[len(_WAITING) :].decode(), field, held, decode_waiting(held)

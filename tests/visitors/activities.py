@@ -1,4 +1,4 @@
-"""Acts of visitors, for tests: some by hand, and any by hypothesis."""
+"""Activities for tests: makers, and strategies of Hypothesis."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, get_args
 from hypothesis import strategies as st
 
 from edgewise.types import Digest
-from edgewise.visitors.activity import Act, Surroundings
+from edgewise.visitors.activity import Activity, Surroundings
 from edgewise.visitors.message import Kind
 from edgewise.visitors.products import EVENTS, Commerce, Product
 from edgewise.visitors.profile import Profile
@@ -29,8 +29,8 @@ commerces = st.builds(
 )
 sources = st.builds(Source, st.integers(0, 2**32 - 1), *(st.text(max_size=10) for _ in range(5)))
 traits = st.dictionaries(texts, st.none() | texts | st.booleans() | st.integers() | money, max_size=4)
-acts = st.builds(
-    Act,
+activities = st.builds(
+    Activity,
     st.sampled_from(get_args(Kind)),
     st.none() | st.sampled_from(sorted(EVENTS)) | texts,
     times,
@@ -45,7 +45,7 @@ acts = st.builds(
 )
 
 
-def act(
+def make_activity(
     name: str = "Product Viewed",
     at: int = NOW,
     message: int = 1,
@@ -53,24 +53,24 @@ def act(
     amount: float = 0.0,
     products: tuple[Product, ...] = (),
     **more: Any,
-) -> Act:
-    """An e-commerce event."""
+) -> Activity:
+    """Make an e-commerce event."""
     commerce = Commerce(products, None, amount)
-    return Act("track", name, at, message.to_bytes(8, "little"), ids, commerce, **more)
+    return Activity("track", name, at, message.to_bytes(8, "little"), ids, commerce, **more)
 
 
-def page(kind: str | None = None, at: int = NOW, message: int = 1, **more: Any) -> Act:
-    """A page view."""
-    return Act("page", None, at, message.to_bytes(8, "little"), page=kind, **more)
+def make_page(kind: str | None = None, at: int = NOW, message: int = 1, **more: Any) -> Activity:
+    """Make a page view."""
+    return Activity("page", None, at, message.to_bytes(8, "little"), page=kind, **more)
 
 
-def product(id: str, quantity: int = 1, price: float | None = 10.0, category: str = "shoes") -> Product:
-    """A product of a shoe shop."""
+def make_product(id: str, quantity: int = 1, price: float | None = 10.0, category: str = "shoes") -> Product:
+    """Make a product of a shoe shop."""
     return Product(id, category, "acme", price, quantity)
 
 
-def lived(*many: Act) -> Profile:
-    """The profile of a visitor who did all this."""
+def make_profile(*many: Activity) -> Profile:
+    """Make the profile of a visitor with these activities."""
     profile = Profile()
     for one in many:
         profile = profile.apply(one)

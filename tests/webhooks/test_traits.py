@@ -1,4 +1,4 @@
-"""Traits that a server tells, or a file, may meet a webhook's condition as well as what visitors do."""
+"""Traits that a server or a file sets fire webhooks, as the activities of visitors do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgewise.store import Store
 from tests.servers import BEARER, Server
 from tests.valkey import Valkey
 from tests.webhooks.receiver import Receiver, receiving
-from tests.webhooks.test_dispatcher import about, all_told, courier, shop
+from tests.webhooks.test_dispatcher import about, all_received, dispatching, shop
 
 PRO = """
 [[webhooks]]
@@ -39,78 +39,74 @@ async def put(server: Server, id: str, **traits: Any) -> None:
     assert answer.status_code == 200, answer.text
 
 
-async def waits(store: Store, visitor: bytes) -> bytes:
-    """What is remembered of a condition that is waited for."""
-    (held,) = (await store.queues.state("default", visitor)).values()
-    return held
+async def pending(store: Store, visitor: bytes) -> bytes:
+    """The stored pending condition."""
+    (stored,) = (await store.queues.state("default", visitor)).values()
+    return stored
 
 
-async def test_traits_that_a_server_tells_are_looked_at_at_once(
-    store: Store, valkey: Valkey, receiver: Receiver
-) -> None:
-    async with shop(store, receiver, PRO) as server, courier(store):
+async def test_traits_that_a_server_sets_fire_at_once(store: Store, valkey: Valkey, receiver: Receiver) -> None:
+    async with shop(store, receiver, PRO) as server, dispatching(store):
         await put(server, "ann", plan="free")
         await put(server, "ann", plan="pro")
         await put(server, "ann", age=40)
-        (told,) = await all_told(valkey, receiver)
-        assert (told.message["userId"], told.message["anonymousId"]) == ("ann", None)
-        assert told.message["visitor"]["traits"] == {"plan": "pro"}
+        (received,) = await all_received(valkey, receiver)
+        assert (received.message["userId"], received.message["anonymousId"]) == ("ann", None)
+        assert received.message["visitor"]["traits"] == {"plan": "pro"}
         await put(server, "ann", plan=None)
         await put(server, "ann", plan="pro")
-        assert len(await all_told(valkey, receiver)) == 2
+        assert len(await all_received(valkey, receiver)) == 2
 
 
-async def test_what_was_met_under_an_anonymous_id_is_known_when_traits_come_for_the_user(
+async def test_condition_met_under_the_anonymous_id_does_not_fire_again_for_the_user(
     store: Store, valkey: Valkey, receiver: Receiver
 ) -> None:
-    async with shop(store, receiver, PRO) as server, courier(store):
+    async with shop(store, receiver, PRO) as server, dispatching(store):
         await server.client.put("/v1/profiles/a1?anonymous=true", json={"traits": {"plan": "pro"}}, headers=BEARER)
         await server.post("/v1/identify", {"anonymousId": "a1", "userId": "ann"})
         await put(server, "a1", age=40)
         await put(server, "ann", age=41)
-        assert [one.message["anonymousId"] for one in await all_told(valkey, receiver)] == ["a1"]
+        assert [one.message["anonymousId"] for one in await all_received(valkey, receiver)] == ["a1"]
 
 
-async def test_what_one_user_of_a_device_met_is_not_the_next_one_s(
+async def test_next_user_of_a_device_does_not_inherit_a_met_condition(
     store: Store, valkey: Valkey, receiver: Receiver
 ) -> None:
-    async with shop(store, receiver, PRO) as server, courier(store):
+    async with shop(store, receiver, PRO) as server, dispatching(store):
         await server.client.put("/v1/profiles/a1?anonymous=true", json={"traits": {"plan": "pro"}}, headers=BEARER)
         await server.post("/v1/identify", {"anonymousId": "a1", "userId": "ann"})
         await server.post("/v1/identify", {"anonymousId": "a1", "userId": "ben", "traits": {"plan": "pro"}})
-        told = [(one.message["anonymousId"], one.message["userId"]) for one in await all_told(valkey, receiver)]
-        assert sorted(told, key=str) == [("a1", "ben"), ("a1", None)]
+        received = [(one.message["anonymousId"], one.message["userId"]) for one in await all_received(valkey, receiver)]
+        assert sorted(received, key=str) == [("a1", "ben"), ("a1", None)]
 
 
-async def test_traits_that_are_imported_are_looked_at_at_once(
-    store: Store, valkey: Valkey, receiver: Receiver, tmp_path: Path
-) -> None:
+async def test_imported_traits_fire_at_once(store: Store, valkey: Valkey, receiver: Receiver, tmp_path: Path) -> None:
     file = tmp_path / "customers.csv"
     file.write_text("id,plan\n" + "".join(f"a{n},{('free', 'pro')[n % 2]}\n" for n in range(6)))
     words = ["import", str(file), "--anonymous", "--redis", store.url]
-    async with shop(store, receiver, PRO), courier(store):
+    async with shop(store, receiver, PRO), dispatching(store):
         for _ in range(2):
-            said = await asyncio.to_thread(CliRunner().invoke, main, words)
-            assert said.exit_code == 0, said.output
-        assert about(await all_told(valkey, receiver)) == [("a1", "pro"), ("a3", "pro"), ("a5", "pro")]
+            result = await asyncio.to_thread(CliRunner().invoke, main, words)
+            assert result.exit_code == 0, result.output
+        assert about(await all_received(valkey, receiver)) == [("a1", "pro"), ("a3", "pro"), ("a5", "pro")]
 
 
-async def test_to_be_told_of_begins_a_quiet_while_and_does_not_end_it(store: Store, receiver: Receiver) -> None:
+async def test_traits_from_a_server_start_a_delay_and_do_not_restart_it(store: Store, receiver: Receiver) -> None:
     async with shop(store, receiver, QUIET) as server:
         await put(server, "ann", plan="pro")
-        began = await waits(store, user_digest("ann"))
+        began = await pending(store, user_digest("ann"))
         await put(server, "ann", age=40)
-        assert await waits(store, user_digest("ann")) == began
+        assert await pending(store, user_digest("ann")) == began
         await server.post("/v1/page", {"anonymousId": "a1", "userId": "ann"})
-        assert await waits(store, user_digest("ann")) != began, "it has other ids, whatever the time"
+        assert await pending(store, user_digest("ann")) != began, "The new state has other ids."
         await put(server, "ann", plan="free")
         assert await store.queues.state("default", user_digest("ann")) == {}
 
 
-async def test_traits_of_one_visitor_that_come_at_the_same_time_are_all_kept_and_told_of_once(
+async def test_concurrent_traits_of_one_visitor_are_all_kept_and_fire_once(
     store: Store, valkey: Valkey, receiver: Receiver
 ) -> None:
-    async with shop(store, receiver, PRO) as server, courier(store):
+    async with shop(store, receiver, PRO) as server, dispatching(store):
         paths = ["/v1/profiles/a1?anonymous=true", "/v1/profiles/ann"] * 10
         await server.post("/v1/identify", {"anonymousId": "a1", "userId": "ann"})
         puts = [
@@ -118,7 +114,7 @@ async def test_traits_of_one_visitor_that_come_at_the_same_time_are_all_kept_and
             for n, path in enumerate(paths)
         ]
         assert {answer.status_code for answer in await asyncio.gather(*puts)} == {200}
-        assert len(await all_told(valkey, receiver)) == 1
+        assert len(await all_received(valkey, receiver)) == 1
         answer = await server.client.get("/v1/profiles/ann", headers=BEARER)
         (profile,) = [one["profile"] for one in answer.json()["held"] if one["profile"]]
         assert set(profile["traits"]) == {"plan", *(f"t{n}" for n in range(5))}

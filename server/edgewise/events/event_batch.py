@@ -1,0 +1,97 @@
+"""The parsed events of one batch, with the profile updates and log entries that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from edgewise.entries import Event, encode
+from edgewise.events.parser import ParsedEvent
+from edgewise.events.profile_records import ProfileRecords
+from edgewise.events.profile_writer import ProfileUpdate
+from edgewise.serving.served import ServedSite
+from edgewise.store import Command, Store
+from edgewise.store.exposures import Showings
+from edgewise.types import Digest
+
+
+class EventBatch:
+    """The events of a batch that are kept. It is the `UpdateSource` of their profile updates."""
+
+    def __init__(self, site: ServedSite, events: Sequence[ParsedEvent], records: ProfileRecords) -> None:
+        self._site = site
+        self._events = events
+        self._records = records
+
+    async def resolve_visitors(self) -> None:
+        """Load the records of all visitors, and merge histories that turn out to be one visitor's.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        links = dict.fromkeys(link for event in self._events for link in event.links)
+        visitors = dict.fromkeys(visitor for event in self._events for visitor in event.visitors)
+        await self._records.load((*visitors, *(known_as for known_as, _ in links)))
+        for known_as, user in links:
+            await self._records.link(known_as, user)
+        for visitor in visitors:
+            await self._records.resolve(visitor)
+
+    def updates(self) -> list[ProfileUpdate]:
+        """Make one profile update for each visitor. Events apply in the order of the batch."""
+        return self._updates(range(len(self._events)))
+
+    def rebuild(self, lost: Sequence[ProfileUpdate]) -> list[ProfileUpdate]:
+        return self._updates(sorted(position for update in lost for position in update.positions))
+
+    def commands(self, store: Store, updates: Iterable[ProfileUpdate]) -> list[Command]:
+        """The commands that append to the logs, bar actions and extend redirects.
+
+        `updates` are those of the batch. Their profiles have further ids of the visitors.
+        """
+        by_root = {update.visitor: update for update in updates}
+        commands = [command for event in self._events for command in self._append(store, event, by_root)]
+        return commands + self._records.extend_commands(visitor for event in self._events for visitor in event.visitors)
+
+    def _updates(self, positions: Iterable[int]) -> list[ProfileUpdate]:
+        updates: dict[Digest, ProfileUpdate] = {}
+        for position in positions:
+            event = self._events[position]
+            if event.visitors:
+                root = self._records.find_root(event.visitors[-1])
+                if root not in updates:
+                    updates[root] = ProfileUpdate(root, self._records.stored(root))
+                updates[root].add(position, event.activity, event.visitors, event.ids)
+        return list(updates.values())
+
+    def _append(self, store: Store, event: ParsedEvent, updates: Mapping[Digest, ProfileUpdate]) -> Iterator[Command]:
+        """Append one outcome, or one event for each policy that it rewards. Then bar actions."""
+        name = event.activity.name
+        if event.activity.kind != "track" or name is None:
+            return
+        digests = self._known_ids(event, updates)
+        placements = self._site.placements.values()
+        if event.outcome is not None:
+            ref, outcome = event.outcome
+            yield store.log.append_command(ref, encode(outcome))
+        elif refs := [one.ref for one in placements if name in one.compiled.policy.reward.events]:
+            message = event.activity.message
+            entry = encode(Event(digests, name, event.age, message))
+            yield from (store.log.append_event_command(ref, message, entry) for ref in refs)
+        yield from self._bar(event, name, digests)
+
+    def _bar(self, event: ParsedEvent, name: str, digests: Sequence[Digest]) -> Iterator[Command]:
+        """Bar what the event's decision showed. Without a decision, bar all actions that its name bars."""
+        ref, decision, slot = None, b"", None
+        if event.outcome is not None:
+            ref, outcome = event.outcome
+            decision, slot = outcome.key, outcome.slot
+        for placement in self._site.placements.values():
+            if name in placement.compiled.not_after and ref in (None, placement.ref):
+                for digest in digests:
+                    showings = Showings(self._site.name, digest)
+                    yield showings.bar_command(placement.ref.placement, name, decision, slot)
+
+    def _known_ids(self, event: ParsedEvent, updates: Mapping[Digest, ProfileUpdate]) -> tuple[Digest, ...]:
+        """Every known id of the event's visitor, those of the event first."""
+        known = updates[self._records.find_root(event.visitors[-1])].profile.ids if event.visitors else ()
+        return tuple(dict.fromkeys((*event.activity.ids, *known)))
