@@ -1,4 +1,4 @@
-"""One server for all tests of a module that leave nothing behind that another one would mind."""
+"""A server that all tests of a module share, if they do not disturb each other."""
 
 from __future__ import annotations
 

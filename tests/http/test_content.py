@@ -32,9 +32,9 @@ async def send(server: Server, path: str, content: Any, **headers: str) -> httpx
     return await server.client.post(path, content=content, headers=accept | dashed, auth=("default", ""))
 
 
-def refused(answer: httpx.Response, status: int, code: str) -> str:
-    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-    message: str = answer.json()["error"]["message"]
+def refused(response: httpx.Response, status: int, code: str) -> str:
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+    message: str = response.json()["error"]["message"]
     return message
 
 
@@ -56,9 +56,9 @@ def refused(answer: httpx.Response, status: int, code: str) -> str:
     ids=lambda content: repr(content[:20]),
 )
 async def test_context_data_beyond_the_limits_is_refused(server: Server, content: bytes) -> None:
-    answer = await send(server, "/v1/decide", with_data(content))
-    assert answer.status_code == 400
-    assert answer.json()["error"]["code"] in ("malformed_body", "invalid_request")
+    response = await send(server, "/v1/decide", with_data(content))
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] in ("malformed_body", "invalid_request")
 
 
 @pytest.mark.parametrize(
@@ -151,10 +151,10 @@ async def test_slow_body_is_refused(server: Server, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(body_reading, "BODY_TIMEOUT", 0.02)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"POST /v1/decide HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
-    answer = await reader.read()
+    response = await reader.read()
     writer.close()
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b'"code":"body_too_slow"' in answer
+    assert response.startswith(b"HTTP/1.1 408 ")
+    assert b'"code":"body_too_slow"' in response
 
 
 async def test_body_limit_is_a_setting(store_url: str) -> None:

@@ -24,9 +24,9 @@ CONTEXT = {
 
 
 async def decide(server: Server, *placements: Any, **more: Any) -> list[dict[str, Any]]:
-    answer = await server.post("/v1/decide", {"placements": list(placements), **more})
-    assert answer.status_code == 200, answer.text
-    decisions: list[dict[str, Any]] = answer.json()["decisions"]
+    response = await server.post("/v1/decide", {"placements": list(placements), **more})
+    assert response.status_code == 200, response.text
+    decisions: list[dict[str, Any]] = response.json()["decisions"]
     return decisions
 
 
@@ -39,9 +39,9 @@ async def logged(store_url: str, placement: str) -> list[Decision]:
 
 
 async def test_placement_with_one_slot_has_one_action(server: Server) -> None:
-    answer = await server.post("/v1/decide", {"anonymousId": "a1", "placements": ["hero"], "context": CONTEXT})
-    assert answer.headers["content-type"] == "application/json"
-    body = answer.json()
+    response = await server.post("/v1/decide", {"anonymousId": "a1", "placements": ["hero"], "context": CONTEXT})
+    assert response.headers["content-type"] == "application/json"
+    body = response.json()
     assert body["anonymousId"] == "a1"
     (decision,) = body["decisions"]
     assert decision.keys() == {
@@ -107,9 +107,9 @@ async def test_messagepack_response_equals_json_response(server: Server) -> None
     body = {"writeKey": "default", "placements": ["hero", {"id": "row", "slots": 1}], "context": CONTEXT}
     packed = msgspec.msgpack.encode(body)
     headers = {"content-type": "application/msgpack"}
-    answer = await server.client.post("/v1/decide", content=packed, headers=headers)
-    assert answer.headers["content-type"] == "application/msgpack"
-    hero, row = msgspec.msgpack.decode(answer.content)["decisions"]
+    response = await server.client.post("/v1/decide", content=packed, headers=headers)
+    assert response.headers["content-type"] == "application/msgpack"
+    hero, row = msgspec.msgpack.decode(response.content)["decisions"]
     in_json = await decide(server, *body["placements"], context=CONTEXT)
     assert [hero.keys(), row.keys()] == [one.keys() for one in in_json]
     assert hero["propensity"] == in_json[0]["propensity"]
@@ -129,10 +129,10 @@ async def test_messagepack_response_equals_json_response(server: Server) -> None
 async def test_response_has_the_accepted_format(server: Server, sent: str, accept: str, answered: str) -> None:
     body = {"writeKey": "default", "placements": ["hero"]}
     encode = msgspec.msgpack.encode if "msgpack" in sent else msgspec.json.encode
-    answer = await server.client.post(
+    response = await server.client.post(
         "/v1/decide", content=encode(body), headers={"content-type": sent, "accept": accept}
     )
-    assert (answer.status_code, answer.headers["content-type"].partition("+")[0]) == (200, answered)
+    assert (response.status_code, response.headers["content-type"].partition("+")[0]) == (200, answered)
 
 
 @pytest.mark.parametrize(
@@ -168,9 +168,9 @@ async def test_response_has_the_accepted_format(server: Server, sent: str, accep
 async def test_invalid_body_is_refused_with_the_path_of_the_problem(
     server: Server, body: dict[str, Any], path: str
 ) -> None:
-    answer = await server.post("/v1/decide", body)
-    assert answer.status_code == 400
-    error = answer.json()["error"]
+    response = await server.post("/v1/decide", body)
+    assert response.status_code == 400
+    error = response.json()["error"]
     assert error["code"] == "invalid_request"
     assert [detail["path"] for detail in error["details"]] == [path]
     assert error["details"][0]["message"] in error["message"]
@@ -180,10 +180,10 @@ async def test_request_without_placements_does_not_use_the_store(server: Server,
     before = len(await logged(valkey.url, "hero"))
     valkey.freeze()
     try:
-        answer = await server.post("/v1/decide", {"placements": [], "anonymousId": "a1"})
+        response = await server.post("/v1/decide", {"placements": [], "anonymousId": "a1"})
     finally:
         valkey.thaw()
-    assert (answer.status_code, answer.json()) == (200, {"anonymousId": "a1", "decisions": []})
+    assert (response.status_code, response.json()) == (200, {"anonymousId": "a1", "decisions": []})
     assert len(await logged(valkey.url, "hero")) == before
 
 
@@ -222,8 +222,8 @@ async def test_decision_ids_stay_valid_when_a_worker_is_replaced(store_url: str)
         (decision,) = await decide(server, "hero")
     async with serve(store_url) as server:
         message = {"type": "track", "event": "$click", "properties": {"decisionId": decision["decisionId"]}}
-        answer = await server.post("/v1/batch", {"batch": [message]})
-    assert answer.json() == {"success": True, "accepted": 1, "rejected": []}
+        response = await server.post("/v1/batch", {"batch": [message]})
+    assert response.json() == {"success": True, "accepted": 1, "rejected": []}
 
 
 async def test_write_key_selects_the_site(store_url: str) -> None:
@@ -239,5 +239,5 @@ async def test_write_key_selects_the_site(store_url: str) -> None:
         assert unnamed.status_code == 400
         assert unnamed.json()["error"]["message"] == "Missing writeKey. Send the key of one of the 2 sites."
         foreign = {"type": "track", "event": "$click", "properties": {"decisionId": one["decisionId"]}}
-        answer = await server.post("/v1/batch", {"batch": [foreign], "writeKey": "key-two"})
-    assert answer.json()["rejected"][0]["code"] == "unknown_decision"
+        response = await server.post("/v1/batch", {"batch": [foreign], "writeKey": "key-two"})
+    assert response.json()["rejected"][0]["code"] == "unknown_decision"

@@ -10,16 +10,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 async def test_server_is_alive_and_ready(server: Server) -> None:
     for path, status in (("/healthz", "alive"), ("/readyz", "ready")):
-        answer = await server.get(path)
-        assert (answer.status_code, answer.json()) == (200, {"status": status})
+        response = await server.get(path)
+        assert (response.status_code, response.json()) == (200, {"status": status})
         assert (await server.client.head(path)).status_code == 200
 
 
 async def test_server_is_not_ready_before_policies_are_published(store_url: str) -> None:
     async with serve(store_url, publish=False) as server:
         assert (await server.get("/healthz")).status_code == 200
-        answer = await server.get("/readyz")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
+        response = await server.get("/readyz")
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "not_ready")
 
 
 async def test_server_is_not_ready_without_a_store(store_url: str, valkey: Valkey) -> None:

@@ -28,11 +28,11 @@ def own_valkey() -> Iterator[Valkey]:
 
 
 async def measured(server: Server) -> dict[str, float]:
-    answer = await server.get("/metrics")
-    assert answer.headers["content-type"].startswith("text/plain; version=")
+    response = await server.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=")
     return {
         sample.name + str(sorted(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(answer.text)
+        for family in text_string_to_metric_families(response.text)
         for sample in family.samples
     }
 

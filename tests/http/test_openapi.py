@@ -1,4 +1,4 @@
-"""The description of the API is that of the API."""
+"""The document describes the API as it is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.servers import BEARER, Server
 one_server = pytest.mark.asyncio(loop_scope="module")
 
 ALIASES = {f"/v1/{letter}" for letter in "btpiasg"}
-"""Other names for what is described already."""
+"""Other paths of operations that the document describes."""
 
 
 def references(node: Any) -> set[str]:
@@ -26,7 +26,7 @@ def references(node: Any) -> set[str]:
 
 
 def missing(value: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
-    """The fields of an answer that its schema does not know."""
+    """The fields of a response that are not in its schema."""
     if "$ref" in schema:
         schema = schemas[schema["$ref"].rpartition("/")[2]]
     if isinstance(value, dict) and "properties" in schema:
@@ -56,7 +56,11 @@ def test_every_reference_resolves() -> None:
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert references(document) <= known
     schemes = {
-        name for item in document["paths"].values() for one in item.values() for way in one["security"] for name in way
+        name
+        for item in document["paths"].values()
+        for one in item.values()
+        for scheme in one["security"]
+        for name in scheme
     }
     assert schemes == document["components"]["securitySchemes"].keys()
 
@@ -75,7 +79,7 @@ async def test_responses_match_their_schemas(server: Server) -> None:
     schemas = document["components"]["schemas"]
     decide = {"placements": ["hero", "row", "nope"]}
     batch = {"batch": [5, {"type": "page", "anonymousId": "v"}]}
-    for path, answer in {
+    for path, response in {
         "/v1/decide": await server.post("/v1/decide", decide),
         "/v1/batch": await server.post("/v1/batch", batch),
         "/v1/track": await server.post("/v1/track", {"event": 5}),
@@ -84,5 +88,5 @@ async def test_responses_match_their_schemas(server: Server) -> None:
         "/readyz": await server.get("/readyz"),
     }.items():
         (operation,) = document["paths"][path].values()
-        content = operation["responses"][str(answer.status_code)]["content"]
-        assert missing(answer.json(), content["application/json"]["schema"], schemas) == set()
+        content = operation["responses"][str(response.status_code)]["content"]
+        assert missing(response.json(), content["application/json"]["schema"], schemas) == set()

@@ -40,9 +40,9 @@ async def publish_model(store: Store, position: StreamId, model: bytes) -> None:
 
 
 async def get(server: Any, path: str) -> Any:
-    answer = await server.get(path, **BEARER)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    response = await server.get(path, **BEARER)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 async def test_policy_without_a_model_has_empty_results(store_url: str) -> None:

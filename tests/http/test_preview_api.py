@@ -21,9 +21,9 @@ TWO_SITES = {
 
 async def token(server: Server, action: str = "deal", placement: str = "hero", **more: Any) -> str:
     body = {"placement": placement, "action": action, **more}
-    answer = await server.post("/v1/previews", body, **BEARER)
-    assert answer.status_code == 200, answer.text
-    found: str = answer.json()["preview"]
+    response = await server.post("/v1/previews", body, **BEARER)
+    assert response.status_code == 200, response.text
+    found: str = response.json()["preview"]
     return found
 
 
@@ -37,8 +37,8 @@ async def test_preview_shows_an_ineligible_action_and_stores_nothing(store_url: 
         preview = await token(server)
         before = holdings(store_url)
         for _ in range(20):
-            answer = (await decide(server, preview, "hero", "row")).json()
-            hero, row = answer["decisions"]
+            response = (await decide(server, preview, "hero", "row")).json()
+            hero, row = response["decisions"]
             assert (hero["action"], hero["payload"]) == ("deal", {"headline": "Save 10%"})
             assert (hero["group"], hero["decisionId"], hero["propensity"]) == ("preview", None, None)
             assert (row["group"], row["decisionId"]) == ("policy", None), "the whole call is staff's, no visitor's"
@@ -50,24 +50,24 @@ async def test_preview_shows_an_ineligible_action_and_stores_nothing(store_url: 
 async def test_baseline_fills_the_slots_after_the_previewed_action(store_url: str) -> None:
     async with serve(store_url, SITE) as server:
         for action, shown in (("sku-3", ["sku-3", "sku-1"]), ("sku-2", ["sku-2", "sku-1"])):
-            answer = await decide(server, await token(server, action, "row"), "row")
-            (row,) = answer.json()["decisions"]
+            response = await decide(server, await token(server, action, "row"), "row")
+            (row,) = response.json()["decisions"]
             assert ([slot["action"] for slot in row["slots"]], row["group"]) == (shown, "preview")
 
 
 async def test_disabled_action_can_be_previewed(store_url: str) -> None:
     off = {"hero.toml": "enabled = false\n" + HERO + "enabled = false\n"}
     async with serve(store_url, off) as server:
-        answer = await decide(server, await token(server))
-    assert answer.json()["decisions"][0]["action"] == "deal"
+        response = await decide(server, await token(server))
+    assert response.json()["decisions"][0]["action"] == "deal"
 
 
 @pytest.mark.parametrize("forged", ["", "made-up", "é", "A" * 200])
 async def test_forged_token_is_refused(store_url: str, forged: str) -> None:
     async with serve(store_url, SITE) as server:
-        answer = await decide(server, forged)
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["details"][0]["path"]) == (400, "invalid_preview", "preview")
+        response = await decide(server, forged)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["details"][0]["path"]) == (400, "invalid_preview", "preview")
     assert error["message"] == "preview: found a token that this service did not make"
 
 
@@ -75,8 +75,8 @@ async def test_token_for_another_site_is_refused(store_url: str) -> None:
     async with serve(store_url, TWO_SITES) as server:
         preview = await token(server, writeKey="shop")
         assert (await decide(server, preview, writeKey="shop")).status_code == 200
-        answer = await decide(server, preview, writeKey="books")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_preview")
+        response = await decide(server, preview, writeKey="books")
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "foreign_preview")
 
 
 async def test_token_needs_the_secret_key_and_an_existing_action(store_url: str) -> None:
@@ -93,16 +93,16 @@ async def test_token_needs_the_secret_key_and_an_existing_action(store_url: str)
             ({"debug": True}, 400, "placement"),
             ({"debug": True, "placement": None}, 400, "action"),
         ):
-            answer = await server.post("/v1/previews", body | wrong, **BEARER)
-            assert (answer.status_code, answer.json()["error"]["details"][0]["path"]) == (status, path)
-        answer = await server.post("/v1/previews", body | {"validSeconds": 60}, **BEARER)
-        assert answer.json()["expiresAt"].endswith("+00:00")
+            response = await server.post("/v1/previews", body | wrong, **BEARER)
+            assert (response.status_code, response.json()["error"]["details"][0]["path"]) == (status, path)
+        response = await server.post("/v1/previews", body | {"validSeconds": 60}, **BEARER)
+        assert response.json()["expiresAt"].endswith("+00:00")
 
 
 async def debug_token(server: Server, **more: Any) -> str:
-    answer = await server.post("/v1/previews", {"debug": True, **more}, **BEARER)
-    assert answer.status_code == 200, answer.text
-    found: str = answer.json()["preview"]
+    response = await server.post("/v1/previews", {"debug": True, **more}, **BEARER)
+    assert response.status_code == 200, response.text
+    found: str = response.json()["preview"]
     return found
 
 
@@ -110,8 +110,8 @@ async def test_debug_token_shows_any_action_explains_decisions_and_stores_nothin
     async with serve(store_url, SITE) as server:
         preview = await debug_token(server)
         before = holdings(store_url)
-        answer = await decide(server, preview, {"id": "hero", "action": "deal"}, {"id": "row", "exclude": ["sku-3"]})
-        hero, row = answer.json()["decisions"]
+        response = await decide(server, preview, {"id": "hero", "action": "deal"}, {"id": "row", "exclude": ["sku-3"]})
+        hero, row = response.json()["decisions"]
         assert (hero["action"], hero["payload"], hero["group"]) == ("deal", {"headline": "Save 10%"}, "preview")
         assert hero["debug"] == {
             "enabled": True,
@@ -137,8 +137,8 @@ async def test_decisions_are_explained_only_with_a_debug_token(store_url: str) -
             "decisions"
         ]
         assert (plain["action"], plain["group"], "debug" in plain) == ("plain", "policy", False)
-        answer = await decide(server, await token(server), {"id": "hero", "action": "deal"})
-        assert "debug" not in answer.json()["decisions"][0]
+        response = await decide(server, await token(server), {"id": "hero", "action": "deal"})
+        assert "debug" not in response.json()["decisions"][0]
 
 
 @pytest.mark.parametrize(
@@ -155,9 +155,9 @@ async def test_action_outside_the_token_is_refused(
 ) -> None:
     async with serve(store_url, SITE) as server:
         preview = await (debug_token if debug else token)(server)
-        answer = await decide(server, preview, {"id": placement, "action": action})
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["details"][0]["path"]) == (status, code, "preview")
+        response = await decide(server, preview, {"id": placement, "action": action})
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["details"][0]["path"]) == (status, code, "preview")
 
 
 async def test_debug_token_is_for_one_site(store_url: str) -> None:
@@ -165,8 +165,8 @@ async def test_debug_token_is_for_one_site(store_url: str) -> None:
         preview = await debug_token(server, writeKey="shop")
         (decision,) = (await decide(server, preview, writeKey="shop")).json()["decisions"]
         assert decision["group"] == "policy"
-        answer = await decide(server, preview, writeKey="books")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_preview")
+        response = await decide(server, preview, writeKey="books")
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "foreign_preview")
 
 
 async def test_unknown_placement_is_not_explained(store_url: str) -> None:

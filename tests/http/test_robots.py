@@ -21,9 +21,9 @@ DECIDE = {"anonymousId": "robot", "placements": ["hero"]}
 
 
 async def decide(server: Server, **headers: str) -> dict[str, Any]:
-    answer = await server.post("/v1/decide", DECIDE, **headers)
-    assert answer.status_code == 200, answer.text
-    (decision,) = answer.json()["decisions"]
+    response = await server.post("/v1/decide", DECIDE, **headers)
+    assert response.status_code == 200, response.text
+    (decision,) = response.json()["decisions"]
     found: dict[str, Any] = decision
     return found
 
@@ -54,10 +54,10 @@ async def test_messages_of_crawlers_are_accepted_and_dropped(store_url: str) -> 
             {"type": "page", "anonymousId": "robot"},
             5,
         ]
-        answer = await server.post("/v1/batch", {"batch": batch}, **GOOGLE)
-        assert (answer.json()["accepted"], answer.json()["rejected"][0]["index"]) == (3, 3)
-        answer = await server.post("/v1/track", batch[1], **GOOGLE)
-        assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+        response = await server.post("/v1/batch", {"batch": batch}, **GOOGLE)
+        assert (response.json()["accepted"], response.json()["rejected"][0]["index"]) == (3, 3)
+        response = await server.post("/v1/track", batch[1], **GOOGLE)
+        assert (response.status_code, response.json()["accepted"]) == (200, 1)
     assert holdings(store_url) == before
 
 
@@ -74,16 +74,16 @@ async def test_site_can_learn_from_robots(store_url: str) -> None:
 
 async def test_visitor_with_too_many_decides_is_a_robot(store_url: str) -> None:
     async with serve(store_url) as server:
-        answers = [await decide(server) for _ in range(60)]
-        assert all(answer["decisionId"] for answer in answers)
+        responses = [await decide(server) for _ in range(60)]
+        assert all(response["decisionId"] for response in responses)
         async with asyncio.timeout(60):
-            while all(answer["decisionId"] for answer in answers):  # On a slow machine that takes more of them.
-                answers += await asyncio.gather(*(decide(server) for _ in range(50)))
-        assert {answer["group"] for answer in answers} == {"policy"}
+            while all(response["decisionId"] for response in responses):  # On a slow machine that takes more of them.
+                responses += await asyncio.gather(*(decide(server) for _ in range(50)))
+        assert {response["group"] for response in responses} == {"policy"}
         other = await server.post("/v1/decide", DECIDE | {"anonymousId": "someone else"})
         assert other.json()["decisions"][0]["decisionId"] is not None
         trusted = [await decide(server, **BEARER) for _ in range(70)]
-        assert all(answer["decisionId"] for answer in trusted)
+        assert all(response["decisionId"] for response in trusted)
     assert Robot() in await logged(store_url)
 
 
@@ -91,8 +91,8 @@ async def test_messages_above_the_rate_of_a_visitor_are_dropped(store_url: str) 
     order = {"type": "track", "event": "Order Completed", "anonymousId": "robot"}
     async with serve(store_url) as server:
         for _ in range(4):
-            answer = await server.post("/v1/batch", {"batch": [order] * 500})
-            assert answer.json() == {"success": True, "accepted": 500, "rejected": []}
+            response = await server.post("/v1/batch", {"batch": [order] * 500})
+            assert response.json() == {"success": True, "accepted": 500, "rejected": []}
         assert 1000 <= len(await logged(store_url)) < 2000
         await server.post("/v1/batch", {"batch": [order | {"anonymousId": "someone else"}]})
         before = len(await logged(store_url))

@@ -1,4 +1,4 @@
-"""The browser SDK is served as pages, caches and integrity checks need it."""
+"""The browser SDK is served for pages, caches and integrity checks."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class NoSites:
     sites: Mapping[str, ServedSite] = MappingProxyType({})
 
 
-def signed(token: str) -> None:
+def check_token(token: str) -> None:
     if token != SIGNED:
-        raise WrongPreview("invalid_preview", "found a token that this service did not make")
+        raise WrongPreview("invalid_preview", "Unknown token. Make a new one.")
 
 
 def sdk_app(folder: Path) -> Starlette:
     auth = Authenticator(NoSites(), "secret")
-    endpoints = {"sdk": SdkEndpoint(auth, read_files(folder), signed)}
+    endpoints = {"sdk": SdkEndpoint(auth, read_files(folder), check_token)}
     return Starlette(routes=build_routes(endpoints, Preflight(auth.cors), SDK_OPERATIONS))
 
 
@@ -65,12 +65,12 @@ async def test_file_is_served_plain_and_compressed(client: httpx.AsyncClient) ->
     plain = await client.get("/edgewise.js", headers={"accept-encoding": "identity"})
     assert (plain.status_code, plain.content.decode()) == (200, SCRIPT)
     assert "content-encoding" not in plain.headers
-    async with client.stream("GET", "/edgewise.js", headers={"accept-encoding": "br, gzip"}) as answer:
-        raw = b"".join([part async for part in answer.aiter_raw()])
-    assert answer.headers["content-encoding"] == "gzip"
+    async with client.stream("GET", "/edgewise.js", headers={"accept-encoding": "br, gzip"}) as response:
+        raw = b"".join([part async for part in response.aiter_raw()])
+    assert response.headers["content-encoding"] == "gzip"
     assert gzip.decompress(raw).decode() == SCRIPT
-    assert len(raw) == int(answer.headers["content-length"]) < len(SCRIPT)
-    assert answer.headers["etag"] != plain.headers["etag"]
+    assert len(raw) == int(response.headers["content-length"]) < len(SCRIPT)
+    assert response.headers["etag"] != plain.headers["etag"]
 
 
 async def test_script_has_a_source_map_header(client: httpx.AsyncClient) -> None:
@@ -85,9 +85,9 @@ async def test_script_has_a_source_map_header(client: httpx.AsyncClient) -> None
     [("gzip", True), ("GZIP;q=0.5", True), ("*", True), ("gzip;q=0", False), ("br", False), ("gzip; q=0.0", False)],
 )
 async def test_response_is_compressed_if_accepted(client: httpx.AsyncClient, accepted: str, zipped: bool) -> None:
-    answer = await client.get("/edgewise.js", headers={"accept-encoding": accepted})
-    assert ("content-encoding" in answer.headers) is zipped
-    assert answer.text == SCRIPT
+    response = await client.get("/edgewise.js", headers={"accept-encoding": accepted})
+    assert ("content-encoding" in response.headers) is zipped
+    assert response.text == SCRIPT
 
 
 async def test_any_page_may_load_and_check_the_sdk(client: httpx.AsyncClient) -> None:
@@ -105,9 +105,9 @@ async def test_plain_path_is_cached_for_minutes(client: httpx.AsyncClient) -> No
 
 
 async def test_versioned_path_is_cached_forever(client: httpx.AsyncClient) -> None:
-    answer = await client.get(f"{VERSIONED}/edgewise.js")
-    assert answer.text == SCRIPT
-    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    response = await client.get(f"{VERSIONED}/edgewise.js")
+    assert response.text == SCRIPT
+    assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
 @pytest.mark.parametrize("path", ["/edgewise.js", "/edgewise-tcf.js", "/edgewise.js.map", f"{VERSIONED}/edgewise.js"])
@@ -138,33 +138,33 @@ async def test_head_has_the_same_headers_without_a_body(client: httpx.AsyncClien
 
 
 async def test_source_map_is_json(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/edgewise.js.map")
-    assert (answer.headers["content-type"], answer.json()) == ("application/json", {"version": 3})
+    response = await client.get("/edgewise.js.map")
+    assert (response.headers["content-type"], response.json()) == ("application/json", {"version": 3})
 
 
 @pytest.mark.parametrize("folder_of", ["/", f"{VERSIONED}/"])
 async def test_debugger_needs_a_signed_token(client: httpx.AsyncClient, folder_of: str) -> None:
     path = f"{folder_of}edgewise-debug.js"
     for query in ("", "?preview=", "?preview=forged", f"?preview={SIGNED}&preview=forged"):
-        answer = await client.get(path + query)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_preview")
-        assert answer.headers["cache-control"] == "no-store"
+        response = await client.get(path + query)
+        assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_preview")
+        assert response.headers["cache-control"] == "no-store"
     assert (await client.get(f"{path}?preview={SIGNED}")).text == "debug()"
 
 
 @pytest.mark.parametrize("path", ["/edgewise-nope.js", f"{VERSIONED}/README.md", f"{VERSIONED}/app.py"])
 async def test_unknown_file_is_not_found(client: httpx.AsyncClient, path: str) -> None:
-    answer = await client.get(path)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
-    assert "Use one of edgewise-debug.js, edgewise-tcf.js, edgewise.js, edgewise.js.map." in answer.text
-    assert answer.headers["cache-control"] == "no-store"
+    response = await client.get(path)
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
+    assert "Use one of edgewise-debug.js, edgewise-tcf.js, edgewise.js, edgewise.js.map." in response.text
+    assert response.headers["cache-control"] == "no-store"
 
 
 async def test_other_version_is_not_found(
     client: httpx.AsyncClient,
 ) -> None:
-    answer = await client.get("/sdk/0.0.0/edgewise.js")
-    assert (answer.status_code, answer.json()["error"]["message"]) == (
+    response = await client.get("/sdk/0.0.0/edgewise.js")
+    assert (response.status_code, response.json()["error"]["message"]) == (
         404,
         f"path: Unknown version '0.0.0'. This server has {__version__}.",
     )
@@ -172,9 +172,9 @@ async def test_other_version_is_not_found(
 
 @pytest.mark.parametrize("folder", [Path("/nowhere/at/all")])
 async def test_unbuilt_sdk_is_not_found(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/edgewise.js")
-    assert answer.status_code == 404
-    assert "make sdk" in answer.json()["error"]["message"]
+    response = await client.get("/edgewise.js")
+    assert response.status_code == 404
+    assert "make sdk" in response.json()["error"]["message"]
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -185,5 +185,5 @@ async def test_server_has_every_file_of_the_package(server: Server) -> None:
     token = made.json()["preview"]
     for name in names:
         for path in (f"/{name}", f"{VERSIONED}/{name}"):
-            answer = await server.get(f"{path}?preview={token}")
-            assert (answer.status_code, answer.content) == (200, (SDK / name).read_bytes())
+            response = await server.get(f"{path}?preview={token}")
+            assert (response.status_code, response.content) == (200, (SDK / name).read_bytes())

@@ -1,4 +1,4 @@
-"""Segment's own Python client, unchanged but for its `host`, against a real server."""
+"""Segment's own Python client, configured only with another `host`, against a real server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from edgewise.visitors.identity import read_profile, read_redirect
 from edgewise.visitors.profile import Profile
 from tests.servers import Server, running, serve
 
-LATELY = datetime.now(UTC)
+NOW = datetime.now(UTC)
 CONTEXT = {
     "active": True,
     "app": {"name": "Shop", "version": "5.4", "build": "3.0", "namespace": "com.example"},
@@ -44,31 +44,31 @@ CONTEXT = {
     "traits": {"address": {"city": "Delft"}},
     "userAgent": "Mozilla/5.0 (iPhone; CPU iPhone OS 9_1 like Mac OS X)",
 }
-COMMON: dict[str, Any] = {"context": CONTEXT, "timestamp": LATELY, "integrations": {"All": True, "Mixpanel": False}}
+COMMON: dict[str, Any] = {"context": CONTEXT, "timestamp": NOW, "integrations": {"All": True, "Mixpanel": False}}
 
 
-class Hurdle:
-    """A proxy that answers its first requests itself, and hands on the others."""
+class FailingProxy:
+    """A proxy that responds to the first requests itself, and forwards the others."""
 
-    def __init__(self, port: int, *answers: Callable[[], Response]) -> None:
-        self.answers = list(answers)
+    def __init__(self, port: int, *failures: Callable[[], Response]) -> None:
+        self.failures = list(failures)
         self.requests: list[httpx.Headers] = []
         self._client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}")
-        self.app = Starlette(routes=[Route("/{path:path}", self.answer, methods=["POST"])])
+        self.app = Starlette(routes=[Route("/{path:path}", self.handle, methods=["POST"])])
 
-    async def answer(self, request: Request) -> Response:
+    async def handle(self, request: Request) -> Response:
         self.requests.append(httpx.Headers(request.headers.raw))
-        if self.answers:
-            return self.answers.pop(0)()
-        answer = await self._client.post(request.url.path, content=await request.body(), headers=request.headers.raw)
-        return Response(answer.content, answer.status_code, {"content-type": answer.headers["content-type"]})
+        if self.failures:
+            return self.failures.pop(0)()
+        response = await self._client.post(request.url.path, content=await request.body(), headers=request.headers.raw)
+        return Response(response.content, response.status_code, {"content-type": response.headers["content-type"]})
 
     async def close(self) -> None:
         await self._client.aclose()
 
 
-class Told:
-    """A client, and what it was told of batches that failed for good."""
+class SegmentClient:
+    """A client, and the errors of batches that it gave up."""
 
     def __init__(self, port: int, **options: Any) -> None:
         self.errors: list[Exception] = []
@@ -80,20 +80,20 @@ class Told:
             **options,
         )
 
-    async def done(self) -> None:
-        """Wait until all of it is sent, beside the server in this loop."""
+    async def flush(self) -> None:
+        """Wait until everything is sent, while the server runs in this event loop."""
         await asyncio.to_thread(self.client.flush)
         await asyncio.to_thread(self.client.join)
 
 
 @asynccontextmanager
-async def behind(server: Server, *answers: Callable[[], Response]) -> AsyncIterator[tuple[Hurdle, int]]:
-    hurdle = Hurdle(server.port, *answers)
+async def failing_proxy(server: Server, *failures: Callable[[], Response]) -> AsyncIterator[tuple[FailingProxy, int]]:
+    proxy = FailingProxy(server.port, *failures)
     try:
-        async with running(hurdle.app) as port:
-            yield hurdle, port
+        async with running(proxy.app) as port:
+            yield proxy, port
     finally:
-        await hurdle.close()
+        await proxy.close()
 
 
 async def events(store: Store) -> list[Event]:
@@ -112,23 +112,23 @@ async def profile(store: Store, visitor: Digest) -> Profile:
 @pytest.mark.parametrize("gzip", [True, False])
 async def test_all_messages_with_all_fields_are_recorded(store: Store, store_url: str, gzip: bool) -> None:
     async with serve(store_url) as server:
-        told = Told(server.port, gzip=gzip, upload_size=4)
-        client = told.client
+        segment = SegmentClient(server.port, gzip=gzip, upload_size=4)
+        client = segment.client
         client.page(
             None, "Shoes", "Red shoes", {"url": "https://s.ex/shoes", "path": "/shoes"}, anonymous_id="a", **COMMON
         )
         client.identify("u", {"email": "u@example.com", "plan": "pro", "age": 33}, anonymous_id="a", **COMMON)
         client.screen("u", "Store", "Front", {"feed": "private"}, **COMMON)
         client.group("u", "g", {"employees": 20}, **COMMON)
-        client.alias("before", "u", context=CONTEXT, timestamp=LATELY, integrations={"All": True})
+        client.alias("before", "u", context=CONTEXT, timestamp=NOW, integrations={"All": True})
         products = [
             {"product_id": "1", "sku": "s-1", "name": "Shoe", "price": 19.0, "quantity": 2, "category": "Shoes"}
         ]
         order = {"order_id": "o", "total": 45.5, "revenue": 38.0, "currency": "USD", "products": products}
         client.track("u", "Order Completed", order, anonymous_id="a", message_id="order-1", **COMMON)
         client.track("u", "Order Completed", order, anonymous_id="a", message_id="order-1", **COMMON)
-        await told.done()
-    assert told.errors == []
+        await segment.flush()
+    assert segment.errors == []
     known = await profile(store, user_digest("u"))
     assert (known.orders, known.revenue, known.page_views) == (1, 38.0, 2)
     assert known.pages == {"Shoes": 1, "Store": 1}
@@ -147,18 +147,18 @@ async def test_all_messages_with_all_fields_are_recorded(store: Store, store_url
 async def test_client_retries_and_every_message_counts_once(store: Store, store_url: str) -> None:
     async with (
         serve(store_url) as server,
-        behind(server, lambda: Response(status_code=503), lambda: Response(None, 429, {"Retry-After": "1"})) as (
-            hurdle,
+        failing_proxy(server, lambda: Response(status_code=503), lambda: Response(None, 429, {"Retry-After": "1"})) as (
+            proxy,
             port,
         ),
     ):
-        told = Told(port, gzip=True)
+        segment = SegmentClient(port, gzip=True)
         for number in range(20):
-            told.client.track("u", "Order Completed", {"revenue": 1}, message_id=f"m{number}")
-        await told.done()
-    assert told.errors == []
-    assert len(hurdle.requests) >= 3
-    assert all(headers["authorization"].startswith("Basic ") for headers in hurdle.requests)
+            segment.client.track("u", "Order Completed", {"revenue": 1}, message_id=f"m{number}")
+        await segment.flush()
+    assert segment.errors == []
+    assert len(proxy.requests) >= 3
+    assert all(headers["authorization"].startswith("Basic ") for headers in proxy.requests)
     assert len(await events(store)) == 20
     assert (await profile(store, user_digest("u"))).orders == 20
 
@@ -170,20 +170,20 @@ async def test_message_counts_once_after_a_lost_response(store: Store, store_url
             {"batch": [{"type": "track", "event": "Order Completed", "userId": "u", "messageId": "m1"}]},
         )
         assert lost.status_code == 200
-        told = Told(server.port)
-        told.client.track("u", "Order Completed", message_id="m1")
-        await told.done()
-    assert told.errors == []
+        segment = SegmentClient(server.port)
+        segment.client.track("u", "Order Completed", message_id="m1")
+        await segment.flush()
+    assert segment.errors == []
     assert len(await events(store)) == 1
     assert (await profile(store, user_digest("u"))).orders == 1
 
 
 async def test_client_reports_a_wrong_key(store: Store, store_url: str) -> None:
     async with serve(store_url) as server:
-        told = Told(server.port)
-        for consumer in told.client.consumers:
+        segment = SegmentClient(server.port)
+        for consumer in segment.client.consumers:
             consumer.write_key = "wrong"
-        told.client.track("u", "Order Completed")
-        await told.done()
-    (error,) = told.errors
+        segment.client.track("u", "Order Completed")
+        await segment.flush()
+    (error,) = segment.errors
     assert getattr(error, "status", None) == 401

@@ -1,4 +1,4 @@
-"""Targeting from one end to the other: what a browser sends, and what its visitor may see."""
+"""Targeting through the API: from the context of a request to the action in the response."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.servers import BEARER, serve
 
-RULES: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
+CONDITIONS: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
     '"page.type" = "product"': ({"page": {"type": "product"}}, {"page": {"type": "home"}}),
     '"page.referrer" = { "$regex" = "(^|\\\\.)google\\\\." }': (
         {"page": {"referrer": "https://www.google.com/search?q=x"}},
@@ -28,8 +28,8 @@ RULES: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def policy(when: str) -> str:
-    """A placement with one action for those for whom this holds, who are pinned to it."""
+def policy(condition: str) -> str:
+    """A policy that pins an action for the visitors who meet a condition."""
     return f"""
         placement = "hero"
         baseline = "plain"
@@ -37,19 +37,19 @@ def policy(when: str) -> str:
         id = "plain"
         [[actions]]
         id = "special"
-        when = {{ {when} }}
+        when = {{ {condition} }}
         [[pins]]
         action = "special"
     """
 
 
-@pytest.mark.parametrize("when", RULES)
-async def test_condition_selects_the_visitors_it_describes(store_url: str, when: str) -> None:
-    async with serve(store_url, {"hero.toml": policy(when)}) as server:
+@pytest.mark.parametrize("condition", CONDITIONS)
+async def test_condition_selects_the_visitors_it_describes(store_url: str, condition: str) -> None:
+    async with serve(store_url, {"hero.toml": policy(condition)}) as server:
         shown = []
-        for context in RULES[when]:
-            answer = await server.post("/v1/decide", {"placements": ["hero"], "context": context})
-            (decision,) = answer.json()["decisions"]
+        for context in CONDITIONS[condition]:
+            response = await server.post("/v1/decide", {"placements": ["hero"], "context": context})
+            (decision,) = response.json()["decisions"]
             shown.append((decision["action"], decision["group"] == "pinned"))
     assert shown == [("special", True), ("plain", False)]
 
@@ -58,13 +58,18 @@ async def test_country_comes_only_from_the_configured_header(store_url: str) -> 
     files = {"hero.toml": policy('"place.country" = "DE"')}
     body = {"placements": ["hero"]}
     async with serve(store_url, files, country_header="CF-IPCountry") as server:
-        answers = [
+        responses = [
             await server.post("/v1/decide", body, **{"cf-ipcountry": "de"}),
             await server.post("/v1/decide", body, **{"cf-ipcountry": "FR"}),
             await server.post("/v1/decide", body, **{"x-country": "DE"}),
             await server.post("/v1/decide", body, **{"cf-ipcountry": "DE"}, **BEARER),
         ]
-    assert [answer.json()["decisions"][0]["action"] for answer in answers] == ["special", "plain", "plain", "plain"]
+    assert [response.json()["decisions"][0]["action"] for response in responses] == [
+        "special",
+        "plain",
+        "plain",
+        "plain",
+    ]
     async with serve(store_url, files) as server:
-        answer = await server.post("/v1/decide", body, **{"cf-ipcountry": "DE"})
-    assert answer.json()["decisions"][0]["action"] == "plain"
+        response = await server.post("/v1/decide", body, **{"cf-ipcountry": "DE"})
+    assert response.json()["decisions"][0]["action"] == "plain"
