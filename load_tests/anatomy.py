@@ -47,7 +47,7 @@ STEPS: Mapping[str, Sequence[str]] = {
     "context to attributes": ["edgewise.http.decide.attributes_of"],
     "profile to attributes": [
         "edgewise.decisions.visitor_state.read_partial_profile",
-        "edgewise.decisions.visitor_state.attributes_of",
+        "edgewise.decisions.visitor_state.make_attributes",
     ],
     "eligible actions": ["edgewise.policies.compiled.CompiledPolicy.eligible"],
     "context line": ["edgewise.decisions.engine.context_line"],
