@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgewise.child import Child
 from edgewise.learner.process import Learner
-from edgewise.processes.listener import listening
+from edgewise.processes.listener import listen
 from edgewise.processes.publisher import Publisher
 from edgewise.settings import Settings
 from edgewise.store import Store
@@ -61,14 +61,14 @@ class Stage:
         Raises:
             TimeoutError: it does not answer; what it wrote to standard error says why.
         """
-        with listening("127.0.0.1", 0) as listener:
+        with listen("127.0.0.1", 0) as listener:
             command = [sys.executable, "-m", "edgewise.processes.worker", str(listener.descriptor), app]
             child = Child(app, command, environ=self._environ, pass_fds=[listener.descriptor])
             with on(self._cores.measured):
                 await child.start()
             try:
                 async with asyncio.timeout(_PATIENCE):
-                    await listener.answers()
+                    await listener.wait_until_healthy()
                 yield Worker(child, listener.port)
             finally:
                 await child.stop()

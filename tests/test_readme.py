@@ -55,7 +55,7 @@ def port(folder: Path) -> Iterator[int]:
         try:
             assert server.stderr is not None
             said = ""
-            while "listening on" not in said:
+            while "Listening on" not in said:
                 line = server.stderr.readline()
                 assert line, f"the server ended: {said}"
                 said += line

@@ -164,7 +164,7 @@ async def test_a_server_that_fails_is_told_with_its_last_words(tmp_path: Path) -
         os.kill(started.server(), signal.SIGKILL)
         assert await started.ends() == 1
         assert "Error: the server was ended by signal 9; it said last:" in started.said
-        assert "listening on http://127.0.0.1:" in started.said
+        assert "Listening on http://127.0.0.1:" in started.said
         await gone(family)
 
 

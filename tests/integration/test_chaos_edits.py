@@ -103,7 +103,7 @@ class Editor:
         return next(one.version for one in reversed(self._traffic.ledger.shown) if one.ref == REF)
 
     def _complaints(self) -> int:
-        return self._service.log.count("the last good ones are served on")
+        return self._service.log.count("so the last valid ones stay")
 
 
 def _version_in(service: Service) -> str:

@@ -67,7 +67,7 @@ def environ_in(folder: Path, **environ: str) -> dict[str, str]:
 @asynccontextmanager
 async def serving(folder: Path, **environ: str) -> AsyncIterator[Server]:
     async with served("-m", "tests.integration.tiny", **environ_in(folder, **environ)) as process:
-        url = await process.until(r"listening on (http://\S+);")
+        url = await process.until(r"Listening on (http://\S+)\. ")
         yield Server(process, url, folder)
 
 
@@ -85,7 +85,7 @@ async def test_sigterm_stops_everything_in_order_and_leaves_nothing_behind(tmp_p
 
 async def test_a_server_that_is_still_starting_stops_too(tmp_path: Path) -> None:
     async with served("-m", "tests.integration.tiny", **environ_in(tmp_path)) as process:
-        await process.until("published default/home-hero")
+        await process.until("default/home-hero: Published version")
         children = children_of(process.process.pid)
         assert children
         process.tell(signal.SIGTERM)
@@ -109,7 +109,7 @@ async def test_a_second_signal_ends_what_does_not_stop(tmp_path: Path) -> None:
         children = server.children()
         os.kill(int(await server.get("/pid")), signal.SIGSTOP)  # It would be waited for for 15 s.
         server.process.tell(signal.SIGTERM)
-        await server.process.until("stopping")
+        await server.process.until("Stopping")
         server.process.tell(signal.SIGTERM)
         async with asyncio.timeout(10):
             assert await server.process.ends() == 0
@@ -147,14 +147,14 @@ async def test_a_port_that_is_in_use_is_refused(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         async with served("-m", "edgewise", "serve", **environ_in(tmp_path, EDGEWISE_PORT=str(port))) as server:
             assert await server.ends() == 1
-            assert f"Error: --port: found {port} of 127.0.0.1 in use by another program" in server.said[0]
+            assert f"Error: --port: Port {port} of 127.0.0.1 is in use." in server.said[0]
 
 
 async def test_a_web_worker_that_dies_is_started_again(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         before = int(await server.get("/pid"))
         os.kill(before, signal.SIGKILL)
-        await server.process.until(rf"web worker 1 \(process {before}\) was ended by signal 9; it is started again")
+        await server.process.until(rf"web worker 1: Process {before} was ended by signal 9\. It restarts in")
         assert int(await server.get("/pid")) in server.children()
 
 
@@ -165,7 +165,7 @@ async def test_a_valkey_that_dies_is_started_again_on_the_same_data(tmp_path: Pa
         await store.set("acknowledged", "1")
         [before] = server.children("valkey-server")
         os.kill(before, signal.SIGKILL)
-        after = int(await server.process.until(r"valkey runs again \(process (\d+)\)"))
+        after = int(await server.process.until(r"valkey: Restarted as process (\d+)"))
         assert after != before
         assert await store.get("acknowledged") == b"1"
 
@@ -180,7 +180,7 @@ async def test_a_server_starts_without_the_store_that_it_is_given_and_publishes_
             assert any("Cannot publish the policies: store unix://" in line for line in server.process.said)
             assert server.children("valkey-server") == []
             store.restart()
-            await server.process.until("published default/home-hero")
+            await server.process.until("default/home-hero: Published version")
     finally:
         store.close()
 
@@ -189,7 +189,7 @@ async def test_a_learner_that_dies_is_started_again(tmp_path: Path) -> None:
     async with serving(tmp_path, EDGEWISE_LEARNER="true") as server:
         [before] = server.children("edgewise learn")
         os.kill(before, signal.SIGKILL)
-        after = int(await server.process.until(r"learner runs again \(process (\d+)\)"))
+        after = int(await server.process.until(r"learner: Restarted as process (\d+)"))
         assert await server.process.until(rf" {after} edgewise\.learner\S+ (default/home-hero: learning from)")
         server.process.tell(signal.SIGTERM)
         assert await server.process.ends() == 0
@@ -198,7 +198,7 @@ async def test_a_learner_that_dies_is_started_again(tmp_path: Path) -> None:
 async def test_a_worker_that_keeps_dying_is_started_later_and_later(tmp_path: Path) -> None:
     environ = environ_in(tmp_path, TINY_APP="tests.integration.tiny:create_broken_app")
     async with served("-m", "tests.integration.tiny", **environ) as process:
-        delays = [float(await process.until(r"web worker 1 .* it is started again in ([\d.]+) s")) for _ in range(3)]
+        delays = [float(await process.until(r"web worker 1: .* It restarts in ([\d.]+) s")) for _ in range(3)]
         assert delays == sorted(set(delays))
         process.tell(signal.SIGTERM)
         assert await process.ends() == 0
@@ -208,7 +208,7 @@ async def test_the_secret_key_is_made_once_and_kept_to_its_owner(tmp_path: Path)
     async with serving(tmp_path) as server:
         key = await server.get("/environ?name=EDGEWISE_SECRET_KEY")
         file = tmp_path / "data" / "secret-key"
-        assert any(f"made a secret key for server-side calls: {file}" in line for line in server.process.said)
+        assert any(f"Created a secret key for server-side calls in {file}." in line for line in server.process.said)
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert file.read_text().strip() == key
         assert len(key) >= 43
@@ -232,7 +232,7 @@ async def test_the_policies_are_in_the_store_before_the_server_listens_and_follo
         before = await store.hget("{default:home-hero}:current", "version")
         assert before is not None
         (tmp_path / "policies" / "home-hero.toml").write_text(POLICY.replace("warm", "cold"))
-        version = await server.process.until("published default/home-hero, version ([0-9a-f]{16})")
+        version = await server.process.until("default/home-hero: Published version ([0-9a-f]{16})")
         assert await store.hget("{default:home-hero}:current", "version") == bytes.fromhex(version) != before
 
 
@@ -240,7 +240,7 @@ async def test_the_whole_server_decides_learns_and_its_model_is_rebuilt_beside_i
     environ = environ_in(tmp_path, EDGEWISE_LEARNER="true")
     (tmp_path / "policies" / "home-hero.toml").write_text(POLICY.replace("[[", QUICK + "[[", 1))
     async with served("-m", "edgewise", "serve", **environ) as process:
-        url = await process.until(r"listening on (http://\S+);")
+        url = await process.until(r"Listening on (http://\S+)\. ")
         async with httpx.AsyncClient(base_url=url) as client:
             decision = await decided(client)
             await clicked(client, decision)
@@ -321,18 +321,18 @@ async def test_what_the_courier_did_is_in_the_metrics_of_the_server(tmp_path: Pa
         webhook = f'name = "n"\nurl = "{receiver.url}"\nsecret = "$SHOP_SECRET"\nwhen = {{ "visitor.orders" = 1 }}\n'
         (tmp_path / "policies" / "site.toml").write_text(f"[[webhooks]]\n{webhook}")
         async with served("-m", "edgewise", "serve", **environ) as process:
-            url = await process.until(r"listening on (http://\S+);")
+            url = await process.until(r"Listening on (http://\S+)\. ")
             async with httpx.AsyncClient(base_url=url, timeout=20) as client:
                 order = {"writeKey": "default", "event": "Order Completed", "anonymousId": "a1"}
                 (await client.post("/v1/track", json=order)).raise_for_status()
                 await receiver.wait_for_messages(1)
 
-                async def is_told() -> bool:
+                async def is_reported() -> bool:
                     told = (await client.get("/metrics")).raise_for_status().text
                     assert 'edgewise_webhook_overdue_seconds{site="default"}' in told
                     sent = 'edgewise_webhook_messages_total{result="sent",site="default",webhook="n"} 1.0'
                     return sent in told
 
-                await eventually(is_told)
+                await eventually(is_reported)
             process.tell(signal.SIGTERM)
             assert await process.ends() == 0

@@ -1,4 +1,4 @@
-"""The publisher: files in, versions in the store, whatever happens to either."""
+"""The publisher reads policy files and writes their versions to the store, through failures of both."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from edgewise import entries
 from edgewise.bandit.shape import shape_of
 from edgewise.errors import PolicyError
 from edgewise.policies.compiled import decode_policy, version_of
+from edgewise.policies.site_files import load_sites
 from edgewise.processes.publisher import Publisher
+from edgewise.serving.follower import Follower
 from edgewise.sites import Site, decode_sites
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
 from tests.eventually import eventually
+from tests.policies.test_site_files import EVERY_SETTING
 from tests.valkey import Valkey
 
 HERO = 'placement = "hero"\nbaseline = "plain"\n[[actions]]\nid = "plain"\n[[actions]]\nid = "warm"\n'
@@ -33,16 +36,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 def edit(folder: Path, text: str) -> None:
-    """Replace the hero's file as a whole, so that nobody reads half of it."""
+    """Replace the file as a whole, so that no reader gets half of it."""
     draft = folder / "draft"
     draft.write_text(text)
     draft.replace(folder / "hero.toml")
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgewise.processes.publisher.LOOK_EVERY", 0.01)
-    monkeypatch.setattr("edgewise.processes.publisher.PUBLISH_EVERY", 0.05)
+def _short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgewise.processes.publisher.CHECK_INTERVAL", 0.01)
+    monkeypatch.setattr("edgewise.processes.publisher.PUBLISH_INTERVAL", 0.05)
 
 
 @asynccontextmanager
@@ -70,16 +73,14 @@ async def log_of(store: Store) -> list[entries.Entry]:
 
 
 async def sites_of(store: Store) -> tuple[Site, ...]:
-    packed = await store.registry.sites()
-    assert packed is not None
-    return decode_sites(packed)
+    return decode_sites(await store.registry.sites())
 
 
-async def until_told(caplog: pytest.LogCaptureFixture, what: str) -> None:
-    async def is_told() -> bool:
-        return what in caplog.text
+async def until_logged(caplog: pytest.LogCaptureFixture, text: str) -> None:
+    async def is_logged() -> bool:
+        return text in caplog.text
 
-    await eventually(is_told)
+    await eventually(is_logged)
 
 
 async def until_published(store: Store, differs_from: bytes | None) -> bytes:
@@ -92,7 +93,7 @@ async def until_published(store: Store, differs_from: bytes | None) -> bytes:
     return version
 
 
-async def test_a_policy_is_published_as_a_version_that_the_log_names(store: Store, folder: Path) -> None:
+async def test_a_policy_is_published_and_its_version_is_in_the_log(store: Store, folder: Path) -> None:
     publisher = Publisher(folder)
     await publisher.load()
     await publisher.publish(store)
@@ -104,7 +105,7 @@ async def test_a_policy_is_published_as_a_version_that_the_log_names(store: Stor
     assert await log_of(store) == [entries.Version(version, shape_of(decode_policy(blob)).digest)]
 
 
-async def test_publishing_again_changes_nothing(store: Store, folder: Path) -> None:
+async def test_publishing_twice_changes_nothing(store: Store, folder: Path) -> None:
     publisher = Publisher(folder)
     await publisher.load()
     await publisher.publish(store)
@@ -114,7 +115,7 @@ async def test_publishing_again_changes_nothing(store: Store, folder: Path) -> N
     assert await store.registry.revision() == revision
 
 
-async def test_the_registry_names_sites_keys_origins_and_placements(store: Store, tmp_path: Path) -> None:
+async def test_all_sites_are_in_the_registry(store: Store, tmp_path: Path) -> None:
     for site in ("books", "shoes"):
         (tmp_path / site).mkdir()
         (tmp_path / site / "hero.toml").write_text(HERO)
@@ -131,7 +132,18 @@ async def test_the_registry_names_sites_keys_origins_and_placements(store: Store
     )
 
 
-async def test_wrong_files_are_refused_at_the_start(tmp_path: Path) -> None:
+async def test_every_setting_of_a_site_file_reaches_the_web_workers(store: Store, folder: Path) -> None:
+    (folder / "site.toml").write_text(EVERY_SETTING)
+    publisher = Publisher(folder)
+    await publisher.load()
+    await publisher.publish(store)
+    follower = Follower(store)
+    await follower.refresh()
+    ((site, _),) = load_sites(folder)
+    assert follower.sites[site.write_key].settings == site
+
+
+async def test_invalid_files_are_rejected_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "hero.toml").write_text(HERO.replace("plain", "gone", 1))
     with pytest.raises(PolicyError, match=r"hero\.toml.*gone"):
         await Publisher(tmp_path).load()
@@ -145,7 +157,7 @@ async def test_an_edit_is_published(store: Store, folder: Path) -> None:
         assert [entry.version for entry in await log_of(store) if isinstance(entry, entries.Version)] == [before, after]
 
 
-async def test_a_policy_that_is_removed_leaves_the_registry(store: Store, folder: Path) -> None:
+async def test_a_removed_policy_leaves_the_registry(store: Store, folder: Path) -> None:
     (folder / "row.toml").write_text(ROW)
     async with watching(store, folder):
         assert (await sites_of(store))[0].placements == ("hero", "row")
@@ -157,22 +169,22 @@ async def test_a_policy_that_is_removed_leaves_the_registry(store: Store, folder
         await eventually(has_left)
 
 
-async def test_a_wrong_edit_is_told_once_and_the_last_good_version_stays(
+async def test_an_invalid_edit_is_logged_once_and_the_last_valid_version_stays(
     store: Store, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with watching(store, folder):
         before = await published(store)
         edit(folder, HERO.replace("plain", "gone", 1))
-        await until_told(caplog, "last good")
-        await asyncio.sleep(0.1)  # Ten more looks at the same file.
-        assert caplog.text.count("last good") == 1
+        await until_logged(caplog, "the last valid ones stay")
+        await asyncio.sleep(0.1)  # Ten more checks of the same file.
+        assert caplog.text.count("the last valid ones stay") == 1
         assert "hero.toml: baseline" in caplog.text
         assert await published(store) == before
         edit(folder, HERO.replace("warm", "cold"))
         await until_published(store, differs_from=before)
 
 
-async def test_a_store_that_lost_everything_is_healed(store: Store, valkey: Valkey, folder: Path) -> None:
+async def test_a_store_that_lost_everything_is_repaired(store: Store, valkey: Valkey, folder: Path) -> None:
     async with watching(store, folder):
         before = await published(store)
         valkey.tell("FLUSHALL")
@@ -185,20 +197,18 @@ async def test_a_store_that_lost_everything_is_healed(store: Store, valkey: Valk
         assert len(await log_of(store)) == 1
 
 
-async def test_a_store_that_does_not_answer_is_told_once_and_waited_for(
-    folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_unavailable_store_is_logged_once_and_retried(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     own = Valkey()
     try:
         store = await Store.connect(own.url)
         async with watching(store, folder):
             own.kill()
-            await until_told(caplog, "Cannot publish the policies")
+            await until_logged(caplog, "Cannot publish the policies")
             await asyncio.sleep(0.2)  # Some more attempts.
             assert caplog.text.count("Cannot publish the policies") == 1
             own.restart()
-            await until_told(caplog, "The policies are published again.")
+            await until_logged(caplog, "The policies are published again.")
             assert await published(store) is not None
         await store.close()
     finally:

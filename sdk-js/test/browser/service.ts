@@ -73,7 +73,7 @@ export class Service {
       child.once("exit", () => failed(new Error(`The server has ended. Its output: ${this.output.slice(from)}`)));
       child.stderr?.setEncoding("utf8").on("data", (text: string) => {
         this.output += text;
-        const listening = /listening on http:\/\/[^:]+:(\d+)/.exec(this.output.slice(from));
+        const listening = /Listening on http:\/\/[^:]+:(\d+)/.exec(this.output.slice(from));
         if (!listening) return;
         this.port = Number(listening[1]);
         ready();

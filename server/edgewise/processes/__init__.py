@@ -1,1 +1,1 @@
-"""The processes of a server: who starts them, watches them, and what each begins with."""
+"""The processes of a server: the supervisor, the restarts of its children, the publisher and the web workers."""

@@ -1,4 +1,4 @@
-"""The listening socket: bound once by the supervisor, shared by all web workers."""
+"""The listening socket. The supervisor binds it once, and all web workers share it."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from contextlib import contextmanager
 from edgewise.errors import SettingsError
 
 BACKLOG = 2048
-"""Connections that may wait while every worker is busy, or starts again."""
+"""The number of connections that wait while all workers are busy or restarting."""
 
-_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""The address that reaches a socket on all addresses from this machine."""
 
 
 class Listener:
-    """A socket that listens. `host` and `port` reach it from this machine, on whichever addresses it listens."""
+    """A listening socket. `host` and `port` reach it from this machine."""
 
     def __init__(self, listening: socket.socket) -> None:
         self.descriptor = listening.fileno()
         address, self.port = listening.getsockname()[:2]
-        self.host = _EVERY_ADDRESS.get(address, address)
+        self.host = _LOOPBACK.get(address, address)
 
     @property
     def url(self) -> str:
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
-    async def answers(self) -> None:
-        """Wait until /healthz is answered with 200."""
+    async def wait_until_healthy(self) -> None:
+        """Wait until /healthz responds with 200."""
         while True:
-            if await self._answers_now():
+            if await self._is_healthy():
                 return
             await asyncio.sleep(0.05)
 
-    async def _answers_now(self) -> bool:
+    async def _is_healthy(self) -> bool:
         try:
             async with asyncio.timeout(5.0):
                 reader, writer = await asyncio.open_connection(self.host, self.port)
@@ -50,31 +51,31 @@ class Listener:
 
 
 @contextmanager
-def listening(host: str, port: int) -> Iterator[Listener]:
-    """Listen there.
+def listen(host: str, port: int) -> Iterator[Listener]:
+    """Listen on this address until the context ends.
 
     Raises:
-        SettingsError: one cannot listen there; says why.
+        SettingsError: the address or the port is not available.
     """
     try:
         bound = _bind(host, port)
     except OSError as error:
-        raise SettingsError(_cannot_listen(host, port, error)) from error
+        raise SettingsError(_error_message(host, port, error)) from error
     with bound:
         yield Listener(bound)
 
 
 def _bind(host: str, port: int) -> socket.socket:
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    both = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
-    return socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
+    dualstack = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=dualstack)
 
 
-def _cannot_listen(host: str, port: int, error: OSError) -> str:
+def _error_message(host: str, port: int, error: OSError) -> str:
     if isinstance(error, socket.gaierror):
-        return f"--host: found {host!r}, expected an address of this machine: {error.strerror}"
+        return f"--host: Unknown host {host!r}: {error.strerror}. Use an address of this machine."
     if error.errno == errno.EADDRINUSE:
-        return f"--port: found {port} of {host} in use by another program, expected a free port"
+        return f"--port: Port {port} of {host} is in use. Stop the other program or use another port."
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"--host: found {host!r}, expected an address of this machine"
-    return f"--port: found {port} of {host}, expected a port that may be listened on: {os.strerror(error.errno or 0)}"
+        return f"--host: {host!r} is not an address of this machine. Use one that is."
+    return f"--port: Cannot listen on port {port} of {host}: {os.strerror(error.errno or 0)}. Use another port."

@@ -1,4 +1,4 @@
-"""The publisher: watches the policy folder, and sees to it that the store holds what the files say."""
+"""The publisher watches the policy folder and publishes its sites and policies to the store."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ from edgewise.types import Digest, PolicyRef
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY = 1.0  # seconds
-PUBLISH_EVERY = 5.0
-"""Publishing is repeated, changed or not: it costs little, and heals a store that lost its tail or was replaced."""
+CHECK_INTERVAL = 1.0
+"""Seconds between two checks of the folder for changes."""
 
-Stamp: TypeAlias = tuple[tuple[str, int, int, int], ...]
-"""Of each policy file: its path, time of change, size and inode."""
+PUBLISH_INTERVAL = 5.0
+"""Seconds between two publications. Without a change they cost little, and repair a store that lost data."""
+
+FolderState: TypeAlias = tuple[tuple[str, int, int, int], ...]
+"""The path, modification time, size and inode of each policy file."""
 
 
-class Compiled(NamedTuple):
-    """A policy as it goes to the store."""
+class EncodedPolicy(NamedTuple):
+    """A policy in the form of the store."""
 
     ref: PolicyRef
     version: Digest
@@ -40,42 +42,43 @@ class Compiled(NamedTuple):
 
 
 class Publisher:
-    """Publishes the policies of one folder. Only one process may do this for a store: the supervisor."""
+    """Publishes the sites of one folder. Each store has only one publisher, in the supervisor."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._stamp: Stamp = ()
-        self._compiled: tuple[Compiled, ...] = ()
+        self._state: FolderState = ()
+        self._policies: tuple[EncodedPolicy, ...] = ()
         self._sites: bytes = b""
         self._errors = RepeatedErrorLog(log, "Cannot publish the policies: %s")
         self.has_webhooks = asyncio.Event()
-        """Set once some site has, or had, a webhook."""
+        """Set when a site has a webhook. It stays set after the webhook's removal."""
 
     async def load(self) -> None:
         """Read the files.
 
         Raises:
-            PolicyError: they are wrong; what was read before stays.
+            PolicyError: the files are invalid. The publisher keeps the sites of the last successful load.
         """
-        self._stamp = await asyncio.to_thread(_stamp_of, self._folder)  # First: a change while we read is seen later.
-        self._compiled, self._sites, has_webhooks = await asyncio.to_thread(_read, self._folder)
+        # The state comes first, so the next check notices a change during the reading.
+        self._state = await asyncio.to_thread(_folder_state, self._folder)
+        self._policies, self._sites, has_webhooks = await asyncio.to_thread(_read, self._folder)
         if has_webhooks:
             self.has_webhooks.set()
 
     async def publish(self, store: Store) -> None:
-        """See to it that this store holds what was read.
+        """Write the loaded sites and policies to the store, as far as they differ.
 
         Raises:
-            StoreError: it may hold only some of it.
+            StoreError: the store may have only some of them.
         """
-        for compiled in self._compiled:
-            entry = entries.encode(Version(compiled.version, compiled.shape))
-            if await store.versions.publish(*compiled, entry):
-                log.info("published %s/%s, version %s", *compiled.ref, compiled.version.hex())
+        for policy in self._policies:
+            entry = entries.encode(Version(policy.version, policy.shape))
+            if await store.versions.publish(*policy, entry):
+                log.info("%s/%s: Published version %s.", *policy.ref, policy.version.hex())
         await store.registry.publish_sites(self._sites)
 
     async def try_to_publish(self, store: Store) -> None:
-        """Publish; when the store does not let us, say so once, and that it goes on once it does."""
+        """Publish, or log the store's error once."""
         try:
             await self.publish(store)
         except StoreError as error:
@@ -85,9 +88,9 @@ class Publisher:
                 log.info("The policies are published again.")
 
     async def watch(self, store: Store, stop: asyncio.Event) -> None:
-        """Load on every change, publish then and every few seconds, until told to stop. What goes wrong is logged once.
+        """Load and publish on every change, and publish every few seconds, until `stop` is set. Log each error once.
 
-        Not to be cancelled: on CPython 3.11 a cancellation can get lost in `asyncio.wait_for`, which redis-py uses.
+        Do not cancel it: on CPython 3.11 `asyncio.wait_for`, which redis-py uses, can lose a cancellation.
         """
         loop = asyncio.get_running_loop()
         due = loop.time()
@@ -96,46 +99,47 @@ class Publisher:
                 due = loop.time()
             if loop.time() >= due:
                 await self.try_to_publish(store)
-                due = loop.time() + PUBLISH_EVERY
+                due = loop.time() + PUBLISH_INTERVAL
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), LOOK_EVERY)
+                await asyncio.wait_for(stop.wait(), CHECK_INTERVAL)
 
     async def _reload(self) -> bool:
-        if await asyncio.to_thread(_stamp_of, self._folder) == self._stamp:
+        if await asyncio.to_thread(_folder_state, self._folder) == self._state:
             return False
         try:
             await self.load()
         except PolicyError as error:
             for problem in error.problems:
                 log.error("%s: %s", *problem)
-            log.error("the policies in %s are wrong, so the last good ones are served on", self._folder)
+            log.error("The policies in %s are invalid, so the last valid ones stay.", self._folder)
             return False
-        except Exception:  # Whatever is in a file, the site that is served must not go down with it.
-            log.exception("the policies in %s cannot be read, so the last good ones are served on", self._folder)
+        except Exception:  # An unexpected error in a file must not stop the served sites.
+            log.exception("Cannot read the policies in %s, so the last valid ones stay.", self._folder)
             return False
-        log.info("the policies in %s were read again", self._folder)
+        log.info("Reloaded the policies in %s.", self._folder)
         return True
 
 
-def _stamp_of(folder: Path) -> Stamp:
-    stamps = []
+def _folder_state(folder: Path) -> FolderState:
+    files = []
     for path in sorted([*folder.glob("*.toml"), *folder.glob("*/*.toml")]):
         try:
-            found = path.stat()
-        except FileNotFoundError:  # It went in this very moment.
+            stat = path.stat()
+        except FileNotFoundError:  # An editor removed it since the listing.
             continue
-        stamps.append((str(path), found.st_mtime_ns, found.st_size, found.st_ino))
-    return tuple(stamps)
+        files.append((str(path), stat.st_mtime_ns, stat.st_size, stat.st_ino))
+    return tuple(files)
 
 
-def _read(folder: Path) -> tuple[tuple[Compiled, ...], bytes, bool]:
+def _read(folder: Path) -> tuple[tuple[EncodedPolicy, ...], bytes, bool]:
     loaded = load_sites(folder)
     sites = [site for site, _ in loaded]
-    return tuple(_compile(loaded)), encode_sites(sites), any(site.webhooks for site in sites)
+    return tuple(_encode_policies(loaded)), encode_sites(sites), any(site.webhooks for site in sites)
 
 
-def _compile(loaded: Iterable[LoadedSite]) -> Iterator[Compiled]:
+def _encode_policies(loaded: Iterable[LoadedSite]) -> Iterator[EncodedPolicy]:
     for site, policies in loaded:
         for policy in policies:
             blob = encode_policy(policy)
-            yield Compiled(PolicyRef(site.name, policy.placement), version_of(blob), shape_of(policy).digest, blob)
+            ref = PolicyRef(site.name, policy.placement)
+            yield EncodedPolicy(ref, version_of(blob), shape_of(policy).digest, blob)

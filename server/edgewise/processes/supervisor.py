@@ -1,4 +1,4 @@
-"""The supervisor: what `edgewise serve` runs. It owns the store, the web workers, the learner and the publisher."""
+"""The supervisor, which `edgewise serve` runs. It owns the store, the web workers, the learner and the publisher."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pathlib import Path
 from prometheus_client.multiprocess import mark_process_dead
 
 from edgewise.child import Child
-from edgewise.processes.keeper import Service, running
-from edgewise.processes.listener import Listener, listening
+from edgewise.processes.listener import Listener, listen
 from edgewise.processes.publisher import Publisher
-from edgewise.processes.secret import kept_secret_key
+from edgewise.processes.restarts import Process, keep_running
+from edgewise.processes.secret_key import load_or_create_secret_key
 from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.store.data_folder import DataFolder
@@ -28,35 +28,35 @@ from edgewise.store.runtime import METRICS
 log = logging.getLogger(__name__)
 
 APP = "edgewise.app:create_app"
-"""Makes the ASGI app that web workers serve."""
+"""The function that creates the ASGI app of the web workers."""
 
 
 class Supervisor:
-    """Runs everything that a server is made of, until SIGTERM or SIGINT; a second one of them kills what is left."""
+    """Runs all processes of a server until SIGTERM or SIGINT. A second signal kills the remaining processes."""
 
     def __init__(self, settings: Settings, app: str = APP) -> None:
         self._settings = settings
         self._app = app
-        self._services: list[Service] = []
+        self._running: list[Process] = []
         self._is_serving = False
-        self._told_to_stop = asyncio.Event()
+        self._stop_requested = asyncio.Event()
 
     async def run(self) -> None:
-        """Serve until told to stop; then stop the workers and the learner first, the store last.
+        """Serve until a stop signal. Then stop the workers and the learner first, and the store last.
 
         Raises:
-            EdgewiseError: the server cannot start; says why.
+            EdgewiseError: the server cannot start.
         """
-        with self._signals_handled():
+        with self._handle_signals():
             try:
                 await self._serve()
             except asyncio.CancelledError:
-                if not self._told_to_stop.is_set():
+                if not self._stop_requested.is_set():
                     raise
-        log.info("stopped")
+        log.info("Stopped.")
 
     @contextmanager
-    def _signals_handled(self) -> Iterator[None]:
+    def _handle_signals(self) -> Iterator[None]:
         loop, running_task = asyncio.get_running_loop(), asyncio.current_task()
         assert running_task is not None
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -68,13 +68,13 @@ class Supervisor:
                 loop.remove_signal_handler(number)
 
     def _stop(self, running_task: asyncio.Task[object]) -> None:
-        if self._told_to_stop.is_set():
-            for service in self._services:
-                service.kill()
+        if self._stop_requested.is_set():
+            for process in self._running:
+                process.kill()
             return
-        log.info("stopping; a second signal kills")
-        self._told_to_stop.set()
-        if not self._is_serving:  # Later the event is enough, and cannot get lost in a library as a cancellation can.
+        log.info("Stopping. A second signal kills the remaining processes.")
+        self._stop_requested.set()
+        if not self._is_serving:  # Later the event is enough. A library can lose a cancellation, but not an event.
             running_task.cancel()
 
     async def _serve(self) -> None:
@@ -83,7 +83,7 @@ class Supervisor:
             publisher = Publisher(settings.policies)
             await publisher.load()
             folder = await stack.enter_async_context(DataFolder.held(settings.data))
-            listener = stack.enter_context(listening(settings.host, settings.port))
+            listener = stack.enter_context(listen(settings.host, settings.port))
             url = settings.redis
             if url is None:
                 url = await stack.enter_async_context(self._valkey(folder))
@@ -91,37 +91,37 @@ class Supervisor:
             stack.push_async_callback(store.close)
             folder.announce(url)
             await publisher.try_to_publish(store)
-            secret_key = settings.secret_key or kept_secret_key(settings.data)
+            secret_key = settings.secret_key or load_or_create_secret_key(settings.data)
             resolved = replace(settings, redis=url, secret_key=secret_key)
             metrics = folder.runtime / METRICS
             metrics.mkdir()
-            await stack.enter_async_context(self._kept(self._processes(resolved, listener, metrics)))
-            await listener.answers()
-            log.info("listening on %s; the store is %s", listener.url, store.url)
+            await stack.enter_async_context(self._keep_running(self._processes(resolved, listener, metrics)))
+            await listener.wait_until_healthy()
+            log.info("Listening on %s. The store is %s.", listener.url, store.url)
             self._is_serving = True
-            await stack.enter_async_context(self._courier(resolved, publisher, metrics))
-            await publisher.watch(store, self._told_to_stop)
+            await stack.enter_async_context(self._webhook_dispatcher(resolved, publisher, metrics))
+            await publisher.watch(store, self._stop_requested)
 
     @asynccontextmanager
     async def _valkey(self, folder: DataFolder) -> AsyncIterator[str]:
         valkey = EmbeddedValkey(folder, self._settings.appendfsync)
-        async with self._kept([valkey]):
+        async with self._keep_running([valkey]):
             yield valkey.url
 
     @asynccontextmanager
-    async def _kept(self, services: Sequence[Service]) -> AsyncIterator[None]:
-        self._services.extend(services)
-        async with running(services):
+    async def _keep_running(self, processes: Sequence[Process]) -> AsyncIterator[None]:
+        self._running.extend(processes)
+        async with keep_running(processes):
             yield
 
     @asynccontextmanager
-    async def _courier(self, settings: Settings, publisher: Publisher, metrics: Path) -> AsyncIterator[None]:
-        """Run a courier from when some site has a webhook."""
-        child = _Measured("courier", [sys.executable, "-m", "edgewise", "courier"], settings, metrics)
+    async def _webhook_dispatcher(self, settings: Settings, publisher: Publisher, metrics: Path) -> AsyncIterator[None]:
+        """Start the webhook dispatcher as soon as a site has a webhook."""
+        child = _MeasuredChild("webhook dispatcher", [sys.executable, "-m", "edgewise", "courier"], settings, metrics)
 
         async def run() -> None:
             await publisher.has_webhooks.wait()
-            async with self._kept([child]):
+            async with self._keep_running([child]):
                 await asyncio.get_running_loop().create_future()
 
         task = asyncio.create_task(run())
@@ -131,19 +131,19 @@ class Supervisor:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def _processes(self, settings: Settings, listener: Listener, metrics: Path) -> list[Service]:
+    def _processes(self, settings: Settings, listener: Listener, metrics: Path) -> list[Process]:
         web = [sys.executable, "-m", "edgewise.processes.worker", str(listener.descriptor), self._app]
-        processes: list[Service] = [
-            _Measured(f"web worker {number}", web, settings, metrics, pass_fds=[listener.descriptor])
+        processes: list[Process] = [
+            _MeasuredChild(f"web worker {number}", web, settings, metrics, pass_fds=[listener.descriptor])
             for number in range(1, settings.workers + 1)
         ]
         if settings.learner:
-            processes.append(_Measured("learner", [sys.executable, "-m", "edgewise", "learn"], settings, metrics))
+            processes.append(_MeasuredChild("learner", [sys.executable, "-m", "edgewise", "learn"], settings, metrics))
         return processes
 
 
-class _Measured(Child):
-    """A child that writes its metrics to files in a folder shared by all of them."""
+class _MeasuredChild(Child):
+    """A child that writes its metrics to files in a folder, which all children share."""
 
     def __init__(
         self, name: str, command: Sequence[str], settings: Settings, metrics: Path, pass_fds: Sequence[int] = ()
@@ -154,6 +154,6 @@ class _Measured(Child):
 
     async def wait(self) -> int:
         status = await super().wait()
-        # Or its gauges would be reported for ever.
+        # Otherwise the metrics would report its gauges forever.
         mark_process_dead(self.pid, str(self._metrics))  # type: ignore[no-untyped-call]
         return status

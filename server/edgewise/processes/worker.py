@@ -1,9 +1,9 @@
-"""A web worker: one process that answers HTTP on a socket that the supervisor has bound.
+"""A web worker: one process that serves HTTP on the supervisor's socket.
 
 python -m edgewise.processes.worker DESCRIPTOR APP
 
-APP names a function that takes the settings and makes the ASGI app, as `module:function`. The settings come from the
-environment.
+APP is a function that creates the ASGI app from the settings, written as `module:function`. The settings come from
+the environment.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import sys
 import uvicorn
 from uvicorn.importer import import_from_string
 
-from edgewise import logs as diagnostics
+from edgewise import logs
 from edgewise.gc_tuning import tame
 from edgewise.processes.listener import BACKLOG
 from edgewise.settings import Settings
 
 DRAIN_SECONDS = 5
-"""How long requests that are under way may take to end, once the worker was asked to stop."""
+"""The time limit for the requests in progress when the worker stops."""
 
 
 def main() -> None:
     descriptor, app = sys.argv[1:]
     settings = Settings.load({}, os.environ)
-    diagnostics.configure(settings.verbose)
+    logs.configure(settings.verbose)
     config = uvicorn.Config(
         import_from_string(app)(settings),
         loop="uvloop",

@@ -1,4 +1,4 @@
-"""The registry: what every web worker must know before it can serve a site."""
+"""The registry: the sites and the keys that every web worker needs before it can serve."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _set_default = Script("""
 
 
 class Registry:
-    """Sites and the decision-key ring, as bytes. Every method raises `StoreUnavailable` when the store fails it."""
+    """The sites and the decision keys, as bytes. Every method raises `StoreUnavailable` if the store fails."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def publish_sites(self, sites: bytes) -> int:
-        """Replace what workers know of the sites; the revision, which grows when something changed."""
+        """Replace the sites. Returns the revision, which grows with every change."""
         return int(await self._client.execute(_publish.command([keys.SITES], sites)))
 
     async def revision(self) -> int:
-        """The revision of the sites, 0 when none were published: cheap to ask often."""
+        """The revision of the sites, without reading them. 0 before the first publication."""
         return int(await self._client.execute(("HGET", keys.SITES, "revision")) or 0)
 
     async def sites(self) -> bytes | None:
-        """What workers know of the sites, None when nothing was published."""
+        """The encoded sites. None before the first publication."""
         reply: bytes | None = await self._client.execute(("HGET", keys.SITES, "sites"))
         return reply
 
     async def decision_keys(self, default: bytes) -> bytes:
-        """The ring of keys that sign decision ids; `default` becomes it where there is none yet."""
+        """The keys that sign decision ids. Without any, `default` is stored and returned."""
         reply: bytes = await self._client.execute(_set_default.command([keys.DECISION_KEYS], default))
         return reply
