@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from gzip import compress
 from typing import Any
 
 import httpx
@@ -187,3 +190,43 @@ async def test_client_reports_a_wrong_key(store: Store, store_url: str) -> None:
         await segment.flush()
     (error,) = segment.errors
     assert getattr(error, "status", None) == 401
+
+
+async def test_requests_of_segment_libraries_are_recorded(store: Store, store_url: str) -> None:
+    """The bytes of analytics-python (gzip, Basic) and analytics.js (text/plain, short paths)."""
+    common: dict[str, Any] = {
+        "integrations": {},
+        "context": {"library": {"name": "analytics-python", "version": "2.3.2"}, "userAgent": "Mozilla/5.0"},
+        "timestamp": "2026-01-01T10:00:00.123456+00:00",
+        "_metadata": {"bundled": []},
+        "originalTimestamp": "2026-01-01T10:00:00.123Z",
+    }
+    python = {
+        "batch": [
+            {"type": "track", "event": "Order Completed", "userId": "py", "anonymousId": None, "messageId": "s1"}
+            | common,
+            {"type": "identify", "userId": "py", "traits": {"email": "x@example.com"}, "messageId": "s2"} | common,
+            {"type": "alias", "previousId": "old", "userId": "py", "messageId": "s3"} | common,
+            {"type": "group", "groupId": "g", "userId": "py", "messageId": "s4"} | common,
+            {"type": "screen", "name": "Home", "category": None, "userId": "py", "messageId": "s5"} | common,
+        ],
+        "sentAt": "2026-01-01T10:00:00.200000",
+    }
+    basic = base64.b64encode(b"default:").decode()
+    browser = {"anonymousId": "js", "event": "Viewed", "messageId": "ajs-1", "writeKey": "default"} | common
+    async with serve(store_url) as server:
+        of_python = await server.client.post(
+            "/v1/batch",
+            content=compress(json.dumps(python).encode()),
+            headers={"authorization": f"Basic {basic}", "content-encoding": "gzip", "content-type": "application/json"},
+        )
+        assert of_python.json() == {"success": True, "accepted": 5, "rejected": []}
+        of_browser = await server.client.post(
+            "/v1/t",
+            content=json.dumps(browser | {"sentAt": "2026-01-01T10:00:00.300Z"}),
+            headers={"content-type": "text/plain"},
+        )
+        assert of_browser.json() == {"success": True, "accepted": 1, "rejected": []}
+    (order,) = await events(store)
+    assert order.age == 77
+    assert {user_digest("py"), user_digest("old"), anonymous_digest("old")} <= set(order.visitor)
