@@ -69,8 +69,8 @@ POLICIES = st.builds(
 )
 
 
-def kinds(value: Any) -> str:
-    """Tells 1 from 1.0 and from true, which == does not."""
+def to_json(value: Any) -> str:
+    """JSON text that distinguishes 1, 1.0 and true, which are equal in Python."""
     return json.dumps(msgspec.to_builtins(value), sort_keys=True)
 
 
@@ -81,10 +81,10 @@ def reversed_keys(value: Any) -> Any:
 
 
 @given(POLICIES)
-def test_a_policy_survives_being_encoded(policy: Policy) -> None:
+def test_decoding_inverts_encoding(policy: Policy) -> None:
     decoded = decode_policy(encode_policy(policy))
     assert decoded == policy
-    assert kinds(decoded) == kinds(policy)
+    assert to_json(decoded) == to_json(policy)
     assert encode_policy(decoded) == encode_policy(policy)
 
 
@@ -107,8 +107,8 @@ def test_the_order_of_keys_does_not_change_the_version(policy: Policy) -> None:
 
 
 @given(POLICIES, POLICIES)
-def test_two_policies_have_one_version_only_if_they_say_the_same(one: Policy, other: Policy) -> None:
-    assert (encode_policy(one) == encode_policy(other)) is (kinds(one) == kinds(other))
+def test_policies_have_the_same_bytes_only_if_they_are_equal(one: Policy, other: Policy) -> None:
+    assert (encode_policy(one) == encode_policy(other)) is (to_json(one) == to_json(other))
 
 
 TIDY = """
@@ -145,7 +145,7 @@ slots=1
 """
 
 
-def test_formatting_comments_and_spelled_out_defaults_do_not_change_the_version(tmp_path: Path) -> None:
+def test_formatting_comments_and_explicit_defaults_do_not_change_the_version(tmp_path: Path) -> None:
     versions = set()
     for source in (TIDY, TERSE):
         file = tmp_path / "hero.toml"
@@ -154,10 +154,12 @@ def test_formatting_comments_and_spelled_out_defaults_do_not_change_the_version(
     assert len(versions) == 1
 
 
-@pytest.mark.parametrize(("was", "now"), [('"Hi"', '"Ho"'), ("0.02", "0.03"), ("size = 2", "size = 2.0"), ("20", "21")])
-def test_every_edit_changes_the_version(tmp_path: Path, was: str, now: str) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"), [('"Hi"', '"Ho"'), ("0.02", "0.03"), ("size = 2", "size = 2.0"), ("20", "21")]
+)
+def test_every_edit_changes_the_version(tmp_path: Path, before: str, after: str) -> None:
     (tmp_path / "one.toml").write_text(TIDY)
-    (tmp_path / "other.toml").write_text(TIDY.replace(was, now, 1))
+    (tmp_path / "other.toml").write_text(TIDY.replace(before, after, 1))
     one, other = (encode_policy(read_policy(tmp_path / name)) for name in ("one.toml", "other.toml"))
     assert version_of(one) != version_of(other)
 
@@ -169,7 +171,7 @@ def test_a_version_is_eight_bytes_of_blake2b() -> None:
 @pytest.mark.parametrize(
     "blob", [b"", b"\xc1", b"\x80", b"\x93\x01\x02\x03", b"\x81\xa9placement\xa1\xff", b"\x91" * 100_000], ids=len
 )
-def test_bytes_that_are_no_policy_are_refused(blob: bytes) -> None:
+def test_invalid_bytes_are_rejected(blob: bytes) -> None:
     with pytest.raises(
         PolicyError,
         match=rf"policy version {version_of(blob).hex()}: Expected the bytes of a policy, found {len(blob)} other",
@@ -197,13 +199,13 @@ def test_actions_are_eligible_when_their_condition_holds() -> None:
     assert compiled.eligible(Circumstances({})) == (0, 2, 3)
 
 
-def test_all_actions_being_eligible_is_said_with_none() -> None:
+def test_eligible_is_none_if_all_actions_are_eligible() -> None:
     everyone = CompiledPolicy(replace(POLICY, actions=POLICY.actions[:3]))
     assert everyone.eligible(Circumstances({"device": {"type": "mobile"}})) is None
     assert everyone.eligible(Circumstances({"device": {"type": "mobile"}}, ("unknown", "desktop"))) is None
 
 
-def test_excluded_actions_are_not_eligible_even_those_of_the_baseline() -> None:
+def test_excluded_actions_are_not_eligible_even_in_the_baseline() -> None:
     compiled = CompiledPolicy(POLICY)
     assert compiled.eligible(Circumstances({}, exclude=["plain", "unknown"])) == (2, 3)
     assert compiled.eligible(Circumstances({}, exclude=["plain", "also plain", "desktop"])) == ()
@@ -222,7 +224,7 @@ def test_a_compiled_policy_knows_its_version() -> None:
     assert CompiledPolicy.from_blob(blob).policy == POLICY
 
 
-def test_a_blob_keeps_its_name_even_if_it_would_be_encoded_differently_today() -> None:
+def test_a_blob_of_an_older_release_keeps_its_version() -> None:
     blob = msgspec.msgpack.encode({"placement": "hero", "actions": [{"id": "plain"}], "baseline": ["plain"]})
     compiled = CompiledPolicy.from_blob(blob)
     assert compiled.version == version_of(blob) != version_of(encode_policy(compiled.policy))
@@ -249,9 +251,7 @@ ON_MOBILE = {"device": {"type": "mobile"}}
     ("now", "eligible"),
     [(NOON - 1, (0, 4, 5)), (NOON, (0, 2, 3, 5)), (NOON + 999, (0, 2, 3, 5)), (NOON + 1000, (0, 3, 5))],
 )
-def test_actions_are_eligible_while_enabled_from_their_start_until_before_their_end(
-    now: int, eligible: tuple[int, ...]
-) -> None:
+def test_an_enabled_action_is_eligible_from_its_start_until_before_its_end(now: int, eligible: tuple[int, ...]) -> None:
     assert CompiledPolicy(SALE).eligible(Circumstances(ON_MOBILE, now=now)) == eligible
 
 
@@ -259,14 +259,14 @@ def test_actions_are_eligible_while_enabled_from_their_start_until_before_their_
     ("page", "eligible", "pinned"),
     [("home", None, None), ("app", None, 5), ("app", (0, 2, 3), 2), ("sale", (0, 2, 3, 5), 2), ("sale", (0, 5), None)],
 )
-def test_the_first_pin_that_holds_and_whose_action_may_be_shown_wins(
+def test_the_first_matching_pin_with_an_eligible_action_wins(
     page: str, eligible: tuple[int, ...] | None, pinned: int | None
 ) -> None:
     compiled = CompiledPolicy(replace(SALE, pins=SALE.pins[1:]))
     assert compiled.pinned({"page": {"type": page}}, eligible) == pinned
 
 
-def test_pins_count_among_the_conditions() -> None:
+def test_conditions_include_those_of_pins() -> None:
     assert [path for _, path in SALE.conditions()] == ["actions[5].when", "pins[1].when", "pins[2].when"]
 
 
@@ -284,7 +284,7 @@ def test_pins_count_among_the_conditions() -> None:
         ),
     ],
 )
-def test_a_version_knows_what_must_be_remembered_of_its_visitors(
+def test_a_compiled_policy_lists_the_exposure_that_it_needs(
     policy: Policy, spans: tuple[Span, ...], limited: set[int], not_after: set[str]
 ) -> None:
     compiled = CompiledPolicy(replace(policy, pins=()))

@@ -223,6 +223,11 @@ def test_a_baseline_is_required_even_with_a_single_action(tmp_path: Path) -> Non
     ]
 
 
+def test_an_invalid_number_of_slots_causes_no_further_problem(tmp_path: Path) -> None:
+    ((path, _),) = problems(tmp_path, FULL.replace("slots = 2", 'slots = "2"'))
+    assert path == "hero.toml: slots"
+
+
 def test_a_policy_has_at_most_100_pins(tmp_path: Path) -> None:
     assert problems(tmp_path, SMALLEST + 101 * '[[pins]]\naction = "plain"\n') == [
         ("hero.toml: pins", "Expected at most 100 pins, found 101.")

@@ -161,7 +161,9 @@ def test_an_invalid_setting_is_rejected(tmp_path: Path, line: str, message: str)
 def test_a_folder_without_policies_is_rejected(tmp_path: Path) -> None:
     assert problems(tmp_path) == [(str(tmp_path), "Missing policy file. Add at least one *.toml file.")]
     missing = tmp_path / "missing"
-    assert problems(missing) == [(str(missing), "Cannot read the folder of policy files: No such file or directory.")]
+    assert problems(missing) == [
+        (str(missing), "Cannot read the folder of policy files: No such file or directory. Check its path.")
+    ]
     write_site(tmp_path, 'name = "shop"')
     assert problems(tmp_path) == [
         (str(tmp_path), "Missing policy file. Add at least one *.toml file next to site.toml.")

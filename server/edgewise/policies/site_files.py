@@ -56,7 +56,7 @@ def _site_folders(folder: Path) -> list[Path]:
     try:
         inner = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and _toml_files(entry)]
     except OSError as error:
-        message = f"Cannot read the folder of policy files: {error.strerror}."
+        message = f"Cannot read the folder of policy files: {error.strerror}. Check its path."
         raise PolicyError([Problem(str(folder), message)]) from error
     if not _toml_files(folder):
         if not inner:
