@@ -1,8 +1,10 @@
 """The entries of a policy's log, and their bytes.
 
-An entry is a msgpack array whose first element says its kind. Decisions are the many, so they are kept small: the
-context as the one line that was scored, the eligible actions as a bit map over the version's actions (absent when all
-are eligible), propensities as 32-bit floats.
+An entry is a MessagePack array. Its first element is the kind. Most entries are decisions, so they are kept small:
+
+- The context is the one line that the model scored.
+- The eligible actions are a bit map of the version's actions. It is missing if all are eligible.
+- Propensities are 32-bit floats.
 """
 
 from __future__ import annotations
@@ -22,11 +24,11 @@ _DECISION, _OUTCOME, _EVENT, _VERSION, _TICK, _CUT, _ROBOT = range(7)
 
 
 class SlotChoice(NamedTuple):
-    """What was drawn for one slot.
+    """The action of one slot. `chosen` is its position in the policy version.
 
-    `chosen` is an index into the version's actions. `propensities` has one value for each action that was still
-    available in this slot (the eligible ones less those drawn for earlier slots, in the version's order); it is empty
-    when nothing was drawn: the baseline was shown with probability 1.
+    `propensities` has one value for each action that was available in this slot, in the version's order. Those are the
+    eligible actions without the actions of earlier slots. It is empty for an action that was not drawn, such as the
+    baseline or a pin. Its probability is 1.
     """
 
     chosen: int
@@ -34,7 +36,10 @@ class SlotChoice(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """One choice, as it was made. `eligible` is None when every action of the version was eligible."""
+    """A decision, as it is logged. The engine makes it, and its result is returned after the store has this entry.
+
+    `visitor` has the digests of the visitor's ids. `eligible` is None if every action of the version was eligible.
+    """
 
     key: DecisionKey
     version: Digest
@@ -47,10 +52,10 @@ class Decision(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What followed a decision, told with its decision id.
+    """An event that was sent with a decision id.
 
-    `slot` is None when the sender named none. `value` is what a `$reward` is worth, None for every other name. `age`
-    is how long before the entry it happened, corrected for the sender's clock.
+    `slot` is None if the sender named none. `value` is the reward of a `$reward`, and None for other events. `age` is
+    the time from the event to this entry, corrected for the sender's clock. `message` is a digest of the message id.
     """
 
     key: DecisionKey
@@ -62,7 +67,7 @@ class Outcome(NamedTuple):
 
 
 class Event(NamedTuple):
-    """What a visitor did, without a decision id: the fold finds the open decision that it pays."""
+    """An event of a visitor, without a decision id. The learner credits it to an open decision."""
 
     visitor: tuple[Digest, ...]
     name: str
@@ -71,29 +76,40 @@ class Event(NamedTuple):
 
 
 class Version(NamedTuple):
-    """From here on decisions may name this policy version; `shape` is what its model's shape depends on."""
+    """Later decisions may name this policy version. `shape` is the digest of its model's shape."""
 
     version: Digest
     shape: Digest
 
 
 class Tick(NamedTuple):
-    """Time passed while the log was quiet and something was due."""
+    """A mark of time in a quiet log, so that due reward windows close."""
 
 
 class Cut(NamedTuple):
-    """Everything that is open here is closed unlearned, because the log outgrew its byte limit."""
+    """All open decisions are closed here without learning, because the log reached its byte limit."""
 
 
 class Robot(NamedTuple):
-    """A robot was answered: counted, and nothing is learned from it. There was a decision, but no one saw it."""
+    """A robot got a decision. It is counted, and nothing is learned from it."""
 
 
 Entry: TypeAlias = Decision | Outcome | Event | Version | Tick | Cut | Robot
 
 
+_encoder = msgspec.msgpack.Encoder()
+
+_PLAIN: dict[int, type[Outcome] | type[Event] | type[Version] | type[Tick] | type[Cut] | type[Robot]] = {
+    _OUTCOME: Outcome,
+    _EVENT: Event,
+    _VERSION: Version,
+    _TICK: Tick,
+    _CUT: Cut,
+    _ROBOT: Robot,
+}
+
+
 def encode(entry: Entry) -> bytes:
-    """The bytes of an entry."""
     match entry:
         case Decision():
             fields: tuple[Any, ...] = (
@@ -123,11 +139,7 @@ def encode(entry: Entry) -> bytes:
 
 
 def decode(data: bytes) -> Entry:
-    """The entry in these bytes.
-
-    Raises:
-        EntryError: the bytes are not an entry that this version knows.
-    """
+    """Raises EntryError if the bytes are not an entry that this release knows."""
     try:
         kind, *fields = msgpack.unpackb(data, use_list=False)
         if kind == _DECISION:
@@ -144,19 +156,8 @@ def decode(data: bytes) -> Entry:
             )
         return _PLAIN[kind](*fields)
     except (ValueError, TypeError, KeyError, IndexError, msgpack.UnpackException) as error:
-        raise EntryError(f"log entry of {len(data)} bytes is not a known entry: {error!r}") from error
-
-
-_encoder = msgspec.msgpack.Encoder()
-
-_PLAIN: dict[int, type[Outcome] | type[Event] | type[Version] | type[Tick] | type[Cut] | type[Robot]] = {
-    _OUTCOME: Outcome,
-    _EVENT: Event,
-    _VERSION: Version,
-    _TICK: Tick,
-    _CUT: Cut,
-    _ROBOT: Robot,
-}
+        message = f"Unknown log entry of {len(data)} bytes. Check that all servers run one release. ({error!r})"
+        raise EntryError(message) from error
 
 
 def _bit_map(indices: Sequence[int]) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Hashable
 
 
 def configure(verbose: bool) -> None:
-    """Log to standard error; details too when `verbose`."""
+    """Log to standard error, with debug messages if `verbose`."""
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.DEBUG if verbose else logging.INFO,
@@ -24,7 +24,7 @@ class RepeatedErrorLog:
     """Logs an error once, even if a retry loop meets it again and again.
 
     It logs again after the loop succeeded, or when the error is a different one. `template` has one `%s`, for the
-    error. `key` tells apart several things that one loop works on.
+    error. Each `key` has its own last error, for a loop with several tasks.
     """
 
     def __init__(self, log: logging.Logger, template: str) -> None:

@@ -68,7 +68,7 @@ async def test_forged_token_is_refused(store_url: str, forged: str) -> None:
         response = await decide(server, forged)
     error = response.json()["error"]
     assert (response.status_code, error["code"], error["details"][0]["path"]) == (400, "invalid_preview", "preview")
-    assert error["message"] == "preview: found a token that this service did not make"
+    assert error["message"] == "preview: Expected a token that this server issued. Create one with `edgewise preview`."
 
 
 async def test_token_for_another_site_is_refused(store_url: str) -> None:

@@ -1,4 +1,4 @@
-"""From probabilities to a choice: the floor, and a draw that can be replayed."""
+"""Exploration: the floor under the probabilities, and a draw that can be repeated."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from edgewise.types import DecisionKey
 
 
 def with_floor(probabilities: Sequence[float], floor: float) -> list[float]:
-    """`p = (1 - floor) * q + floor / K` over the K available actions; sums to 1."""
+    """`p = (1 - floor) * q + floor / K` for each of the K available actions. The sum is 1."""
     kept, even = (1.0 - floor) / sum(probabilities), floor / len(probabilities)
     return [kept * probability + even for probability in probabilities]
 
 
 def uniform(key: DecisionKey, purpose: bytes) -> float:
-    """A number in [0, 1) that depends on nothing but the decision's key and what it is drawn for."""
+    """A number in [0, 1) that depends only on the decision's key and the purpose of the draw."""
     return (int.from_bytes(blake2b(key, digest_size=8, person=purpose).digest(), "big") >> 11) * 2.0**-53
 
 
 def draw(propensities: Sequence[float], point: float) -> int:
-    """The position on which a point in [0, 1) falls when the propensities are laid end to end."""
+    """The position of the propensity that contains the point in [0, 1), if they are laid end to end."""
     reached = 0.0
     for position, propensity in enumerate(propensities):
         reached += propensity

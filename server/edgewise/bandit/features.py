@@ -1,9 +1,9 @@
-"""Features: what the model sees of a context and of an action, as lines in Vowpal Wabbit's text format.
+"""Features: contexts and actions as lines in Vowpal Wabbit's text format.
 
-A namespace is one letter, a different one for each, because `-q` pairs namespaces by their first letter. A feature is a
-token `name=value`; numbers become tokens too (small integers as they are, others by half-octaves), so that no value,
-however hostile, can blow up a weight. Tokens are escaped: no text can end a token, a namespace or a line, and two
-different features never share a token.
+A namespace is one letter, because `-q` pairs namespaces by their first letter. A feature is a token `name=value`.
+Numbers become tokens too, so that no hostile value can blow up a weight. Small integers keep their value, and other
+numbers become half-octaves. Tokens are escaped. No text can end a token, a namespace or a line, and two different
+features never share a token.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ LETTERS: Mapping[Namespace | str, str] = {
 """The letter of each namespace in a line."""
 
 MAX_LINE = 4096
-"""Characters of a context line; features past it are left out, so that no caller can bloat the log."""
+"""The maximum number of characters of a context line. More features are left out, to keep the log small."""
 
 MAX_ITEMS = 64
-"""Features of one namespace, and items of one list."""
+"""The maximum number of features of one namespace, and of items of one list."""
 
 _MAX_TOKEN = 96
 _MAX_DEPTH = 4
@@ -55,16 +55,16 @@ _OF_VISITORS = (
     "topBrand",
     "source",
 )
-"""What the model sees of a visitor: the line is kept with every decision, so what is in it must be worth that."""
+"""The visitor's attributes that are features. The log keeps each line, so only useful attributes are in it."""
 
 _UNSAFE = {ord(c): f"%{ord(c):02X}" for c in map(chr, range(33))} | {ord(c): f"%{ord(c):02X}" for c in "|:%\x7f\u0085"}
 _UNSAFE_IN_NAME = _UNSAFE | {ord(c): f"%{ord(c):02X}" for c in "=."}
 
 
 def context_line(attributes: Attributes, namespaces: Sequence[Namespace] = NAMESPACES) -> str:
-    """The context as one line: `shared |p type=home |d type=mobile`, at most MAX_LINE characters.
+    """The context as one line of at most MAX_LINE characters: `shared |p type=home |d type=mobile`.
 
-    Where nothing is known it is `shared |`: without the bar, Vowpal Wabbit would take it for one more action.
+    Without features it is `shared |`. Vowpal Wabbit would read a line without the bar as an action.
     """
     line = "shared"
     for namespace in namespaces:
@@ -83,7 +83,7 @@ def context_line(attributes: Attributes, namespaces: Sequence[Namespace] = NAMES
 
 
 def slot_line(context: str, slot: int, slots: int) -> str:
-    """The context of one slot of a row. A single placement has no slot feature."""
+    """The context line of one slot. Only a policy with several slots has a slot feature."""
     return context if slots == 1 else f"{context} |{LETTERS['slot']} slot={slot}"
 
 
@@ -96,7 +96,7 @@ def action_line(action: Action) -> str:
 
 
 def _collect(tokens: list[str], items: Iterable[tuple[str, Any]], prefix: str, depth: int) -> None:
-    """Add the tokens of these values, each with its name."""
+    """Add the tokens of these values."""
     for name, value in items:
         kind = type(value)
         if kind is str and len(value) <= _MAX_TOKEN:
@@ -111,13 +111,13 @@ def _collect(tokens: list[str], items: Iterable[tuple[str, Any]], prefix: str, d
 
 
 def _collect_inside(tokens: list[str], name: str, value: Any, prefix: str, depth: int) -> None:
-    """The same for what is in a list or a mapping inside of it, and for long texts."""
+    """Add the tokens of a list, a mapping or a long text."""
     if len(tokens) >= MAX_ITEMS:
         return
     if isinstance(value, _LISTS):
         _collect(tokens, [(name, item) for item in value[:MAX_ITEMS] if isinstance(item, _SCALARS)], prefix, depth)
     elif isinstance(value, str):
-        token = _token(prefix, name, value)  # Not from the cache: a hostile caller's texts must not fill the memory.
+        token = _token(prefix, name, value)  # Not cached, so that hostile long texts cannot fill the memory.
         if token is not None:
             tokens.append(token)
     elif isinstance(value, Mapping) and depth < _MAX_DEPTH and name not in _NOT_FEATURES:
@@ -125,15 +125,14 @@ def _collect_inside(tokens: list[str], name: str, value: Any, prefix: str, depth
 
 
 def _token(prefix: str, name: str, value: str | bool | int | float) -> str | None:
-    """`name=value`."""
     if name in _NOT_FEATURES:
         return None
     text = _escaped(value) if isinstance(value, str) else "%true" if value is True else _bucket(value)
     return None if text is None else f"{prefix}{_name(name)}={text}"
 
 
-# Sites ask with the same few values over and over. Texts have a cache of their own: telling 1 from 1.0 and True takes
-# a look at every type, and time.
+# A site sends the same few values again and again. Texts have their own cache, because a typed cache, which separates 1
+# from 1.0 and True, is slower.
 _text_token = lru_cache(maxsize=1 << 14)(_token)
 _number_token = lru_cache(maxsize=1 << 14, typed=True)(_token)
 
@@ -160,10 +159,10 @@ def _bounded(text: str) -> str:
 
 
 def _bucket(number: float) -> str | None:
-    """Small integers as they are; others by sign and half-octave: `%h13` for 90.5 to 128.
+    """Small integers keep their value. Other numbers become sign and half-octave: `%h13` for 90.5 to 128.
 
-    Zero, false and NaN are no features: that they are missing says the same, and costs nothing. The `%` keeps numbers
-    apart from texts that look like them: in an escaped text, `%` only stands before two hexadecimal digits in capitals.
+    Zero, false and NaN are no features, as a missing feature has the same meaning at no cost. The `%` separates numbers
+    from texts that look like them. In an escaped text, two capital hexadecimal digits follow each `%`.
     """
     if not number or number != number:
         return None

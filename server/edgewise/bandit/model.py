@@ -1,4 +1,4 @@
-"""Vowpal Wabbit, behind its one door: parsed actions, a model that scores, a model that learns."""
+"""Vowpal Wabbit: parsed actions, a model that scores, and a model that learns. Only this module imports it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from edgewise.bandit.features import action_line
 from edgewise.bandit.shape import Shape
 from edgewise.policies.policy import Action
 
-# Loading resets the performance counters otherwise, and a learner that was stopped would end with other bytes than
-# one that was not. The option must be given both when a workspace is made and when one is loaded.
+# Without this option, loading resets the performance counters. A restarted learner would then end with other bytes.
+# A new workspace and a loaded one both need it.
 _ALWAYS = ("--quiet", "--preserve_performance_counters")
+
+_NO_LABEL = CBLabel()
 
 
 class ActionExamples:
-    """The actions of one policy version, parsed once. Good for every workspace of the same shape."""
+    """The actions of one policy version, parsed once for all workspaces of a shape."""
 
     def __init__(self, shape: Shape, actions: Sequence[Action]) -> None:
         parser = TextFormatParser(Workspace([*shape.command, *_ALWAYS]))
         self.examples = [parser.parse_line(action_line(action)) for action in actions]
-        # Handing the bare examples to the core spares a check of every label's type in Python, which is two
-        # thirds of the time a prediction takes. Every example here comes from a parser of the right kind.
+        # The library's predict checks each label's type in Python. That takes two thirds of the time of a prediction.
+        # The bare examples skip it. All of them come from a parser of the right kind.
         self.bare = [example._example for example in self.examples]
 
     def __len__(self) -> int:
@@ -31,7 +33,7 @@ class ActionExamples:
 
 
 class ScoringModel:
-    """A model that gives probabilities to actions. Without bytes it knows nothing yet."""
+    """A model that gives probabilities to actions. Without bytes it is untrained."""
 
     def __init__(self, shape: Shape, model: bytes | None = None) -> None:
         self._workspace = _workspace(shape, model)
@@ -39,9 +41,9 @@ class ScoringModel:
         self._predict = self._workspace._workspace.predict_multi_ex_one
 
     def probabilities(self, context: str, actions: ActionExamples, available: Sequence[int]) -> list[float]:
-        """What exploration gives to each available action, in their order; sums to 1 within 32-bit rounding.
+        """The probability of each available action, in their order. The sum is 1 within 32-bit rounding.
 
-        `context` is a line from `features.context_line`; `available` holds indices into `actions`.
+        `context` is a line of `features.context_line`. `available` has positions in `actions`.
         """
         bare = actions.bare
         if len(available) < len(bare):
@@ -56,7 +58,7 @@ class ScoringModel:
 
 
 class LearningModel:
-    """A model that learns. It never predicts: that alone would change the bytes it serializes to."""
+    """A model that learns. It never predicts, because a prediction changes the serialized bytes."""
 
     def __init__(self, shape: Shape, model: bytes | None = None) -> None:
         self._workspace = _workspace(shape, model)
@@ -64,10 +66,10 @@ class LearningModel:
         self._learn = self._workspace._workspace.learn_multi_ex_one
 
     def learn(self, context: str, actions: ActionExamples, available: Sequence[int], chosen: int, cost: float) -> None:
-        """Learn that showing `chosen` (an index into `actions`, one of `available`) cost this much.
+        """Learn the cost of the action at position `chosen`, which is one of `available`.
 
-        The label carries probability 1, which makes it a plain regression: with the true propensity an example
-        weighs 1/propensity, and one rare exploration becomes one huge step (measured: docs/engineering/learning.md).
+        The label has probability 1, which makes this a plain regression. With the true propensity, an example weighs
+        1/propensity, and one rare exploration becomes one huge step (measured: docs/engineering/learning.md).
         """
         example, bare = actions.examples[chosen], actions.bare
         example.set_label(CBLabel(label=(cost, 1.0)))
@@ -77,11 +79,8 @@ class LearningModel:
             example.set_label(_NO_LABEL)
 
     def serialize(self) -> bytes:
-        """The model's bytes. The same events give the same bytes, and serializing midway changes nothing."""
+        """The model's bytes. They depend only on the learned examples, not on earlier calls of this method."""
         return self._workspace.serialize()
-
-
-_NO_LABEL = CBLabel()
 
 
 def _workspace(shape: Shape, model: bytes | None) -> Workspace[Literal[False]]:

@@ -1,4 +1,4 @@
-"""The shape of a model: Vowpal Wabbit's command line, which the feature namespaces are part of."""
+"""The shape of a model: its Vowpal Wabbit command line, which includes the feature namespaces."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ EXPLORATION: Mapping[Algorithm, str] = {
 """Each algorithm's options. Chosen by measurement: see docs/engineering/learning.md."""
 
 LEARNING = "-l 0.05 --power_t 0.4"
-"""How fast is learned, at first and later on. Chosen by measurement, too."""
+"""The learning rate and its decay, chosen by measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a model's weights mean depends on this and nothing else."""
+    """The meaning of a model's weights. Models of different shapes are not compatible."""
 
     command: tuple[str, ...]
     digest: Digest
 
 
 def shape_of(policy: Policy) -> Shape:
-    """The shape of a policy's model. Each namespace of the context, and the slot, is crossed with the action."""
+    """The shape of a policy's model. Each namespace of the context, and the slot, is paired with the action."""
     action = LETTERS["action"]
     crossed = [LETTERS[name] for name in policy.features.namespaces]
     if policy.slots > 1:

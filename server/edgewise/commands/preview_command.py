@@ -66,7 +66,7 @@ async def _preview(
     settings: Settings, placement: str | None, action: str | None, valid: Milliseconds, site: str | None
 ) -> str:
     """Create a debug token if placement and action are None, otherwise a preview token."""
-    from edgewise.decisions.preview_token import debug_token, preview_token
+    from edgewise.decisions.preview_token import issue_debug_token, issue_preview_token
     from edgewise.ids.decision import KEY_BYTES, DecisionIds
 
     expires = (now_ms() + valid) // 1000
@@ -74,10 +74,10 @@ async def _preview(
         ids = DecisionIds()
         ids.ring = await store.registry.decision_keys(os.urandom(KEY_BYTES))
         if placement is None or action is None:
-            return debug_token(ids, (await site_named(store, site)).name, expires)
+            return issue_debug_token(ids, (await site_named(store, site)).name, expires)
         ref = await policy_named(store, placement, site)
         await _require_action(store, ref, action)
-        return preview_token(ids, ref, action, expires)
+        return issue_preview_token(ids, ref, action, expires)
 
 
 async def _require_action(store: Store, ref: PolicyRef, action: str) -> None:

@@ -102,7 +102,7 @@ class PlacementResult(NamedTuple):
         Raises:
             WrongPreview: the preview does not include the requested action.
         """
-        action = preview.shows(site, request.placement, request.action)
+        action = preview.action_position(site, request.placement, request.action)
         if action is None:
             return None
         placement = site.placements[request.placement]

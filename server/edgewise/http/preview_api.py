@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from edgewise.decisions.preview_token import Seconds, debug_token, preview_token
+from edgewise.decisions.preview_token import Seconds, issue_debug_token, issue_preview_token
 from edgewise.errors import Problem, RequestError
 from edgewise.http.auth import Authenticator
 from edgewise.http.decoding import BodyDecoder
@@ -41,7 +41,7 @@ class PreviewEndpoint(Endpoint):
                 if value is not None:
                     message = f"Expected no {path} with debug, found {value!r}. A debug token is for the whole site."
                     raise RequestError.invalid(Problem(path, message))
-            return debug_token(self._ids, site.name, expires)
+            return issue_debug_token(self._ids, site.name, expires)
         if body.placement is None:
             raise _missing("placement")
         if body.action is None:
@@ -51,7 +51,7 @@ class PreviewEndpoint(Endpoint):
             raise _unknown("placement", body.placement, f"site {site.name!r}")
         if body.action not in placement.compiled.index:
             raise _unknown("action", body.action, f"placement {body.placement!r}")
-        return preview_token(self._ids, placement.ref, body.action, expires)
+        return issue_preview_token(self._ids, placement.ref, body.action, expires)
 
 
 def _missing(path: str) -> RequestError:

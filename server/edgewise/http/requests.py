@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias, cast
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from edgewise.decisions.preview_token import LONGEST
+from edgewise.decisions.preview_token import MAX_LENGTH
 from edgewise.types import Consent
 from edgewise.visitors.message import NO_NUL, Id, Kind, Message
 
@@ -70,7 +70,7 @@ class DecideBody(Struct, frozen=True, rename="camel"):
     user_id: Id | None = None
     context: ContextBody | None = None
     consent: Consent | None = None
-    preview: Annotated[str, Meta(max_length=LONGEST)] | None = None
+    preview: Annotated[str, Meta(max_length=MAX_LENGTH)] | None = None
 
 
 class PreviewBody(Struct, frozen=True, rename="camel"):
