@@ -174,8 +174,8 @@ class _Commands:
 
     async def send(self, number: int) -> None:
         deadline = asyncio.get_running_loop().time() + 1.0
-        await self._store.lane.submit(self._read, deadline)
-        await self._store.lane.submit(self._append, deadline)
+        await self._store.pipeline.submit(self._read, deadline)
+        await self._store.pipeline.submit(self._append, deadline)
 
 
 async def _best(call: Callable[[int], Awaitable[None]], calls: int, repetitions: int) -> float:

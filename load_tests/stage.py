@@ -115,7 +115,7 @@ async def stage(folder: Path, cores: Cores) -> AsyncIterator[Stage]:
     metrics = folder / "metrics"
     metrics.mkdir()
     async with AsyncExitStack() as stack:
-        data = await stack.enter_async_context(DataFolder.held(folder / "data"))
+        data = await stack.enter_async_context(DataFolder.locked(folder / "data"))
         valkey = EmbeddedValkey(data, "everysec")
         stack.push_async_callback(valkey.stop)
         await valkey.start()

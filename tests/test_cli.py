@@ -134,19 +134,19 @@ def test_serve_refuses_a_url_of_another_scheme(site: Path, tmp_path: Path) -> No
     result = edgewise("serve", "--policies", site, "--data", tmp_path / "data", "--port", "0", "--redis", url)
     assert result.exit_code == 1
     assert url in result.stderr
-    assert "expected one of redis://" in result.stderr
+    assert "Expected one of redis://" in result.stderr
 
 
 def test_learn_without_a_server_explains_redis_option(tmp_path: Path) -> None:
     result = edgewise("learn", "--data", tmp_path)
     assert result.exit_code == 1
-    assert "no server runs on it; expected a running `edgewise serve`, or a store named by --redis" in result.stderr
+    assert "Start `edgewise serve`, or name a store with --redis." in result.stderr
 
 
 def test_rebuild_refuses_a_folder_without_a_store(tmp_path: Path) -> None:
     result = edgewise("rebuild", "home-hero", "--data", tmp_path)
     assert result.exit_code == 1
-    assert f"data folder {tmp_path}: no server runs on it" in result.stderr
+    assert f"No server runs on data folder {tmp_path}" in result.stderr
 
 
 @pytest.mark.parametrize(

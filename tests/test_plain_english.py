@@ -177,7 +177,8 @@ def _of_python(text: str) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             is_docstring = node in docstrings
-            if is_docstring or " " in node.value:
+            is_lua = "redis.call(" in node.value
+            if is_docstring or (" " in node.value and not is_lua):
                 yield from _of_prose(Prose(node.lineno, _without_examples(node.value), is_docstring))
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             words = re.sub(r"([a-z])([A-Z])", r"\1_\2", node.name).lower().split("_")

@@ -232,9 +232,9 @@ def check(folder: Path) -> None:
 
 async def _learn(settings: Settings) -> None:
     from edgewise.learner.process import run
-    from edgewise.store.data_folder import announced_url
+    from edgewise.store.data_folder import running_store_url
 
-    await run(replace(settings, redis=settings.redis or await announced_url(settings.data)))
+    await run(replace(settings, redis=settings.redis or await running_store_url(settings.data)))
 
 
 async def _rebuild(settings: Settings, placement: str, site: str | None) -> None:

@@ -143,7 +143,7 @@ async def test_device_known_only_from_decide_calls_is_exported_and_erased(store:
     assert await exported(store_url, "ann", "default") == []
     pending = (await store.erasures.pending(["default"]))["default"]
     assert set(digests) <= set(pending.folding)
-    await store.erasures.folded("default", pending.folding)
+    await store.erasures.mark_folded("default", pending.folding)
     held = holdings(store_url)
     assert not [one for one in digests if one in held or one.hex().encode() in held]
     left = await exported(store_url, "ben", "default")

@@ -37,13 +37,13 @@ async def test_dead_letters_are_printed(store: Store, store_url: str) -> None:
     job = QueuedMessage(
         "m1", "cart-left", b'{"id":"m1","anonymousId":"a1"}', attempts=21, problem="found status 500"
     ).encode()
-    await store.queues.mature("shop", VISITOR, b"d:cart-left", b"", b"h:cart-left", job)
-    assert await store.queues.first("shop", VISITOR) is None, "nothing was waited for"
-    await store.lane.submit(
-        store.queues.write_command("shop", VISITOR, None, b"profile", 60_000, {}, [job]),
+    await store.webhook_queues.settle_condition("shop", VISITOR, b"d:cart-left", b"", b"h:cart-left", job)
+    assert await store.webhook_queues.first("shop", VISITOR) is None, "nothing was waited for"
+    await store.pipeline.submit(
+        store.webhook_queues.write_command("shop", VISITOR, None, b"profile", 60_000, {}, [job]),
         asyncio.get_running_loop().time() + 5,
     )
-    await store.queues.give_up("shop", VISITOR, job, int(time.time() * 1000))
+    await store.webhook_queues.give_up("shop", VISITOR, job, int(time.time() * 1000))
     said = await asyncio.to_thread(CliRunner().invoke, main, ["webhooks", "dead", "--redis", store_url])
     assert said.exit_code == 0, said.output
     assert json.loads(said.stdout) == {
@@ -55,13 +55,13 @@ async def test_dead_letters_are_printed(store: Store, store_url: str) -> None:
 
 async def test_at_most_a_hundred_messages_of_a_visitor_wait(store: Store, store_url: str) -> None:
     jobs = [QueuedMessage(f"m{number}", "n", b"{}").encode() for number in range(120)]
-    command = store.queues.write_command("shop", VISITOR, None, b"profile", 60_000, {b"h:n": b"1"}, jobs)
-    assert await store.lane.submit(command, asyncio.get_running_loop().time() + 5) == 1
+    command = store.webhook_queues.write_command("shop", VISITOR, None, b"profile", 60_000, {b"h:n": b"1"}, jobs)
+    assert await store.pipeline.submit(command, asyncio.get_running_loop().time() + 5) == 1
     for expected in jobs[:100]:
-        first = await store.queues.first("shop", VISITOR)
+        first = await store.webhook_queues.first("shop", VISITOR)
         assert first == expected
-        await store.queues.done("shop", VISITOR, first)
-    assert await store.queues.first("shop", VISITOR) is None
+        await store.webhook_queues.remove_delivered("shop", VISITOR, first)
+    assert await store.webhook_queues.first("shop", VISITOR) is None
 
 
 async def test_export_of_a_visitor_has_their_webhook_messages(store: Store, store_url: str) -> None:
@@ -69,9 +69,9 @@ async def test_export_of_a_visitor_has_their_webhook_messages(store: Store, stor
     visitor = anonymous_digest("a1")
     jobs = [QueuedMessage(id, "n", b'{"anonymousId":"a1"}').encode() for id in ("m1", "m2")]
     state: dict[bytes, bytes | None] = {b"h:n": b"1", b"d:later": PendingCondition(7, VisitorIds("a1", None)).encode()}
-    command = store.queues.write_command("shop", visitor, None, Profile().encode(), 60_000, state, jobs)
-    await store.lane.submit(command, asyncio.get_running_loop().time() + 5)
-    await store.queues.give_up("shop", visitor, jobs[0], int(time.time() * 1000))
+    command = store.webhook_queues.write_command("shop", visitor, None, Profile().encode(), 60_000, state, jobs)
+    await store.pipeline.submit(command, asyncio.get_running_loop().time() + 5)
+    await store.webhook_queues.give_up("shop", visitor, jobs[0], int(time.time() * 1000))
     arguments = ["export", "--visitor", "a1", "--redis", store_url]
     said = await asyncio.to_thread(CliRunner().invoke, main, arguments)
     assert said.exit_code == 0, said.output

@@ -118,22 +118,22 @@ async def test_what_is_remembered_lapses(workers: list[Service]) -> None:
     await serve(workers, replace(CAPPED, actions=actions, pins=tuple(Pin(span) for span in SPANS)))
     assert shown(await at_once(workers, 10)) == {"plain": 7, "session": 1, "day": 1, "visitor": 1}
     client = workers[0].store._client
-    ttls = [await client.execute(("PTTL", keys.showings("shop", anonymous_digest("a1"), span))) for span in SPANS]
+    ttls = [await client.execute(("PTTL", keys.exposure("shop", anonymous_digest("a1"), span))) for span in SPANS]
     for ttl, most in zip(ttls, (1_800_000, 86_400_000, 31_536_000_000), strict=True):
         assert most - 60_000 < ttl <= most
-    await client.execute(("DEL", keys.showings("shop", anonymous_digest("a1"), "session")))
+    await client.execute(("DEL", keys.exposure("shop", anonymous_digest("a1"), "session")))
     assert shown(await at_once(workers, 10)) == {"plain": 9, "session": 1}
 
 
 async def test_a_policy_that_counts_nothing_pays_nothing(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Command] = []
-    submit = service.store.lane.submit
+    submit = service.store.pipeline.submit
 
     def overheard(command: Command, deadline: float) -> asyncio.Future[Any]:
         sent.append(command)
         return submit(command, deadline)
 
-    monkeypatch.setattr(service.store.lane, "submit", overheard)
+    monkeypatch.setattr(service.store.pipeline, "submit", overheard)
     await service.decide()
     assert [command[0] for command in sent] == ["GET", "XADD"]
 

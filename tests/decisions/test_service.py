@@ -378,7 +378,7 @@ async def test_an_edit_that_comes_while_a_call_waits_for_the_store_does_not_touc
     versions = {
         version_of(encode_policy(policy)): policy for policy in (POLICY, replace(POLICY, actions=ACTIONS[::-1]))
     }
-    submit = service.store.lane.submit
+    submit = service.store.pipeline.submit
     edits = itertools.cycle(reversed(versions.values()))
 
     async def edited_meanwhile(reply: asyncio.Future[Any]) -> Any:
@@ -389,7 +389,7 @@ async def test_an_edit_that_comes_while_a_call_waits_for_the_store_does_not_touc
     def submit_and_edit(command: Command, deadline: float) -> asyncio.Future[Any]:
         return asyncio.ensure_future(edited_meanwhile(submit(command, deadline)))
 
-    monkeypatch.setattr(service.store.lane, "submit", submit_and_edit)
+    monkeypatch.setattr(service.store.pipeline, "submit", submit_and_edit)
     shown = [(answer.policy_version, answer.slots[0].action) for _ in range(9) for answer in await service.decide()]
     monkeypatch.undo()
     logged = [

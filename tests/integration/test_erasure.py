@@ -85,7 +85,7 @@ async def is_erased(store: Store) -> bool:
 
 
 async def is_ready_to_rebuild(store: Store) -> bool:
-    return not any([await store.checkpoints.is_forgotten(ref) for ref in REFS])
+    return not any([await store.checkpoints.needs_new_fold(ref) for ref in REFS])
 
 
 async def every_key_and_value(store: Store) -> bytes:

@@ -247,9 +247,9 @@ async def test_who_waits_already_does_not_wait_longer_for_being_asked_for_again(
 async def test_who_is_asked_for_again_while_models_are_folded_is_erased_again(store: Store) -> None:
     await store.erasures.add(REF.site, [ANN, BOB], 0)
     pending = (await store.erasures.pending([REF.site]))[REF.site]
-    await store.erasures.deleted(REF.site, pending.waiting)
+    await store.erasures.mark_deleted(REF.site, pending.waiting)
     await store.erasures.add(REF.site, [ANN], 0)
-    await store.erasures.folded(REF.site, [ANN, BOB])
+    await store.erasures.mark_folded(REF.site, [ANN, BOB])
     pending = (await store.erasures.pending([REF.site]))[REF.site]
     assert (set(pending.waiting), list(pending.folding), pending.rewrite) == ({ANN}, [], True)
 

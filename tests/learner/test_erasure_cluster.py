@@ -12,7 +12,7 @@ from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.learner.rebuild import rebuild
 from edgewise.sites import Site, encode_sites
 from edgewise.store import Store
-from edgewise.store.exposures import Counted, Showings
+from edgewise.store.exposures import CountedView, Exposures
 from edgewise.types import Digest
 from tests.cluster import REFS, Cluster
 from tests.eventually import eventually
@@ -53,16 +53,18 @@ async def come(store: Store, visitor: list[Digest]) -> None:
         for device in devices:
             await stage.tell(await stage.decide(visitor=(device, user)), "$click")
     for id in visitor:
-        counted = [Counted("visitor", "deal", 3)]
+        counted = [CountedView("visitor", "deal", 3)]
         commands = [
-            Showings(SITE, id).reserve_command(
+            Exposures(SITE, id).reserve_command(
                 "hero", ["visitor"], {"visitor": {}}, None, counted, b"k" * 12 + b"\0deal"
             ),
-            store.queues.write_command(SITE, id, None, b"profile " + id, 60_000, {b"h:n": b"1"}, [b"message to " + id]),
-            store.queues.announce_command(SITE, id, 0),
+            store.webhook_queues.write_command(
+                SITE, id, None, b"profile " + id, 60_000, {b"h:n": b"1"}, [b"message to " + id]
+            ),
+            store.webhook_queues.announce_command(SITE, id, 0),
         ]
         deadline = asyncio.get_running_loop().time() + 60
-        assert await asyncio.gather(*(store.lane.submit(command, deadline) for command in commands)) == [1, 1, 1]
+        assert await asyncio.gather(*(store.pipeline.submit(command, deadline) for command in commands)) == [1, 1, 1]
 
 
 async def publish(store: Store) -> None:

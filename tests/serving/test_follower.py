@@ -131,8 +131,8 @@ async def test_the_model_of_a_log_that_became_shorter_is_loaded(store: Store) ->
     old = await settle(store, learner(store))
     await follower.refresh()
     served(follower).last_requested_at = 1e18
-    await store.drafts.write(REF, [(id, data) async for page in store.log.pages(REF) for id, data in page][:1])
-    await store.drafts.replace_log(REF, old.position, serve_on=True)
+    await store.log_rewrite.write(REF, [(id, data) async for page in store.log.pages(REF) for id, data in page][:1])
+    await store.log_rewrite.replace_log(REF, old.position, serve_on=True)
     one, late = learner(store), Follower(store)
     await one.start()
     await follower.refresh()

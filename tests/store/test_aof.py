@@ -46,8 +46,8 @@ async def test_a_file_is_rewritten_without_what_was_deleted(start: Callable[...,
         await store.profiles.compare_and_set("shop", b"visitor1", None, b"what we knew of ann", 60_000)
         await store.profiles.delete("shop", b"visitor1")
         assert b"what we knew of ann" in on_disk(valkey.path.parent)
-        assert await store.files.rewrite() == "begun"
-        await eventually(store.files.is_rewritten)
+        assert await store.append_only_file.rewrite() == "begun"
+        await eventually(store.append_only_file.is_rewritten)
 
         async def is_gone() -> bool:
             return b"what we knew of ann" not in on_disk(valkey.path.parent)
@@ -57,7 +57,7 @@ async def test_a_file_is_rewritten_without_what_was_deleted(start: Callable[...,
 
 async def test_without_a_file_there_is_nothing_to_do(start: Callable[..., Valkey]) -> None:
     async with connected(start()) as store:
-        assert await store.files.rewrite() == "needless"
+        assert await store.append_only_file.rewrite() == "needless"
 
 
 @pytest.mark.parametrize(
@@ -77,5 +77,5 @@ async def test_a_store_that_refuses_is_taken_at_its_word(
     valkey.tell(order)
     async with connected(valkey) as store:
         with caplog.at_level(logging.WARNING):
-            assert await store.files.rewrite() == "refused"
+            assert await store.append_only_file.rewrite() == "refused"
     assert "the append-only file keeps what was erased until the store rewrites it" in caplog.text

@@ -59,7 +59,7 @@ async def test_each_epoch_is_above_the_last_and_about_the_time_in_microseconds(s
 
 async def test_an_epoch_grows_even_where_the_clock_went_back(store: Store, ref: PolicyRef) -> None:
     ahead = 9_000_000_000_000_000
-    await store.lane.submit(("HSET", "{shop:home-hero}:checkpoint", "epoch", ahead), float("inf"))
+    await store.pipeline.submit(("HSET", "{shop:home-hero}:checkpoint", "epoch", ahead), float("inf"))
     assert await store.checkpoints.raise_epoch(ref) == ahead + 1
 
 
@@ -68,7 +68,7 @@ async def test_an_older_epoch_writes_nothing(store: Store, ref: PolicyRef) -> No
     now = await owned(store, ref)
     await store.checkpoints.write_base(ref, now)
     written = await store.checkpoints.read(ref)
-    with pytest.raises(Fenced, match=f"shop/home-hero: the store holds epoch {now.epoch}, ours is {late.epoch}"):
+    with pytest.raises(Fenced, match=f"shop/home-hero: the store has epoch {now.epoch}, this learner has {late.epoch}"):
         await store.checkpoints.write(ref, late)
     with pytest.raises(Fenced):
         await store.checkpoints.write_base(ref, replace(late, position=StreamId(5, 5)))
@@ -79,14 +79,14 @@ async def test_an_older_epoch_writes_nothing(store: Store, ref: PolicyRef) -> No
 
 
 async def test_without_an_epoch_nothing_is_written(store: Store, ref: PolicyRef) -> None:
-    with pytest.raises(WritesLost, match="holds epoch none"):
+    with pytest.raises(WritesLost, match="has epoch none"):
         await store.checkpoints.write(ref, CHECKPOINT)
 
 
 async def test_a_store_that_has_an_older_epoch_than_the_writer_has_lost_its_tail(store: Store, ref: PolicyRef) -> None:
     ours = await owned(store, ref)
-    await store.lane.submit(("HSET", keys.checkpoint(ref), "epoch", ours.epoch - 1), float("inf"))
-    with pytest.raises(WritesLost, match=f"the store holds epoch {ours.epoch - 1}, ours is {ours.epoch}"):
+    await store.pipeline.submit(("HSET", keys.checkpoint(ref), "epoch", ours.epoch - 1), float("inf"))
+    with pytest.raises(WritesLost, match=f"the store has epoch {ours.epoch - 1}, this learner has {ours.epoch}"):
         await store.checkpoints.write(ref, ours)
     assert await store.checkpoints.read(ref) is None
 

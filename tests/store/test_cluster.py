@@ -71,9 +71,9 @@ async def test_every_script_keeps_to_one_slot(store: Store) -> None:
     assert set(await store.versions.current(REFS)) == set(REFS)
     assert set(await store.checkpoints.heads(REFS)) == set(REFS)
     for ref in REFS:
-        await store.drafts.begin(ref)
-        await store.drafts.write(ref, [])
-        await store.drafts.replace_log(ref, BEGINNING, serve_on=False)
+        await store.log_rewrite.begin(ref)
+        await store.log_rewrite.write(ref, [])
+        await store.log_rewrite.replace_log(ref, BEGINNING, serve_on=False)
     assert await store.checkpoints.heads(REFS) == {}
     assert await store.profiles.compare_and_set("shop", b"visitor1", None, b"profile", 1000)
     assert await store.registry.publish_sites(b"sites") == 1
@@ -94,35 +94,35 @@ async def test_a_scan_finds_what_is_on_any_node(store: Store) -> None:
 async def test_the_lane_reaches_every_node(store: Store) -> None:
     commands = [store.log.append_command(ref, b"e") for ref in REFS * 10]
     commands += [store.log.append_event_command(ref, b"message1", b"event") for ref in REFS * 2]
-    replies = await asyncio.gather(*(store.lane.submit(command, within(5)) for command in commands))
+    replies = await asyncio.gather(*(store.pipeline.submit(command, within(5)) for command in commands))
     assert replies[30:].count(None) == 3
     assert [await store.log.length(ref) for ref in REFS] == [11, 11, 11]
 
 
 async def test_a_node_that_hangs_holds_up_only_its_own_keys(store: Store, cluster: Cluster) -> None:
-    await asyncio.gather(*(store.lane.submit(store.log.append_command(ref, b"e"), within(5)) for ref in REFS))
+    await asyncio.gather(*(store.pipeline.submit(store.log.append_command(ref, b"e"), within(5)) for ref in REFS))
     cluster.nodes[0].freeze()
-    lasting = store.lane.submit(store.log.append_command(REFS[0], b"e"), within(5))
+    lasting = store.pipeline.submit(store.log.append_command(REFS[0], b"e"), within(5))
     with pytest.raises(StoreTimeout):
-        await store.lane.submit(store.log.append_command(REFS[0], b"e"), within(0.06))
+        await store.pipeline.submit(store.log.append_command(REFS[0], b"e"), within(0.06))
     await is_overdue(store)
     with pytest.raises(StoreTimeout, match="an earlier flush is not back"):
-        store.lane.submit(store.log.append_command(REFS[0], b"e"), within(5))
+        store.pipeline.submit(store.log.append_command(REFS[0], b"e"), within(5))
     for ref in REFS[1:]:
-        await store.lane.submit(store.log.append_command(ref, b"e"), within(5))
+        await store.pipeline.submit(store.log.append_command(ref, b"e"), within(5))
     cluster.nodes[0].thaw()
     await lasting
-    assert not store.lane.overdue
+    assert not store.pipeline.overdue
 
 
 async def test_keys_that_moved_to_another_node_are_found(store: Store, cluster: Cluster) -> None:
-    await asyncio.gather(*(store.lane.submit(store.log.append_command(ref, b"e"), within(5)) for ref in REFS))
+    await asyncio.gather(*(store.pipeline.submit(store.log.append_command(ref, b"e"), within(5)) for ref in REFS))
     moved = PolicyRef("shop", "moved")
     target = (next(node for node, slots in enumerate(RANGES) if slot(moved) in slots) + 1) % len(RANGES)
     node_id = cluster.nodes[target].tell("CLUSTER MYID").split()[1]
     for node in cluster.nodes:
         node.tell(f"CLUSTER SETSLOT {slot(moved)} NODE {node_id}")
-    await store.lane.submit(store.log.append_command(moved, b"through the lane"), within(5))
+    await store.pipeline.submit(store.log.append_command(moved, b"through the lane"), within(5))
     await store.log.append(moved, b"through the client")
     page = (await store.log.read({moved: BEGINNING}, 10))[moved]
     assert [entry for _, entry in page.entries] == [b"through the lane", b"through the client"]

@@ -33,7 +33,7 @@ from tests.valkey import Valkey, free_port
     ],
 )
 def test_a_url_of_no_known_form_is_refused(url: str) -> None:
-    with pytest.raises(SettingsError, match=re.escape(f"store URL '{url}': expected one of redis://")):
+    with pytest.raises(SettingsError, match=re.escape(f"Store URL '{url}': Expected one of redis://")):
         connect(url)
 
 
@@ -53,7 +53,7 @@ def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
 
 
 async def test_where_nothing_listens_the_error_says_what_was_tried_and_where() -> None:
-    with pytest.raises(StoreUnavailable, match=r"store redis://user@127.0.0.1:1: 'PING' was not answered: .*111"):
+    with pytest.raises(StoreUnavailable, match=r"Store redis://user@127.0.0.1:1: 'PING' failed: .*111"):
         await Store.connect("redis://user:secret@127.0.0.1:1")
 
 
@@ -68,11 +68,11 @@ def guarded() -> Iterator[Valkey]:
 async def test_password_and_database_of_the_url_hold_for_client_and_lane(guarded: Valkey) -> None:
     store = await Store.connect(f"unix://:p%40ss%2Fword@{guarded.path}?db=3")
     deadline = asyncio.get_running_loop().time() + 5
-    await store.lane.submit(("SET", "key", "value"), deadline)
-    assert b"db=3" in await store.lane.submit(("CLIENT", "INFO"), deadline)
-    assert await store.lane.submit(("GET", "key"), deadline) == b"value"
+    await store.pipeline.submit(("SET", "key", "value"), deadline)
+    assert b"db=3" in await store.pipeline.submit(("CLIENT", "INFO"), deadline)
+    assert await store.pipeline.submit(("GET", "key"), deadline) == b"value"
     await store.registry.publish_sites(b"sites")
-    assert await store.lane.submit(("HGET", "edgewise:sites", "sites"), deadline) == b"sites"
+    assert await store.pipeline.submit(("HGET", "edgewise:sites", "sites"), deadline) == b"sites"
     await store.close()
 
 
@@ -117,7 +117,7 @@ async def test_a_store_that_was_restarted_serves_the_next_call(own_valkey: Valke
 
 
 async def test_one_refused_command_of_many_is_an_error(store: Store, ref: PolicyRef) -> None:
-    await store.lane.submit(("SET", "{shop:home-hero}:log", "not a stream"), float("inf"))
+    await store.pipeline.submit(("SET", "{shop:home-hero}:log", "not a stream"), float("inf"))
     with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
         await store.log.read({ref: (await store.log.append(PolicyRef("shop", "other"), b"e"))}, 1)
 
@@ -153,7 +153,7 @@ async def test_client_and_lane_speak_tls(certificate: Path, own_valkey: Valkey, 
         deadline = asyncio.get_running_loop().time() + 5
         large = b"x" * 300_000
         await asyncio.gather(
-            *(store.lane.submit(store.log.append_command(ref, large), deadline) for _ in range(5)),
+            *(store.pipeline.submit(store.log.append_command(ref, large), deadline) for _ in range(5)),
             store.log.append(ref, large),
         )
         assert await store.log.length(ref) == 6

@@ -15,7 +15,7 @@ import pytest
 from redis.asyncio import Redis
 
 from edgewise.errors import DataFolderLocked, StoreUnavailable
-from edgewise.store.data_folder import DataFolder, announced_url
+from edgewise.store.data_folder import DataFolder, running_store_url
 from edgewise.store.embedded import EmbeddedValkey, join_or_start
 from tests.eventually import eventually
 from tests.integration.processes import gone, served
@@ -27,7 +27,7 @@ from edgewise.store.embedded import EmbeddedValkey
 from edgewise.store.data_folder import DataFolder
 
 async def main():
-    async with DataFolder.held(Path(sys.argv[1])) as folder:
+    async with DataFolder.locked(Path(sys.argv[1])) as folder:
         valkey = EmbeddedValkey(folder, "everysec")
         await valkey.start()
         folder.announce(valkey.url)
@@ -40,7 +40,7 @@ asyncio.run(main())
 
 @asynccontextmanager
 async def embedded(data: Path, appendfsync: str = "everysec") -> AsyncIterator[EmbeddedValkey]:
-    async with DataFolder.held(data) as folder:
+    async with DataFolder.locked(data) as folder:
         valkey = EmbeddedValkey(folder, appendfsync)
         await valkey.start()
         try:
@@ -112,26 +112,26 @@ async def test_a_server_that_cannot_start_is_quoted(tmp_path: Path) -> None:
     async with embedded(tmp_path):
         pass
     append_only_file(tmp_path).write_bytes(b"nonsense\r\n*1\r\n")
-    with pytest.raises(StoreUnavailable, match=r"(?s)valkey ended with status 1 .*Bad file format"):
+    with pytest.raises(StoreUnavailable, match=r"(?s)Valkey ended with status 1 .*Bad file format"):
         async with embedded(tmp_path):
             pass
-    async with DataFolder.held(tmp_path):
+    async with DataFolder.locked(tmp_path):
         pass  # The failed start holds nothing.
 
 
 async def test_a_data_folder_that_is_held_is_refused_with_its_holder(tmp_path: Path) -> None:
-    async with DataFolder.held(tmp_path):
-        with pytest.raises(DataFolderLocked, match=f"data folder {tmp_path}: held by process {os.getpid()}"):
-            async with DataFolder.held(tmp_path):
+    async with DataFolder.locked(tmp_path):
+        with pytest.raises(DataFolderLocked, match=f"Process {os.getpid()} uses data folder {tmp_path}"):
+            async with DataFolder.locked(tmp_path):
                 pass
-    async with DataFolder.held(tmp_path):
+    async with DataFolder.locked(tmp_path):
         pass
 
 
 async def test_a_valkey_whose_supervisor_was_killed_ends_in_order_and_frees_the_folder(tmp_path: Path) -> None:
     async with served("-c", HOLDER, str(tmp_path)) as holder:
         valkey = int(await holder.until(r"valkey is (\d+)"))
-        async with Redis.from_url(await announced_url(tmp_path)) as redis:
+        async with Redis.from_url(await running_store_url(tmp_path)) as redis:
             await redis.set("acknowledged", "1")
         holder.tell(signal.SIGKILL)
         await holder.ends()
@@ -159,23 +159,23 @@ async def test_no_second_server_starts_while_a_valkey_lives_whose_supervisor_was
         holder.tell(signal.SIGKILL)
         await reaped(holder.process.pid)
         try:
-            with pytest.raises(DataFolderLocked, match=f"still held by what process {holder.process.pid} left behind"):
-                async with DataFolder.held(tmp_path):
+            with pytest.raises(DataFolderLocked, match=f"Children of the ended process {holder.process.pid} still use"):
+                async with DataFolder.locked(tmp_path):
                     pass
         finally:
             os.kill(valkey, signal.SIGCONT)
         await gone([valkey])
-        async with DataFolder.held(tmp_path):
+        async with DataFolder.locked(tmp_path):
             pass  # Once it has ended, the folder is free.
 
 
 async def test_the_runtime_folder_of_a_killed_holder_is_removed_by_the_next(tmp_path: Path) -> None:
     async with served("-c", HOLDER, str(tmp_path)) as holder:
         await holder.until(r"valkey is (\d+)")
-        left = Path((await announced_url(tmp_path)).removeprefix("unix://")).parent
+        left = Path((await running_store_url(tmp_path)).removeprefix("unix://")).parent
         holder.tell(signal.SIGKILL)
         await holder.ends()
-    async with DataFolder.held(tmp_path) as folder:
+    async with DataFolder.locked(tmp_path) as folder:
         assert not left.exists()
         assert folder.runtime.exists()
     assert not folder.runtime.exists()
@@ -190,7 +190,7 @@ async def test_a_folder_that_is_not_ours_to_remove_stays(tmp_path: Path) -> None
         if not named.exists():
             named.symlink_to(precious)
         (data / "lock").write_text(f"1\n{named}\n")
-        async with DataFolder.held(data):
+        async with DataFolder.locked(data):
             assert precious.exists()
 
 
@@ -210,20 +210,20 @@ async def test_a_command_starts_the_store_for_itself_when_no_server_runs(tmp_pat
         assert await redis.get("colour") == b"blue"
         async with join_or_start(tmp_path, "everysec") as joined:
             assert joined == url
-    async with DataFolder.held(tmp_path):
+    async with DataFolder.locked(tmp_path):
         pass
 
 
 async def test_a_command_on_a_folder_without_a_store_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnavailable, match=f"data folder {tmp_path}/none: no server runs on it"):
+    with pytest.raises(StoreUnavailable, match=f"No server runs on data folder {tmp_path}/none"):
         async with join_or_start(tmp_path / "none", "everysec"):
             pass
     assert not (tmp_path / "none").exists()
 
 
 async def test_a_command_waits_for_a_server_that_is_still_starting(tmp_path: Path) -> None:
-    async with DataFolder.held(tmp_path) as folder:
-        joining = asyncio.create_task(announced_url(tmp_path))
+    async with DataFolder.locked(tmp_path) as folder:
+        joining = asyncio.create_task(running_store_url(tmp_path))
         await asyncio.sleep(0)
         assert not joining.done()
         folder.announce("redis://cache.internal/0")

@@ -59,7 +59,7 @@ async def test_an_event_is_appended_once_however_often_it_is_sent(store: Store, 
 
 async def test_a_message_is_remembered_for_seven_days(store: Store, ref: PolicyRef) -> None:
     await store.log.append_event(ref, b"message1", b"e")
-    left = await store.lane.submit(("TTL", f"{{shop:home-hero}}:m:{b'message1'.hex()}"), soon())
+    left = await store.pipeline.submit(("TTL", f"{{shop:home-hero}}:m:{b'message1'.hex()}"), soon())
     assert 7 * 24 * 3600 - 5 <= left <= 7 * 24 * 3600
 
 
@@ -69,7 +69,7 @@ async def test_an_append_whose_reply_is_lost_is_in_the_log_once(own_valkey: Valk
         with pytest.raises(StoreUnavailable):
             await store.log.append(ref, b"through the client")
         with pytest.raises(StoreUnavailable):
-            await store.lane.submit(store.log.append_command(ref, b"through the lane"), soon())
+            await store.pipeline.submit(store.log.append_command(ref, b"through the lane"), soon())
         assert proxy.lost == 2
         assert await store.log.length(ref) == 2
         await store.close()

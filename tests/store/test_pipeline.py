@@ -10,8 +10,8 @@ import uvloop
 from edgewise.errors import StoreTimeout, StoreUnavailable
 from edgewise.store import Command, Store
 from edgewise.store.connection import connect
-from edgewise.store.pipeline import Lane
-from edgewise.store.transport import Flight
+from edgewise.store.pipeline import Pipeline
+from edgewise.store.transport import CommandBatch
 from edgewise.types import BEGINNING, PolicyRef
 from tests.eventually import eventually
 from tests.valkey import Valkey
@@ -29,7 +29,7 @@ async def entries(store: Store, ref: PolicyRef) -> list[bytes]:
 async def frail(own_valkey: Valkey) -> AsyncIterator[Store]:
     """A store whose server the test may freeze and kill, with the lane's connection open."""
     store = await Store.connect(own_valkey.url)
-    await store.lane.submit(("PING",), within(5))
+    await store.pipeline.submit(("PING",), within(5))
     yield store
     await store.close()
 
@@ -38,15 +38,15 @@ class HeldWire:
     """A wire that delivers when the test says so."""
 
     def __init__(self) -> None:
-        self.flights: list[tuple[Sequence[Command], Flight]] = []
+        self.flights: list[tuple[Sequence[Command], CommandBatch]] = []
 
-    def send(self, commands: Sequence[Command], flight: Flight) -> None:
+    def send(self, commands: Sequence[Command], flight: CommandBatch) -> None:
         self.flights.append((commands, flight))
 
     def deliver(self, *replies: Any) -> None:
         flight = self.flights[-1][1]
         flight.replies = list(replies)
-        flight.land()
+        flight.complete()
 
     def abandon(self, error: Exception) -> None:
         self.flights[-1][1].fail(error)
@@ -61,8 +61,8 @@ def wire() -> HeldWire:
 
 
 @pytest.fixture
-async def lane(wire: HeldWire) -> AsyncIterator[Lane]:
-    lane = Lane(connect("redis://127.0.0.1:1"), wire, patience=30)
+async def lane(wire: HeldWire) -> AsyncIterator[Pipeline]:
+    lane = Pipeline(connect("redis://127.0.0.1:1"), wire, patience=30)
     yield lane
     await lane.close()
 
@@ -71,7 +71,7 @@ async def is_overdue(store: Store) -> None:
     """Wait until the lane has had enough of the flush under way."""
 
     async def has_had_enough() -> bool:
-        return store.lane.overdue
+        return store.pipeline.overdue
 
     await eventually(has_had_enough)
 
@@ -83,7 +83,7 @@ async def a_turn() -> None:
 # What leaves together.
 
 
-async def test_commands_of_one_turn_leave_in_one_flush_in_their_order(lane: Lane, wire: HeldWire) -> None:
+async def test_commands_of_one_turn_leave_in_one_flush_in_their_order(lane: Pipeline, wire: HeldWire) -> None:
     replies = [lane.submit(("GET", str(n)), within(5)) for n in range(3)]
     await a_turn()
     assert [commands for commands, _ in wire.flights] == [[("GET", "0"), ("GET", "1"), ("GET", "2")]]
@@ -91,7 +91,7 @@ async def test_commands_of_one_turn_leave_in_one_flush_in_their_order(lane: Lane
     assert await asyncio.gather(*replies) == [b"a", None, 3]
 
 
-async def test_commands_submitted_during_a_flight_leave_together_after_it(lane: Lane, wire: HeldWire) -> None:
+async def test_commands_submitted_during_a_flight_leave_together_after_it(lane: Pipeline, wire: HeldWire) -> None:
     first = lane.submit(("GET", "0"), within(5))
     await a_turn()
     later = []
@@ -107,7 +107,7 @@ async def test_commands_submitted_during_a_flight_leave_together_after_it(lane: 
     assert await asyncio.gather(*later) == [b"1", b"2"]
 
 
-async def test_a_command_whose_caller_left_before_the_flush_is_not_sent(lane: Lane, wire: HeldWire) -> None:
+async def test_a_command_whose_caller_left_before_the_flush_is_not_sent(lane: Pipeline, wire: HeldWire) -> None:
     first = lane.submit(("GET", "0"), within(5))
     await a_turn()
     gone, stays = lane.submit(("GET", "1"), within(5)), lane.submit(("GET", "2"), within(5))
@@ -120,14 +120,14 @@ async def test_a_command_whose_caller_left_before_the_flush_is_not_sent(lane: La
     assert await stays == b"2"
 
 
-async def test_a_caller_without_time_is_refused_and_sends_nothing(lane: Lane, wire: HeldWire) -> None:
+async def test_a_caller_without_time_is_refused_and_sends_nothing(lane: Pipeline, wire: HeldWire) -> None:
     with pytest.raises(StoreTimeout, match="no time was left to send 'GET'"):
         lane.submit(("GET", "0"), within(0))
     await a_turn()
     assert wire.flights == []
 
 
-async def test_a_command_still_queued_at_its_deadline_is_never_sent(lane: Lane, wire: HeldWire) -> None:
+async def test_a_command_still_queued_at_its_deadline_is_never_sent(lane: Pipeline, wire: HeldWire) -> None:
     first = lane.submit(("GET", "0"), within(5))
     await a_turn()
     with pytest.raises(StoreTimeout):
@@ -138,9 +138,9 @@ async def test_a_command_still_queued_at_its_deadline_is_never_sent(lane: Lane, 
     assert len(wire.flights) == 1
 
 
-async def test_an_earlier_deadline_ends_earlier_though_submitted_later(lane: Lane, wire: HeldWire) -> None:
+async def test_an_earlier_deadline_ends_earlier_though_submitted_later(lane: Pipeline, wire: HeldWire) -> None:
     patient = lane.submit(("GET", "0"), within(5))
-    with pytest.raises(StoreTimeout, match="no reply to 'GET' in its time"):
+    with pytest.raises(StoreTimeout, match="no reply to 'GET' before its deadline"):
         await lane.submit(("GET", "1"), within(0.05))
     assert not patient.done()
     wire.deliver(b"0", b"1")
@@ -148,7 +148,7 @@ async def test_an_earlier_deadline_ends_earlier_though_submitted_later(lane: Lan
 
 
 async def test_after_closing_everything_is_refused(wire: HeldWire) -> None:
-    lane = Lane(connect("redis://127.0.0.1:1"), wire)
+    lane = Pipeline(connect("redis://127.0.0.1:1"), wire)
     flying = lane.submit(("GET", "0"), within(5))
     await a_turn()
     queued = lane.submit(("GET", "1"), within(5))
@@ -168,17 +168,17 @@ async def test_every_caller_gets_its_own_reply(store: Store, ref: PolicyRef) -> 
     async def caller(name: int) -> None:
         for turn in range(20):
             value = f"{name}-{turn}"
-            await store.lane.submit(("SET", f"key{name}", value), within(5))
-            assert await store.lane.submit(("GET", f"key{name}"), within(5)) == value.encode()
+            await store.pipeline.submit(("SET", f"key{name}", value), within(5))
+            assert await store.pipeline.submit(("GET", f"key{name}"), within(5)) == value.encode()
 
     await asyncio.gather(*(caller(name) for name in range(30)))
 
 
 async def test_an_error_reaches_only_the_caller_whose_command_it_is(store: Store, ref: PolicyRef) -> None:
-    before = store.lane.submit(store.log.append_command(ref, b"before"), within(5))
-    wrong = store.lane.submit(("LPUSH", "{shop:home-hero}:log", "x"), within(5))
-    after = store.lane.submit(store.log.append_command(ref, b"after"), within(5))
-    with pytest.raises(StoreUnavailable, match=r"'LPUSH' was not answered: .*WRONGTYPE"):
+    before = store.pipeline.submit(store.log.append_command(ref, b"before"), within(5))
+    wrong = store.pipeline.submit(("LPUSH", "{shop:home-hero}:log", "x"), within(5))
+    after = store.pipeline.submit(store.log.append_command(ref, b"after"), within(5))
+    with pytest.raises(StoreUnavailable, match=r"'LPUSH' failed: .*WRONGTYPE"):
         await wrong
     assert await before < await after
     assert await entries(store, ref) == [b"before", b"after"]
@@ -188,21 +188,21 @@ async def test_an_event_goes_into_the_log_once_even_where_the_store_lost_its_scr
     store: Store, ref: PolicyRef
 ) -> None:
     for _ in range(2):
-        await store.lane.submit(("SCRIPT", "FLUSH"), within(5))
+        await store.pipeline.submit(("SCRIPT", "FLUSH"), within(5))
         commands = [store.log.append_event_command(ref, b"message%d" % (n % 2), b"e") for n in range(6)]
-        await asyncio.gather(*(store.lane.submit(command, within(5)) for command in commands))
+        await asyncio.gather(*(store.pipeline.submit(command, within(5)) for command in commands))
     assert await store.log.length(ref) == 2
 
 
 async def test_large_commands_and_replies_pass(store: Store) -> None:
     blob = bytes(range(256)) * 20_000
-    await store.lane.submit(("SET", "blob", blob), within(5))
-    assert await store.lane.submit(("GET", "blob"), within(5)) == blob
+    await store.pipeline.submit(("SET", "blob", blob), within(5))
+    assert await store.pipeline.submit(("GET", "blob"), within(5)) == blob
 
 
 async def test_each_append_acknowledged_under_concurrency_is_in_the_log_once(store: Store, ref: PolicyRef) -> None:
     commands = [store.log.append_command(ref, b"%d" % n) for n in range(500)]
-    ids = await asyncio.gather(*(store.lane.submit(command, within(5)) for command in commands))
+    ids = await asyncio.gather(*(store.pipeline.submit(command, within(5)) for command in commands))
     assert len(set(ids)) == 500
     assert await entries(store, ref) == [b"%d" % n for n in range(500)]
 
@@ -214,7 +214,7 @@ async def test_waiting_ends_at_the_deadline_though_the_store_hangs(own_valkey: V
     own_valkey.freeze()
     start = within(0)
     with pytest.raises(StoreTimeout):
-        await frail.lane.submit(("PING",), start + 0.03)
+        await frail.pipeline.submit(("PING",), start + 0.03)
     assert 0.03 <= within(0) - start < frail._client.reply_timeout - 1
     own_valkey.thaw()
 
@@ -223,16 +223,16 @@ async def test_while_a_flush_is_overdue_new_calls_fail_at_once_and_then_all_is_w
     own_valkey: Valkey, frail: Store, ref: PolicyRef
 ) -> None:
     own_valkey.freeze()
-    lasting = frail.lane.submit(frail.log.append_command(ref, b"lasting"), within(5))
+    lasting = frail.pipeline.submit(frail.log.append_command(ref, b"lasting"), within(5))
     with pytest.raises(StoreTimeout):
-        await frail.lane.submit(frail.log.append_command(ref, b"hasty"), within(0.06))
+        await frail.pipeline.submit(frail.log.append_command(ref, b"hasty"), within(0.06))
     await is_overdue(frail)
-    with pytest.raises(StoreTimeout, match="an earlier flush is not back"):
-        frail.lane.submit(frail.log.append_command(ref, b"refused"), within(5))
+    with pytest.raises(StoreTimeout, match="an earlier flush has no reply"):
+        frail.pipeline.submit(frail.log.append_command(ref, b"refused"), within(5))
     own_valkey.thaw()
     await lasting
-    assert not frail.lane.overdue
-    await frail.lane.submit(frail.log.append_command(ref, b"new"), within(5))
+    assert not frail.pipeline.overdue
+    await frail.pipeline.submit(frail.log.append_command(ref, b"new"), within(5))
     assert await entries(frail, ref) == [b"lasting", b"hasty", b"new"]
 
 
@@ -240,7 +240,7 @@ async def test_a_caller_that_goes_away_disturbs_nobody(own_valkey: Valkey, frail
     own_valkey.freeze()
 
     async def caller(entry: bytes) -> Any:
-        return await frail.lane.submit(frail.log.append_command(ref, entry), within(5))
+        return await frail.pipeline.submit(frail.log.append_command(ref, entry), within(5))
 
     tasks = [asyncio.create_task(caller(b"%d" % n)) for n in range(3)]
     await a_turn()
@@ -255,14 +255,14 @@ async def test_a_caller_that_goes_away_disturbs_nobody(own_valkey: Valkey, frail
 
 async def test_a_hung_connection_is_given_up_and_replaced(own_valkey: Valkey) -> None:
     store = await Store.connect(own_valkey.url, reply_timeout=0.4)
-    await store.lane.submit(("PING",), within(5))
+    await store.pipeline.submit(("PING",), within(5))
     own_valkey.freeze()
     for _ in range(2):  # the second time it is the handshake of a new connection that hangs
         with pytest.raises(StoreUnavailable, match="TimeoutError"):
-            await store.lane.submit(("PING",), within(5))
-        assert not store.lane.overdue
+            await store.pipeline.submit(("PING",), within(5))
+        assert not store.pipeline.overdue
     own_valkey.thaw()
-    assert await store.lane.submit(("ECHO", "back"), within(5)) == b"back"
+    assert await store.pipeline.submit(("ECHO", "back"), within(5)) == b"back"
     await store.close()
 
 
@@ -273,16 +273,16 @@ async def test_all_in_flight_fail_when_the_store_is_killed_and_the_lane_recovers
     own_valkey: Valkey, frail: Store, ref: PolicyRef
 ) -> None:
     own_valkey.freeze()
-    waiting = [frail.lane.submit(frail.log.append_command(ref, b"e"), within(5)) for _ in range(3)]
+    waiting = [frail.pipeline.submit(frail.log.append_command(ref, b"e"), within(5)) for _ in range(3)]
     await a_turn()
     own_valkey.kill()
     replies = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(reply) for reply in replies] == [StoreUnavailable] * 3
     with pytest.raises(StoreUnavailable, match=own_valkey.url):
-        await frail.lane.submit(("PING",), within(5))
+        await frail.pipeline.submit(("PING",), within(5))
     own_valkey.restart()
     event = frail.log.append_event_command(ref, b"message1", b"after")
-    assert await frail.lane.submit(event, within(5)) is not None
+    assert await frail.pipeline.submit(event, within(5)) is not None
     assert await entries(frail, ref) == [b"after"]
 
 
@@ -292,7 +292,7 @@ async def test_killed_under_traffic_no_call_outlives_its_deadline(own_valkey: Va
         while not stopped.is_set():
             start = within(0)
             try:
-                await frail.lane.submit(("INCR", "n"), start + 0.05)
+                await frail.pipeline.submit(("INCR", "n"), start + 0.05)
             except (StoreTimeout, StoreUnavailable):
                 await a_turn()
             worst = max(worst, within(0) - start)
@@ -300,7 +300,7 @@ async def test_killed_under_traffic_no_call_outlives_its_deadline(own_valkey: Va
 
     stopped = asyncio.Event()
     callers = [asyncio.create_task(caller()) for _ in range(8)]
-    await frail.lane.submit(("PING",), within(5))
+    await frail.pipeline.submit(("PING",), within(5))
     own_valkey.kill()
     await asyncio.to_thread(own_valkey.restart)
     async with asyncio.timeout(60):
@@ -313,23 +313,23 @@ async def test_killed_under_traffic_no_call_outlives_its_deadline(own_valkey: Va
 def test_the_same_holds_on_uvloop(own_valkey: Valkey, ref: PolicyRef) -> None:
     async def journey() -> None:
         store = await Store.connect(own_valkey.url)
-        first = store.lane.submit(store.log.append_command(ref, b"first"), within(5))
-        event = store.lane.submit(store.log.append_event_command(ref, b"message1", b"event"), within(5))
+        first = store.pipeline.submit(store.log.append_command(ref, b"first"), within(5))
+        event = store.pipeline.submit(store.log.append_event_command(ref, b"message1", b"event"), within(5))
         await asyncio.gather(first, event)
         own_valkey.freeze()
-        lasting = store.lane.submit(store.log.append_command(ref, b"lasting"), within(5))
+        lasting = store.pipeline.submit(store.log.append_command(ref, b"lasting"), within(5))
         with pytest.raises(StoreTimeout):
-            await store.lane.submit(("PING",), within(0.06))
+            await store.pipeline.submit(("PING",), within(0.06))
         await is_overdue(store)
         with pytest.raises(StoreTimeout):
-            store.lane.submit(("PING",), within(5))
+            store.pipeline.submit(("PING",), within(5))
         own_valkey.thaw()
         await lasting
         own_valkey.kill()
         with pytest.raises(StoreUnavailable):
-            await store.lane.submit(("PING",), within(5))
+            await store.pipeline.submit(("PING",), within(5))
         own_valkey.restart()
-        await store.lane.submit(store.log.append_command(ref, b"second life"), within(5))
+        await store.pipeline.submit(store.log.append_command(ref, b"second life"), within(5))
         assert await entries(store, ref) == [b"second life"]
         await store.close()
 

@@ -41,13 +41,13 @@ async def test_every_write_sets_the_time_to_live(store: Store) -> None:
     deadline = asyncio.get_running_loop().time() + 5
     await store.profiles.compare_and_set("shop", VISITOR, None, b"one", HOUR)
     await store.profiles.compare_and_set("shop", VISITOR, b"one", b"two", 2 * HOUR)
-    left = await store.lane.submit(("PTTL", keys.profile("shop", VISITOR)), deadline)
+    left = await store.pipeline.submit(("PTTL", keys.profile("shop", VISITOR)), deadline)
     assert 2 * HOUR - 5000 <= left <= 2 * HOUR
 
 
 @pytest.mark.parametrize("size", [0, LIMIT_BYTES + 1])
 async def test_an_empty_or_oversized_profile_is_refused(store: Store, size: int) -> None:
-    with pytest.raises(ValueError, match=f"found {size} bytes, expected 1 to 4096"):
+    with pytest.raises(ValueError, match=f"Expected 1 to 4096 bytes, found {size}"):
         await store.profiles.compare_and_set("shop", VISITOR, None, b"x" * size, HOUR)
     assert await store.profiles.read("shop", VISITOR) is None
 

@@ -48,15 +48,15 @@ def watched() -> Iterator[Watched]:
 async def test_after_a_fail_over_client_and_lane_find_the_new_master(watched: Watched, ref: PolicyRef) -> None:
     store = await Store.connect(watched.url)
     deadline = asyncio.get_running_loop().time() + 30
-    await store.lane.submit(store.log.append_command(ref, b"before"), deadline)
+    await store.pipeline.submit(store.log.append_command(ref, b"before"), deadline)
     await store.log.append(ref, b"before")
     watched.fail_over()
     with pytest.raises(StoreUnavailable, match="READONLY"):
-        await store.lane.submit(store.log.append_command(ref, b"refused"), deadline)
+        await store.pipeline.submit(store.log.append_command(ref, b"refused"), deadline)
     with pytest.raises(StoreUnavailable):
         await store.log.append(ref, b"refused")
-    await store.lane.submit(store.log.append_command(ref, b"after"), deadline)
+    await store.pipeline.submit(store.log.append_command(ref, b"after"), deadline)
     await store.log.append(ref, b"after")
-    assert b"role:master" in await store.lane.submit(("INFO", "replication"), deadline)
+    assert b"role:master" in await store.pipeline.submit(("INFO", "replication"), deadline)
     assert await store.log.length(ref) == 2
     await store.close()

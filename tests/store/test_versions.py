@@ -11,7 +11,7 @@ WEEK = 7 * 24 * 3600
 
 
 async def ttl(store: Store, key: str) -> int:
-    reply = await store.lane.submit(("TTL", key), asyncio.get_running_loop().time() + 5)
+    reply = await store.pipeline.submit(("TTL", key), asyncio.get_running_loop().time() + 5)
     return int(reply)
 
 
@@ -60,7 +60,7 @@ async def test_a_version_that_returns_is_announced_again(store: Store, ref: Poli
 
 async def test_publishing_restores_a_lost_blob_of_the_current_version(store: Store, ref: PolicyRef) -> None:
     await store.versions.publish(ref, V1, SHAPE, b"blob", b"entry")
-    await store.lane.submit(("DEL", keys.blob(ref, V1)), asyncio.get_running_loop().time() + 5)
+    await store.pipeline.submit(("DEL", keys.blob(ref, V1)), asyncio.get_running_loop().time() + 5)
     assert not await store.versions.publish(ref, V1, SHAPE, b"blob", b"entry")
     assert await store.versions.blob(ref, V1) == b"blob"
 
@@ -90,7 +90,7 @@ async def test_a_lapsing_blob_keeps_its_term_and_is_kept_when_named_again(store:
     await store.versions.publish(ref, V1, SHAPE, b"blob", b"entry")
     await store.versions.publish(ref, V2, SHAPE, b"blob", b"entry")
     await store.versions.expire_blobs(ref, ())
-    await store.lane.submit(("EXPIRE", keys.blob(ref, V1), 100), asyncio.get_running_loop().time() + 5)
+    await store.pipeline.submit(("EXPIRE", keys.blob(ref, V1), 100), asyncio.get_running_loop().time() + 5)
     await store.versions.expire_blobs(ref, ())
     assert await ttl(store, keys.blob(ref, V1)) <= 100
     assert await store.versions.expire_blobs(ref, {V1}) == 0
@@ -101,6 +101,6 @@ async def test_a_version_whose_blob_is_gone_is_forgotten(store: Store, ref: Poli
     await store.versions.publish(ref, V1, SHAPE, b"blob", b"entry")
     await store.versions.publish(ref, V2, SHAPE, b"blob", b"entry")
     deadline = asyncio.get_running_loop().time() + 5
-    await store.lane.submit(("DEL", keys.blob(ref, V1)), deadline)
+    await store.pipeline.submit(("DEL", keys.blob(ref, V1)), deadline)
     await store.versions.expire_blobs(ref, ())
-    assert await store.lane.submit(("SMEMBERS", keys.versions(ref)), deadline) == [V2]
+    assert await store.pipeline.submit(("SMEMBERS", keys.versions(ref)), deadline) == [V2]

@@ -182,9 +182,9 @@ async def test_message_is_sent_if_the_worker_dies_after_the_write(store: Store) 
     async with receiving() as receiver, shop(store, receiver) as server:
         await send(server, "ann", "Order Completed")
         visitor = anonymous_digest("ann")
-        (due,) = await store.queues.due("default", int(time.time() * 1000) + 1, 10)
+        (due,) = await store.webhook_queues.due("default", int(time.time() * 1000) + 1, 10)
         # The state after the announcement and the write, without the last step.
-        await store.queues.looked("default", due, int(time.time() * 1000) + 300)
+        await store.webhook_queues.mark_checked("default", due, int(time.time() * 1000) + 300)
         async with dispatching(store):
             await receiver.wait_for_messages(1)
         assert due.visitor == visitor
@@ -203,8 +203,8 @@ async def test_pending_condition_fires_after_its_delay_if_it_still_holds(
         assert left.message["anonymousId"] == "leaves"
         assert left.message["visitor"]["cart"] == ["p1"]
         await send(server, "leaves", "Product Viewed")
-        assert await store.queues.state("default", anonymous_digest("leaves")) == {b"h:cart-left": b"1"}
-        assert await store.queues.state("default", anonymous_digest("buys")) == {}
+        assert await store.webhook_queues.state("default", anonymous_digest("leaves")) == {b"h:cart-left": b"1"}
+        assert await store.webhook_queues.state("default", anonymous_digest("buys")) == {}
         assert len(await all_received(valkey, receiver)) == 1
 
 
@@ -225,14 +225,14 @@ async def test_message_that_is_never_accepted_becomes_a_dead_letter(store: Store
         await send(server, "ann", "Order Completed")
 
         async def is_given_up() -> bool:
-            return bool(await store.queues.dead("default"))
+            return bool(await store.webhook_queues.dead("default"))
 
         await eventually(is_given_up)
         receiver.behaviour = 200
         await send(server, "ann", "Order Completed")
         (second,) = await receiver.wait_for_messages(1)
     assert second.message["webhook"] == "second-order"
-    (dead,) = map(decode_message, await store.queues.dead("default"))
+    (dead,) = map(decode_message, await store.webhook_queues.dead("default"))
     assert (dead.webhook, dead.problem) == ("first-order", "Expected a status from 200 to 299, found 500.")
     assert dead.attempts > 1
     grown = {result: count - before[result] for result, count in results("first-order").items()}
@@ -243,15 +243,15 @@ async def test_erasure_removes_queued_and_dead_messages(store: Store, valkey: Va
     async with receiving() as receiver, shop(store, receiver) as server:
         await send(server, "ann", "Order Completed")
         visitor = anonymous_digest("ann")
-        packed = await store.queues.first("default", visitor)
+        packed = await store.webhook_queues.first("default", visitor)
         assert packed is not None
-        await store.queues.give_up("default", visitor, packed, int(time.time() * 1000))
+        await store.webhook_queues.give_up("default", visitor, packed, int(time.time() * 1000))
         await send(server, "ann", "Order Completed")
-        assert await store.queues.first("default", visitor) is not None
+        assert await store.webhook_queues.first("default", visitor) is not None
         await VisitorData(store).erase("default", "ann", 0)
-        assert await store.queues.first("default", visitor) is None
-        assert await store.queues.dead("default") == []
-        assert await store.queues.state("default", visitor) == {}
+        assert await store.webhook_queues.first("default", visitor) is None
+        assert await store.webhook_queues.dead("default") == []
+        assert await store.webhook_queues.state("default", visitor) == {}
         async with dispatching(store):
             await send(server, "ben", "Order Completed")
             assert about(await all_received(valkey, receiver)) == [("ben", "first-order")]

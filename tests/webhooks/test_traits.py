@@ -41,7 +41,7 @@ async def put(server: Server, id: str, **traits: Any) -> None:
 
 async def pending(store: Store, visitor: bytes) -> bytes:
     """The stored pending condition."""
-    (stored,) = (await store.queues.state("default", visitor)).values()
+    (stored,) = (await store.webhook_queues.state("default", visitor)).values()
     return stored
 
 
@@ -100,7 +100,7 @@ async def test_traits_from_a_server_start_a_delay_and_do_not_restart_it(store: S
         await server.post("/v1/page", {"anonymousId": "a1", "userId": "ann"})
         assert await pending(store, user_digest("ann")) != began, "The new state has other ids."
         await put(server, "ann", plan="free")
-        assert await store.queues.state("default", user_digest("ann")) == {}
+        assert await store.webhook_queues.state("default", user_digest("ann")) == {}
 
 
 async def test_concurrent_traits_of_one_visitor_are_all_kept_and_fire_once(

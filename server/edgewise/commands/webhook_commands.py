@@ -46,10 +46,10 @@ def dead(settings: Settings) -> None:
 
 
 async def _courier(settings: Settings) -> None:
-    from edgewise.store.data_folder import announced_url
+    from edgewise.store.data_folder import running_store_url
     from edgewise.webhooks.dispatcher import run
 
-    await run(replace(settings, redis=settings.redis or await announced_url(settings.data)))
+    await run(replace(settings, redis=settings.redis or await running_store_url(settings.data)))
 
 
 async def _dead(settings: Settings) -> list[bytes]:
@@ -59,7 +59,7 @@ async def _dead(settings: Settings) -> list[bytes]:
 
     async with open_store(settings) as store:
         sites = decode_sites(await store.registry.sites())
-        jobs = [decode_message(message) for site in sites for message in await store.queues.dead(site.name)]
+        jobs = [decode_message(message) for site in sites for message in await store.webhook_queues.dead(site.name)]
     return [
         msgspec.json.encode({"attempts": job.attempts, "problem": job.problem, "message": msgspec.Raw(job.body)})
         for job in jobs

@@ -52,7 +52,7 @@ async def decide_within_caps(
             command = _draw_command(exposure, placement, choice)
         if command is None or call.log_mode == "none":
             return choice
-        reply = await store.lane.submit(command, call.deadline)
+        reply = await store.pipeline.submit(command, call.deadline)
         if reply == 1:
             return choice
         exposure.update(compiled.spans, reply)

@@ -11,10 +11,10 @@ from edgewise.entries import Decision
 from edgewise.policies.compiled import CompiledPolicy
 from edgewise.serving.served import ServedPlacement
 from edgewise.store.exposures import (
-    Counted,
+    CountedView,
+    Exposures,
     Fields,
-    Showings,
-    Sticking,
+    StickyWrite,
     bar_field,
     choice_field,
     count_field,
@@ -51,7 +51,7 @@ class StickyChoice(NamedTuple):
 class Exposure:
     """The exposure of one visitor in some spans of time. `replies` are the store's, one for each span."""
 
-    def __init__(self, showings: Showings, spans: Sequence[Span], replies: Iterable[Any]) -> None:
+    def __init__(self, showings: Exposures, spans: Sequence[Span], replies: Iterable[Any]) -> None:
         self._showings = showings
         self._fields: dict[Span, Fields] = {}
         self.update(spans, replies)
@@ -82,10 +82,10 @@ class Exposure:
         if policy.sticky != "request":
             old = self._fields[policy.sticky].get(choice_field(policy.placement))
             new = old if sticky is None else sticky.encode()
-            sticking = None if new is None else Sticking(policy.sticky, old, new)
+            sticking = None if new is None else StickyWrite(policy.sticky, old, new)
         if drawn is not None and any(action.not_after for action in actions):
             latest = latest_decision(drawn.key, (action.id for action in actions))
-        counted = [Counted(cap.per, action.id, cap.count) for action in actions if (cap := action.cap) is not None]
+        counted = [CountedView(cap.per, action.id, cap.count) for action in actions if (cap := action.cap) is not None]
         return self._showings.reserve_command(policy.placement, compiled.spans, self._fields, sticking, counted, latest)
 
     def _is_barred(self, compiled: CompiledPolicy, position: int) -> bool:

@@ -107,7 +107,7 @@ class DecisionService:
         if call.log_mode == "none":
             return None
         entry = encode(decision) if call.log_mode == "decision" else _ROBOT_ENTRY
-        return self._store.lane.submit(self._store.log.append_command(placement.ref, entry), call.deadline)
+        return self._store.pipeline.submit(self._store.log.append_command(placement.ref, entry), call.deadline)
 
     async def _finish(self, call: DecideCall, pending: PendingDecision) -> PlacementResult:
         """The result of a decision, once the store has acknowledged its log entry."""

@@ -14,7 +14,7 @@ from edgewise.ids.decision import new_key
 from edgewise.ids.visitor import visitor_digests
 from edgewise.policies.compiled import CompiledPolicy
 from edgewise.store import Store
-from edgewise.store.exposures import Showings
+from edgewise.store.exposures import Exposures
 from edgewise.types import Attributes, Digest, Milliseconds, Span
 from edgewise.visitors.attributes import make_attributes
 from edgewise.visitors.consent import page_context
@@ -86,7 +86,7 @@ async def _load_profile(store: Store, call: DecideCall, visitor: Digest) -> Prof
     records: dict[Digest, bytes | None] = {}
     while True:
         command = store.profiles.read_command(call.site.name, visitor)
-        records[visitor] = stored = await store.lane.submit(command, call.deadline)
+        records[visitor] = stored = await store.pipeline.submit(command, call.deadline)
         redirect = read_redirect(stored)
         if redirect is None:
             break
@@ -99,10 +99,12 @@ async def _load_profile(store: Store, call: DecideCall, visitor: Digest) -> Prof
 
 
 async def _load_exposure(store: Store, call: DecideCall, visitor: Digest, spans: Sequence[Span]) -> Exposure:
-    showings = Showings(call.site.name, visitor)
-    touches = showings.touch_commands(spans) if call.log_mode == "decision" else ()  # A preview is not a visit.
+    showings = Exposures(call.site.name, visitor)
+    touches = (
+        showings.extend_session_commands(spans) if call.log_mode == "decision" else ()
+    )  # A preview is not a visit.
     commands = [*showings.read_commands(spans), *touches]
-    replies = await gather(*[store.lane.submit(command, call.deadline) for command in commands])
+    replies = await gather(*[store.pipeline.submit(command, call.deadline) for command in commands])
     return Exposure(showings, spans, replies[: len(spans)])
 
 

@@ -57,7 +57,7 @@ class ProfileRecords:
         """A command that writes a profile and the webhook update in one step. The reply is 0 if it was changed."""
         visitor, old, new = write
         if update:
-            return self._store.queues.write_command(self._site, visitor, old, new, PROFILE_TTL, *update)
+            return self._store.webhook_queues.write_command(self._site, visitor, old, new, PROFILE_TTL, *update)
         return self._store.profiles.compare_and_set_command(self._site, visitor, old, new, PROFILE_TTL)
 
     async def _write_planned(self, plan: Callable[[], Write | None]) -> None:

@@ -79,7 +79,7 @@ class ProfileWriter:
     def __init__(
         self, store: Store, site: str, triggers: Triggers, records: ProfileRecords, store_batch: StoreBatch
     ) -> None:
-        self._queues = store.queues
+        self._queues = store.webhook_queues
         self._site = site
         self._triggers = triggers
         self._records = records
@@ -112,7 +112,7 @@ class ProfileWriter:
         after: list[Command] = []
         for update, step, is_written in zip(updates, steps, replies, strict=True):
             if is_written and step.update.messages:
-                after.append(self._queues.ring_command(self._site, update.visitor, now_ms()))
+                after.append(self._queues.wake_command(self._site, update.visitor, now_ms()))
             if is_written:  # The next visitor of an id must not inherit the conditions that this one met.
                 after += [self._queues.forget_command(self._site, other) for other in step.moved]
         await self._store_batch.execute(after)

@@ -17,7 +17,7 @@ class StoreBatch:
     """Executes commands until `patience` seconds have passed. `deadline` is a time of the event loop's clock."""
 
     def __init__(self, store: Store, patience: float) -> None:
-        self._lane = store.lane
+        self._lane = store.pipeline
         self._patience = patience
         self.deadline = asyncio.get_running_loop().time() + patience
 

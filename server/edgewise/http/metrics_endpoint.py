@@ -30,7 +30,7 @@ class MetricsEndpoint(Endpoint):
     def __init__(self, auth: Authenticator, follower: Follower, store: Store) -> None:
         super().__init__(auth)
         self._follower = follower
-        self._queues = store.queues
+        self._queues = store.webhook_queues
         self._models = _ModelCollector(follower)
 
     async def handle(self, request: HttpRequest) -> None:

@@ -39,9 +39,9 @@ class Eraser:
         if pending.is_due:
             await self._erase(site, pending, served)
         elif pending.folding:
-            forgotten = [await self._store.checkpoints.is_forgotten(ref) for ref in served]
+            forgotten = [await self._store.checkpoints.needs_new_fold(ref) for ref in served]
             if not any(forgotten):
-                await self._store.erasures.folded(site, pending.folding)
+                await self._store.erasures.mark_folded(site, pending.folding)
                 log.info("%s: the models know no more of %d erased ids", site, len(pending.folding))
         elif pending.rewrite:
             await self._rewrite(site)
@@ -61,19 +61,19 @@ class Eraser:
             entries += await erase_entries(self._store, ref, visitors, serve_on=ref in served)
             self._start_anew(ref)
         waiting = {visitor: due for visitor, due in pending.waiting.items() if visitor in visitors}
-        await self._store.erasures.deleted(site, waiting)
+        await self._store.erasures.mark_deleted(site, waiting)
         log.info("%s: erased %d ids with %d log entries; the models are folded anew", site, len(visitors), entries)
 
     async def _rewrite(self, site: str) -> None:
         try:
             if not self._is_rewriting:
-                begun = await self._store.files.rewrite()
+                begun = await self._store.append_only_file.rewrite()
                 self._is_rewriting = begun == "begun"
                 if begun in ("needless", "refused"):
-                    await self._store.erasures.rewritten(site)
-            elif await self._store.files.is_rewritten():
+                    await self._store.erasures.mark_rewritten(site)
+            elif await self._store.append_only_file.is_rewritten():
                 self._is_rewriting = False
-                await self._store.erasures.rewritten(site)
+                await self._store.erasures.mark_rewritten(site)
         except StoreError:
             self._is_rewriting = False
             raise
@@ -106,13 +106,13 @@ async def erase_entries(store: Store, ref: PolicyRef, visitors: frozenset[Digest
     """
     theirs: set[DecisionKey] = set()
     erased, read_to = 0, BEGINNING
-    await store.drafts.begin(ref)
+    await store.log_rewrite.begin(ref)
     async for page in store.log.pages(ref):
         kept = [(id, data) for id, data in page if not is_theirs(data, visitors, theirs)]
-        await store.drafts.write(ref, kept)
+        await store.log_rewrite.write(ref, kept)
         erased += len(page) - len(kept)
         read_to = page[-1][0]
-    await store.drafts.replace_log(ref, read_to, serve_on=serve_on)
+    await store.log_rewrite.replace_log(ref, read_to, serve_on=serve_on)
     return erased
 
 

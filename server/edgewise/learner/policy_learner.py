@@ -196,7 +196,7 @@ class PolicyLearner:
         """The newest checkpoint or base of this shape that the log still bears out."""
         checkpoints = self._store.checkpoints
         live = await checkpoints.read(self.ref)
-        if live is None or live.shape != shape or await checkpoints.is_forgotten(self.ref):
+        if live is None or live.shape != shape or await checkpoints.needs_new_fold(self.ref):
             return None
         self._model_version = live.model_version
         if await stands_in_log(self._store, self.ref, live):

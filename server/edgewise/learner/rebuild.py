@@ -46,7 +46,7 @@ async def rebuild(store: Store, ref: PolicyRef, progress: Callable[[float], None
         version, shape, since = current
     else:
         version, shape, since = live.policy_version, live.shape, live.shape_since
-    if await store.checkpoints.is_forgotten(ref):
+    if await store.checkpoints.needs_new_fold(ref):
         raise StoreError(f"{where}: its model is being folded anew after an erasure; try again once it is published")
     base = await _oldest_base(store, ref, bases, since)
     folding = Folding(store, ref)

@@ -41,12 +41,12 @@ async def export_visitor(store: Store, site: str, visitor: str) -> AsyncIterator
 
 async def _webhooks_of(store: Store, site: str, visitor: Digest) -> list[dict[str, Any]]:
     """The conditions that a visitor meets, and the messages that are queued, pending or given up."""
-    state = await store.queues.state(site, visitor)
+    state = await store.webhook_queues.state(site, visitor)
     lines: list[dict[str, Any]] = [{"webhook": name, "met": met} for name, met in read_met(state)]
     lines += [
         {"webhook": one.webhook, "due": one.condition.due, **to_plain(one.condition.ids)} for one in read_pending(state)
     ]
-    queued, dead = await store.queues.held(site, visitor)
+    queued, dead = await store.webhook_queues.messages(site, visitor)
     for status, messages in (("waits", queued), ("given up", dead)):
         for message in map(decode_message, messages):
             lines.append({"webhook": message.webhook, "is": status, "message": json.loads(message.body)})

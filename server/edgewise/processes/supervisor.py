@@ -82,7 +82,7 @@ class Supervisor:
         async with AsyncExitStack() as stack:
             publisher = Publisher(settings.policies)
             await publisher.load()
-            folder = await stack.enter_async_context(DataFolder.held(settings.data))
+            folder = await stack.enter_async_context(DataFolder.locked(settings.data))
             listener = stack.enter_context(listen(settings.host, settings.port))
             url = settings.redis
             if url is None:

@@ -1,26 +1,26 @@
-"""The store: everything that is kept, in Redis or Valkey. The only room that imports redis.
+"""The store: all state, in Redis or Valkey. The only room that imports redis.
 
-Start with `Store.connect(url)`. Every key, with what bounds it, is in `keys.py`.
+Start with `Store.connect(url)`. `keys.py` lists every key with its bound.
 """
 
 from __future__ import annotations
 
 from redis.asyncio import RedisCluster
 
-from edgewise.store.aof import Files
+from edgewise.store.aof import AppendOnlyFile
 from edgewise.store.checkpoints import Checkpoint, Checkpoints, Head
-from edgewise.store.cluster import ClusterLane
+from edgewise.store.cluster import ClusterPipeline
 from edgewise.store.connection import Client, connect
 from edgewise.store.erasures import Erasures, Pending
 from edgewise.store.log import Log, Page
-from edgewise.store.log_rewrite import Drafts
-from edgewise.store.pipeline import Lane
+from edgewise.store.log_rewrite import LogRewrite
+from edgewise.store.pipeline import Pipeline
 from edgewise.store.profiles import Profiles
 from edgewise.store.registry import Registry
 from edgewise.store.scripts import Command
-from edgewise.store.transport import NodeWire
+from edgewise.store.transport import NodeTransport
 from edgewise.store.versions import Current, Versions
-from edgewise.store.webhook_queues import Backlog, Due, Queues
+from edgewise.store.webhook_queues import Backlog, Due, WebhookQueues
 
 __all__ = ["Backlog", "Checkpoint", "Command", "Current", "Due", "Head", "Page", "Pending", "Store"]
 
@@ -28,27 +28,27 @@ __all__ = ["Backlog", "Checkpoint", "Command", "Current", "Due", "Head", "Page",
 class Store:
     """The one object that other rooms hold.
 
-    `lane` takes the commands of the decide path, which others only build (`log.append_command` and the like); all other
-    methods wait for their own reply and raise `StoreUnavailable`.
+    `pipeline` sends the commands of the decide path. Methods such as `log.append_command` only build them. Every other
+    method waits for its own reply and raises `StoreUnavailable`.
     """
 
     def __init__(self, client: Client, patience: float) -> None:
         library = client.library
         self._client = client
-        self.lane: Lane | ClusterLane
+        self.pipeline: Pipeline | ClusterPipeline
         if isinstance(library, RedisCluster):
-            self.lane = ClusterLane(client, library, patience)
+            self.pipeline = ClusterPipeline(client, library, patience)
         else:
-            self.lane = Lane(client, NodeWire(library.connection_pool), patience)
+            self.pipeline = Pipeline(client, NodeTransport(library.connection_pool), patience)
         self.log = Log(client)
-        self.drafts = Drafts(client)
+        self.log_rewrite = LogRewrite(client)
         self.versions = Versions(client)
         self.checkpoints = Checkpoints(client)
         self.profiles = Profiles(client)
-        self.queues = Queues(client)
+        self.webhook_queues = WebhookQueues(client)
         self.registry = Registry(client)
         self.erasures = Erasures(client)
-        self.files = Files(client)
+        self.append_only_file = AppendOnlyFile(client)
 
     @classmethod
     async def connect(
@@ -60,13 +60,13 @@ class Store:
         patience: float = 0.05,
         proven: bool = True,
     ) -> Store:
-        """A store that answered, unless it need not be `proven`: then it may be there later.
+        """Connect to a store. With `proven` false, the store may start later.
 
-        All times are seconds; `patience` is the lane's, for the other two see `connect`.
+        All times are in seconds. `patience` is the pipeline's. See `connect` for the others.
 
         Raises:
-            SettingsError: the URL is of no known form.
-            StoreUnavailable: no store answers there.
+            SettingsError: the URL has an unknown form.
+            StoreUnavailable: the store does not answer.
         """
         client = connect(url, reply_timeout=reply_timeout, connect_timeout=connect_timeout)
         store = cls(client, patience)
@@ -80,18 +80,18 @@ class Store:
 
     @property
     def url(self) -> str:
-        """Where the store is, without the password."""
+        """The URL without its password."""
         return self._client.url
 
     async def ping(self) -> None:
-        """Ask for a sign of life.
+        """Check that the store answers.
 
         Raises:
-            StoreUnavailable: there is none.
+            StoreUnavailable: it does not.
         """
         await self._client.execute(("PING",))
 
     async def close(self) -> None:
-        """Fail what is waiting, and close every connection."""
-        await self.lane.close()
+        """Fail waiting commands and close every connection."""
+        await self.pipeline.close()
         await self._client.close()

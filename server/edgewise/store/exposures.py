@@ -1,7 +1,7 @@
-"""Showings: what a visitor was shown how often, which choices stick, and what is not to be shown again.
+"""Exposure of visitors: how often they were shown an action, sticky choices, and bars after events.
 
-For each visitor there is one hash for each span of time for which something is to be remembered: the session, the day
-and the visitor's whole time with us. They are written only for policies that ask for it.
+Each visitor has one hash for each span: session, day and visitor. Only policies with caps, `not_after` or `sticky`
+write them.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ TTL: Mapping[Span, Milliseconds] = {
     "day": 24 * 3600 * 1000,
     "visitor": 365 * 24 * 3600 * 1000,
 }
-"""A session ends when nothing was asked for so long, a day so long after it began, a visitor's time like a profile."""
+"""A session expires after its last call, a day after its first entry, and the visitor span as a profile does."""
 
 Fields = Mapping[bytes, bytes]
-"""What is held for one span."""
+"""The stored hash of one span."""
 
-# KEYS: one for each span in use. ARGV: for each its TTL (0: it keeps the one it has), the name of the counter of
-# exhausted caps, for each key what it is expected to be; the index of the key of the choice that sticks (0: none), its
-# field, what it is expected to be, what it becomes; the index of the key of the latest decisions (0: none), its prefix,
-# what is added; then for each action that is counted the index of its key, its field, its cap.
-# The answer is 1, or all that is held where something is not as expected: then nothing was written.
+# KEYS: one for each span in use.
+# ARGV: for each key its TTL (0 keeps the old one), the field of exhausted caps, and for each key its expected value.
+# Then the sticky choice: the index of its key (0: none), its field, its expected value, its new value.
+# Then the latest decisions: the index of their key (0: none), the field prefix, the new value.
+# Then for each counted action: the index of its key, its field, its cap.
+# The reply is 1. If a value is not as expected, the reply is every hash, and nothing was written.
 _reserve = Script("""
     local n = #KEYS
     local exhausted, sticky, latest, first = ARGV[n + 1], 2 * n + 2, 2 * n + 6, 2 * n + 9
@@ -65,8 +66,8 @@ _reserve = Script("""
     end
     return 1
 """)
-# KEYS: the visitor's. ARGV: TTL, the field of the bar, the prefix of the latest decisions, a decision's key (or ''),
-# its slot (or -1 for all). With a decision the bar is for what it showed, without one for every action.
+# KEYS: the visitor span. ARGV: TTL, the field of the bar, the prefix of the latest decisions, a decision's key (or ''),
+# its slot (or -1 for all). With a decision, the bar covers what it showed. Without one, it covers every action.
 _bar = Script("""
     local function bar(field)
         redis.call('HSET', KEYS[1], field, 1)
@@ -86,54 +87,53 @@ _bar = Script("""
 """)
 
 
-class Sticking(NamedTuple):
-    """A choice that sticks for a span: what is held is expected to be `old` (None: none), and becomes `new`."""
+class StickyWrite(NamedTuple):
+    """A compare-and-set of a sticky choice from `old` (None: no choice) to `new`."""
 
     span: Span
     old: bytes | None
     new: bytes
 
 
-class Counted(NamedTuple):
-    """One more showing of an action, of at most `cap` in the span."""
+class CountedView(NamedTuple):
+    """One more view of an action, of at most `cap` in the span."""
 
     span: Span
     action: str
     cap: int
 
 
-class Showings:
-    """The commands for what one visitor was shown."""
+class Exposures:
+    """Builds the commands for one visitor's exposure."""
 
     def __init__(self, site: str, visitor: Digest) -> None:
         self._site = site
         self._visitor = visitor
 
     def read_commands(self, spans: Sequence[Span]) -> list[Command]:
-        """Read what is held, a reply for `fields_of` each. A session that is read goes on."""
+        """Read the hash of each span. Decode each reply with `fields_of`."""
         return [("HGETALL", self._key(span)) for span in spans]
 
-    def touch_commands(self, spans: Sequence[Span]) -> list[Command]:
-        """Let a session go on."""
+    def extend_session_commands(self, spans: Sequence[Span]) -> list[Command]:
+        """Extend the TTL of the session."""
         return [("PEXPIRE", self._key(span), TTL[span]) for span in spans if span == "session"]
 
     def reserve_command(
         self,
         placement: str,
         spans: Sequence[Span],
-        held: Mapping[Span, Fields],
-        sticking: Sticking | None,
-        counted: Sequence[Counted],
+        stored: Mapping[Span, Fields],
+        sticking: StickyWrite | None,
+        counted: Sequence[CountedView],
         shown: bytes | None,
     ) -> Command:
-        """Count these showings, and hold on to this choice, if the caps and the choice are what they were in `held`.
+        """Count views and store a sticky choice, if exhausted caps and the choice are still as in `stored`.
 
-        `shown` is a decision's key, and the actions it showed, each after a NUL: it is remembered among the latest.
-        The reply is 1, or what is held now, for each of the spans.
+        `shown` is from `latest_decision`. The reply is 1, or the present hash of each span if something changed.
         """
         exhausted = exhausted_field(placement)
         arguments: list[Argument] = [0 if span == "day" else TTL[span] for span in spans]
-        arguments += [exhausted, *(held[span].get(exhausted, b"") for span in spans)]
+        arguments += [exhausted, *(stored[span].get(exhausted, b"") for span in spans)]
         if sticking is None:
             arguments += [0, b"", b"", b""]
         else:
@@ -144,39 +144,39 @@ class Showings:
         return _reserve.command([self._key(span) for span in spans], *arguments)
 
     def bar_command(self, placement: str, event: str, decision: bytes, slot: int | None) -> Command:
-        """Bar what this decision showed (b"": every action of the placement) for those that heed this event."""
+        """Bar what this decision showed. Without a decision (b""), bar every action with this event in `not_after`."""
         place = -1 if slot is None else slot
         arguments = (TTL["visitor"], bar_field(placement, event), _latest(placement), decision, place)
         return _bar.command([self._key("visitor")], *arguments)
 
     def _key(self, span: Span) -> str:
-        return keys.showings(self._site, self._visitor, span)
+        return keys.exposure(self._site, self._visitor, span)
 
 
 def fields_of(reply: Any) -> Fields:
-    """What is held for a span, of a reply in either version of the store's protocol."""
+    """Decode the hash of one span from a reply in either version of the store's protocol."""
     if isinstance(reply, dict):
         return reply
     return dict(zip(reply[::2], reply[1::2], strict=True))
 
 
 def exhausted_field(placement: str) -> bytes:
-    """How many caps were reached: as long as it stays the same, so does the set of actions that may be shown."""
+    """The counter of exhausted caps. While it is unchanged, the set of allowed actions is unchanged."""
     return f"x:{placement}".encode()
 
 
 def choice_field(placement: str) -> bytes:
-    """The choice that sticks."""
+    """The field of the sticky choice."""
     return f"s:{placement}".encode()
 
 
 def count_field(placement: str, action: str) -> bytes:
-    """How often an action was shown."""
+    """The field that counts the views of an action."""
     return f"n:{placement}:{action}".encode()
 
 
 def bar_field(placement: str, event: str, action: str | None = None) -> bytes:
-    """That an event bars an action, or every action that heeds it."""
+    """The field of a bar, for one action or for every action with this event in `not_after`."""
     return f"b:{placement}:{event}".encode() + (b"" if action is None else b"\0" + action.encode())
 
 

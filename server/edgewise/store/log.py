@@ -1,4 +1,4 @@
-"""A policy's log: one append-only stream of entries, the truth that its model is a fold of."""
+"""The policy logs: one append-only stream of entries for each policy. The model is a fold of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgewise.store.scripts import Command, Script
 from edgewise.types import BEGINNING, Digest, Milliseconds, PolicyRef, StreamId
 
 MESSAGE_SECONDS = 7 * 24 * 3600
-"""How long an un-linked event's message id is remembered."""
+"""How long the message id of an event without a decision id is remembered."""
 
 _FIELD = "e"
 _SAMPLED_NODES = 5
@@ -30,7 +30,7 @@ _read_clock = Script("""
 
 
 class Page(NamedTuple):
-    """What was read of a log, oldest first, and what the clock of the store's node said after it."""
+    """Entries of a log, oldest first. `now` is the clock of the store's node after the read."""
 
     entries: list[tuple[StreamId, bytes]]
     now: Milliseconds
@@ -42,12 +42,12 @@ def append_command(ref: PolicyRef, entry: bytes) -> Command:
 
 
 def append_event_command(ref: PolicyRef, message: Digest, entry: bytes) -> Command:
-    """Append an un-linked event, unless its message id was seen in the last 7 days. The reply is its id, or None."""
+    """Append an event without a decision id, unless its message id is known. The reply is its id, or None."""
     return _append_once.command([keys.message(ref, message), keys.log(ref)], MESSAGE_SECONDS, entry)
 
 
 class Log:
-    """The logs of all policies. Every method raises `StoreUnavailable` when the store does not do it."""
+    """The logs of all policies. Every method raises `StoreUnavailable` if the store does not answer."""
 
     append_command = staticmethod(append_command)
     append_event_command = staticmethod(append_event_command)
@@ -56,16 +56,16 @@ class Log:
         self._client = client
 
     async def append(self, ref: PolicyRef, entry: bytes) -> StreamId:
-        """Append an entry; its id, once the store acknowledged it."""
+        """Append an entry. Returns its id after the store acknowledged it."""
         return StreamId.parse(await self._client.execute(append_command(ref, entry)))
 
     async def append_event(self, ref: PolicyRef, message: Digest, entry: bytes) -> StreamId | None:
-        """Append an un-linked event; None when the log has this message already."""
+        """Append an event without a decision id. Returns None if the log has this message."""
         reply = await self._client.execute(append_event_command(ref, message, entry))
         return None if reply is None else StreamId.parse(reply)
 
     async def read(self, starts: Mapping[PolicyRef, StreamId], count: int) -> dict[PolicyRef, Page]:
-        """Up to `count` entries of each of these logs, from the given ids on, inclusive."""
+        """Read up to `count` entries of each log, from the given ids on, inclusive."""
         commands: list[Command] = []
         for ref, start in starts.items():
             commands.append(("XRANGE", keys.log(ref), str(start), "+", "COUNT", count))
@@ -77,40 +77,40 @@ class Log:
         }
 
     async def pages(self, ref: PolicyRef) -> AsyncIterator[list[tuple[StreamId, bytes]]]:
-        """The whole log, oldest first, some entries at a time."""
+        """Yield the whole log, oldest first, in pages."""
         start = BEGINNING
         while entries := (await self.read({ref: start}, _PAGE))[ref].entries:
             yield entries
             start = StreamId(entries[-1][0].ms, entries[-1][0].seq + 1)
 
     async def of_site(self, site: str) -> set[PolicyRef]:
-        """Every policy of the site that has a log: those whose files are gone, too."""
+        """Every policy of the site that has a log, including deleted policies."""
         pattern = keys.log(PolicyRef(site, "*"))
         return {keys.policy_of(key) async for key in self._client.scan(pattern)}
 
     async def length(self, ref: PolicyRef) -> int:
-        """How many entries the log holds."""
+        """The number of entries."""
         return int(await self._client.execute(("XLEN", keys.log(ref))))
 
     async def size_bytes(self, ref: PolicyRef) -> int:
-        """About how much of the store's memory the log takes, by a few samples."""
+        """The memory of the log in bytes, estimated from a few samples."""
         reply = await self._client.execute(("MEMORY USAGE", keys.log(ref), "SAMPLES", _SAMPLED_NODES))
         return int(reply or 0)
 
     async def first_id(self, ref: PolicyRef) -> StreamId | None:
-        """The id of the oldest entry in the log, None when it is empty."""
+        """The id of the oldest entry, None for an empty log."""
         return _id(await self._client.execute(("XRANGE", keys.log(ref), "-", "+", "COUNT", 1)))
 
     async def last_id(self, ref: PolicyRef) -> StreamId | None:
-        """The id of the newest entry in the log, None when it is empty."""
+        """The id of the newest entry, None for an empty log."""
         return _id(await self._client.execute(("XREVRANGE", keys.log(ref), "+", "-", "COUNT", 1)))
 
     async def trim(self, ref: PolicyRef, first: StreamId) -> int:
-        """Drop every entry before `first`; how many there were."""
+        """Delete every entry before `first`. Returns their number."""
         return int(await self._client.execute(("XTRIM", keys.log(ref), "MINID", "=", str(first))))
 
     async def delete(self, ref: PolicyRef, ids: Iterable[StreamId]) -> int:
-        """Drop single entries; how many there were. Their bytes may stay in the store: see `drafts`."""
+        """Delete single entries. Returns their number. Their bytes may stay in the store, see `log_rewrite`."""
         named = [str(id) for id in ids]
         return int(await self._client.execute(("XDEL", keys.log(ref), *named))) if named else 0
 

@@ -1,7 +1,7 @@
-"""Drafts: a log written anew without some of its entries, which then takes the log's place.
+"""Log rewrites: a draft of a log without some entries, which then replaces the log.
 
-Deleting entries would not do: a stream keeps their bytes, in memory and in the append-only file, for as long as a
-neighbour of theirs is kept.
+Deleting entries is not enough. A stream keeps their bytes, in memory and in the append-only file, as long as it keeps a
+neighbouring entry.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from edgewise.store.scripts import Command, Script
 from edgewise.types import PolicyRef, StreamId
 
 DRAFT_SECONDS = 3600
-"""How long a draft may lie that nobody writes on any more."""
+"""The TTL of an unfinished draft."""
 
-# KEYS: checkpoint, base, log, draft. ARGV: the last entry that the draft knows of, and whether to keep the model.
+# KEYS: checkpoint, base, log, draft. ARGV: the last entry that the draft covers, and whether to keep the model.
 _replace = Script(f"""
     for _, entry in ipairs(redis.call('XRANGE', KEYS[3], '(' .. ARGV[1], '+')) do
         redis.call('XADD', KEYS[4], entry[1], unpack(entry[2]))
@@ -46,27 +46,27 @@ _replace = Script(f"""
 """)
 
 
-class Drafts:
-    """The drafts of all policies. Every method raises `StoreUnavailable` when the store does not do it."""
+class LogRewrite:
+    """The log rewrites of all policies. Every method raises `StoreUnavailable` if the store does not answer."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def begin(self, ref: PolicyRef) -> None:
-        """Begin with an empty one; one that was left unfinished goes."""
+        """Delete an unfinished draft."""
         await self._client.execute(("DEL", keys.draft(ref)))
 
     async def write(self, ref: PolicyRef, entries: Sequence[tuple[StreamId, bytes]]) -> None:
-        """Append entries of the log, with their ids."""
+        """Append entries of the log to the draft, with their ids."""
         draft = keys.draft(ref)
         commands: list[Command] = [("XADD", draft, str(id), "e", entry) for id, entry in entries]
         await self._client.execute_all([*commands, ("EXPIRE", draft, DRAFT_SECONDS)])
 
     async def replace_log(self, ref: PolicyRef, read_to: StreamId, *, serve_on: bool) -> int:
-        """In one step: the draft, with what came after `read_to`, takes the log's place; every base goes, nobody goes
-        on from the checkpoint, and the epoch is raised, which is returned.
+        """Replace the log by the draft and the entries after `read_to`, in one step. Returns the raised epoch.
 
-        With `serve_on` the model is served until the next one is written, otherwise it goes at once.
+        The step deletes every base and marks the checkpoint, so that no learner continues from it. With `serve_on`, the
+        model serves until the next one is written. Otherwise it is deleted.
         """
         script_keys = [keys.checkpoint(ref), keys.base(ref), keys.log(ref), keys.draft(ref)]
         return int(await self._client.execute(_replace.command(script_keys, str(read_to), int(serve_on))))

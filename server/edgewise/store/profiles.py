@@ -1,4 +1,4 @@
-"""Profiles: the bytes of what is known of a visitor. What is in them is no concern of the store's."""
+"""Profile records, as bytes. `visitors` knows their content."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from edgewise.store.scripts import Command, Script
 from edgewise.types import Digest, Milliseconds
 
 LIMIT_BYTES = 4096
-_TOGETHER = 200
+_BATCH_SIZE = 200
 
-# A profile is never empty, so '' stands for none.
+# A profile is never empty, so '' means a missing one.
 _compare_and_set = Script("""
     if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
@@ -21,28 +21,28 @@ _compare_and_set = Script("""
 
 
 def read_command(site: str, visitor: Digest) -> Command:
-    """Read a profile. The reply is its bytes, or None."""
+    """Read a profile record. The reply is its bytes, or None."""
     return ("GET", keys.profile(site, visitor))
 
 
 def compare_and_set_command(site: str, visitor: Digest, old: bytes | None, new: bytes, ttl: Milliseconds) -> Command:
-    """Write a profile if it is still `old` (None: if there is none). The reply is 1 or 0.
+    """Write a record if the store still has `old` (None: no record). The reply is 1 or 0.
 
     Raises:
         ValueError: `new` is empty or over 4 KB.
     """
     if not 0 < len(new) <= LIMIT_BYTES:
-        raise ValueError(f"profile of a visitor of {site}: found {len(new)} bytes, expected 1 to {LIMIT_BYTES}")
+        raise ValueError(f"Profile of a visitor of {site}: Expected 1 to {LIMIT_BYTES} bytes, found {len(new)}.")
     return _compare_and_set.command([keys.profile(site, visitor)], old or b"", new, ttl)
 
 
 def keep_command(site: str, visitor: Digest, ttl: Milliseconds) -> Command:
-    """Let what is there lapse in `ttl`, not before. The reply is 1, or 0 when nothing is there."""
+    """Set the TTL of a record. The reply is 1, or 0 without a record."""
     return ("PEXPIRE", keys.profile(site, visitor), ttl)
 
 
 class Profiles:
-    """The profiles of all visitors. Every method raises `StoreUnavailable` when the store does not do it."""
+    """The profile records of all visitors. Every method raises `StoreUnavailable` if the store does not answer."""
 
     read_command = staticmethod(read_command)
     compare_and_set_command = staticmethod(compare_and_set_command)
@@ -52,14 +52,14 @@ class Profiles:
         self._client = client
 
     async def read(self, site: str, visitor: Digest) -> bytes | None:
-        """A visitor's profile, None when there is none."""
+        """Read a visitor's record, None without one."""
         reply: bytes | None = await self._client.execute(read_command(site, visitor))
         return reply
 
     async def compare_and_set(
         self, site: str, visitor: Digest, old: bytes | None, new: bytes, ttl: Milliseconds
     ) -> bool:
-        """Write a profile if it is still `old` (None: if there is none); it lapses in `ttl`. False: it is not `old`.
+        """Write a record with a TTL if the store still has `old` (None: no record). Returns whether it was written.
 
         Raises:
             ValueError: `new` is empty or over 4 KB.
@@ -67,11 +67,11 @@ class Profiles:
         return bool(await self._client.execute(compare_and_set_command(site, visitor, old, new, ttl)))
 
     async def all(self, site: str) -> AsyncIterator[tuple[Digest, bytes]]:
-        """What is kept under every visitor's id of a site, in bounded memory; one may come twice."""
+        """Yield every record of a site, in bounded memory. A record may come twice."""
         batch: list[str] = []
         async for key in self._client.scan(keys.profiles(site)):
             batch.append(key)
-            if len(batch) >= _TOGETHER:
+            if len(batch) >= _BATCH_SIZE:
                 for found in await self._stored(batch):
                     yield found
                 batch.clear()
@@ -85,7 +85,7 @@ class Profiles:
         ]
 
     async def delete(self, site: str, visitor: Digest) -> bool:
-        """Drop all that is kept under this visitor's id; whether there was anything."""
+        """Delete every key of this visitor's id. Returns whether there was any."""
         indices = (keys.hooked(site), keys.hook_deaths(site))
         there, *_ = await self._client.execute_all(
             [("DEL", *keys.of_visitor(site, visitor)), *(("ZREM", index, visitor) for index in indices)]

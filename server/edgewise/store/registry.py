@@ -1,4 +1,4 @@
-"""The registry: the sites and the keys that every web worker needs before it can serve."""
+"""The registry: the sites and the decision keys, which web workers need before they can serve."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _set_default = Script("""
 
 
 class Registry:
-    """The sites and the decision keys, as bytes. Every method raises `StoreUnavailable` if the store fails."""
+    """Sites and decision keys, as bytes. Every method raises `StoreUnavailable` if the store does not answer."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def publish_sites(self, sites: bytes) -> int:
-        """Replace the sites. Returns the revision, which grows with every change."""
+        """Replace the sites. Returns the revision, which grows with each change."""
         return int(await self._client.execute(_publish.command([keys.SITES], sites)))
 
     async def revision(self) -> int:
-        """The revision of the sites, without reading them. 0 before the first publication."""
+        """The revision of the sites, 0 before the first publication. It is cheap to read often."""
         return int(await self._client.execute(("HGET", keys.SITES, "revision")) or 0)
 
     async def sites(self) -> bytes | None:
-        """The encoded sites. None before the first publication."""
+        """The encoded sites, None before the first publication."""
         reply: bytes | None = await self._client.execute(("HGET", keys.SITES, "sites"))
         return reply
 
     async def decision_keys(self, default: bytes) -> bytes:
-        """The keys that sign decision ids. Without any, `default` is stored and returned."""
+        """The keys that sign decision ids. Stores `default` if there are none."""
         reply: bytes = await self._client.execute(_set_default.command([keys.DECISION_KEYS], default))
         return reply

@@ -1,4 +1,4 @@
-"""The runtime folder: where a server has its socket and what its processes measure, for as long as it lives."""
+"""The runtime folder: the socket and the metrics of a running server."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from pathlib import Path
 
 PREFIX = "edgewise-"
 METRICS, SOCKET = "metrics", "valkey.sock"
-"""What there may be in it."""
+"""The possible contents of a runtime folder."""
 
 _NAME = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}")
-_LONGEST_SOCKET_PATH = 103  # bytes: what macOS takes; Linux takes 107
+_LONGEST_SOCKET_PATH = 103
+"""Bytes. The limit of macOS. Linux allows 107."""
+
 _MOST = 1000
-"""Folders that one start removes, at most."""
+"""The most folders that one start removes."""
 
 
 @contextmanager
 def runtime_folder() -> Iterator[Path]:
-    """A folder that only this user can enter, with a path short enough for a socket; removed at the end.
+    """Create a private folder with a path short enough for a socket, and remove it at the end.
 
-    Those of servers that were killed are removed first: a lock says which ones live.
+    First remove the folders of killed servers. A lock marks the folders in use.
     """
     base = tempfile.gettempdir()
     if len(os.fsencode(base)) + len(f"/{PREFIX}12345678/{SOCKET}") > _LONGEST_SOCKET_PATH:
@@ -41,7 +43,7 @@ def runtime_folder() -> Iterator[Path]:
 
 
 def remove_leftover(runtime: Path) -> None:
-    """Remove the folder of a server that is known to be dead, if it is one of ours."""
+    """Remove the runtime folder of a dead server."""
     if _NAME.fullmatch(runtime.name) and (handle := _opened(runtime)) is not None:
         os.close(handle)
         shutil.rmtree(runtime, ignore_errors=True)
@@ -49,14 +51,14 @@ def remove_leftover(runtime: Path) -> None:
 
 def _locked(base: str) -> tuple[Path, int]:
     while True:
-        runtime = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))  # Mode 700, and a name that nobody can foresee.
+        runtime = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))  # Mode 700 and an unpredictable name.
         if (handle := _opened(runtime)) is not None:
-            # systemd-tmpfiles, which empties /tmp of old files, passes over it then, too.
+            # systemd-tmpfiles skips locked folders when it removes old files.
             fcntl.flock(handle, fcntl.LOCK_EX)
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(handle), runtime.stat()):
                     return runtime, handle
-            os.close(handle)  # Before it was locked, another one that starts took it for a dead one's.
+            os.close(handle)  # Another start removed the folder before it was locked.
 
 
 def _sweep(base: Path) -> None:
@@ -71,13 +73,13 @@ def _sweep(base: Path) -> None:
             if set(os.listdir(handle)) <= {METRICS, SOCKET}:
                 shutil.rmtree(runtime, ignore_errors=True)
         except OSError:
-            pass  # It is in use.
+            pass  # The folder is in use.
         finally:
             os.close(handle)
 
 
 def _opened(runtime: Path) -> int | None:
-    """A handle of this folder, if it is one, and this user's."""
+    """Open the folder if it belongs to this user."""
     with suppress(OSError):
         handle = os.open(runtime, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         if os.fstat(handle).st_uid == os.getuid():

@@ -1,4 +1,4 @@
-"""Lua scripts: the steps that must not be divided. Each touches keys of one hash tag only."""
+"""Lua scripts for atomic steps. Each script uses keys of one hash tag."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 Argument: TypeAlias = str | bytes | int
 Command: TypeAlias = tuple[Argument, ...]
-"""A command and its arguments, as they go to the store."""
+"""A command with its arguments."""
 
 _sources: dict[str, str] = {}
 
@@ -25,9 +25,9 @@ class Script:
 
 
 def in_full(command: Command) -> Command:
-    """The same call with the script's text in place of its hash, for a store that does not hold the script yet.
+    """Return the same call with the script's text, for a store that does not have the script yet.
 
-    The store answers NOSCRIPT before it executes anything, so sending this after it repeats nothing.
+    A store answers NOSCRIPT before it runs anything, so the second call repeats nothing.
     """
     _, sha, *rest = command
     return ("EVAL", _sources[str(sha)], *rest)

@@ -1,7 +1,7 @@
-"""The wire under a lane: how one flush of commands reaches the store, and how its replies come back.
+"""The transport of a pipeline: sends one batch of commands to the store and reads the replies.
 
-The client library opens the connection (addresses, TLS, AUTH, SELECT); from then on it is written and read here, at a
-tenth of the library's cost a command. No command is ever sent a second time.
+The client library opens the connection (addresses, TLS, AUTH, SELECT). This module then writes and reads it, at a tenth
+of the library's cost for each command. No command is sent twice.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from redis.exceptions import ConnectionError, NoScriptError, RedisError, Respons
 from edgewise.store.scripts import Command
 
 Replies: TypeAlias = list[Any]
-"""One for each command, in order; an exception where the command failed."""
+"""One reply for each command, in order. A failed command has an exception."""
 
 
-class Flight:
-    """One flush under way: the replies so far, and whom to tell when there is one for each command."""
+class CommandBatch:
+    """One flush: the replies so far, and the callback for the complete list."""
 
     __slots__ = ("_done", "expected", "replies")
 
@@ -30,103 +30,102 @@ class Flight:
         self.replies: Replies = []
         self._done = done
 
-    def land(self) -> None:
-        """All replies are there."""
+    def complete(self) -> None:
+        """Pass the replies to the callback. A second call does nothing."""
         done, self._done = self._done, _ignore
         done(self.replies)
 
     def fail(self, error: Exception) -> None:
-        """The commands not answered yet never will be. After landing this does nothing."""
+        """Fail the commands without a reply. After `complete`, this does nothing."""
         self.replies += [error] * (self.expected - len(self.replies))
-        self.land()
+        self.complete()
 
 
-def nobody() -> Flight:
-    """The flight before the first one."""
-    return Flight(0, _ignore)
+def empty_batch() -> CommandBatch:
+    """Return a complete batch, for the time before the first flush."""
+    return CommandBatch(0, _ignore)
 
 
-class Wire(Protocol):
-    """Carries one flight at a time."""
+class Transport(Protocol):
+    """Carries one batch at a time."""
 
-    def send(self, commands: Sequence[Command], flight: Flight) -> None:
-        """Send the commands; the flight lands, or fails, later."""
+    def send(self, commands: Sequence[Command], batch: CommandBatch) -> None:
+        """Send the commands. The batch completes or fails later."""
 
     def abandon(self, error: Exception) -> None:
-        """Give up on the flight under way, and on its connection."""
+        """Fail the running batch and close its connection."""
 
-    async def close(self) -> None:
-        """Close the connection."""
+    async def close(self) -> None: ...
 
 
-class NodeWire:
-    """One connection to one node, opened when first needed, and again after it was lost."""
+class NodeTransport:
+    """One connection to one node. It opens at the first batch, and again after a loss."""
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
-        self._one_at_a_time = asyncio.Lock()
+        self._opening_lock = asyncio.Lock()
         self._session: _Session | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._flight = nobody()
+        self._batch = empty_batch()
 
-    def send(self, commands: Sequence[Command], flight: Flight) -> None:
-        self._flight = flight
+    def send(self, commands: Sequence[Command], batch: CommandBatch) -> None:
+        self._batch = batch
         if self._session is not None and not self._session.closed:
-            self._session.send(commands, flight)
+            self._session.send(commands, batch)
         else:
-            self._opening = asyncio.get_running_loop().create_task(self._open(commands, flight))
+            self._opening = asyncio.get_running_loop().create_task(self._open(commands, batch))
 
     def abandon(self, error: Exception) -> None:
         if self._opening is not None:
             self._opening.cancel()
         if self._session is not None:
             self._session.close(error)
-        self._flight.fail(error)
+        self._batch.fail(error)
 
     async def close(self) -> None:
-        self.abandon(ConnectionError("the store was closed"))
+        self.abandon(ConnectionError("The store is closed."))
         if self._opening is not None:
             await asyncio.wait([self._opening])
         await self._connection.disconnect(nowait=True)
 
-    async def _open(self, commands: Sequence[Command], flight: Flight) -> None:
+    async def _open(self, commands: Sequence[Command], batch: CommandBatch) -> None:
         try:
-            async with self._one_at_a_time:
+            async with self._opening_lock:
                 await self._connection.disconnect(nowait=True)
                 await self._connection.connect()  # type: ignore[no-untyped-call]
                 self._session = _Session(self._connection)
         except (RedisError, OSError) as error:
-            flight.fail(error)
+            batch.fail(error)
         else:
-            self._session.send(commands, flight)
+            self._session.send(commands, batch)
 
 
 class _Session(asyncio.Protocol):
-    """The life of one connection, from the client library's handshake on."""
+    """One open connection, after the client library's handshake."""
 
     def __init__(self, connection: AbstractConnection) -> None:
-        # The library has no public way to hand over its transport: hence the upper bound on its version in pyproject.
+        # The library has no public access to its transport. pyproject.toml therefore bounds its version.
         self._transport = cast(asyncio.WriteTransport, connection._writer.transport)  # type: ignore[union-attr]
         self._transport.set_protocol(self)
         self._reader = hiredis.Reader(
             protocolError=ConnectionError, replyError=self._reply_error, notEnoughData=_INCOMPLETE
         )
-        self._flight = nobody()
+        self._batch = empty_batch()
         self._demoted = False
         self.closed = False
 
-    def send(self, commands: Sequence[Command], flight: Flight) -> None:
-        self._flight = flight
+    def send(self, commands: Sequence[Command], batch: CommandBatch) -> None:
+        self._batch = batch
         self._transport.write(b"".join(map(_pack, commands)))
 
     def close(self, error: Exception) -> None:
         self.closed = True
         self._transport.abort()
-        self._flight.fail(error)
+        self._batch.fail(error)
 
     def data_received(self, chunk: bytes) -> None:
-        flight = self._flight
-        replies = flight.replies
+        batch = self._batch
+        replies = batch.replies
         next_reply = self._reader.gets
         try:
             self._reader.feed(chunk)
@@ -135,27 +134,27 @@ class _Session(asyncio.Protocol):
         except ConnectionError as error:
             self.close(error)
             return
-        if len(replies) > flight.expected:
-            self.close(ConnectionError(f"found {len(replies)} replies to {flight.expected} commands"))
-        elif len(replies) == flight.expected:
-            flight.land()
+        if len(replies) > batch.expected:
+            self.close(ConnectionError(f"Expected {batch.expected} replies, found {len(replies)}."))
+        elif len(replies) == batch.expected:
+            batch.complete()
             if self._demoted:
-                self.close(ConnectionError("the master that we were connected to is a replica now"))
+                self.close(ConnectionError("The connected master is a replica now."))
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closed = True
-        self._flight.fail(ConnectionError(f"the connection was lost: {error or 'closed by the store'}"))
+        self._batch.fail(ConnectionError(f"The connection was lost: {error or 'closed by the store'}."))
 
     def _reply_error(self, text: str) -> RedisError:
         code, _, _ = text.partition(" ")
         if code == "READONLY":
-            # A fail-over: only a new connection asks where the master is now.
+            # After a failover, only a new connection asks for the present master.
             self._demoted = True
         return NoScriptError(text) if code == "NOSCRIPT" else ResponseError(text)
 
 
 _INCOMPLETE = object()
-_pack: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment]  # its stub knows no long tuples
+_pack: Callable[[Command], bytes] = hiredis.pack_command  # type: ignore[assignment]  # The library's type stub allows short tuples only.
 
 
 def _ignore(replies: Replies) -> None:

@@ -1,4 +1,4 @@
-"""Versions: the compiled form of a policy, immutable, named by its hash, and which one is current."""
+"""Policy versions: immutable blobs named by their digest, and the current one of each policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgewise.store.scripts import Argument, Script
 from edgewise.types import Digest, PolicyRef, StreamId
 
 UNNAMED_SECONDS = 7 * 24 * 3600
-"""How long a blob lives on when no retained decision names it."""
+"""The TTL of a blob that no retained decision names."""
 
 # KEYS: current, blob, log, versions. ARGV: version, shape, blob, entry.
 _publish = Script("""
@@ -53,7 +53,7 @@ _expire = Script("""
 
 
 class Current(NamedTuple):
-    """The version to decide with now, what its model's shape depends on, and the log entry that announced it."""
+    """The current version, the digest of its model's shape, and the id of its log entry."""
 
     version: Digest
     shape: Digest
@@ -61,22 +61,22 @@ class Current(NamedTuple):
 
 
 class Versions:
-    """The versions of all policies. Every method raises `StoreUnavailable` when the store does not do it."""
+    """The versions of all policies. Every method raises `StoreUnavailable` if the store does not answer."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def publish(self, ref: PolicyRef, version: Digest, shape: Digest, blob: bytes, entry: bytes) -> bool:
-        """In one step: store the blob, append the log entry, make the version current. False if it was already.
+        """Store the blob, append the log entry and make the version current, in one step.
 
-        A version that is current already, with this shape, gets its blob again where that is missing, and nothing
-        else. A new release of Edgewise may give the same version another shape.
+        Returns False if the version was current with this shape. Then only a missing blob is stored again. A new
+        release of Edgewise may give the same version another shape.
         """
         script_keys = [keys.current(ref), keys.blob(ref, version), keys.log(ref), keys.versions(ref)]
         return bool(await self._client.execute(_publish.command(script_keys, version, shape, blob, entry)))
 
     async def current(self, refs: Sequence[PolicyRef]) -> dict[PolicyRef, Current]:
-        """The current version of each of these policies that has one."""
+        """The current versions, for the policies that have one."""
         replies = await self._client.execute_all(
             [("HMGET", keys.current(ref), "version", "shape", "id") for ref in refs]
         )
@@ -87,19 +87,19 @@ class Versions:
         }
 
     async def blob(self, ref: PolicyRef, version: Digest) -> bytes | None:
-        """The compiled form of a version, None when the store no longer has it."""
+        """The blob of a version, None if the store does not have it."""
         reply: bytes | None = await self._client.execute(("GET", keys.blob(ref, version)))
         return reply
 
     async def ensure_blob(self, ref: PolicyRef, version: Digest, blob: bytes) -> bool:
-        """Write the blob of a version in use again, where the store lost it. True if it had."""
+        """Store the blob of a version in use if it is missing. Returns whether it was."""
         command = _ensure.command([keys.blob(ref, version), keys.versions(ref)], version, blob)
         return bool(await self._client.execute(command))
 
     async def expire_blobs(self, ref: PolicyRef, keep: Collection[Digest]) -> int:
-        """Let every blob lapse in 7 days but those to keep and the current one; how many are lapsing now.
+        """Set a TTL of 7 days on every blob except the current one and those in `keep`.
 
-        A blob that is to be kept again no longer lapses.
+        Returns the number of blobs with a TTL. A blob in `keep` loses its TTL.
         """
         stored: Collection[Digest] = await self._client.execute(("SMEMBERS", keys.versions(ref)))
         script_keys = [keys.current(ref), keys.versions(ref), *(keys.blob(ref, version) for version in stored)]

@@ -73,7 +73,7 @@ class Dispatcher:
             self._sites = {site.name: make_triggers(site, Segments(site.segments)) for site in decode_sites(packed)}
             self._published = packed
         for site, triggers in self._sites.items():
-            for due in await self._store.queues.due(site, now_ms(), _MOST_DUE):
+            for due in await self._store.webhook_queues.due(site, now_ms(), _MOST_DUE):
                 key = (site, due.visitor)
                 if key not in self._tasks and len(self._tasks) < self._options.max_visitors:
                     self._tasks[key] = asyncio.create_task(self._serve_leased(site, triggers, due))
@@ -81,18 +81,18 @@ class Dispatcher:
     async def _serve_leased(self, site: str, triggers: Triggers, due: Due) -> None:
         token = os.urandom(8)
         try:
-            if await self._store.queues.claim(site, due.visitor, token, self._options.lease):
+            if await self._store.webhook_queues.claim(site, due.visitor, token, self._options.lease):
                 try:
                     next_at = await self._serve(site, triggers, due.visitor)
-                    await self._store.queues.looked(site, due, self._with_last_check(site, due, next_at))
+                    await self._store.webhook_queues.mark_checked(site, due, self._with_last_check(site, due, next_at))
                 finally:
-                    await self._store.queues.release(site, due.visitor, token)
+                    await self._store.webhook_queues.release(site, due.visitor, token)
         except EdgewiseError as error:
             self._errors.report(error)
         except Exception:  # Invalid data of one visitor must not block the others.
             log.exception("%s: The messages of a visitor could not be sent. They will be retried later.", site)
             with suppress(StoreError):
-                await self._store.queues.looked(site, due, now_ms() + self._options.last_delay)
+                await self._store.webhook_queues.mark_checked(site, due, now_ms() + self._options.last_delay)
         finally:
             del self._tasks[site, due.visitor]
 
@@ -108,7 +108,7 @@ class Dispatcher:
         """Send what can be sent now. Return the time of the visitor's next turn, or None for no more."""
         pending = await self._queue_due(site, triggers, visitor)
         for _ in range(self._options.messages_per_lease):
-            packed = await self._store.queues.first(site, visitor)
+            packed = await self._store.webhook_queues.first(site, visitor)
             if packed is None:
                 return min(pending, default=None)
             message = decode_message(packed)
@@ -128,7 +128,7 @@ class Dispatcher:
     async def _queue_due(self, site: str, triggers: Triggers, visitor: Digest) -> list[Milliseconds]:
         """Queue the messages of due conditions that still hold. Return the due times of the other ones."""
         later = []
-        for webhook, field, packed, condition in read_pending(await self._store.queues.state(site, visitor)):
+        for webhook, field, packed, condition in read_pending(await self._store.webhook_queues.state(site, visitor)):
             if condition.due > (now := now_ms()):
                 later.append(condition.due)
                 continue
@@ -136,7 +136,7 @@ class Dispatcher:
             message = None
             if stored is not None and read_redirect(stored) is None:  # Else the id that it leads to has the condition.
                 message = triggers.make_due_message(webhook, read_profile(stored), condition.ids, now)
-            await self._store.queues.mature(site, visitor, field, packed, met_field(webhook), message)
+            await self._store.webhook_queues.settle_condition(site, visitor, field, packed, met_field(webhook), message)
         return later
 
     async def _send(
@@ -151,7 +151,7 @@ class Dispatcher:
             await self._retry(site, visitor, packed, message, failure, give_up=webhook is None)
         else:
             metrics.count_attempt(site, message.webhook, "sent")
-            await self._store.queues.done(site, visitor, packed)
+            await self._store.webhook_queues.remove_delivered(site, visitor, packed)
 
     async def _retry(
         self,
@@ -171,11 +171,11 @@ class Dispatcher:
             not_before=now + self._options.delay(message.attempts + 1),
             problem=str(failure)[:_MAX_PROBLEM],
         )
-        await self._store.queues.put_off(site, visitor, packed, tried.encode())
+        await self._store.webhook_queues.retry_later(site, visitor, packed, tried.encode())
         metrics.count_attempt(site, message.webhook, "failed")
         if give_up or now - tried.first_tried_at >= self._options.give_up_after:
             log.error("%s: Webhook %s gave up message %s.", site, message.webhook, message.id)
-            await self._store.queues.give_up(site, visitor, tried.encode(), now)
+            await self._store.webhook_queues.give_up(site, visitor, tried.encode(), now)
             metrics.count_attempt(site, message.webhook, "given_up")
 
     def _secret(self, webhook: Webhook) -> str:
