@@ -34,7 +34,6 @@ PENDING: tuple[str, ...] = (
     "server/edgewise/http/",
     "server/edgewise/learner/",
     "server/edgewise/serving/",
-    "server/edgewise/store/",
     "server/edgewise/app.py",
     "server/edgewise/entries.py",
     "server/edgewise/logs.py",
