@@ -71,9 +71,11 @@ class Traffic:
         item = {"product_id": product, "category": category, "brand": "Own", "price": price, "quantity": 1}
         await self._send(
             visitor,
+            # The counts differ, so that a test sees when two of them are confused.
             {"type": "page", "properties": {"type": "home"}, "context": {"page": page, "locale": "de-DE"}},
+            *({"type": "page", "properties": {"type": "product"}} for _ in range(2)),
             _track("Products Searched", query="tea"),
-            _track("Product Viewed", **item),
+            *(_track("Product Viewed", **item) for _ in range(2)),
         )
         for decision in await self._decide(visitor, number):
             await self._follow(visitor, decision)
