@@ -7,11 +7,11 @@ const IMPRESSION_TIME = 1000;
 const LARGE_AREA = 242_500;
 const THRESHOLDS = [0, 0.1, 0.2, 0.3, 0.4, 0.5];
 
-/** Keeps the state of an element from now on: whether it was seen, and its impression. */
+/** Replaces the state of an element, and observes whether it is seen. */
 export const observe = (element: Element, state: ElementState, isDone = true): void => {
   clearTimeout(stateOf(element)._impressionTimer);
   setState(element, state, isDone);
-  // A new observation reports the present ratio again.
+  // Makes the observer report the ratio again.
   observer.unobserve(element);
   observer.observe(element);
 };
@@ -20,9 +20,9 @@ const observer = new IntersectionObserver(
   (entries) => {
     for (const { target, intersectionRatio, boundingClientRect } of entries) {
       const state = stateOf(target);
-      // An element that has just left the viewport was in it: scrolling can be faster than the observer.
-      const wasInViewport = intersectionRatio > 0 || !!state._ratio;
-      state._isSeen ||= wasInViewport && isVisible(target);
+      // An element that leaves the viewport counts, too. The observer does not report when it became visible.
+      const isOrWasInViewport = intersectionRatio > 0 || !!state._ratio;
+      state._isSeen ||= isOrWasInViewport && isVisible(target);
       state._ratio = intersectionRatio;
       if (!intersectionRatio || intersectionRatio < requiredRatio(boundingClientRect)) {
         clearTimeout(state._impressionTimer);
@@ -34,7 +34,8 @@ const observer = new IntersectionObserver(
 );
 
 /**
- * The share of an element that counts as seen by the Media Rating Council's rule: half of it, 30% of a large one.
+ * The share of an element that must be in sight by the Media Rating Council's rule: half of it, or 30% of a large one.
+ * https://www.mediaratingcouncil.org/standards-and-guidelines, "Viewable Ad Impression Measurement Guidelines"
  *
  * Less is enough for an element that is taller than the viewport: the share that fits. One threshold is subtracted,
  * since the observer may report just below it.

@@ -7,7 +7,10 @@ import type { Message } from "./types.js";
 const PREFIX = "edgewise.q.";
 /** Sizes are characters of JSON. Browsers limit `localStorage` to about five million. */
 const MAX_STORED_SIZE = 400_000;
-/** Browsers limit the bodies of keepalive requests to 64 KiB in total, and a character may take three bytes. */
+/**
+ * Browsers limit the bodies of keepalive requests to 64 KiB in total, and a character may take three bytes.
+ * https://fetch.spec.whatwg.org/#http-network-or-cache-fetch
+ */
 const MAX_BATCH_SIZE = 20_000;
 /** The server recognizes a visitor's last 64 messages, so a batch that is sent twice must be smaller than that. */
 const MAX_BATCH_LENGTH = 30;

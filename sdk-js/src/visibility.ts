@@ -2,7 +2,7 @@ import { stateOf } from "./element-state.js";
 
 const scriptStart = performance.now();
 
-/** When the browser painted first, or undefined if it has not. Browsers report that some frames late. */
+/** When the browser painted first, in milliseconds. Undefined until the browser reports it, some frames late. */
 export const getFirstPaint = (): number | undefined => performance.getEntriesByType("paint")[0]?.startTime;
 
 export const isVisible = (element: Element): boolean => getComputedStyle(element).visibility !== "hidden";

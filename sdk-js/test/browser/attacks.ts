@@ -74,22 +74,27 @@ const TARGETS = `
   <a href="#safe" data-edgewise-fill="href=deep.value onmouseover=value xlink:href=value formaction=value">?</a>
   <map name="m"><area href="#safe" alt="?" data-edgewise-fill="href=value"></map>
   <img src="/safe.gif" alt="" data-edgewise-fill="src=value srcset=value onerror=value onload=value style=value">
-  <video data-edgewise-fill="src=value poster=value"><source src="/safe.gif" data-edgewise-fill="src=value srcset=value"></video>
+  <video data-edgewise-fill="src=value poster=value">
+    <source src="/safe.gif" data-edgewise-fill="src=value srcset=value"></video>
   <audio data-edgewise-fill="src=value"></audio>
   <iframe data-edgewise-fill="src=value srcdoc=value text=value"></iframe>
   <object data-edgewise-fill="data=value src=value text=value"></object>
   <embed data-edgewise-fill="src=value">
-  <form action="#safe" data-edgewise-fill="action=value href=value"><button type="button" data-edgewise-fill="formaction=value text=value onclick=value">?</button>
+  <form action="#safe" data-edgewise-fill="action=value href=value">
+    <button type="button" data-edgewise-fill="formaction=value text=value onclick=value">?</button>
     <input data-edgewise-fill="value=value onfocus=value src=value formaction=value"></form>
-  <svg><a href="#safe" data-edgewise-fill="href=value xlink:href=value"><text data-edgewise-fill="text=value">?</text></a>
+  <svg><a href="#safe" data-edgewise-fill="href=value xlink:href=value">
+      <text data-edgewise-fill="text=value">?</text></a>
     <script type="text/plain" data-edgewise-fill="text=value href=value src=value"></script>
     <style nonce="bm9uY2U" data-edgewise-fill="text=value"></style>
-    <use data-edgewise-fill="href=value xlink:href=value"></use><animate data-edgewise-fill="values=value href=value"></animate>
+    <use data-edgewise-fill="href=value xlink:href=value"></use>
+    <animate data-edgewise-fill="values=value href=value"></animate>
     <image data-edgewise-fill="href=value src=value"></image><set data-edgewise-fill="to=value"></set></svg>
   <math><mi data-edgewise-fill="href=value text=value xlink:href=value">?</mi></math>
   <script type="text/plain" data-edgewise-fill="text=value src=value type=value"></script>
   <style nonce="bm9uY2U" data-edgewise-fill="text=value"></style>
-  <link data-edgewise-fill="href=value rel=value"><base data-edgewise-fill="href=value"><meta data-edgewise-fill="content=value http-equiv=value">
+  <link data-edgewise-fill="href=value rel=value"><base data-edgewise-fill="href=value">
+  <meta data-edgewise-fill="content=value http-equiv=value">
   <noscript data-edgewise-fill="text=value"></noscript><template data-edgewise-fill="text=value"></template>
   <textarea data-edgewise-fill="text=value"></textarea><title data-edgewise-fill="text=value"></title>
   <x-custom data-edgewise-fill="text=value innerHTML=value outerHTML=value textContent=value href=value"></x-custom>`;
@@ -110,8 +115,10 @@ export const attacker: Interceptor = (exchange, response) => {
       srcdoc: value,
       style: value,
     });
-    const polluted = `{"__proto__": {"polluted": true, "text": 1}, "constructor": {"prototype": {"polluted": true}}, ${payload.slice(1)}`;
-    return `{"placement": "${id}", "decisionId": "d", "action": ${JSON.stringify(value)}, "propensity": 1, "group": "policy",
+    const pollution = `"__proto__": {"polluted": true, "text": 1}, "constructor": {"prototype": {"polluted": true}}`;
+    const polluted = `{${pollution}, ${payload.slice(1)}`;
+    const action = JSON.stringify(value);
+    return `{"placement": "${id}", "decisionId": "d", "action": ${action}, "propensity": 1, "group": "policy",
       "policyVersion": "v", "modelVersion": 1, "payload": ${polluted}}`;
   });
   response.writeHead(200, { "content-type": "application/json", "access-control-allow-origin": "*" });

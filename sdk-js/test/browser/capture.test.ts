@@ -13,7 +13,7 @@ const visit = async (body: string, attributes = ""): Promise<Visit> =>
     tag: "end",
     head: `<script nonce="${NONCE}" src="${stage.proxy.url}/edgewise-capture.js" ${attributes}></script>`,
     // Clicks do not leave the page.
-    script: `addEventListener("click", (event) => event.preventDefault()); addEventListener("auxclick", (event) => event.preventDefault());`,
+    script: `for (const type of ["click", "auxclick"]) addEventListener(type, (event) => event.preventDefault())`,
     body,
   });
 
@@ -50,7 +50,8 @@ suite("the capture script", () => {
   test("reports submitted forms without their fields", async () => {
     const page = await visit(
       `<iframe name="aside" hidden></iframe>
-       <form id="newsletter" action="/subscribe?from=footer" target="aside"><input name="action" value="ann@shop.example"><button>Go</button></form>
+       <form id="newsletter" action="/subscribe?from=footer" target="aside">
+         <input name="action" value="ann@shop.example"><button>Go</button></form>
        <form id="own" target="aside" data-edgewise-event="Signed Up"><button>Sign up</button></form>`,
     );
     await page.tab.evaluate(() => addEventListener("submit", (event) => event.preventDefault()));

@@ -1,5 +1,7 @@
-// Closes pages, cuts the network and kills the server at random. Every event must arrive exactly once, and the numbers of
-// sent, received and learned events must agree. EDGEWISE_CHAOS_SEED repeats a run. EDGEWISE_CHAOS_ROUNDS lengthens it.
+// Closes pages, cuts the network and kills the server at random. Every event must arrive exactly once, and the numbers
+// of sent, received and learned events must agree.
+//
+// EDGEWISE_CHAOS_SEED repeats a run. EDGEWISE_CHAOS_ROUNDS lengthens it.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Message } from "../../src/types.js";
@@ -245,7 +247,7 @@ interface Entry {
   message: string;
 }
 
-/** What the learner should have learned: each outcome once, within the window after the first outcome of its decision. */
+/** What the learner should have learned: each outcome once, within the window after the first one of its decision. */
 function learnable(log: Entry[]): { decisions: number; reward: number } {
   const closes = new Map<string, number>();
   const paid = new Set<string>();

@@ -19,7 +19,8 @@ const stage = new Stage({
 
 const PAGE: Page = {
   tag: "blocking",
-  body: `<div data-edgewise="hero" title="Welcome" data-edgewise-fill="title=headline"><h1 data-edgewise-fill="headline">Welcome</h1>
+  body: `<div data-edgewise="hero" title="Welcome" data-edgewise-fill="title=headline">
+      <h1 data-edgewise-fill="headline">Welcome</h1>
       <a href="/more">More</a></div>
     <div data-edgewise="variant"><p>The default</p>
       <template data-edgewise-action="first"><h2>The first</h2></template>
@@ -142,7 +143,9 @@ suite("the debugger", () => {
   test("reports the height that an action needs", async () => {
     const { visit, panel } = await open({
       tag: "blocking",
-      body: `<style nonce="${NONCE}">[data-edgewise="variant"]{min-height:0;height:auto}h2{height:300px;margin:0}</style>${PAGE.body}`,
+      body: `<style nonce="${NONCE}">
+          [data-edgewise="variant"]{min-height:0;height:auto}h2{height:300px;margin:0}</style>
+        ${PAGE.body}`,
     });
     await unfold(panel, "variant");
     await panel.getByRole("button", { name: "Preview second" }).click();

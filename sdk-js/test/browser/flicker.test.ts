@@ -11,7 +11,8 @@ const stage = new Stage({
   "tall.toml": fixed("tall", { headline: "A long text. ".repeat(200) }),
   "short.toml": fixed("short", { headline: "Hi" }),
 });
-const HERO = `<div data-edgewise="hero"><h1 data-edgewise-fill="headline">Welcome</h1></div><p id="next">What follows</p>`;
+const HERO = `<div data-edgewise="hero"><h1 data-edgewise-fill="headline">Welcome</h1></div>
+  <p id="next">The next paragraph</p>`;
 const isShown = (selector: string): boolean => {
   const element = document.querySelector(selector);
   return !!element && getComputedStyle(element).visibility === "visible";
@@ -27,8 +28,8 @@ async function seen(visit: Visit): Promise<void> {
 }
 
 /**
- * Ends the time for which placements are hidden, once the script has sent its decide request. A short time would not do:
- * on a slow machine, the script would find the placements shown already, and hide them for its own budget.
+ * Ends the time for which placements are hidden, once the script has sent its decide request. A short time would not
+ * do: on a slow machine, the script would find the placements shown already, and hide them for its own budget.
  */
 async function unhide(visit: Visit): Promise<void> {
   await stage.proxy.until("the decide request", ({ decideRequests }) => decideRequests.length > 0);
@@ -100,10 +101,11 @@ test("the default is hidden until the decision comes", async () => {
 });
 
 // Many sites do this for visitors who prefer reduced motion.
-const STILL = `<style nonce="${NONCE}">*{animation:none!important;animation-duration:.01ms!important;transition:none!important}</style>`;
+const STILL = `<style nonce="${NONCE}">
+  *{animation:none!important;animation-duration:.01ms!important;transition:none!important}</style>`;
 
 for (const page of [{ stub: true }, { tag: "blocking", stub: false }] as Partial<Page>[]) {
-  test(`the default is hidden even if the site stops all animations, ${page.stub ? "with" : "without"} the stub`, async () => {
+  test(`the default is hidden if the site stops animations, ${page.stub ? "with" : "without"} the stub`, async () => {
     const { interceptor, release } = hold();
     stage.proxy.interceptors.set("/v1", interceptor);
     const visit = await stage.visit({ ...page, head: STILL, body: HERO });
@@ -163,7 +165,7 @@ test("content that needs more room is not shown, and has no impression", async (
   stage.proxy.interceptors.set("/v1/decide", interceptor);
   const visit = await stage.visit({
     head: `<style nonce="bm9uY2U">[data-edgewise=tall]{min-height:0!important}</style>`,
-    body: `<div data-edgewise="tall"><p data-edgewise-fill="headline">Welcome</p></div><p>What follows</p>
+    body: `<div data-edgewise="tall"><p data-edgewise-fill="headline">Welcome</p></div><p>The next paragraph</p>
       <div data-edgewise="short"><p data-edgewise-fill="headline">Hello</p></div>`,
   });
   // The page has been painted without the placement.
@@ -187,7 +189,8 @@ test("smaller content keeps the box of the default", async () => {
   const text = "A long text. ".repeat(200);
   const visit = await stage.visit({
     head: `<style nonce="bm9uY2U">#box{min-height:0;padding:3px;border:1px solid;width:333.3px}</style>`,
-    body: `<div id="box" data-edgewise="short"><p data-edgewise-fill="headline">${text}</p></div><p>What follows</p>`,
+    body: `<div id="box" data-edgewise="short"><p data-edgewise-fill="headline">${text}</p></div>
+      <p>The next paragraph</p>`,
   });
   await visit.tab.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length);
   const before = await visit.tab.locator("#box").boundingBox();
@@ -202,9 +205,9 @@ test("smaller content keeps the box of the default", async () => {
 test("content that moves its surroundings in any direction is not shown, but comments do not count", async () => {
   const pages = {
     moved: `<style nonce="${NONCE}">[data-edgewise]{min-height:0}main{width:fit-content;margin:auto}</style>|
-      <main><h2>A</h2><p data-edgewise="short" data-edgewise-fill="headline">Somewhat longer than that</p></main>`,
+      <main><h2>A</h2><p data-edgewise="short" data-edgewise-fill="headline">A longer default</p></main>`,
     swapped: `<style nonce="${NONCE}">[data-edgewise]{position:absolute;min-height:0}</style>|
-      <section><p data-edgewise="short" data-edgewise-fill="headline">Somewhat longer than that</p><!-- /short --></section>`,
+      <section><p data-edgewise="short" data-edgewise-fill="headline">A longer default</p><!-- /short --></section>`,
   };
   for (const [expected, page] of Object.entries(pages)) {
     const [head = "", body = ""] = page.split("|");
@@ -216,12 +219,13 @@ test("content that moves its surroundings in any direction is not shown, but com
 
 test("inline content is shown only if it has a fixed width, so that the words after it do not move", async () => {
   const line = (style: string): string =>
-    `<p>Hello <span ${style} data-edgewise="short" data-edgewise-fill="headline">dear visitor</span>, good to see you.</p>`;
+    `<p>Hello <span ${style} data-edgewise="short" data-edgewise-fill="headline">dear visitor</span>, welcome.</p>`;
   for (const [style, rendered] of [
     ["", "moved"],
     [`class="wide"`, "swapped"],
   ] as const) {
-    const head = `<style nonce="${NONCE}">[data-edgewise]{min-height:0;display:inline}.wide[data-edgewise]{display:inline-block;width:9em}</style>`;
+    const head = `<style nonce="${NONCE}">[data-edgewise]{min-height:0;display:inline}
+      .wide[data-edgewise]{display:inline-block;width:9em}</style>`;
     const visit = await stage.visit({ head, body: line(style) });
     assert.deepEqual(await visit.rendered(), { short: rendered }, style);
     assert.equal(await visit.text("span"), rendered === "moved" ? "dear visitor" : "Hi");
@@ -235,7 +239,8 @@ test("content with collapsing margins moves nothing", async () => {
   const visit = await stage.visit({
     head: `<style nonce="bm9uY2U">#box{display:block}p{margin:0}h2{margin:50px 0}</style>`,
     body: `<div id="box" data-edgewise="hero"><p>Welcome</p>
-      <template data-edgewise-action="deal"><h2 data-edgewise-fill="headline"></h2></template></div><p>What follows</p>`,
+      <template data-edgewise-action="deal"><h2 data-edgewise-fill="headline"></h2></template></div>
+      <p>The next paragraph</p>`,
   });
   await visit.tab.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length);
   release();

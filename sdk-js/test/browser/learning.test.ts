@@ -24,7 +24,7 @@ const PAGE = {
   tag: "blocking",
   body: `<a href="#x" data-edgewise="pair" data-edgewise-fill="headline">?</a>`,
 } as const;
-/** The visitor clicks at once. After the impression, which takes a second, the reward window might close before the click. */
+/** Clicks at once. After the impression, which takes a second, the reward window might close before the click. */
 const CLICKED = { ...PAGE, script: `edgewise.on("render", ({ element }) => element.click())` };
 
 const stage = new Stage({ "pair.toml": PAIR });

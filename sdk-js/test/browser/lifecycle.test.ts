@@ -98,11 +98,16 @@ test("a page from the back/forward cache reports a page view, but is not decided
 /** A script that reports the state of the page to the site, since no driver can read it. */
 const REPORTS = `
   (${watch})();
-  const report = (what) => navigator.sendBeacon("/report", JSON.stringify({ path: location.pathname, what, text: document.querySelector("h1").innerText, watched }));
+  const report = (what) => {
+    const text = document.querySelector("h1").innerText;
+    navigator.sendBeacon("/report", JSON.stringify({ path: location.pathname, what, text, watched }));
+  };
   addEventListener("load", () => report("loaded"));
   document.addEventListener("visibilitychange", () => report(document.visibilityState));
   document.addEventListener("prerenderingchange", () => report("activated"));
-  addEventListener("DOMContentLoaded", () => edgewise.on("render", () => report(document.prerendering ? "rendered unseen" : "rendered " + document.visibilityState)));
+  addEventListener("DOMContentLoaded", () => edgewise.on("render", () => {
+    report("rendered " + (document.prerendering ? "unseen" : document.visibilityState));
+  }));
 `;
 
 interface Report extends Record<string, unknown> {

@@ -136,7 +136,7 @@ test("each slot reports one impression and one click", async () => {
   const visit = await stage.visit({
     tag: "blocking",
     body: `<div data-edgewise="row" data-edgewise-slots="3" data-edgewise-exclude="sku-4">
-      <template data-edgewise-slot><p><a data-edgewise-fill="name" href="#x">?</a> or <em>not</em></p></template></div>`,
+      <template data-edgewise-slot><p><a data-edgewise-fill="name" href="#x">?</a> <em>text</em></p></template></div>`,
   });
   await visit.rendered();
   const [decision] = await visit.decisions();
@@ -195,7 +195,8 @@ test("data-edgewise-event reports clicks, and the submission of a form", async (
   const visit = await stage.visit({
     tag: "blocking",
     body: `<button data-edgewise-event="Clicked" data-edgewise-properties='{"plan":"pro"}'><b>Buy</b></button>
-      <form data-edgewise-event="Signed Up" action="/sent" method="get"><input name="mail"><button id="send">Send</button></form>
+      <form data-edgewise-event="Signed Up" action="/sent" method="get">
+        <input name="mail"><button id="send">Send</button></form>
       <button id="broken" data-edgewise-event="Broken" data-edgewise-properties="{no json">?</button>`,
   });
   await visit.tab.locator("b").click();
@@ -360,7 +361,8 @@ test("a tall element out of sight has no impression", async () => {
   const visit = await stage.visit({
     tag: "blocking",
     head: `<style nonce="bm9uY2U">#above{height:3000px}#tall{height:8000px}</style>`,
-    body: `<p data-edgewise="plain">In sight</p><div id="above"></div><div id="tall" data-edgewise="hero">Far below</div>`,
+    body: `<p data-edgewise="plain">In sight</p><div id="above"></div>
+      <div id="tall" data-edgewise="hero">Far below</div>`,
   });
   await visit.rendered();
   // Both impressions would be reported together.

@@ -52,7 +52,9 @@ test("a page that names a hash loads only the script with that hash", async () =
     [`sha384-${hash}`, true],
     [`sha384-${hash.replace(/./, (first) => (first === "A" ? "B" : "A"))}`, false],
   ] as const) {
-    const tag = `<script nonce="bm9uY2U" crossorigin="anonymous" integrity="${integrity}" src="${stage.proxy.url}/sdk/${version}/edgewise.js" data-write-key="default"></script>`;
+    const src = `${stage.proxy.url}/sdk/${version}/edgewise.js`;
+    const attributes = `nonce="bm9uY2U" crossorigin="anonymous" integrity="${integrity}" src="${src}"`;
+    const tag = `<script ${attributes} data-write-key="default"></script>`;
     const visit = await stage.visit({ tag: "none", head: tag, body: "" });
     assert.equal(await visit.tab.evaluate(() => typeof window.edgewise === "function"), isLoaded);
     await visit.tab.close();

@@ -64,7 +64,8 @@ suite("consent platforms", () => {
   });
 
   const GTAG = `dataLayer = []; function gtag() { dataLayer.push(arguments) }
-    gtag("consent", "default", { ad_storage: "denied", analytics_storage: "denied", personalization_storage: "denied" })`;
+    gtag("consent", "default",
+      { ad_storage: "denied", analytics_storage: "denied", personalization_storage: "denied" })`;
 
   test("Consent Mode: storage follows the consent of the visitor", async () => {
     const page = await visit("edgewise-consent-mode.js", GTAG);

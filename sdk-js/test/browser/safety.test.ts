@@ -142,7 +142,8 @@ test("safe links are written as they are", async () => {
 test("payloads from a policy file are not trusted either", async () => {
   const visit = await stage.visit(
     page({
-      body: `<div data-edgewise="hero"><p data-edgewise-fill="headline">?</p><a href="#safe" data-edgewise-fill="href=link">?</a></div>`,
+      body: `<div data-edgewise="hero"><p data-edgewise-fill="headline">?</p>
+        <a href="#safe" data-edgewise-fill="href=link">?</a></div>`,
       headers: OPEN,
     }),
   );
@@ -175,7 +176,8 @@ test("text is not written into elements where it would run, even after the HTML 
   const body = raw
     .map(
       (tag) =>
-        `<${tag} data-edgewise="raw" data-edgewise-fill="code"></${tag}><div data-edgewise="raw"><${tag} data-edgewise-fill="code"></${tag}></div>`,
+        `<${tag} data-edgewise="raw" data-edgewise-fill="code"></${tag}>
+         <div data-edgewise="raw"><${tag} data-edgewise-fill="code"></${tag}></div>`,
     )
     .join("");
   const svg = `<svg><script data-edgewise="raw" data-edgewise-fill="code"></script></svg>`;
@@ -195,7 +197,8 @@ test("the SDK does not start if markup shadows document.currentScript", async ()
   const visit = await stage.visit({
     tag: "end",
     stub: false,
-    body: `<img name="currentScript" src="${stage.site.url}/theirs.gif" data-write-key="theirs"><p data-edgewise="raw">Welcome</p>`,
+    body: `<img name="currentScript" src="${stage.site.url}/theirs.gif" data-write-key="theirs">
+      <p data-edgewise="raw">Welcome</p>`,
   });
   await visit.tab.waitForLoadState("networkidle");
   assert.match(visit.visitor.errors.splice(0).join(), /TypeError/);

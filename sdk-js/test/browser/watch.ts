@@ -2,7 +2,7 @@ import type { Decision, Edgewise, Message, Rendering } from "../../src/types.js"
 
 /** What a page has observed about itself. */
 export interface Watched {
-  /** The sum of layout shifts. In browsers without such entries, the pixels by which elements after placements moved. */
+  /** The sum of layout shifts. In browsers without such entries, the pixels that elements after placements moved. */
   shift: number;
   shifts: unknown[];
   violations: string[];

@@ -31,8 +31,10 @@ const pages = (): string[] =>
     .map((message) => new URL((message as { context?: { page: { url: string } } }).context?.page.url ?? "").pathname);
 
 test("a placement is swapped without flicker, and its outcomes are logged and learned once", async () => {
-  // The page clicks at once. After the impression, which takes a second, the reward window might close before the clicks.
-  const script = `edgewise.on("render", () => document.querySelectorAll("[data-edgewise] a, button").forEach((one) => one.click()))`;
+  // Clicks at once. After the impression, which takes a second, the reward window might close before the clicks.
+  const script = `edgewise.on("render", () => {
+    for (const element of document.querySelectorAll("[data-edgewise] a, button")) element.click();
+  })`;
   const visit = await stage.visit({ attributes: GRANTED, body: HERO.replace('"hero"', '"counted"'), script });
   assert.deepEqual(await visit.rendered(), { counted: "swapped" });
   assert.equal(await visit.text("h1"), "Students save 10%");

@@ -90,7 +90,9 @@ export class Page {
       fetch: (url: string, init: { body: string; keepalive: boolean }) => this.fetch(url, init),
     });
     runInContext(
-      `Date.now = () => clock.now; const Real = Date; Date = class extends Real { constructor(...a) { super(...(a.length ? a : [clock.now])); } };`,
+      `Date.now = () => clock.now;
+       const Real = Date;
+       Date = class extends Real { constructor(...a) { super(...(a.length ? a : [clock.now])); } };`,
       Object.assign(context, { clock: this }),
     );
     runInContext(CODE, context);

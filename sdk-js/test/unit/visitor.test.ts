@@ -28,7 +28,8 @@ suite("a visitor", () => {
     ["granted", true],
     [undefined, true],
   ] as const) {
-    test(`with consent ${consent}${gpc ? " and Global Privacy Control" : ""} has no id, and nothing is stored`, async () => {
+    const name = `${consent}${gpc ? " and Global Privacy Control" : ""}`;
+    test(`with consent ${name} has no id, and nothing is stored`, async () => {
       const page = open(consent, {}, gpc);
       Object.assign(page.core.options, { context: { data: { basketValue: 30 }, page: { type: "cart" } } });
       page.core.track("Signed Up");
