@@ -1,4 +1,4 @@
-"""Consent, through the real doors: what is denied or not asked for leaves nothing of a person in the store."""
+"""Consent through the API: without it, the store has no data of a person."""
 
 from __future__ import annotations
 
@@ -30,37 +30,37 @@ def site(text: str) -> dict[str, str]:
 
 async def decide(server: Server, *, headers: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
     body = {"placements": ["hero"], "anonymousId": ANONYMOUS, "userId": USER, "context": CONTEXT} | more
-    answer = await server.client.post("/v1/decide", json={"writeKey": "default"} | body, headers=headers)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
+    response = await server.client.post("/v1/decide", json={"writeKey": "default"} | body, headers=headers)
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
     return found
 
 
-async def tell(server: Server, id: str | None, *, headers: dict[str, str] | None = None, **more: Any) -> None:
-    """All that a page could tell of this visitor, by every door."""
-    who = {"anonymousId": ANONYMOUS, "userId": USER}
+async def send_messages(server: Server, id: str | None, *, headers: dict[str, str] | None = None, **more: Any) -> None:
+    """Send messages of every type with the ids of this visitor, as a batch and one by one."""
+    ids = {"anonymousId": ANONYMOUS, "userId": USER}
     page, order, click, alias, reward = MESSAGES
-    linked = {"decisionId": id}
+    decision = {"decisionId": id}
     batch: list[dict[str, Any]] = [
-        {"type": "page", "messageId": page, "properties": {"url": CONTEXT["page"]}} | who,
-        {"type": "track", "event": "Order Completed", "messageId": order, "properties": {"total": 5}} | who,
-        {"type": "identify", "traits": {"email": f"{USER}@example.com"}} | who,
+        {"type": "page", "messageId": page, "properties": {"url": CONTEXT["page"]}} | ids,
+        {"type": "track", "event": "Order Completed", "messageId": order, "properties": {"total": 5}} | ids,
+        {"type": "identify", "traits": {"email": f"{USER}@example.com"}} | ids,
         {"type": "alias", "previousId": OLD, "userId": USER, "messageId": alias},
     ]
     if id is not None:
-        batch.append({"type": "track", "event": "$click", "messageId": click, "properties": linked} | who)
+        batch.append({"type": "track", "event": "$click", "messageId": click, "properties": decision} | ids)
         for _ in range(2):
             event = {"type": "track", "event": "$reward", "messageId": reward}
-            batch.append(event | {"properties": linked | {"value": 0.5}} | who)
+            batch.append(event | {"properties": decision | {"value": 0.5}} | ids)
     consent = {key: value for key, value in more.items() if key == "consent"}
     for message in batch:
         message |= {key: value for key, value in more.items() if key != "consent"}
-    keyed = {"writeKey": "default"} | consent
-    answer = await server.client.post("/v1/batch", json=keyed | {"batch": batch}, headers=headers)
-    assert answer.json() == {"success": True, "accepted": len(batch), "rejected": []}
+    with_key = {"writeKey": "default"} | consent
+    response = await server.client.post("/v1/batch", json=with_key | {"batch": batch}, headers=headers)
+    assert response.json() == {"success": True, "accepted": len(batch), "rejected": []}
     for message in batch:
-        answer = await server.client.post(f"/v1/{message['type']}", json=keyed | message, headers=headers)
-        assert (answer.status_code, answer.json()["accepted"]) == (200, 1), answer.text
+        response = await server.client.post(f"/v1/{message['type']}", json=with_key | message, headers=headers)
+        assert (response.status_code, response.json()["accepted"]) == (200, 1), response.text
 
 
 async def logged(url: str) -> list[Entry]:
@@ -70,15 +70,15 @@ async def logged(url: str) -> list[Entry]:
     return [entry for _, raw in page.entries if isinstance(entry := decode(raw), Decision | Outcome)]
 
 
-def traces(held: bytes) -> Iterable[str]:
-    """Whatever of this visitor is among these bytes: an id, its digest, or that of a message."""
+def traces(stored: bytes) -> Iterable[str]:
+    """The ids of this visitor, and the ids of their messages, that appear in these bytes, as text or as digest."""
     for id in (ANONYMOUS, USER, OLD):
-        for shown in (id.encode(), anonymous_digest(id), user_digest(id)):
-            if shown in held or shown.hex().encode() in held:
-                yield f"{id} as {shown!r}"
+        for form in (id.encode(), anonymous_digest(id), user_digest(id)):
+            if form in stored or form.hex().encode() in stored:
+                yield f"{id} as {form!r}"
     for message in MESSAGES:
         digest = message_digest(message)
-        if message.encode() in held or digest in held or digest.hex().encode() in held:
+        if message.encode() in stored or digest in stored or digest.hex().encode() in stored:
             yield message
 
 
@@ -94,31 +94,31 @@ DENIED: list[tuple[str, dict[str, Any], dict[str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("said_by_site", "said", "headers"), DENIED)
+@pytest.mark.parametrize(("site_table", "consent", "headers"), DENIED)
 async def test_without_consent_the_store_has_no_id_and_no_digest_of_one(
-    store_url: str, said_by_site: str, said: dict[str, Any], headers: dict[str, str]
+    store_url: str, site_table: str, consent: dict[str, Any], headers: dict[str, str]
 ) -> None:
-    async with serve(store_url, site(said_by_site)) as server:
-        body = await decide(server, headers=headers, **said)
+    async with serve(store_url, site(site_table)) as server:
+        body = await decide(server, headers=headers, **consent)
         (decision,) = body["decisions"]
         assert (body["anonymousId"], decision["group"]) == (None, "policy")
-        await tell(server, decision["decisionId"], headers=headers, **said)
+        await send_messages(server, decision["decisionId"], headers=headers, **consent)
         assert list(traces(holdings(store_url))) == []
         entry, *outcomes = await logged(store_url)
     assert isinstance(entry, Decision)
     assert (entry.visitor, "type=cart" in entry.context, "mobile" in entry.context) == ((), True, True)
-    told = [one for one in outcomes if isinstance(one, Outcome)]
-    assert [one.name for one in told] == ["$click", "$reward", "$reward"] * 2
-    assert len({one.message for one in told if one.name == "$reward"}) == 1, "sent again, it still counts once"
+    logged_outcomes = [one for one in outcomes if isinstance(one, Outcome)]
+    assert [one.name for one in logged_outcomes] == ["$click", "$reward", "$reward"] * 2
+    assert len({one.message for one in logged_outcomes if one.name == "$reward"}) == 1, "a repeated message counts once"
 
 
-@pytest.mark.parametrize("said", [{"consent": "granted"}, {}])
-async def test_with_consent_the_store_has_the_ids(store_url: str, said: dict[str, Any]) -> None:
-    """Without this, the scan above could be blind."""
+@pytest.mark.parametrize("consent", [{"consent": "granted"}, {}])
+async def test_with_consent_the_store_has_the_ids(store_url: str, consent: dict[str, Any]) -> None:
+    """A check of the check: `traces` finds the ids if they are there."""
     async with serve(store_url, site("")) as server:
-        body = await decide(server, **said)
+        body = await decide(server, **consent)
         assert body["anonymousId"] == ANONYMOUS
-        await tell(server, body["decisions"][0]["decisionId"], **said)
+        await send_messages(server, body["decisions"][0]["decisionId"], **consent)
     found = " ".join(traces(holdings(store_url)))
     assert ANONYMOUS in found
     assert USER in found
@@ -127,26 +127,26 @@ async def test_with_consent_the_store_has_the_ids(store_url: str, said: dict[str
 
 async def test_consent_in_a_message_applies_to_the_message(store_url: str) -> None:
     async with serve(store_url, site("")) as server:
-        await tell(server, None, context={"consent": "denied"})
+        await send_messages(server, None, context={"consent": "denied"})
         assert list(traces(holdings(store_url))) == []
-        await tell(server, None, consent="denied", context={"consent": "granted"})
-        assert list(traces(holdings(store_url))) == [], "the strictest of what is said holds"
-        await tell(server, None, context={"consent": {"categoryPreferences": {"Advertising": False}}})
-        assert list(traces(holdings(store_url))) != [], "Segment's object says nothing to us"
+        await send_messages(server, None, consent="denied", context={"consent": "granted"})
+        assert list(traces(holdings(store_url))) == [], "the strictest consent applies"
+        await send_messages(server, None, context={"consent": {"categoryPreferences": {"Advertising": False}}})
+        assert list(traces(holdings(store_url))) != [], "Edgewise ignores Segment's consent object"
 
 
 async def test_message_can_grant_the_consent_that_the_site_requires(store_url: str) -> None:
     async with serve(store_url, site('consent = "required"')) as server:
-        await tell(server, None, context={"consent": "granted"})
+        await send_messages(server, None, context={"consent": "granted"})
     assert list(traces(holdings(store_url))) != []
 
 
 async def test_unknown_consent_value_is_refused(store_url: str) -> None:
     async with serve(store_url, site("")) as server:
-        for said, found in (("no", "'no'"), (False, "a value of type bool")):
-            message = {"type": "page", "anonymousId": ANONYMOUS, "context": {"consent": said}}
-            answer = await server.post("/v1/batch", {"batch": [message]})
-            (rejection,) = answer.json()["rejected"]
+        for value, found in (("no", "'no'"), (False, "a value of type bool")):
+            message = {"type": "page", "anonymousId": ANONYMOUS, "context": {"consent": value}}
+            response = await server.post("/v1/batch", {"batch": [message]})
+            (rejection,) = response.json()["rejected"]
             assert rejection["message"] == f"context.consent: Expected one of granted, pending, denied, found {found}."
         assert (await server.post("/v1/batch", {"batch": [], "consent": "no"})).status_code == 400
         assert (await server.post("/v1/decide", {"placements": ["hero"], "consent": "no"})).status_code == 400
@@ -157,14 +157,14 @@ async def test_profile_is_neither_read_nor_written_after_withdrawal(store_url: s
     loyal = HERO + 'when = { "visitor.orders" = { "$gte" = 1 } }\n'
     async with serve(store_url, {"hero.toml": loyal}) as server:
         known = await decide(server)
-        await tell(server, known["decisions"][0]["decisionId"])
+        await send_messages(server, known["decisions"][0]["decisionId"])
         assert (await decide(server))["decisions"][0]["propensity"] == 0.5
         before = holdings(store_url)
         withdrawn = (await decide(server, consent="denied"))["decisions"][0]
-        assert withdrawn["propensity"] == 1.0, "what only loyal customers may see is not shown"
+        assert withdrawn["propensity"] == 1.0, "the action for loyal customers is not shown"
         after = holdings(store_url)
-        await tell(server, known["decisions"][0]["decisionId"], consent="denied")
-        assert holdings(store_url) == after, "an outcome would be tied to the visitor by their earlier decision"
+        await send_messages(server, known["decisions"][0]["decisionId"], consent="denied")
+        assert holdings(store_url) == after, "the earlier decision would link the outcome to the visitor"
     assert after.count(anonymous_digest(ANONYMOUS)) == before.count(anonymous_digest(ANONYMOUS))
 
 
@@ -173,6 +173,6 @@ async def test_site_can_disable_learning_without_consent(store_url: str) -> None
         before = holdings(store_url)
         decision = (await decide(server, consent="denied"))["decisions"][0]
         assert (decision["group"], decision["decisionId"], decision["propensity"]) == ("policy", None, 0.5)
-        await tell(server, None, consent="denied")
+        await send_messages(server, None, consent="denied")
         assert holdings(store_url) == before
         assert (await decide(server))["decisions"][0]["decisionId"] is not None

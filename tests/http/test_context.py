@@ -182,7 +182,7 @@ def test_any_context_is_refused_or_can_be_scored(
 
 
 @pytest.mark.parametrize(
-    ("said", "place"),
+    ("header", "place"),
     [
         (b"DE", {"country": "DE"}),
         (b" fr ", {"country": "FR"}),
@@ -194,5 +194,5 @@ def test_any_context_is_refused_or_can_be_scored(
         (None, None),
     ],
 )
-def test_country_is_two_letters_or_unknown(said: bytes | None, place: object) -> None:
-    assert attributes_of(None, country=said).get("place") == place
+def test_country_is_two_letters_or_unknown(header: bytes | None, place: object) -> None:
+    assert attributes_of(None, country=header).get("place") == place

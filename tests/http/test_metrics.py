@@ -21,7 +21,7 @@ one_server = pytest.mark.asyncio(loop_scope="module")
 
 @pytest.fixture
 def own_valkey() -> Iterator[Valkey]:
-    """A server for this test alone, which may kill it."""
+    """A store that a test may kill."""
     server = Valkey()
     yield server
     server.close()
@@ -76,8 +76,8 @@ async def test_robots_and_calls_without_consent_are_counted(server: Server) -> N
     await server.post("/v1/batch", {"batch": [page, page, {"type": "track"}]}, **crawler)
     await server.post("/v1/batch", {"batch": [page, page, page], "consent": "pending"})
     await server.post("/v1/page", {"anonymousId": "v"}, sec_gpc="1")
-    for said in ("granted", "granted", "pending", "denied"):
-        await server.post("/v1/decide", {"placements": ["hero"], "consent": said})
+    for consent in ("granted", "granted", "pending", "denied"):
+        await server.post("/v1/decide", {"placements": ["hero"], "consent": consent})
     await server.post("/v1/decide", {"placements": ["hero"]}, **crawler)
     after = await measured(server)
 
@@ -87,7 +87,9 @@ async def test_robots_and_calls_without_consent_are_counted(server: Server) -> N
 
     assert grown("edgewise_messages_not_kept_total", reason="robot") == 3
     assert grown("edgewise_messages_not_kept_total", reason="consent") == 4
-    calls = {said: grown("edgewise_decide_calls_total", consent=said) for said in ("granted", "pending", "denied")}
+    calls = {
+        consent: grown("edgewise_decide_calls_total", consent=consent) for consent in ("granted", "pending", "denied")
+    }
     assert calls == {"granted": 3, "pending": 1, "denied": 1}
     assert grown("edgewise_decisions_total", placement="hero", group="robot") == 1
 
@@ -109,7 +111,7 @@ async def test_ids_with_impossible_rates_are_counted_as_robots(store_url: str) -
         key = "edgewise_messages_not_kept_total[('reason', 'robot'), ('site', 'default')]"
         before = (await measured(server)).get(key, 0)
 
-        async def is_counted() -> bool:  # On a slow machine that takes more of them.
+        async def is_counted() -> bool:  # A slow machine needs more of them.
             await server.post("/v1/batch", {"batch": [page] * 500})
             return (await measured(server)).get(key, 0) > before
 

@@ -1,4 +1,4 @@
-"""Previews, through the real doors."""
+"""Previews through the API."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_preview_shows_an_ineligible_action_and_stores_nothing(store_url: 
             hero, row = response["decisions"]
             assert (hero["action"], hero["payload"]) == ("deal", {"headline": "Save 10%"})
             assert (hero["group"], hero["decisionId"], hero["propensity"]) == ("preview", None, None)
-            assert (row["group"], row["decisionId"]) == ("policy", None), "the whole call is staff's, no visitor's"
+            assert (row["group"], row["decisionId"]) == ("policy", None), "the other placements are not logged either"
         assert holdings(store_url) == before
         plain = (await server.post("/v1/decide", {"placements": ["hero"]})).json()["decisions"][0]
         assert (plain["group"], plain["action"]) == ("policy", "plain")

@@ -17,8 +17,8 @@ REF = PolicyRef("default", "hero")
 
 async def identify(server: Server, anonymous: str, user: str) -> None:
     message = {"type": "identify", "anonymousId": anonymous, "userId": user, "messageId": f"{anonymous} is {user}"}
-    answer = await server.post("/v1/batch", {"batch": [message]})
-    assert answer.json()["accepted"] == 1, answer.text
+    response = await server.post("/v1/batch", {"batch": [message]})
+    assert response.json()["accepted"] == 1, response.text
 
 
 async def delete(server: Server, path: str, **headers: str) -> Any:
@@ -35,8 +35,8 @@ async def test_erasure_covers_every_id_of_the_visitor(store: Store, store_url: s
         await identify(server, "phone", "ann")
         await identify(server, "laptop", "ann")
         await identify(server, "tablet", "bob")
-        answer = await delete(server, "/v1/profiles/phone?now=true")
-    assert (answer.status_code, answer.json()) == (202, {"status": "accepted", "due": None})
+        response = await delete(server, "/v1/profiles/phone?now=true")
+    assert (response.status_code, response.json()) == (202, {"status": "accepted", "due": None})
     assert await profiles_left(store, "phone", "laptop", "ann", "tablet", "bob") == ["tablet", "bob"]
     pending = (await store.erasures.pending(["default"]))["default"]
     assert pending.is_due
@@ -47,8 +47,8 @@ async def test_erasure_covers_every_id_of_the_visitor(store: Store, store_url: s
 
 async def test_erasure_is_batched_and_has_a_due_time(store: Store, store_url: str) -> None:
     async with serve(store_url, erase_within=3_600_000) as server:
-        answer = await delete(server, "/v1/profiles/ann")
-    due = datetime.fromisoformat(answer.json()["due"]) - datetime.now(UTC)
+        response = await delete(server, "/v1/profiles/ann")
+    due = datetime.fromisoformat(response.json()["due"]) - datetime.now(UTC)
     assert timedelta(minutes=59) < due <= timedelta(minutes=60)
     pending = (await store.erasures.pending(["default"]))["default"]
     assert not pending.is_due
@@ -56,10 +56,10 @@ async def test_erasure_is_batched_and_has_a_due_time(store: Store, store_url: st
 
 
 async def test_unknown_id_can_be_erased_repeatedly(store: Store, store_url: str) -> None:
-    """The log may hold what no profile tells of any more, so there is no 404."""
+    """The log may have entries of a visitor without a profile, so the response is never a 404."""
     async with serve(store_url) as server:
-        answers = [await delete(server, "/v1/profiles/nobody%2Fknown%20%C3%A9?now=true") for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [202, 202]
+        responses = [await delete(server, "/v1/profiles/nobody%2Fknown%20%C3%A9?now=true") for _ in range(2)]
+    assert [response.status_code for response in responses] == [202, 202]
     pending = (await store.erasures.pending(["default"]))["default"]
     assert set(pending.waiting) == {anonymous_digest("nobody/known é"), user_digest("nobody/known é")}
 
@@ -68,9 +68,9 @@ async def test_erasure_needs_the_secret_key(store: Store, store_url: str) -> Non
     async with serve(store_url) as server:
         await identify(server, "phone", "ann")
         for headers in ({"authorization": "Basic ZGVmYXVsdDo="}, {"authorization": "Bearer wrong"}, {"x": "y"}):
-            answer = await delete(server, "/v1/profiles/phone", **headers)
-            assert answer.status_code == 401
-            assert answer.json()["error"]["code"] == "unauthorized"
+            response = await delete(server, "/v1/profiles/phone", **headers)
+            assert response.status_code == 401
+            assert response.json()["error"]["code"] == "unauthorized"
     assert await profiles_left(store, "phone", "ann") == ["phone", "ann"]
 
 
@@ -88,13 +88,13 @@ async def test_erasure_needs_the_secret_key(store: Store, store_url: str) -> Non
 )
 async def test_invalid_request_is_refused(store_url: str, path: str, status: int, message: str) -> None:
     async with serve(store_url) as server:
-        answer = await delete(server, path)
-    assert answer.status_code == status
-    assert answer.json()["error"]["message"].startswith(message)
+        response = await delete(server, path)
+    assert response.status_code == status
+    assert response.json()["error"]["message"].startswith(message)
 
 
 async def test_erased_ids_match_those_in_the_log(store: Store, store_url: str) -> None:
-    """The ids that are erased are those that stand in the log."""
+    """The learner finds the log entries by the erased ids."""
     async with serve(store_url) as server:
         body = {"placements": ["hero"], "anonymousId": "phone", "userId": "ann"}
         assert (await server.post("/v1/decide", body)).status_code == 200
@@ -132,7 +132,7 @@ async def test_traits_are_merged_and_null_deletes_one(store: Store, store_url: s
         second = await put(server, "/v1/profiles/ann", {"traits": {"plan": None, "score": 0.5}})
     (profile,) = [one["profile"] for one in second.json()["held"] if one["profile"]]
     assert {name: value for name, (_, value) in profile["traits"].items()} == {"age": 41, "vip": True, "score": 0.5}
-    assert profile["sessions"] == 1, "to be told of is no visit"
+    assert profile["sessions"] == 1, "setting traits does not count as a visit"
 
 
 async def test_new_id_is_a_user_id_by_default(store: Store, store_url: str) -> None:
@@ -160,9 +160,9 @@ async def test_invalid_trait_is_refused(
     store: Store, store_url: str, traits: dict[str, Any], path: str, message: str
 ) -> None:
     async with serve(store_url) as server:
-        answer = await put(server, "/v1/profiles/ann", {"traits": traits | {"ok": 1} if len(traits) == 1 else traits})
-    assert answer.status_code == 400
-    details = answer.json()["error"]["details"]
+        response = await put(server, "/v1/profiles/ann", {"traits": traits | {"ok": 1} if len(traits) == 1 else traits})
+    assert response.status_code == 400
+    details = response.json()["error"]["details"]
     assert [detail["path"] for detail in details] == [path]
     assert details[0]["message"].startswith(message)
     assert await store.profiles.read("default", user_digest("ann")) is None
@@ -179,9 +179,9 @@ async def test_erasure_does_not_follow_a_shared_device(store: Store, store_url: 
 
 async def test_concurrent_traits_are_all_kept(store: Store, store_url: str) -> None:
     async with serve(store_url) as server:
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             *(put(server, "/v1/profiles/ann", {"traits": {f"trait {n}": n}}) for n in range(6))
         )
-        assert {answer.status_code for answer in answers} == {200}
+        assert {response.status_code for response in responses} == {200}
         last = await server.get("/v1/profiles/ann", **BEARER)
     assert len(last.json()["held"][0]["profile"]["traits"]) == 6

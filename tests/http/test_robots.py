@@ -1,4 +1,4 @@
-"""Robots, through the real doors: answered like anyone, and nothing else comes of it."""
+"""Robots through the API: they get decisions, and leave nothing but a counter."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_visitor_with_too_many_decides_is_a_robot(store_url: str) -> None:
         responses = [await decide(server) for _ in range(60)]
         assert all(response["decisionId"] for response in responses)
         async with asyncio.timeout(60):
-            while all(response["decisionId"] for response in responses):  # On a slow machine that takes more of them.
+            while all(response["decisionId"] for response in responses):  # A slow machine needs more of them.
                 responses += await asyncio.gather(*(decide(server) for _ in range(50)))
         assert {response["group"] for response in responses} == {"policy"}
         other = await server.post("/v1/decide", DECIDE | {"anonymousId": "someone else"})
