@@ -116,9 +116,9 @@ def _scalars(operand: Any, path: str, depth: int) -> Problems:
     yield from _each(operand, path, depth, _scalar, "value")
 
 
-def _each(operand: Any, path: str, depth: int, check: Check, elements: str) -> Problems:
+def _each(operand: Any, path: str, depth: int, check: Check, kind: str) -> Problems:
     if not isinstance(operand, list) or not operand:
-        yield Problem(path, mismatch(f"a list of at least one {elements}", operand))
+        yield Problem(path, mismatch(f"a list of at least one {kind}", operand))
         return
     for index, element in enumerate(operand):
         yield from check(element, child(path, index), depth)
