@@ -82,8 +82,9 @@ class DecisionIds:
         Raises:
             StoreUnavailable: the ring was not read from the store yet.
         """
+        keys = self._ring or self.keys  # The property costs time, and only raises for an empty ring.
         payload = policy + bytes((slots if has_visitor else slots | _NO_VISITOR,)) + key
-        return _SIGNER.sign(payload, self.keys[0])
+        return _SIGNER.sign(payload, keys[0])
 
     def read(self, text: str) -> DecisionIdParts:
         """Return the content of a decision id.
