@@ -49,7 +49,6 @@ PENDING: tuple[str, ...] = (
     "tests/cluster.py",
     "tests/conftest.py",
     "tests/eventually.py",
-    "tests/holdings.py",
     "tests/servers.py",
     "tests/valkey.py",
 )

@@ -16,9 +16,9 @@ from edgewise.store import Store
 from edgewise.types import PolicyRef
 from edgewise.webhooks.triggers import NO_TRIGGERS
 from tests.commands.test_visitor_commands import edgewise
-from tests.holdings import holdings
 from tests.learner.stage import Stage
 from tests.servers import SHOP, serve
+from tests.stored_bytes import read_store
 
 REF = PolicyRef("shop", "hero")
 POP_UP = """
@@ -144,7 +144,7 @@ async def test_device_known_only_from_decide_calls_is_exported_and_erased(store:
     pending = (await store.erasures.pending(["default"]))["default"]
     assert set(digests) <= set(pending.folding)
     await store.erasures.mark_folded("default", pending.folding)
-    held = holdings(store_url)
+    held = read_store(store_url)
     assert not [one for one in digests if one in held or one.hex().encode() in held]
     left = await exported(store_url, "ben", "default")
     assert len([one for one in left if one.get("entry") == "decision"]) == 2

@@ -11,8 +11,8 @@ from edgewise.entries import Decision, Entry, Outcome, decode
 from edgewise.ids.visitor import anonymous_digest, message_digest, user_digest
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
-from tests.holdings import holdings
 from tests.servers import BEARER, HERO, Server, serve
+from tests.stored_bytes import read_store
 
 ANONYMOUS, USER, OLD = "visitor-4711", "customer-0815", "visitor-before"
 MESSAGES = ("of-4711-page", "of-4711-order", "of-4711-click", "of-4711-alias", "of-4711-reward")
@@ -103,7 +103,7 @@ async def test_without_consent_the_store_has_no_id_and_no_digest_of_one(
         (decision,) = body["decisions"]
         assert (body["anonymousId"], decision["group"]) == (None, "policy")
         await send_messages(server, decision["decisionId"], headers=headers, **consent)
-        assert list(traces(holdings(store_url))) == []
+        assert list(traces(read_store(store_url))) == []
         entry, *outcomes = await logged(store_url)
     assert isinstance(entry, Decision)
     assert (entry.visitor, "type=cart" in entry.context, "mobile" in entry.context) == ((), True, True)
@@ -119,7 +119,7 @@ async def test_with_consent_the_store_has_the_ids(store_url: str, consent: dict[
         body = await decide(server, **consent)
         assert body["anonymousId"] == ANONYMOUS
         await send_messages(server, body["decisions"][0]["decisionId"], **consent)
-    found = " ".join(traces(holdings(store_url)))
+    found = " ".join(traces(read_store(store_url)))
     assert ANONYMOUS in found
     assert USER in found
     assert MESSAGES[1] in found
@@ -128,17 +128,17 @@ async def test_with_consent_the_store_has_the_ids(store_url: str, consent: dict[
 async def test_consent_in_a_message_applies_to_the_message(store_url: str) -> None:
     async with serve(store_url, site("")) as server:
         await send_messages(server, None, context={"consent": "denied"})
-        assert list(traces(holdings(store_url))) == []
+        assert list(traces(read_store(store_url))) == []
         await send_messages(server, None, consent="denied", context={"consent": "granted"})
-        assert list(traces(holdings(store_url))) == [], "the strictest consent applies"
+        assert list(traces(read_store(store_url))) == [], "the strictest consent applies"
         await send_messages(server, None, context={"consent": {"categoryPreferences": {"Advertising": False}}})
-        assert list(traces(holdings(store_url))) != [], "Edgewise ignores Segment's consent object"
+        assert list(traces(read_store(store_url))) != [], "Edgewise ignores Segment's consent object"
 
 
 async def test_message_can_grant_the_consent_that_the_site_requires(store_url: str) -> None:
     async with serve(store_url, site('consent = "required"')) as server:
         await send_messages(server, None, context={"consent": "granted"})
-    assert list(traces(holdings(store_url))) != []
+    assert list(traces(read_store(store_url))) != []
 
 
 async def test_unknown_consent_value_is_refused(store_url: str) -> None:
@@ -150,7 +150,7 @@ async def test_unknown_consent_value_is_refused(store_url: str) -> None:
             assert rejection["message"] == f"context.consent: Expected one of granted, pending, denied, found {found}."
         assert (await server.post("/v1/batch", {"batch": [], "consent": "no"})).status_code == 400
         assert (await server.post("/v1/decide", {"placements": ["hero"], "consent": "no"})).status_code == 400
-    assert list(traces(holdings(store_url))) == []
+    assert list(traces(read_store(store_url))) == []
 
 
 async def test_profile_is_neither_read_nor_written_after_withdrawal(store_url: str) -> None:
@@ -159,20 +159,20 @@ async def test_profile_is_neither_read_nor_written_after_withdrawal(store_url: s
         known = await decide(server)
         await send_messages(server, known["decisions"][0]["decisionId"])
         assert (await decide(server))["decisions"][0]["propensity"] == 0.5
-        before = holdings(store_url)
+        before = read_store(store_url)
         withdrawn = (await decide(server, consent="denied"))["decisions"][0]
         assert withdrawn["propensity"] == 1.0, "the action for loyal customers is not shown"
-        after = holdings(store_url)
+        after = read_store(store_url)
         await send_messages(server, known["decisions"][0]["decisionId"], consent="denied")
-        assert holdings(store_url) == after, "the earlier decision would link the outcome to the visitor"
+        assert read_store(store_url) == after, "the earlier decision would link the outcome to the visitor"
     assert after.count(anonymous_digest(ANONYMOUS)) == before.count(anonymous_digest(ANONYMOUS))
 
 
 async def test_site_can_disable_learning_without_consent(store_url: str) -> None:
     async with serve(store_url, site("learn_without_consent = false")) as server:
-        before = holdings(store_url)
+        before = read_store(store_url)
         decision = (await decide(server, consent="denied"))["decisions"][0]
         assert (decision["group"], decision["decisionId"], decision["propensity"]) == ("policy", None, 0.5)
         await send_messages(server, None, consent="denied")
-        assert holdings(store_url) == before
+        assert read_store(store_url) == before
         assert (await decide(server))["decisions"][0]["decisionId"] is not None

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.holdings import holdings
 from tests.servers import BEARER, HERO, ROW, Server, serve
+from tests.stored_bytes import read_store
 
 SITE = {"hero.toml": HERO + 'when = { "device.type" = "no such device" }\n', "row.toml": ROW}
 TWO_SITES = {
@@ -35,14 +35,14 @@ async def decide(server: Server, preview: str, *placements: Any, **more: Any) ->
 async def test_preview_shows_an_ineligible_action_and_stores_nothing(store_url: str) -> None:
     async with serve(store_url, SITE) as server:
         preview = await token(server)
-        before = holdings(store_url)
+        before = read_store(store_url)
         for _ in range(20):
             response = (await decide(server, preview, "hero", "row")).json()
             hero, row = response["decisions"]
             assert (hero["action"], hero["payload"]) == ("deal", {"headline": "Save 10%"})
             assert (hero["group"], hero["decisionId"], hero["propensity"]) == ("preview", None, None)
             assert (row["group"], row["decisionId"]) == ("policy", None), "the other placements are not logged either"
-        assert holdings(store_url) == before
+        assert read_store(store_url) == before
         plain = (await server.post("/v1/decide", {"placements": ["hero"]})).json()["decisions"][0]
         assert (plain["group"], plain["action"]) == ("policy", "plain")
 
@@ -109,7 +109,7 @@ async def debug_token(server: Server, **more: Any) -> str:
 async def test_debug_token_shows_any_action_explains_decisions_and_stores_nothing(store_url: str) -> None:
     async with serve(store_url, SITE) as server:
         preview = await debug_token(server)
-        before = holdings(store_url)
+        before = read_store(store_url)
         response = await decide(server, preview, {"id": "hero", "action": "deal"}, {"id": "row", "exclude": ["sku-3"]})
         hero, row = response.json()["decisions"]
         assert (hero["action"], hero["payload"], hero["group"]) == ("deal", {"headline": "Save 10%"}, "preview")
@@ -128,7 +128,7 @@ async def test_debug_token_shows_any_action_explains_decisions_and_stores_nothin
             ("sku-2", 0.5, None),
             ("sku-3", None, "excluded"),
         ]
-        assert holdings(store_url) == before
+        assert read_store(store_url) == before
 
 
 async def test_decisions_are_explained_only_with_a_debug_token(store_url: str) -> None:

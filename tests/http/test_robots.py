@@ -10,9 +10,9 @@ from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.statistics import Statistics
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
-from tests.holdings import holdings
 from tests.learner.stage import DAY, read
 from tests.servers import BEARER, HERO, Server, serve
+from tests.stored_bytes import read_store
 
 GOOGLE = {"user-agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"}
 REF = PolicyRef("default", "hero")
@@ -47,7 +47,7 @@ async def test_crawler_gets_a_decision_that_is_logged_as_a_robots(store_url: str
 async def test_messages_of_crawlers_are_accepted_and_dropped(store_url: str) -> None:
     async with serve(store_url) as server:
         id = (await decide(server))["decisionId"]
-        before = holdings(store_url)
+        before = read_store(store_url)
         batch: list[Any] = [
             {"type": "track", "event": "$click", "properties": {"decisionId": id}},
             {"type": "track", "event": "Order Completed", "anonymousId": "robot"},
@@ -58,7 +58,7 @@ async def test_messages_of_crawlers_are_accepted_and_dropped(store_url: str) -> 
         assert (response.json()["accepted"], response.json()["rejected"][0]["index"]) == (3, 3)
         response = await server.post("/v1/track", batch[1], **GOOGLE)
         assert (response.status_code, response.json()["accepted"]) == (200, 1)
-    assert holdings(store_url) == before
+    assert read_store(store_url) == before
 
 
 async def test_server_is_never_a_robot(store_url: str) -> None:

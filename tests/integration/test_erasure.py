@@ -15,10 +15,10 @@ from edgewise.errors import StoreUnavailable
 from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.store import Store
 from tests.eventually import eventually
-from tests.holdings import on_disk
 from tests.integration.chaos import rounds
 from tests.integration.service import SECRET, Part, Service, end, serving, store_of
 from tests.integration.shop import CLICK, ORDER, REFS, SITE
+from tests.stored_bytes import read_files
 
 ANN = (anonymous_digest("ann's phone"), user_digest("ann"))
 
@@ -108,7 +108,7 @@ async def test_an_erased_visitor_is_gone_from_store_and_disk_while_serving_goes_
     files = tmp_path / "service" / "data" / "valkey"
 
     async def is_gone() -> bool:  # Valkey deletes the old files after it said it was done.
-        return traces(on_disk(files)) == []
+        return traces(read_files(files)) == []
 
     # Who is answered late, by a machine that is busy, is not shown less.
     async with serving(tmp_path / "service", decide_budget="10s") as service, store_of(service) as store:
@@ -118,7 +118,7 @@ async def test_an_erased_visitor_is_gone_from_store_and_disk_while_serving_goes_
                 await visit(client, "ann's phone", "ann")
         await eventually(lambda: is_learned(store))
         assert len(traces(await every_key_and_value(store))) == 4, "or the scan looks in the wrong place"
-        assert traces(on_disk(files))
+        assert traces(read_files(files))
         async with visited(service, groups):
             status, said = await erase(service, "ann")
             assert status == 0, said

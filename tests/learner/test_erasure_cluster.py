@@ -16,9 +16,9 @@ from edgewise.store.exposures import CountedView, Exposures
 from edgewise.types import Digest
 from tests.cluster import REFS, Cluster
 from tests.eventually import eventually
-from tests.holdings import holdings, on_disk
 from tests.learner.stage import POLICY, Stage
 from tests.learner.test_erasure import is_erased, learning
+from tests.stored_bytes import read_files, read_store
 from tests.valkey import Valkey
 
 SITE = REFS[0].site
@@ -83,17 +83,17 @@ async def test_a_visitor_is_gone_from_every_node_and_its_disk(store: Store, clus
     await come(store, ANN)
     await come(store, BOB)
     for node in cluster.nodes:
-        assert traces(holdings(node.url), ANN), "or nothing of theirs is there to be erased"
-        assert set(ANN) == set(traces(on_disk(node.path.parent), ANN)), "each log names them"
+        assert traces(read_store(node.url), ANN), "or nothing of theirs is there to be erased"
+        assert set(ANN) == set(traces(read_files(node.path.parent), ANN)), "each log names them"
     async with learning(store):
         await store.erasures.add(SITE, [user_digest("ann")], 0)
         await eventually(lambda: is_erased(store))
     for node in cluster.nodes:
-        assert traces(holdings(node.url), ANN) == []
-        assert set(traces(holdings(node.url), BOB)) == set(BOB)
+        assert traces(read_store(node.url), ANN) == []
+        assert set(traces(read_store(node.url), BOB)) == set(BOB)
 
         async def is_gone(node: Valkey = node) -> bool:  # Valkey deletes the old files after it said it was done.
-            return traces(on_disk(node.path.parent), ANN) == []
+            return traces(read_files(node.path.parent), ANN) == []
 
         await eventually(is_gone)
     for ref in REFS:

@@ -10,7 +10,7 @@ import pytest
 
 from edgewise.store import Store
 from tests.eventually import eventually
-from tests.holdings import on_disk
+from tests.stored_bytes import read_files
 from tests.valkey import Valkey
 
 # With everysec Valkey may hold a write back for as long as the disk is busy with the one before.
@@ -45,12 +45,12 @@ async def test_a_file_is_rewritten_without_what_was_deleted(start: Callable[...,
     async with connected(valkey) as store:
         await store.profiles.compare_and_set("shop", b"visitor1", None, b"what we knew of ann", 60_000)
         await store.profiles.delete("shop", b"visitor1")
-        assert b"what we knew of ann" in on_disk(valkey.path.parent)
+        assert b"what we knew of ann" in read_files(valkey.path.parent)
         assert await store.append_only_file.rewrite() == "begun"
         await eventually(store.append_only_file.is_rewritten)
 
         async def is_gone() -> bool:
-            return b"what we knew of ann" not in on_disk(valkey.path.parent)
+            return b"what we knew of ann" not in read_files(valkey.path.parent)
 
         await eventually(is_gone)
 

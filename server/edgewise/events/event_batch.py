@@ -88,8 +88,8 @@ class EventBatch:
         for placement in self._site.placements.values():
             if name in placement.compiled.not_after and ref in (None, placement.ref):
                 for digest in digests:
-                    showings = Exposures(self._site.name, digest)
-                    yield showings.bar_command(placement.ref.placement, name, decision, slot)
+                    exposures = Exposures(self._site.name, digest)
+                    yield exposures.bar_command(placement.ref.placement, name, decision, slot)
 
     def _known_ids(self, event: ParsedEvent, updates: Mapping[Digest, ProfileUpdate]) -> tuple[Digest, ...]:
         """Every known id of the event's visitor, those of the event first."""

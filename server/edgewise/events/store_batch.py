@@ -17,7 +17,7 @@ class StoreBatch:
     """Executes commands until `patience` seconds have passed. `deadline` is a time of the event loop's clock."""
 
     def __init__(self, store: Store, patience: float) -> None:
-        self._lane = store.pipeline
+        self._pipeline = store.pipeline
         self._patience = patience
         self.deadline = asyncio.get_running_loop().time() + patience
 
@@ -34,7 +34,7 @@ class StoreBatch:
             submitted: list[asyncio.Future[Any]] = []
             try:
                 for command in commands[start : start + _CHUNK]:
-                    submitted.append(self._lane.submit(command, self.deadline))
+                    submitted.append(self._pipeline.submit(command, self.deadline))
             finally:
                 results = await asyncio.gather(*submitted, return_exceptions=True)
             for result in results:

@@ -1,4 +1,4 @@
-"""What a store holds, and has on its disk, all of it, for tests that say what must not be there."""
+"""All bytes of a store, in memory and on disk, for tests about erasure and consent."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 import redis
 
 
-def holdings(url: str) -> bytes:
-    """Every key and every value, one after the other."""
+def read_store(url: str) -> bytes:
+    """Read every key and every value."""
     with redis.Redis.from_url(url) as connection:
         return b"\n".join(_parts(connection))
 
 
-def on_disk(folder: Path) -> bytes:
-    """What is in all files of this folder. A store replaces its files, so some may go while they are looked at."""
+def read_files(folder: Path) -> bytes:
+    """Read all files of a folder. A store replaces its files, so some may disappear meanwhile."""
     found = []
     for file in folder.rglob("*"):
         with suppress(FileNotFoundError):
@@ -43,7 +43,7 @@ def _parts(connection: redis.Redis) -> Iterator[bytes]:
             case b"zset":
                 yield from _flat(connection.zrange(key, 0, -1))
             case other:
-                raise AssertionError(f"{key!r}: found type {other!r}, which this scan does not know")
+                raise AssertionError(f"{key!r}: Unknown type {other!r}. Teach this scan to read it.")
 
 
 def _flat(value: Any) -> Iterator[bytes]:
