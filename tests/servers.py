@@ -16,6 +16,7 @@ from edgewise.app import create_app
 from edgewise.processes.publisher import Publisher
 from edgewise.settings import Settings
 from edgewise.store import Store
+from tests.http.error_shape import assert_error_shape
 
 SECRET = "a secret key"
 BEARER = {"authorization": f"Bearer {SECRET}"}
@@ -86,7 +87,7 @@ async def serve(
         # Unless a test is about the budget, it must not depend on how busy the machine is.
         chosen: dict[str, Any] = {"policies": policies, "decide_budget": 5000} | settings
         app = create_app(Settings(redis=store_url, secret_key=SECRET, **chosen))
-        async with running(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with running(app) as port, _client(port) as client:
             yield Server(app, client, port)
 
 
@@ -120,6 +121,17 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
+
+
+def _client(port: int) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", event_hooks={"response": [_check_error]})
+
+
+async def _check_error(response: httpx.Response) -> None:
+    """Every error that any test provokes must have the shape of all errors."""
+    if response.is_error and response.request.method != "HEAD":
+        await response.aread()
+        assert_error_shape(response)
 
 
 def _dashed(headers: Mapping[str, str]) -> dict[str, str]:

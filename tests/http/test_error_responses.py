@@ -110,6 +110,7 @@ async def test_unknown_path(server: Server, method: str, path: str) -> None:
         ("/v1/profiles/%ff", 400, "invalid_request"),
         ("/v1/profiles/" + "x" * 257, 400, "invalid_request"),
         ("/edgewise-nope.js", 404, "not_found"),
+        ("/edgewise-debug.js", 400, "invalid_preview"),
         ("/sdk/0.0.0/edgewise.js", 404, "not_found"),
         (f"/sdk/{__version__}/nope.js", 404, "not_found"),
     ],
