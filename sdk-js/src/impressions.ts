@@ -35,7 +35,7 @@ const observer = new IntersectionObserver(
 
 /**
  * The share of an element that must be in sight by the Media Rating Council's rule: half of it, or 30% of a large one.
- * https://www.mediaratingcouncil.org/standards-and-guidelines, "Viewable Ad Impression Measurement Guidelines"
+ * The guideline is linked in docs/reference/sdk.md.
  *
  * Less is enough for an element that is taller than the viewport: the share that fits. One threshold is subtracted,
  * since the observer may report just below it.
