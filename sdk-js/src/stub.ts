@@ -1,7 +1,7 @@
 // The stub for the page's head. The built stub is in docs/reference/sdk.md.
 //
 // It keeps calls until the script has loaded. It hides placements until they are decided, for as long as its animation
-// runs. Written for size: every call returns a promise that falls back after its timeout, though only `decide` needs one.
+// runs. Written for size: every call returns a promise that falls back after its timeout. Only `decide` needs one.
 type Call = [args: unknown[], settle: (value: unknown) => void];
 
 // A block hides the names from the page, and is shorter than a function.
