@@ -23,7 +23,7 @@ from edgewise.decisions.engine import (
 from edgewise.decisions.explanation import explain
 from edgewise.decisions.request import PlacementRequest
 from edgewise.decisions.visitor_state import VisitorState
-from edgewise.evaluate.log_rows import Row
+from edgewise.evaluate.logged_traffic import LoggedRow
 from edgewise.evaluate.replayed_policy import ReplayedPolicy
 from edgewise.policies import eligibility
 from edgewise.policies.compiled import encode_policy
@@ -155,7 +155,7 @@ async def served_actions(store: Store, policy: Policy, context: dict[str, Any]) 
 
 def replayed_actions(policy: Policy, context: dict[str, Any]) -> set[str | None]:
     replayed = ReplayedPolicy(policy)
-    choices = [replayed.decide(Row(context, 0, 0.0, 0.5, 86_400_000 + number)) for number in range(20)]
+    choices = [replayed.decide(LoggedRow(context, 0, 0.0, 0.5, 86_400_000 + number)) for number in range(20)]
     return {None if choice is None else policy.actions[choice].id for choice in choices}
 
 

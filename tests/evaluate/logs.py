@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 
-from edgewise.evaluate.log_rows import Row, Traffic
+from edgewise.evaluate.logged_traffic import LoggedRow, LoggedTraffic
 from edgewise.policies.policy import Action, Policy, Reward
 
 MAP = """
@@ -37,13 +37,15 @@ ACTIONS = (Action("plain"), Action("deal"))
 HERO = Policy("hero", ACTIONS, ("plain",), reward=Reward(window=1000), control_share=0.0)
 
 
-def planted(rows: int, seed: int = 0, policy: Policy = HERO) -> Traffic:
+def planted(rows: int, seed: int = 0, policy: Policy = HERO) -> LoggedTraffic:
     """A uniform log, fifty rows a second, in which the young want the deal and the old do not."""
-    return Traffic(policy, list(_planted(rows, Random(seed))))
+    return LoggedTraffic(policy, list(_planted(rows, Random(seed))))
 
 
-def _planted(rows: int, chance: Random) -> Iterable[Row]:
+def _planted(rows: int, chance: Random) -> Iterable[LoggedRow]:
     for number in range(rows):
         age, action = chance.choice(("young", "old")), chance.randrange(2)
         wanted = action == (age == "young")
-        yield Row({"age": age}, action, float(chance.random() < (0.8 if wanted else 0.2)), 0.5, 10_000 + 20 * number)
+        yield LoggedRow(
+            {"age": age}, action, float(chance.random() < (0.8 if wanted else 0.2)), 0.5, 10_000 + 20 * number
+        )

@@ -1,4 +1,4 @@
-"""The estimator, by hand, by law, and against known ground truth."""
+"""The estimator: examples by hand, laws, and a known ground truth."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_row_weighs_one_over_its_propensity() -> None:
     assert estimate.rows == 3
 
 
-def test_without_rows_nothing_is_known_and_with_one_no_interval() -> None:
+def test_no_rows_give_no_mean_and_one_row_gives_no_interval() -> None:
     none = snips(floats(1, 0), floats(0.5, 0.5), mask(0, 0))
     assert math.isnan(none.mean)
     assert math.isnan(none.half_width)
@@ -54,7 +54,7 @@ def test_without_rows_nothing_is_known_and_with_one_no_interval() -> None:
 
 
 @given(logs(), st.floats(0.01, 1))
-def test_with_one_propensity_for_all_it_is_the_plain_mean_and_its_interval(log: Log, propensity: float) -> None:
+def test_equal_propensities_give_the_plain_mean_and_its_interval(log: Log, propensity: float) -> None:
     rewards, _, matched, _ = log
     estimate = snips(rewards, np.full(len(rewards), propensity), matched)
     kept = rewards[matched]
@@ -63,14 +63,14 @@ def test_with_one_propensity_for_all_it_is_the_plain_mean_and_its_interval(log: 
 
 
 @given(logs(), st.floats(0.01, 1))
-def test_only_the_proportions_of_the_propensities_count(log: Log, scale: float) -> None:
+def test_scaled_propensities_give_the_same_estimate(log: Log, scale: float) -> None:
     rewards, propensities, matched, _ = log
     expected = snips(rewards, propensities, matched)
     assert snips(rewards, propensities * scale, matched) == pytest.approx(expected, abs=1e-9)
 
 
 @given(logs())
-def test_a_difference_is_that_of_the_means_and_is_surest_between_a_policy_and_itself(log: Log) -> None:
+def test_the_difference_of_a_policy_and_itself_is_certain(log: Log) -> None:
     rewards, propensities, one, other = log
     difference = snips_difference(rewards, propensities, one, other)
     first, second = snips(rewards, propensities, one), snips(rewards, propensities, other)
@@ -79,13 +79,13 @@ def test_a_difference_is_that_of_the_means_and_is_surest_between_a_policy_and_it
     assert snips_difference(rewards, propensities, one, one)[:2] == (0, 0)
 
 
-def test_intervals_hold_the_truth_about_nineteen_times_in_twenty() -> None:
+def test_intervals_cover_the_truth_in_95_percent_of_the_cases() -> None:
     """Two kinds of visitors, two actions, a log that prefers the action that is worse for the kind."""
     chance = np.random.default_rng(20080320)
     means = floats(0.1, 0.3, 0.5, 0.2).reshape(2, 2)  # of kind and action
     logged_second = floats(0.2, 0.7)  # the probability of action 1, of kind
     truth, truth_of_single = (0.3 + 0.5) / 2, (0.3 + 0.2) / 2
-    held, held_difference, estimates = 0, 0, []
+    covered, covered_difference, estimates = 0, 0, []
     for _ in range(400):
         kind = chance.integers(0, 2, 1500)
         action = (chance.random(1500) < logged_second[kind]).astype(int)
@@ -94,8 +94,8 @@ def test_intervals_hold_the_truth_about_nineteen_times_in_twenty() -> None:
         estimate = snips(rewards, propensities, action == 1 - kind)
         difference = snips_difference(rewards, propensities, action == 1 - kind, action == 1)
         estimates.append(estimate.mean)
-        held += abs(estimate.mean - truth) <= estimate.half_width
-        held_difference += abs(difference.mean - (truth - truth_of_single)) <= difference.half_width
+        covered += abs(estimate.mean - truth) <= estimate.half_width
+        covered_difference += abs(difference.mean - (truth - truth_of_single)) <= difference.half_width
     assert abs(np.mean(estimates) - truth) < 3 * np.std(estimates) / math.sqrt(400)
-    assert 0.92 < held / 400 < 0.98
-    assert 0.92 < held_difference / 400 < 0.98
+    assert 0.92 < covered / 400 < 0.98
+    assert 0.92 < covered_difference / 400 < 0.98

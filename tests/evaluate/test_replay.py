@@ -1,4 +1,4 @@
-"""`edgewise replay`, as its users meet it."""
+"""`edgewise replay` on the command line."""
 
 from __future__ import annotations
 
@@ -41,54 +41,54 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_one_replay_is_a_table_and_how_far_it_is_is_told_beside(folder: Path) -> None:
+def test_replay_prints_a_table_and_its_progress(folder: Path) -> None:
     result = replay(folder)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert any(line.split()[:2] == ["this", "policy"] for line in lines)
+    assert any(line.split()[:1] == ["policy"] for line in lines)
     assert any("always" in line for line in lines)
-    assert "of 1500 rows matched" in lines[-1]
+    assert "of 1500 rows" in lines[-1]
     assert "decisions/s" in lines[-1]
     assert result.stderr.splitlines() == [f"Replaying: {150 * tenth} of 1500 rows" for tenth in range(1, 11)]
 
 
-def test_json_is_all_that_is_printed_and_shows_that_it_learned(folder: Path) -> None:
-    told = json.loads(replay(folder, "--json").stdout)
-    assert told["rows"] == 1500
-    assert told["difference"]["second"]["mean"] > 0.2
-    assert told["policy"]["second"]["mean"] > told["logged"]["second"]["mean"] + 0.2
+def test_replay_prints_only_json_on_request(folder: Path) -> None:
+    report = json.loads(replay(folder, "--json").stdout)
+    assert report["rows"] == 1500
+    assert report["difference"]["second"]["mean"] > 0.2
+    assert report["policy"]["second"]["mean"] > report["logged"]["second"]["mean"] + 0.2
 
 
-def test_several_shuffles_are_compared(folder: Path) -> None:
-    told = json.loads(replay(folder, "--shuffles", "3", "--shuffle", "4", "--json").stdout)
-    assert [one["seed"] for one in told["replays"]] == [4, 5, 6]
-    second = [one["difference"]["second"]["mean"] for one in told["replays"]]
-    assert told["difference"]["second"] == pytest.approx({"mean": sum(second) / 3, "min": min(second)})
-    assert json.loads(replay(folder, "--shuffle", "5", "--json").stdout)["policy"] == told["replays"][1]["policy"]
+def test_replay_compares_several_shuffles(folder: Path) -> None:
+    report = json.loads(replay(folder, "--shuffles", "3", "--shuffle", "4", "--json").stdout)
+    assert [one["seed"] for one in report["replays"]] == [4, 5, 6]
+    second = [one["difference"]["second"]["mean"] for one in report["replays"]]
+    assert report["difference"]["second"] == pytest.approx({"mean": sum(second) / 3, "min": min(second)})
+    assert json.loads(replay(folder, "--shuffle", "5", "--json").stdout)["policy"] == report["replays"][1]["policy"]
     table = replay(folder, "--shuffles", "2").stdout
-    assert all(name in table for name in ("seed 0", "seed 1", "mean", "min", "the best single action: "))
+    assert all(name in table for name in ("seed 0", "seed 1", "mean", "min", "best single action: "))
 
 
-def test_a_wrong_map_is_one_message_and_the_status_is_1(folder: Path) -> None:
+def test_an_invalid_map_gives_one_message_and_status_1(folder: Path) -> None:
     (folder / "map.toml").write_text(MAP.replace('"paid"', '"payed"'))
     result = replay(folder)
     assert result.exit_code == 1
-    assert result.stderr.startswith('Error: map.toml: columns.reward: found "payed", expected a column')
+    assert result.stderr.startswith('Error: map.toml: columns.reward: Unknown or empty column "payed"')
 
 
-def test_shuffles_of_one_server_are_refused(folder: Path) -> None:
+def test_several_shuffles_against_a_server_are_refused(folder: Path) -> None:
     result = replay(folder, "--url", "http://127.0.0.1:1", "--shuffles", "2")
     assert result.exit_code == 2
-    assert "a server keeps what it learned" in result.stderr
+    assert "a server keeps its model" in result.stderr
 
 
-async def test_a_replay_against_a_server_says_what_it_waits_for(folder: Path, store_url: str) -> None:
+async def test_a_replay_against_a_server_waits_for_the_last_window(folder: Path, store_url: str) -> None:
     log = folder / "log.csv"
     log.write_text("\n".join(log.read_text().splitlines()[:301]))
     async with serve(store_url, {"hero.toml": POLICY}) as server:
         result = await asyncio.to_thread(replay, folder, "--url", f"http://127.0.0.1:{server.port}", "--json")
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
+    report = json.loads(result.stdout)
     # Nothing learns there, so each of the two is chosen for every other row.
-    assert 100 < told["matched"] < 200
-    assert result.stderr.splitlines()[-1] == "Waiting 1 s for the last window to close"
+    assert 100 < report["matched"] < 200
+    assert result.stderr.splitlines()[-1] == "Waiting 1 s until the last reward window closes."

@@ -1,4 +1,4 @@
-"""What a replay showed, by known figures."""
+"""Replay reports with known figures."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Sequence
 
 import pytest
 
-from edgewise.evaluate.log_rows import Row, Traffic
-from edgewise.evaluate.replay_report import Halves, Replayed, Report, report_on
+from edgewise.evaluate.logged_traffic import LoggedRow, LoggedTraffic
+from edgewise.evaluate.replay_report import Halves, ReplayReport, ReplayResult, make_report
 from tests.evaluate.logs import HERO
 
 EVEN = [0.5] * 8
 
 
-def report(actions: str, choices: str, rewards: str, propensities: Sequence[float] = EVEN) -> Report:
-    """A report on eight rows, a digit each; a dot is no choice."""
+def report(actions: str, choices: str, rewards: str, propensities: Sequence[float] = EVEN) -> ReplayReport:
+    """A report on eight rows, with a digit for each. A dot is no choice."""
     columns = zip(actions, rewards, propensities, strict=True)
-    rows = [Row({}, int(action), float(reward), propensity, 86_400_000) for action, reward, propensity in columns]
+    rows = [LoggedRow({}, int(action), float(reward), propensity, 86_400_000) for action, reward, propensity in columns]
     chosen = [None if choice == "." else int(choice) for choice in choices]
-    return report_on(Traffic(HERO, rows), Replayed(chosen, 2.0, {"none": chosen.count(None)}))
+    return make_report(LoggedTraffic(HERO, rows), ReplayResult(chosen, 2.0, {"none": chosen.count(None)}))
 
 
 def means(halves: Halves) -> list[float]:
     return [estimate.mean for estimate in halves]
 
 
-def test_the_policy_earns_what_the_rows_that_matched_did() -> None:
+def test_the_policy_has_the_mean_reward_of_the_matching_rows() -> None:
     shown = report(actions="01010101", choices="00110011", rewards="10000011")
     assert means(shown.policy) == [0.5, 0.5, 0.5]
     assert [estimate.rows for estimate in shown.policy] == [4, 2, 2]
@@ -34,18 +34,18 @@ def test_the_policy_earns_what_the_rows_that_matched_did() -> None:
     assert means(shown.policy) == pytest.approx([3 / 5, 1 / 2, 2 / 3])
 
 
-def test_the_log_earned_the_plain_mean_of_all_rows() -> None:
+def test_the_log_has_the_plain_mean_of_all_rows() -> None:
     assert means(report("01010101", "........", "11100001").logged) == [4 / 8, 3 / 4, 1 / 4]
 
 
-def test_the_best_single_action_is_the_best_over_the_whole_log() -> None:
+def test_the_best_single_action_is_best_in_the_whole_log() -> None:
     shown = report(actions="00110011", choices="00000000", rewards="00110010")
     assert shown.best_action == "deal"
     assert means(shown.best) == [3 / 4, 1, 1 / 2]
     assert means(shown.difference) == [-3 / 4, -1, -1 / 2]
 
 
-def test_rows_weigh_one_over_their_propensity_but_in_the_log_s_own_mean() -> None:
+def test_propensities_weigh_rows_except_in_the_mean_of_the_log() -> None:
     propensities = [0.5, 0.25, 0.5, 0.25] * 2
     shown = report("00110011", "00000000", "10110010", propensities)
     assert shown.policy.first.mean == pytest.approx(2 / (2 + 4))
@@ -53,14 +53,14 @@ def test_rows_weigh_one_over_their_propensity_but_in_the_log_s_own_mean() -> Non
     assert shown.logged.first.mean == 3 / 4
 
 
-def test_what_is_not_known_is_null_in_json() -> None:
+def test_unknown_values_are_null_in_json() -> None:
     shown = report(actions="00000000", choices="11111111", rewards="10110010")
     assert math.isnan(shown.policy.all.mean)
     assert shown.best_action == "plain"
     assert shown.as_json()["policy"]["all"] == {"mean": None, "halfWidth": None, "rows": 0}
 
 
-def test_the_report_as_json() -> None:
+def test_a_report_has_all_figures_in_json() -> None:
     told = report(actions="01010101", choices="0101010.", rewards="10110101").as_json()
     assert (told["rows"], told["matched"], told["leftOut"], told["seed"]) == (8, 7, {"none": 1}, None)
     assert told["decisionsPerSecond"] == 4

@@ -1,4 +1,4 @@
-"""A replayed serves and learns as a site does, on the log's clock."""
+"""A replayed policy decides and learns as on a site, on the log's clock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from edgewise.bandit.shape import shape_of
 from edgewise.entries import Decision, Entry, Outcome, Version, decode
-from edgewise.evaluate.log_rows import Traffic
+from edgewise.evaluate.logged_traffic import LoggedTraffic
 from edgewise.evaluate.replayed_policy import ReplayedPolicy
 from edgewise.learner.fold import Fold
 from edgewise.policies.policy import Action, Cap, Pin, Reward
@@ -20,7 +20,7 @@ SLOW = replace(HERO, reward=Reward(window=10_000))
 
 
 class Recording(Fold):
-    """The learner, which keeps what it was given."""
+    """A learner that records its input."""
 
     def __init__(self) -> None:
         super().__init__(shape_of(HERO), lambda _: HERO)
@@ -31,26 +31,26 @@ class Recording(Fold):
         super().advance(id, data)
 
 
-def choices(traffic: Traffic, seed: int = 0) -> list[int | None]:
+def choices(traffic: LoggedTraffic, seed: int = 0) -> list[int | None]:
     replayed = ReplayedPolicy(traffic.policy, seed)
     return [replayed.decide(row) for row in traffic.rows]
 
 
-def recorded(traffic: Traffic) -> tuple[Recording, list[int | None]]:
+def recorded(traffic: LoggedTraffic) -> tuple[Recording, list[int | None]]:
     fold = Recording()
     replayed = ReplayedPolicy(HERO, fold=fold)
     return fold, [replayed.decide(row) for row in traffic.rows]
 
 
-def rewarded_otherwise(traffic: Traffic, where: list[bool]) -> Traffic:
-    """The same, with other rewards in these rows."""
+def with_inverted_rewards(traffic: LoggedTraffic, where: list[bool]) -> LoggedTraffic:
+    """The same traffic with inverted rewards in these rows."""
     rows = [
         row._replace(reward=1 - row.reward) if other else row for row, other in zip(traffic.rows, where, strict=True)
     ]
     return traffic._replace(rows=rows)
 
 
-def test_it_learns_whom_to_show_what() -> None:
+def test_replay_learns_the_best_action_of_each_context() -> None:
     traffic = planted(3000)
     wanted = [int(row.context["age"] == "young") for row in traffic.rows]
     found = [choice == want for choice, want in zip(choices(traffic), wanted, strict=True)]
@@ -64,23 +64,23 @@ def test_the_same_traffic_and_seed_give_the_same_choices() -> None:
     assert choices(traffic) != choices(traffic, seed=1)
 
 
-def test_nothing_is_learned_from_a_row_whose_action_was_another() -> None:
+def test_replay_learns_only_from_rows_with_the_same_action() -> None:
     traffic = planted(600)
     before = choices(traffic)
     others = [row.action != choice for row, choice in zip(traffic.rows, before, strict=True)]
-    assert choices(rewarded_otherwise(traffic, others)) == before
-    assert choices(rewarded_otherwise(traffic, [not other for other in others])) != before
+    assert choices(with_inverted_rewards(traffic, others)) == before
+    assert choices(with_inverted_rewards(traffic, [not other for other in others])) != before
 
 
-def test_a_reward_changes_nothing_before_its_window_has_closed() -> None:
+def test_a_reward_is_learned_after_its_window_closes() -> None:
     traffic = planted(1000, policy=SLOW)
     known_after = 500  # rows, of which fifty come in a second
-    before, after = choices(traffic), choices(rewarded_otherwise(traffic, [True] * 1000))
+    before, after = choices(traffic), choices(with_inverted_rewards(traffic, [True] * 1000))
     assert before[:known_after] == after[:known_after]
     assert before[known_after + 50 :] != after[known_after + 50 :]
 
 
-def test_its_log_is_one_that_a_site_would_have_written() -> None:
+def test_replay_writes_the_log_of_a_site() -> None:
     traffic = planted(500)
     fold, chosen = recorded(traffic)
     ids, entries = zip(*fold.log, strict=True)
@@ -95,13 +95,13 @@ def test_its_log_is_one_that_a_site_would_have_written() -> None:
         for (_, entry), row in zip(decisions, traffic.rows, strict=True)
         if entry.slots[0].chosen == row.action
     ]
-    told = [entry for entry in entries if isinstance(entry, Outcome)]
-    assert [(one.key, one.name) for one in told] == [
+    outcomes = [entry for entry in entries if isinstance(entry, Outcome)]
+    assert [(one.key, one.name) for one in outcomes] == [
         (key, name) for key in matched for name in ("$impression", "$reward")
     ]
 
 
-def test_a_model_is_published_once_a_second_and_serves_from_then_on() -> None:
+def test_replay_publishes_a_model_once_a_second() -> None:
     fold, _ = recorded(planted(500))
     decisions = [(id.ms // 1000, entry) for id, entry in fold.log if isinstance(entry, Decision)]
     versions = [entry.model_version for _, entry in decisions]
@@ -112,7 +112,7 @@ def test_a_model_is_published_once_a_second_and_serves_from_then_on() -> None:
     assert all((list(entry.slots[0].propensities) == even) == (entry.model_version == 0) for _, entry in decisions)
 
 
-def test_in_a_quiet_log_what_closed_is_learned_before_the_next_row() -> None:
+def test_replay_learns_closed_windows_before_the_next_row() -> None:
     traffic = planted(40)
     hours_apart = [row._replace(ms=row.ms + 3_600_000 * number) for number, row in enumerate(traffic.rows)]
     fold, chosen = recorded(traffic._replace(rows=hours_apart))
@@ -121,7 +121,7 @@ def test_in_a_quiet_log_what_closed_is_learned_before_the_next_row() -> None:
     assert [entry.model_version for entry in decisions] == [sum(matched[:number]) for number in range(40)]
 
 
-def test_only_who_may_see_an_action_is_shown_it() -> None:
+def test_replay_excludes_ineligible_actions() -> None:
     old_only = Action("plain", when={"data.age": "old"})
     young_only = Action("deal", when={"data.age": "young"})
     one_each = planted(100, policy=replace(HERO, actions=(old_only, young_only)))
@@ -132,23 +132,23 @@ def test_only_who_may_see_an_action_is_shown_it() -> None:
     ]
 
 
-def test_rules_go_before_what_was_learned() -> None:
+def test_replay_applies_pins_and_does_not_learn_from_them() -> None:
     pinned = replace(HERO, pins=(Pin("deal", {"data.age": "old"}),))
     traffic = planted(500, policy=pinned)
     found = choices(traffic)
     old = [row.context["age"] == "old" for row in traffic.rows]
     assert all(choice == 1 for choice, is_old in zip(found, old, strict=True) if is_old)
-    assert choices(rewarded_otherwise(traffic, old)) == found
+    assert choices(with_inverted_rewards(traffic, old)) == found
 
 
-def test_an_action_is_shown_at_its_times_on_the_log_s_clock() -> None:
+def test_replay_applies_start_and_end_on_the_clock_of_the_log() -> None:
     traffic = planted(200)
     half, (plain, deal) = traffic.rows[100].ms, HERO.actions
     timed = replace(HERO, actions=(replace(plain, ends=half), replace(deal, starts=half)))
     assert choices(traffic._replace(policy=timed)) == [0] * 100 + [1] * 100
 
 
-def test_what_may_be_shown_only_so_often_is_not_shown_to_nobody_in_particular() -> None:
+def test_replay_excludes_capped_actions() -> None:
     plain, deal = HERO.actions
     capped = replace(HERO, actions=(plain, replace(deal, cap=Cap(1, "visitor"))))
     assert set(choices(planted(100, policy=capped))) == {0}

@@ -15,9 +15,9 @@ from typing import get_args
 import pytest
 from rich.console import Console
 
-from edgewise.evaluate.log_reader import read_traffic
 from edgewise.evaluate.replay import replay, replay_in_process
-from edgewise.evaluate.replay_report import Report, report_on
+from edgewise.evaluate.replay_report import ReplayReport, make_report
+from edgewise.evaluate.traffic_reader import read_traffic
 from edgewise.policies.policy import Algorithm, Explore
 from tests.integration.service import serving
 from tests.quality.hillstrom import LOG, MAP, needs_log
@@ -33,15 +33,15 @@ actions = [{ id = "Mens E-Mail" }, { id = "No E-Mail" }, { id = "Womens E-Mail" 
 """
 
 
-def reports(algorithm: Algorithm, shuffles: int) -> list[Report]:
+def reports(algorithm: Algorithm, shuffles: int) -> list[ReplayReport]:
     """What this algorithm earns, all else by default."""
     traffic = read_traffic(LOG, MAP)
     traffic = traffic._replace(policy=replace(traffic.policy, explore=Explore(algorithm)))
     shuffled = [(seed, traffic.shuffled(seed)) for seed in range(shuffles)]
-    return [report_on(one, replay_in_process(one, seed, lambda: None), seed) for seed, one in shuffled]
+    return [make_report(one, replay_in_process(one, seed, lambda: None), seed) for seed, one in shuffled]
 
 
-def second_halves(reports: list[Report]) -> list[float]:
+def second_halves(reports: list[ReplayReport]) -> list[float]:
     """How much more than the best single action was earned, once half of the rows had gone by."""
     return [report.difference.second.mean for report in reports]
 
@@ -49,7 +49,7 @@ def second_halves(reports: list[Report]) -> list[float]:
 def test_after_some_thousand_rows_it_earns_most_of_what_the_best_e_mail_does() -> None:
     traffic = read_traffic(LOG, MAP).shuffled(0)
     start = traffic._replace(rows=traffic.rows[:8_000])
-    report = report_on(start, replay_in_process(start, 0, lambda: None))
+    report = make_report(start, replay_in_process(start, 0, lambda: None))
     assert report.best_action == "Mens E-Mail"
     lead = report.best.second.mean - report.logged.second.mean
     assert lead > 0.03
@@ -84,5 +84,5 @@ async def test_over_http_it_earns_what_it_does_in_this_process(tmp_path: Path) -
     assert not live.left_out
     map.write_text(f"seconds_per_row = {1 / live.decisions_per_second:.6f}\n{map.read_text()}")
     ordered = read_traffic(LOG, map).shuffled(0)
-    draws = [report_on(ordered, replay_in_process(ordered, seed, lambda: None)).policy.all.mean for seed in range(4)]
+    draws = [make_report(ordered, replay_in_process(ordered, seed, lambda: None)).policy.all.mean for seed in range(4)]
     assert abs(live.policy.all.mean - fmean(draws)) < 0.004

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from edgewise.evaluate.replay import replay_in_process
-from edgewise.evaluate.replay_report import report_on
+from edgewise.evaluate.replay_report import make_report
 from edgewise.evaluate.replayed_policy import ReplayedPolicy
 from edgewise.policies.policy import Explore
 from tests.evaluate.logs import HERO, planted
@@ -29,7 +29,7 @@ def learned(replayed: ReplayedPolicy) -> bytes:
 def test_a_variant_that_changes_nothing_is_the_product() -> None:
     assert learned(replayed_policy(POLICY, PRODUCT, 3)) == learned(ReplayedPolicy(POLICY, 3))
     ordered = TRAFFIC.shuffled(3)
-    product = report_on(ordered, replay_in_process(ordered, 3, lambda: None), 3)
+    product = make_report(ordered, replay_in_process(ordered, 3, lambda: None), 3)
     assert measure(TRAFFIC, PRODUCT, 3) == product.difference
 
 

@@ -23,10 +23,10 @@ from vowpal_wabbit_next import CBLabel
 
 from edgewise.bandit.model import ActionExamples, LearningModel
 from edgewise.bandit.shape import Shape, shape_of
-from edgewise.evaluate.log_reader import read_traffic
-from edgewise.evaluate.log_rows import Traffic
-from edgewise.evaluate.replay_report import Halves, Replayed, report_on
+from edgewise.evaluate.logged_traffic import LoggedTraffic
+from edgewise.evaluate.replay_report import Halves, ReplayResult, make_report
 from edgewise.evaluate.replayed_policy import ReplayedPolicy
+from edgewise.evaluate.traffic_reader import read_traffic
 from edgewise.learner.fold import Fold
 from edgewise.learner.open_decisions import OpenDecision
 from edgewise.policies.policy import Algorithm, Explore, Policy
@@ -77,12 +77,12 @@ def replayed_policy(policy: Policy, variant: Variant, seed: int) -> ReplayedPoli
     return ReplayedPolicy(policy, seed, WeighingFold(policy, shape, variant.least))
 
 
-def measure(traffic: Traffic, variant: Variant, seed: int) -> Halves:
+def measure(traffic: LoggedTraffic, variant: Variant, seed: int) -> Halves:
     """What the variant earns beyond the best single action, on a shuffle of this seed's."""
     ordered = traffic.shuffled(seed)
     replayed = replayed_policy(traffic.policy, variant, seed)
     choices = [replayed.decide(row) for row in ordered.rows]
-    return report_on(ordered, Replayed(choices, 1.0, {}), seed).difference
+    return make_report(ordered, ReplayResult(choices, 1.0, {}), seed).difference
 
 
 def _with_options(shape: Shape, options: Sequence[tuple[str, str]]) -> Shape:

@@ -1,4 +1,4 @@
-"""What a policy would have earned on a log that another one made: the self-normalized replay estimate."""
+"""The self-normalized replay estimate: the reward of one policy, estimated from the log of another."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 _Z = 1.959963984540054
-"""The standard normal's quantile that leaves 2.5% above it."""
+"""The 97.5% quantile of the standard normal distribution."""
 
 
 class Estimate(NamedTuple):
-    """A mean reward, half the width of its 95% interval, and the number of rows that it rests on.
+    """A mean reward, half the width of its 95% interval, and the number of rows behind it.
 
-    Without a row there is no mean, without a second one no interval: then these are NaN.
+    The mean of no rows is NaN. So is the half width of fewer than two rows.
     """
 
     mean: float
@@ -27,40 +27,43 @@ class Estimate(NamedTuple):
 
 
 def snips(rewards: Floats, propensities: Floats, matched: Mask) -> Estimate:
-    """The mean reward of a policy, from the rows of a log in which it chose what the log's own policy had chosen.
+    """Estimate a policy's mean reward from the rows of a log in which it chose the logged action.
 
-    With r the rewards of the n rows that matched, p the probabilities with which the log's policy had chosen in them,
-    and w = 1/p:
+    With r the rewards of the n matching rows, p the logged probabilities of their actions, and w = 1/p:
 
         V = Σ w·r / Σ w        half width = 1.96 · sqrt(n/(n-1) · Σ w²·(r - V)²) / Σ w
 
-    Where all p are the same, V is the plain mean. It assumes that the log's policy drew with these probabilities, that
-    it could draw whatever this policy would choose, and that rows do not depend on what was chosen in earlier ones. The
-    choice may depend on all earlier rows, so a policy that learns on the way may be estimated. V is biased by about
-    1/n; the interval is the usual linearization of a ratio.
+    If all p are equal, V is the plain mean. The estimate assumes:
+
+    - The log's policy drew with these probabilities.
+    - It could draw every action that this policy chooses.
+    - Rows do not depend on the actions of earlier rows.
+
+    A choice may depend on all earlier rows, so the policy may learn on the way. V has a bias of about 1/n. The interval
+    is the usual linearization of a ratio.
 
     References: Li, Chu, Langford, Wang, "Unbiased offline evaluation of contextual-bandit-based news article
     recommendation algorithms", WSDM 2011 (replay). Swaminathan, Joachims, "The self-normalized estimator for
     counterfactual learning", NIPS 2015 (V). Owen, "Monte Carlo theory, methods and examples", 2013, section 9.2 (the
     interval).
     """
-    mean, pulls = _mean_and_pulls(rewards, propensities, matched)
-    return Estimate(mean, _half_width(pulls), int(matched.sum()))
+    mean, influences = _mean_and_influences(rewards, propensities, matched)
+    return Estimate(mean, _half_width(influences), int(matched.sum()))
 
 
 def snips_difference(rewards: Floats, propensities: Floats, one: Mask, other: Mask) -> Estimate:
-    """How much more the policy that matched in `one` earns than the one that matched in `other`.
+    """Estimate how much more the policy that matched in `one` earns than the policy that matched in `other`.
 
-    Both are estimated as by `snips`. The interval heeds that they share rows: in a row where both match, the pulls on
-    their means cancel out, wholly where the two always choose the same. `rows` are those where either matched.
+    Both are estimated as by `snips`. The interval accounts for shared rows: where both match, their influences on the
+    means cancel out. `rows` counts the rows in which either matched.
     """
-    mean, pulls = _mean_and_pulls(rewards, propensities, one)
-    other_mean, other_pulls = _mean_and_pulls(rewards, propensities, other)
-    return Estimate(mean - other_mean, _half_width(pulls - other_pulls), int((one | other).sum()))
+    mean, influences = _mean_and_influences(rewards, propensities, one)
+    other_mean, other_influences = _mean_and_influences(rewards, propensities, other)
+    return Estimate(mean - other_mean, _half_width(influences - other_influences), int((one | other).sum()))
 
 
-def _mean_and_pulls(rewards: Floats, propensities: Floats, matched: Mask) -> tuple[float, Floats]:
-    """V, and how far each row pulls it from where the others would have it."""
+def _mean_and_influences(rewards: Floats, propensities: Floats, matched: Mask) -> tuple[float, Floats]:
+    """V, and the influence of each row on it."""
     rows = int(matched.sum())
     if rows == 0:
         return math.nan, np.full(len(rewards), math.nan)
@@ -71,5 +74,5 @@ def _mean_and_pulls(rewards: Floats, propensities: Floats, matched: Mask) -> tup
     return mean, small * weights * (rewards - mean) / total
 
 
-def _half_width(pulls: Floats) -> float:
-    return _Z * float(np.sqrt((pulls**2).sum()))
+def _half_width(influences: Floats) -> float:
+    return _Z * float(np.sqrt((influences**2).sum()))

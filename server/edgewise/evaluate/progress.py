@@ -1,4 +1,4 @@
-"""Progress of a long run: a bar on a terminal, a line for each tenth elsewhere."""
+"""Progress of a long run: a bar on a terminal, or a line for each tenth."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 Advance: TypeAlias = Callable[[], None]
-"""To be called after each step."""
+"""Reports one completed step."""
 
-_STEPS_A_LOOK = 100
+_STEPS_PER_UPDATE = 100
 
 
 @contextmanager
 def progress(console: Console, label: str, total: int) -> Iterator[Advance]:
-    """Show how far a run of `total` steps has come."""
+    """Show the progress of a run of `total` steps."""
     done = 0
     if console.is_terminal:
         with Progress(
@@ -28,7 +28,7 @@ def progress(console: Console, label: str, total: int) -> Iterator[Advance]:
             def advance() -> None:
                 nonlocal done
                 done += 1
-                if done % _STEPS_A_LOOK == 0 or done == total:
+                if done % _STEPS_PER_UPDATE == 0 or done == total:
                     bar.update(task, completed=done)
 
             yield advance

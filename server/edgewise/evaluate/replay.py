@@ -1,4 +1,4 @@
-"""`edgewise replay`: a log of real traffic, run through the code that serves and learns."""
+"""`edgewise replay`: lets a policy decide the rows of a log again, and learn from them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edgewise.evaluate.live import replay_over_http
-from edgewise.evaluate.log_reader import read_traffic
-from edgewise.evaluate.log_rows import Traffic
+from edgewise.evaluate.logged_traffic import LoggedTraffic
 from edgewise.evaluate.progress import Advance, progress
-from edgewise.evaluate.replay_report import Replayed, Report, report_on
+from edgewise.evaluate.replay_report import ReplayReport, ReplayResult, make_report
 from edgewise.evaluate.replayed_policy import ReplayedPolicy
+from edgewise.evaluate.server_replay import replay_over_http
+from edgewise.evaluate.traffic_reader import read_traffic
 
 
 def replay(
@@ -25,21 +25,21 @@ def replay(
     url: str | None = None,
     write_key: str = "default",
     console: Console,
-) -> list[Report]:
-    """Replay the log once for each seed, in an order of that seed's; None is the order of its times.
+) -> list[ReplayReport]:
+    """Replay the log once for each seed, in the shuffled order of the seed. None is the order of times.
 
-    With a `url` the server there decides and learns, else this process does, each time from nothing. Progress is shown
-    on the console.
+    With a `url`, that server decides and learns. Otherwise this process does, each time with a new model. The console
+    shows the progress.
 
     Raises:
-        PolicyError: the map is not TOML, or the policy that it names is wrong.
-        ReplayError: the map or the log is wrong, or they do not fit each other, or the server does not do its part.
+        PolicyError: the map is not TOML, or its policy is invalid.
+        ReplayError: the map or the log is invalid, they do not match each other, or the server fails.
     """
     traffic = read_traffic(log, map)
     return [_replay_once(traffic, seed, url, write_key, console) for seed in seeds]
 
 
-def replay_in_process(traffic: Traffic, seed: int | None, advance: Advance) -> Replayed:
+def replay_in_process(traffic: LoggedTraffic, seed: int | None, advance: Advance) -> ReplayResult:
     """Replay in this process. The same traffic and seed give the same choices."""
     replayed = ReplayedPolicy(traffic.policy, seed or 0)
     choices = []
@@ -48,10 +48,12 @@ def replay_in_process(traffic: Traffic, seed: int | None, advance: Advance) -> R
         choices.append(replayed.decide(row))
         advance()
     seconds = time.perf_counter() - started
-    return Replayed(choices, seconds, {"none": choices.count(None)} if None in choices else {})
+    return ReplayResult(choices, seconds, {"none": choices.count(None)} if None in choices else {})
 
 
-def _replay_once(traffic: Traffic, seed: int | None, url: str | None, write_key: str, console: Console) -> Report:
+def _replay_once(
+    traffic: LoggedTraffic, seed: int | None, url: str | None, write_key: str, console: Console
+) -> ReplayReport:
     ordered = traffic if seed is None else traffic.shuffled(seed)
     with progress(console, "Replaying" if seed is None else f"Shuffle {seed}", len(ordered.rows)) as advance:
         if url is None:
@@ -60,6 +62,6 @@ def _replay_once(traffic: Traffic, seed: int | None, url: str | None, write_key:
             replayed = asyncio.run(replay_over_http(ordered, url, write_key, advance))
     if url is not None:
         window = traffic.policy.reward.window / 1000
-        console.print(f"Waiting {window:g} s for the last window to close", highlight=False)
+        console.print(f"Waiting {window:g} s until the last reward window closes.", highlight=False)
         time.sleep(window)
-    return report_on(ordered, replayed, seed)
+    return make_report(ordered, replayed, seed)

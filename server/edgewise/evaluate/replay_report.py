@@ -1,4 +1,4 @@
-"""The report of a replay: what the policy earned, what the log did, and what the best single action would have."""
+"""The report of a replay: the rewards of the policy, of the log, and of the best single action."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edgewise.evaluate.estimate import Estimate, Floats, Mask, snips, snips_difference
-from edgewise.evaluate.log_rows import Traffic
+from edgewise.evaluate.logged_traffic import LoggedTraffic
 
 
-class Replayed(NamedTuple):
-    """What was chosen in each row of the traffic, and how many seconds all of it took.
+class ReplayResult(NamedTuple):
+    """The choice in each row of the traffic, and the seconds that the replay took.
 
-    A choice is an index into the policy's actions; None where the policy chose nothing, because no action was eligible
-    or the server answered for another reason: `left_out` counts these by reason.
+    A choice is a position in the policy. It is None for a row that the policy did not decide. `left_out` counts those
+    rows by the group of the result. No eligible action is group `none`.
     """
 
     choices: Sequence[int | None]
@@ -27,7 +27,7 @@ class Replayed(NamedTuple):
 
 
 class Halves(NamedTuple):
-    """An estimate over all rows, over the first half of them, and over the second."""
+    """An estimate over all rows, over the first half, and over the second half."""
 
     all: Estimate
     first: Estimate
@@ -35,11 +35,11 @@ class Halves(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a replay showed. `seed` is the order's; None for the order of the log.
+class ReplayReport:
+    """The results of one replay. `seed` is that of the shuffle, or None for the order of the log.
 
-    `best_action` is the single action that earns the most over the whole log; `difference` is what the policy earned
-    beyond it.
+    `best_action` is the single action with the highest mean reward in the whole log. `difference` is the policy's mean
+    reward minus that of the best action.
     """
 
     placement: str
@@ -59,7 +59,7 @@ class Report:
         return self.rows / self.seconds
 
     def as_json(self) -> dict[str, Any]:
-        """The report as JSON can hold it: what is not known is null."""
+        """The report in the types of JSON. Unknown values are null."""
         return {
             "placement": self.placement,
             "seed": self.seed,
@@ -75,8 +75,8 @@ class Report:
         }
 
 
-def report_on(traffic: Traffic, replayed: Replayed, seed: int | None = None) -> Report:
-    """What these choices would have earned, next to what the log did."""
+def make_report(traffic: LoggedTraffic, replayed: ReplayResult, seed: int | None = None) -> ReplayReport:
+    """Estimate the rewards of these choices, and compare them with the log."""
     columns = (np.array(column) for column in zip(*[row[1:4] for row in traffic.rows], strict=True))
     logged, rewards, propensities = columns
     chosen = np.array([-1 if choice is None else choice for choice in replayed.choices])
@@ -90,7 +90,7 @@ def report_on(traffic: Traffic, replayed: Replayed, seed: int | None = None) -> 
         return Halves(*(estimate(rewards[part], weights[part], *(mask[part] for mask in matched)) for part in parts))
 
     every = np.ones(len(rewards), dtype=bool)
-    return Report(
+    return ReplayReport(
         placement=traffic.policy.placement,
         seed=seed,
         rows=len(rewards),
@@ -107,10 +107,14 @@ def report_on(traffic: Traffic, replayed: Replayed, seed: int | None = None) -> 
 
 def _as_json(halves: Halves) -> dict[str, Any]:
     return {
-        part: {"mean": _known(estimate.mean), "halfWidth": _known(estimate.half_width), "rows": estimate.rows}
+        part: {
+            "mean": _number_or_none(estimate.mean),
+            "halfWidth": _number_or_none(estimate.half_width),
+            "rows": estimate.rows,
+        }
         for part, estimate in halves._asdict().items()
     }
 
 
-def _known(value: float) -> float | None:
+def _number_or_none(value: float) -> float | None:
     return None if math.isnan(value) else value

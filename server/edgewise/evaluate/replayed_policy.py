@@ -12,7 +12,7 @@ from edgewise.bandit.model import ActionExamples, ScoringModel
 from edgewise.bandit.shape import shape_of
 from edgewise.decisions.engine import NO_CONTROL_GROUP, DecisionInput, decide
 from edgewise.entries import Entry, Outcome, Tick, Version, encode
-from edgewise.evaluate.log_rows import Row
+from edgewise.evaluate.logged_traffic import LoggedRow
 from edgewise.learner.fold import Fold
 from edgewise.policies.compiled import CompiledPolicy
 from edgewise.policies.policy import Policy
@@ -39,7 +39,7 @@ class ReplayedPolicy:
         self._last_id = BEGINNING
         self._published_at: Milliseconds | None = None
 
-    def decide(self, row: Row) -> int | None:
+    def decide(self, row: LoggedRow) -> int | None:
         """Decide one row, and learn from it later. Returns the position of the chosen action, None if none is eligible.
 
         The row's reward is used only if the log shows the same action. The reward of another action is unknown. A row

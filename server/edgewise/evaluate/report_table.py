@@ -1,4 +1,4 @@
-"""Reports as tables for people, and as JSON for machines."""
+"""Replay reports as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -12,49 +12,49 @@ from rich.console import Console
 from rich.table import Table
 
 from edgewise.evaluate.estimate import Estimate
-from edgewise.evaluate.replay_report import Halves, Report
+from edgewise.evaluate.replay_report import Halves, ReplayReport
 
 
-def as_json(reports: Sequence[Report]) -> str:
-    """One report, or several with the mean and the smallest of their differences; what is not known is null."""
+def as_json(reports: Sequence[ReplayReport]) -> str:
+    """One report, or several with the mean and the minimum of their differences. Unknown values are null."""
     if len(reports) == 1:
         return json.dumps(reports[0].as_json(), indent=2)
-    parts = zip(Halves._fields, _means_and_least(reports), strict=True)
-    summary = {part: {"mean": mean, "min": least} for part, (mean, least) in parts}
+    parts = zip(Halves._fields, _means_and_minima(reports), strict=True)
+    summary = {part: {"mean": mean, "min": minimum} for part, (mean, minimum) in parts}
     return json.dumps({"replays": [report.as_json() for report in reports], "difference": summary}, indent=2)
 
 
-def print_reports(console: Console, reports: Sequence[Report]) -> None:
-    """One replay in detail; of several, how each compares with the best single action."""
+def print_reports(console: Console, reports: Sequence[ReplayReport]) -> None:
+    """Print one replay in detail, or the difference to the best single action for each of several."""
     if len(reports) == 1:
         _print_report(console, reports[0])
     else:
         _print_several(console, reports)
 
 
-def _print_report(console: Console, report: Report) -> None:
+def _print_report(console: Console, report: ReplayReport) -> None:
     table = _table("mean reward", "all rows", "first half", "second half")
     rows = (
-        ("this policy", report.policy),
-        ("the log", report.logged),
+        ("policy", report.policy),
+        ("log", report.logged),
         (f"always {report.best_action}", report.best),
-        ("policy - best single", report.difference),
+        ("policy - best action", report.difference),
     )
     for name, halves in rows:
-        table.add_row(name, *map(_shown, halves))
+        table.add_row(name, *map(_interval, halves))
     console.print(table)
     _print_counts(console, report)
 
 
-def _print_several(console: Console, reports: Sequence[Report]) -> None:
-    table = _table("policy - best single", "all rows", "first half", "second half")
+def _print_several(console: Console, reports: Sequence[ReplayReport]) -> None:
+    table = _table("policy - best action", "all rows", "first half", "second half")
     for report in reports:
-        table.add_row(f"seed {report.seed}", *map(_shown, report.difference))
+        table.add_row(f"seed {report.seed}", *map(_interval, report.difference))
     table.add_section()
-    for name, figures in zip(("mean", "min"), zip(*_means_and_least(reports), strict=True), strict=True):
+    for name, figures in zip(("mean", "min"), zip(*_means_and_minima(reports), strict=True), strict=True):
         table.add_row(name, *map(_number, figures))
     console.print(table)
-    console.print(f"the best single action: {', '.join(sorted({report.best_action for report in reports}))}")
+    console.print(f"best single action: {', '.join(sorted({report.best_action for report in reports}))}")
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -64,22 +64,22 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _print_counts(console: Console, report: Report) -> None:
-    counts = [f"{report.policy.all.rows} of {report.rows} rows matched"]
+def _print_counts(console: Console, report: ReplayReport) -> None:
+    counts = [f"same action as the log in {report.policy.all.rows} of {report.rows} rows"]
     counts.append(f"{report.decisions_per_second:,.0f} decisions/s")
-    counts += [f"{count} left out (group {group})" for group, count in sorted(report.left_out.items())]
+    counts += [f"{count} rows left out (group {group})" for group, count in sorted(report.left_out.items())]
     if report.clamped:
         counts.append(f"{report.clamped} rewards clamped to the policy's range")
     console.print(", ".join(counts), highlight=False)
 
 
-def _means_and_least(reports: Sequence[Report]) -> list[tuple[float, float]]:
-    """Of the differences over all rows, over first halves and over second halves."""
+def _means_and_minima(reports: Sequence[ReplayReport]) -> list[tuple[float, float]]:
+    """The mean and the minimum of the differences: over all rows, first halves and second halves."""
     parts = zip(*(report.difference for report in reports), strict=True)
     return [(fmean(means := [one.mean for one in part]), min(means)) for part in parts]
 
 
-def _shown(estimate: Estimate) -> str:
+def _interval(estimate: Estimate) -> str:
     return f"{_number(estimate.mean)} ± {_number(estimate.half_width)}"
 
 

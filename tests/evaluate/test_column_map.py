@@ -1,4 +1,4 @@
-"""Maps: which column means what, and every way to get it wrong."""
+"""Column maps, valid and invalid."""
 
 from __future__ import annotations
 
@@ -7,31 +7,30 @@ from pathlib import Path
 import pytest
 
 from edgewise.errors import PolicyError, ReplayError
-from edgewise.evaluate.rowmap import SECONDS_PER_ROW, read_map
+from edgewise.evaluate.column_map import SECONDS_PER_ROW, read_column_map
 from tests.evaluate.logs import MAP
 
 
-def read(folder: Path, text: str) -> str:
-    """What is wrong with this map."""
+def error_of(folder: Path, text: str) -> str:
     (folder / "map.toml").write_text(text)
     with pytest.raises(ReplayError) as raised:
-        read_map(folder / "map.toml")
+        read_column_map(folder / "map.toml")
     return str(raised.value)
 
 
-def test_a_map_says_where_everything_stands(tmp_path: Path) -> None:
+def test_a_map_names_the_columns(tmp_path: Path) -> None:
     path = tmp_path / "map.toml"
     path.write_text('policy = "hero.toml"\n' + MAP + 'time = "at"\ncontext = ["age", "city"]\n')
-    read = read_map(path)
+    read = read_column_map(path)
     assert (read.placement, read.action, read.reward, read.propensity) == ("hero", "shown", "paid", "p")
     assert (read.time, read.context) == ("at", ("age", "city"))
     assert read.policy == tmp_path / "hero.toml"
 
 
-def test_what_a_map_leaves_out_has_defaults(tmp_path: Path) -> None:
+def test_missing_keys_have_defaults(tmp_path: Path) -> None:
     path = tmp_path / "map.toml"
     path.write_text(MAP.replace('"p"', "0.25"))
-    read = read_map(path)
+    read = read_column_map(path)
     assert (read.propensity, read.time, read.context, read.policy) == (0.25, None, None, None)
     assert read.seconds_per_row == SECONDS_PER_ROW
 
@@ -66,16 +65,16 @@ def test_what_a_map_leaves_out_has_defaults(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_map_is_refused_with_its_key(tmp_path: Path, before: str, after: str, message: str) -> None:
-    assert any(line.startswith(message) for line in read(tmp_path, MAP.replace(before, after)).splitlines())
+def test_an_invalid_map_is_refused_with_its_key(tmp_path: Path, before: str, after: str, message: str) -> None:
+    assert any(line.startswith(message) for line in error_of(tmp_path, MAP.replace(before, after)).splitlines())
 
 
-def test_every_problem_of_a_map_is_told(tmp_path: Path) -> None:
+def test_every_problem_of_a_map_is_reported(tmp_path: Path) -> None:
     wrong = MAP.replace('"shown"', "1").replace('"paid"', "2").replace('"p"', "3")
-    assert len(read(tmp_path, wrong).splitlines()) == 3
+    assert len(error_of(tmp_path, wrong).splitlines()) == 3
 
 
-def test_what_is_not_toml_is_refused_with_its_line(tmp_path: Path) -> None:
+def test_invalid_toml_is_refused_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "map.toml").write_text("\nplacement = ")
     with pytest.raises(PolicyError, match=r"^map\.toml:2"):
-        read_map(tmp_path / "map.toml")
+        read_column_map(tmp_path / "map.toml")

@@ -1,4 +1,4 @@
-"""Traffic against a real server."""
+"""A replay against a real server."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 
 from edgewise.entries import Decision, Entry, Outcome, decode
 from edgewise.errors import ReplayError
-from edgewise.evaluate.live import CONNECTIONS, replay_over_http
-from edgewise.evaluate.log_rows import Traffic
-from edgewise.evaluate.replay_report import Replayed
+from edgewise.evaluate.logged_traffic import LoggedTraffic
+from edgewise.evaluate.replay_report import ReplayResult
+from edgewise.evaluate.server_replay import CONNECTIONS, replay_over_http
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
 from tests.evaluate.logs import planted
@@ -20,7 +20,7 @@ A_ROW = HERO.replace('baseline = "plain"', 'slots = 2\nbaseline = ["plain", "dea
 TRAFFIC = planted(200)
 
 
-async def replay(traffic: Traffic, url: str, write_key: str = "default") -> Replayed:
+async def replay(traffic: LoggedTraffic, url: str, write_key: str = "default") -> ReplayResult:
     return await replay_over_http(traffic, url, write_key, lambda: None)
 
 
@@ -34,7 +34,7 @@ async def log(store: Store) -> list[Entry]:
     return [decode(entry) for _, entry in page.entries]
 
 
-async def test_each_row_is_decided_once_by_the_server(store_url: str, store: Store) -> None:
+async def test_the_server_decides_each_row_once(store_url: str, store: Store) -> None:
     steps: list[None] = []
     async with serve(store_url, FILES) as server:
         replayed = await replay_over_http(TRAFFIC, url_of(server), "default", lambda: steps.append(None))
@@ -46,7 +46,7 @@ async def test_each_row_is_decided_once_by_the_server(store_url: str, store: Sto
     assert replayed.left_out == {}
 
 
-async def test_rows_are_decided_in_about_their_order(store_url: str, store: Store) -> None:
+async def test_rows_are_decided_almost_in_order(store_url: str, store: Store) -> None:
     numbered = [row._replace(context={"number": f"n{number}"}) for number, row in enumerate(TRAFFIC.rows)]
     async with serve(store_url, FILES) as server:
         await replay(TRAFFIC._replace(rows=numbered), url_of(server))
@@ -56,25 +56,25 @@ async def test_rows_are_decided_in_about_their_order(store_url: str, store: Stor
     assert all(place - at < CONNECTIONS for at, place in enumerate(places)), "no row comes far before its turn"
 
 
-async def test_the_server_sees_the_features_that_a_rehearsal_sees(store_url: str, store: Store) -> None:
+async def test_the_server_logs_the_context_of_the_rows(store_url: str, store: Store) -> None:
     async with serve(store_url, FILES) as server:
         await replay(TRAFFIC, url_of(server))
     contexts = {entry.context for entry in await log(store) if isinstance(entry, Decision)}
     assert contexts == {"shared |x age=young", "shared |x age=old"}
 
 
-async def test_only_rows_that_show_the_logged_action_are_told_each_once(store_url: str, store: Store) -> None:
+async def test_a_reward_is_sent_once_if_the_choice_is_the_logged_action(store_url: str, store: Store) -> None:
     async with serve(store_url, FILES) as server:
         replayed = await replay(TRAFFIC, url_of(server))
     matched = [row for row, choice in zip(TRAFFIC.rows, replayed.choices, strict=True) if row.action == choice]
-    told = [entry for entry in await log(store) if isinstance(entry, Outcome)]
-    rewards = [entry.value for entry in told if entry.name == "$reward"]
+    outcomes = [entry for entry in await log(store) if isinstance(entry, Outcome)]
+    rewards = [entry.value for entry in outcomes if entry.name == "$reward"]
     assert sorted(filter(None, rewards)) == sorted(row.reward for row in matched if row.reward)
-    assert len(rewards) == len({entry.key for entry in told}) == len(matched)
-    assert len([entry for entry in told if entry.name == "$impression"]) == len(matched)
+    assert len(rewards) == len({entry.key for entry in outcomes}) == len(matched)
+    assert len([entry for entry in outcomes if entry.name == "$impression"]) == len(matched)
 
 
-async def test_the_control_group_is_left_out(store_url: str) -> None:
+async def test_replay_leaves_out_the_control_group(store_url: str) -> None:
     some = HERO.replace("share = 0.0", "share = 0.5")
     async with serve(store_url, {"hero.toml": some}) as server:
         replayed = await replay(TRAFFIC, url_of(server))
@@ -82,14 +82,14 @@ async def test_the_control_group_is_left_out(store_url: str) -> None:
     assert replayed.choices.count(None) == replayed.left_out["control"]
 
 
-async def test_a_site_that_asks_for_consent_learns_from_a_log_all_the_same(store_url: str, store: Store) -> None:
+async def test_a_site_that_requires_consent_learns_from_a_replay(store_url: str, store: Store) -> None:
     async with serve(store_url, FILES | {"site.toml": 'consent = "required"'}) as server:
         replayed = await replay(TRAFFIC, url_of(server))
     assert replayed.left_out == {}
     assert len([entry for entry in await log(store) if isinstance(entry, Decision)]) == 200
 
 
-async def test_a_choice_by_a_rule_is_one(store_url: str) -> None:
+async def test_a_pinned_action_counts_as_a_choice(store_url: str) -> None:
     async with serve(store_url, {"hero.toml": HERO + '[[pins]]\naction = "deal"\n'}) as server:
         replayed = await replay(TRAFFIC, url_of(server))
     assert replayed.choices == [1] * 200
@@ -98,13 +98,13 @@ async def test_a_choice_by_a_rule_is_one(store_url: str) -> None:
 @pytest.mark.parametrize(
     ("files", "write_key", "message"),
     [
-        ({"home.toml": HERO.replace('"hero"', '"home"')}, "default", "found no placement 'hero' there, expected one"),
-        ({"hero.toml": HERO.replace('"deal"', '"offer"')}, "default", "found action 'offer' chosen, expected one of"),
-        ({"hero.toml": A_ROW}, "default", "found a row of slots at 'hero', expected one action"),
-        (FILES, "another", "POST /v1/decide: found status 401, expected 200; it said: "),
+        ({"home.toml": HERO.replace('"hero"', '"home"')}, "default", "Unknown placement 'hero'."),
+        ({"hero.toml": HERO.replace('"deal"', '"offer"')}, "default", "Unknown action 'offer'."),
+        ({"hero.toml": A_ROW}, "default", "Expected one slot in 'hero', found several."),
+        (FILES, "another", "POST /v1/decide: Expected status 200, found 401. Response: "),
     ],
 )
-async def test_a_server_that_does_not_fit_is_refused(
+async def test_a_server_with_another_policy_is_refused(
     store_url: str, files: dict[str, str], write_key: str, message: str
 ) -> None:
     async with serve(store_url, files) as server:

@@ -1,4 +1,4 @@
-"""Traffic: what a log says happened, and the policy that is to decide on it now."""
+"""Logged traffic: the rows of a log, and the policy that decides them again."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from edgewise.policies.policy import Policy
 from edgewise.types import Milliseconds
 
 
-class Row(NamedTuple):
-    """What happened once. `action` is an index into the policy's actions, `ms` is when it was decided."""
+class LoggedRow(NamedTuple):
+    """One logged decision. `action` is a position in the policy. `ms` is the time of the decision."""
 
     context: Mapping[str, Any]
     action: int
@@ -20,17 +20,17 @@ class Row(NamedTuple):
     ms: Milliseconds
 
 
-class Traffic(NamedTuple):
+class LoggedTraffic(NamedTuple):
     """Rows in the order of their times.
 
-    `clamped` counts the rows whose reward was outside the policy's range, and was moved to its nearer end.
+    `clamped` is the number of rows with a reward outside the policy's range. They have the nearest value in the range.
     """
 
     policy: Policy
-    rows: Sequence[Row]
+    rows: Sequence[LoggedRow]
     clamped: int = 0
 
-    def shuffled(self, seed: int) -> Traffic:
-        """The same rows in an order of this seed's; the times stay where they were."""
+    def shuffled(self, seed: int) -> LoggedTraffic:
+        """The same rows in a random order. The times keep their order."""
         rows = random.Random(seed).sample(self.rows, len(self.rows))
         return self._replace(rows=[row._replace(ms=at.ms) for row, at in zip(rows, self.rows, strict=True)])

@@ -1,4 +1,4 @@
-"""A map: which column of a log means what."""
+"""The column map: which columns of a log have the action, the reward and the rest."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from edgewise.config.toml_file import read_toml
 from edgewise.errors import ReplayError
 
 SECONDS_PER_ROW = 0.05
-"""For a log without times: twenty decisions a second, the pace of a small shop's busy hour.
+"""The time between two rows of a log without times. It is that of a small shop's busy hour: 20 decisions a second.
 
-The pace says how many rows pass before a window closes and its reward is known: 1,200 of them in the default window of
-60 s. At a slower pace learning would look quicker than it is on a busy site; at a faster one a log of some thousands of
-rows would be over before its first window closed.
+The pace determines how many rows pass until a reward window closes: 1,200 in the default window of 60 s. With a slower
+pace, learning would look quicker than it is on a busy site. With a faster one, a log of some thousands of rows would
+end before its first window closes.
 """
 
 _column = values.label(256)
@@ -25,13 +25,13 @@ _UNKNOWN: str | float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowMap:
-    """Where in a row of a log everything stands.
+class ColumnMap:
+    """The columns of a log, by their meaning. `name` is the map's file name, for error messages.
 
-    `context` is None for all columns without another meaning. `propensity` is a column, or the one probability with
-    which every action was logged. `time` is None where rows come every `seconds_per_row`. `policy` is the file of the
-    policy that is to decide; None where one is to be made of the actions in the log. `name` stands for the map's file
-    in error messages.
+    - `context`: None for all columns without another meaning.
+    - `propensity`: a column, or one probability for all rows.
+    - `time`: None for rows that are `seconds_per_row` apart.
+    - `policy`: the policy file. None for a default policy with the log's actions.
     """
 
     name: str
@@ -45,27 +45,27 @@ class RowMap:
     policy: Path | None
 
 
-def read_map(path: Path) -> RowMap:
-    """The map in this TOML file.
+def read_column_map(path: Path) -> ColumnMap:
+    """Read a map from a TOML file.
 
     Raises:
         PolicyError: the file cannot be read, or is not TOML.
-        ReplayError: it says something that a map cannot be; a line for each problem.
+        ReplayError: the map is invalid. The message has one line for each problem.
     """
     file = Table(read_toml(path, path.name), "", [])
     columns = file.table("columns")
-    read = RowMap(
+    read = ColumnMap(
         name=path.name,
         placement=file.take("placement", values.short_name, "", required=True),
         action=columns.take("action", _column, "", required=True),
         reward=columns.take("reward", _column, "", required=True),
-        propensity=columns.take("propensity", _a_column_or_probability, _UNKNOWN, required=True),
+        propensity=columns.take("propensity", _read_column_or_probability, _UNKNOWN, required=True),
         time=columns.take("time", _column, None),
-        context=columns.take("context", _some_columns, None),
+        context=columns.take("context", _read_columns, None),
         seconds_per_row=file.take("seconds_per_row", values.number_from(0.00001, 3600), SECONDS_PER_ROW),
         policy=file.take("policy", lambda value: path.parent / _column(value), None),
     )
-    _refuse_second_meanings(columns, read)
+    _report_duplicates(columns, read)
     columns.report_unknown_keys()
     file.report_unknown_keys()
     if read.time is not None and "seconds_per_row" in file.entries:
@@ -78,34 +78,33 @@ def read_map(path: Path) -> RowMap:
     return read
 
 
-def _refuse_second_meanings(columns: Table, read: RowMap) -> None:
-    """What came of a decision, or was decided, must not be known when it is decided again."""
+def _report_duplicates(columns: Table, read: ColumnMap) -> None:
+    """Report columns with two meanings. The context must not contain the logged action or its reward."""
     meanings: dict[str | float | None, str] = {}
     for key in ("action", "reward", "propensity", "time"):
         column = getattr(read, key)
         if isinstance(column, str) and meanings.setdefault(column, key) != key and column:
-            columns.report(key, _second_meaning(column, meanings[column]))
+            columns.report(key, _duplicate(column, meanings[column]))
     for column in read.context or ():
         if column in meanings:
-            columns.report("context", _second_meaning(column, meanings[column]))
+            columns.report("context", _duplicate(column, meanings[column]))
 
 
-def _second_meaning(column: str, first: str) -> str:
+def _duplicate(column: str, first: str) -> str:
     return f"Column {describe(column)} is already used as columns.{first}. Use another one."
 
 
-def a_probability(value: Any) -> float:
-    """A number above 0 and up to 1."""
+def read_probability(value: Any) -> float:
     if 0 < (probability := values.number(value)) <= 1:
         return probability
     raise ValueError(mismatch("a probability above 0 and at most 1", value))
 
 
-def _a_column_or_probability(value: Any) -> str | float:
-    return _column(value) if isinstance(value, str) else a_probability(value)
+def _read_column_or_probability(value: Any) -> str | float:
+    return _column(value) if isinstance(value, str) else read_probability(value)
 
 
-def _some_columns(value: Any) -> tuple[str, ...]:
+def _read_columns(value: Any) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple(map(_column, value))
     raise ValueError(mismatch("a list of columns", value))

@@ -1,4 +1,4 @@
-"""A log becomes traffic, as its map says."""
+"""The traffic reader, with maps and policies that match the log or do not."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from edgewise.errors import PolicyError, ReplayError
-from edgewise.evaluate.log_reader import read_traffic
-from edgewise.evaluate.log_rows import Row, Traffic
+from edgewise.evaluate.logged_traffic import LoggedRow, LoggedTraffic
+from edgewise.evaluate.traffic_reader import read_traffic
 from edgewise.policies.policy import Action, Explore, Reward
 from tests.evaluate.logs import LOG, MAP, write
 
@@ -21,27 +21,27 @@ actions = [{ id = "deal", when = { "data.age" = { "$lt" = 30 } } }, { id = "plai
 """
 
 
-def traffic(folder: Path, map: str = MAP, log: str = LOG, name: str = "log.csv") -> Traffic:
+def traffic(folder: Path, map: str = MAP, log: str = LOG, name: str = "log.csv") -> LoggedTraffic:
     return read_traffic(*write(folder, map, log, name))
 
 
-def refused(folder: Path, map: str = MAP, log: str = LOG) -> str:
+def error_of(folder: Path, map: str = MAP, log: str = LOG) -> str:
     with pytest.raises(ReplayError) as raised:
         traffic(folder, map, log)
     return str(raised.value)
 
 
-def test_rows_are_as_the_map_says(tmp_path: Path) -> None:
+def test_rows_have_the_columns_of_the_map(tmp_path: Path) -> None:
     read = traffic(tmp_path)
     assert [action.id for action in read.policy.actions] == ["deal", "plain"]
     first, second, third = read.rows
-    assert first == Row({"age": 41, "city": "Bonn"}, 1, 0, 0.5, first.ms)
-    assert second == Row({"age": 19, "city": "Bonn"}, 0, 1, 0.5, first.ms + 50)
-    assert third == Row({"age": 33, "city": "Ulm"}, 1, 0.25, 0.25, first.ms + 100)
+    assert first == LoggedRow({"age": 41, "city": "Bonn"}, 1, 0, 0.5, first.ms)
+    assert second == LoggedRow({"age": 19, "city": "Bonn"}, 0, 1, 0.5, first.ms + 50)
+    assert third == LoggedRow({"age": 33, "city": "Ulm"}, 1, 0.25, 0.25, first.ms + 100)
     assert read.clamped == 0
 
 
-def test_ndjson_and_csv_of_the_same_rows_are_the_same_traffic(tmp_path: Path) -> None:
+def test_ndjson_and_csv_give_the_same_traffic(tmp_path: Path) -> None:
     header, *rows = (line.split(",") for line in LOG.splitlines())
     objects = [dict(zip(header, row, strict=True)) for row in rows]
     typed = [one | {key: json.loads(one[key]) for key in ("age", "paid", "p")} for one in objects]
@@ -49,7 +49,7 @@ def test_ndjson_and_csv_of_the_same_rows_are_the_same_traffic(tmp_path: Path) ->
     assert traffic(tmp_path, log=ndjson, name="log.ndjson") == traffic(tmp_path)
 
 
-def test_without_a_policy_all_defaults_decide_and_nobody_is_in_a_control_group(tmp_path: Path) -> None:
+def test_a_map_without_a_policy_gets_default_settings_and_no_control_group(tmp_path: Path) -> None:
     policy = traffic(tmp_path).policy
     assert policy.explore == Explore()
     assert policy.reward == Reward()
@@ -57,12 +57,12 @@ def test_without_a_policy_all_defaults_decide_and_nobody_is_in_a_control_group(t
     assert policy.actions == (Action("deal"), Action("plain"))
 
 
-def test_without_a_policy_the_range_holds_every_reward(tmp_path: Path) -> None:
+def test_a_map_without_a_policy_gets_a_range_with_all_rewards(tmp_path: Path) -> None:
     read = traffic(tmp_path, log=LOG.replace(",0,0.5", ",-2,0.5").replace(",1,0.5", ",499,0.5"))
     assert (read.policy.reward.low, read.policy.reward.high, read.clamped) == (-2, 499, 0)
 
 
-def test_a_policy_beside_the_map_decides_and_clamps(tmp_path: Path) -> None:
+def test_a_policy_file_decides_and_clamps_rewards(tmp_path: Path) -> None:
     (tmp_path / "hero.toml").write_text(POLICY)
     read = traffic(tmp_path, 'policy = "hero.toml"\n' + MAP)
     assert read.policy.reward.window == 5000
@@ -74,43 +74,43 @@ def test_a_policy_beside_the_map_decides_and_clamps(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ('"hero"', '"home"', 'map.toml: policy: found one for "home", expected "hero"'),
+        ('"hero"', '"home"', 'map.toml: policy: Expected placement "hero", found "home".'),
         (
             'baseline = "plain"',
             'slots = 2\nbaseline = ["plain", "bye"]\nexplore = { floor = 0.1 }',
-            "map.toml: policy: found one of 2 slots, expected 1",
+            "map.toml: policy: Expected 1 slot, found 2.",
         ),
         (
             'baseline = "plain"',
             'baseline = "plain"\nexplore = { mode = "frozen" }',
-            "map.toml: policy: found one in mode frozen, expected online",
+            "map.toml: policy: Expected explore.mode online, found frozen.",
         ),
         (
             'baseline = "plain"',
             'baseline = "plain"\nenabled = false',
-            "map.toml: policy: found one with enabled = false",
+            "map.toml: policy: The policy has enabled = false.",
         ),
         (
             'id = "deal"',
             'id = "deal", ends = 2030-01-01T00:00:00Z',
-            "map.toml: policy: found actions with starts or ends",
+            "map.toml: policy: Actions have starts or ends.",
         ),
         (
             'id = "deal"',
             'id = "offer"',
-            'log.csv:3: shown: found "deal", expected an action of the policy, one of offer, plain',
+            'log.csv:3: shown: Expected an action of the policy, found "deal". Use one of offer, plain.',
         ),
     ],
 )
-def test_a_policy_that_does_not_fit_is_refused(tmp_path: Path, before: str, after: str, message: str) -> None:
+def test_a_policy_that_does_not_fit_is_error_of(tmp_path: Path, before: str, after: str, message: str) -> None:
     text = POLICY.replace(before, after)
     (tmp_path / "hero.toml").write_text(
         text.replace('{ id = "plain" }]', '{ id = "plain" }, { id = "bye" }]') if "slots" in after else text
     )
-    assert refused(tmp_path, 'policy = "hero.toml"\n' + MAP).startswith(message)
+    assert error_of(tmp_path, 'policy = "hero.toml"\n' + MAP).startswith(message)
 
 
-def test_a_missing_policy_is_refused(tmp_path: Path) -> None:
+def test_a_missing_policy_is_error_of(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match=r"^hero\.toml: Cannot read the file"):
         traffic(tmp_path, 'policy = "hero.toml"\n' + MAP)
 
@@ -121,16 +121,27 @@ def test_a_missing_policy_is_refused(tmp_path: Path) -> None:
         (
             '"paid"',
             '"payed"',
-            'map.toml: columns.reward: found "payed", expected a column with values in log.csv, '
-            "one of age, city, shown, paid, p. Did you mean `paid`?",
+            'map.toml: columns.reward: Unknown or empty column "payed" of log.csv. Did you mean `paid`?',
         ),
-        ('"shown"', '"x"', 'map.toml: columns.action: found "x", expected a column with values'),
-        ('"p"', '"x"', 'map.toml: columns.propensity: found "x", expected a column with values'),
-        ('"p"', '"p"\ntime = "x"', 'map.toml: columns.time: found "x", expected a column with values'),
+        (
+            '"shown"',
+            '"x"',
+            'map.toml: columns.action: Unknown or empty column "x" of log.csv. Use one of age,',
+        ),
+        (
+            '"p"',
+            '"x"',
+            'map.toml: columns.propensity: Unknown or empty column "x" of log.csv. Use one of age,',
+        ),
+        (
+            '"p"',
+            '"p"\ntime = "x"',
+            'map.toml: columns.time: Unknown or empty column "x" of log.csv. Use one of age,',
+        ),
         (
             '"p"',
             '"p"\ncontext = ["age", "x"]',
-            'map.toml: columns.context[1]: found "x", expected a column with values',
+            'map.toml: columns.context[1]: Unknown or empty column "x" of log.csv. Use one of age,',
         ),
         ('"paid"', '"city"', 'log.csv:2: city: Expected a finite number, found "Bonn".'),
         ('"p"', '"age"', "log.csv:2: age: Expected a probability above 0 and at most 1, found 41"),
@@ -138,27 +149,30 @@ def test_a_missing_policy_is_refused(tmp_path: Path) -> None:
         ('"p"', '"p"\ntime = "age"', 'log.csv:2: age: Expected a time after 1970-01-01, found "41".'),
     ],
 )
-def test_a_map_that_does_not_fit_the_log_is_refused(tmp_path: Path, before: str, after: str, message: str) -> None:
-    assert refused(tmp_path, MAP.replace(before, after)).startswith(message)
+def test_a_map_that_does_not_fit_the_log_is_error_of(tmp_path: Path, before: str, after: str, message: str) -> None:
+    assert error_of(tmp_path, MAP.replace(before, after)).startswith(message)
 
 
 @pytest.mark.parametrize(
     ("log", "message"),
     [
-        ("age,shown,paid,p\n", "log.csv: found 0 rows, expected at least 2"),
+        ("age,shown,paid,p\n", "log.csv: Expected at least 2 rows, found 0."),
         (LOG.replace(",0.25,", ",,"), "log.csv:4: paid: Expected a finite number, found null."),
         (LOG.replace(",0.25,", ",nan,"), 'log.csv:4: paid: Expected a finite number, found "nan".'),
         (LOG.replace("deal", ""), "log.csv:3: shown: Expected text of 1 to 128 printable characters, found null."),
-        (LOG.replace("deal", "plain"), 'map.toml: columns.action: found 1 different actions in column "shown"'),
+        (
+            LOG.replace("deal", "plain"),
+            "map.toml: columns.action: Expected a column with 2 to 2000 different",
+        ),
     ],
 )
-def test_a_wrong_log_is_refused_with_its_line(tmp_path: Path, log: str, message: str) -> None:
-    assert refused(tmp_path, log=log).startswith(message)
+def test_an_invalid_log_is_refused_with_its_line(tmp_path: Path, log: str, message: str) -> None:
+    assert error_of(tmp_path, log=log).startswith(message)
 
 
-def test_a_column_that_would_be_an_action_a_row_is_refused(tmp_path: Path) -> None:
+def test_a_column_that_would_be_an_action_a_row_is_error_of(tmp_path: Path) -> None:
     rows = "".join(f"{number},Bonn,user-{number},0,0.5\n" for number in range(2001))
-    assert "found 2001 different actions" in refused(tmp_path, log=LOG.splitlines()[0] + "\n" + rows)
+    assert "found 2001 in column" in error_of(tmp_path, log=LOG.splitlines()[0] + "\n" + rows)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +183,7 @@ def test_a_column_that_would_be_an_action_a_row_is_refused(tmp_path: Path) -> No
         ("1709294401000", "1709294400000", "1709294402500"),
     ],
 )
-def test_rows_are_in_the_order_of_their_times(tmp_path: Path, times: tuple[str, ...]) -> None:
+def test_rows_are_sorted_by_time(tmp_path: Path, times: tuple[str, ...]) -> None:
     header, *rows = LOG.splitlines()
     log = "\n".join([f"{header},at", *(f"{row},{time}" for row, time in zip(rows, times, strict=True))])
     read = traffic(tmp_path, MAP + 'time = "at"\n', log)
@@ -177,7 +191,7 @@ def test_rows_are_in_the_order_of_their_times(tmp_path: Path, times: tuple[str, 
     assert [row.context["age"] for row in read.rows] == [19, 41, 33]
 
 
-def test_a_shuffle_moves_rows_and_leaves_the_clock(tmp_path: Path) -> None:
+def test_a_shuffle_keeps_the_order_of_times(tmp_path: Path) -> None:
     rows = "".join(f"{number},Bonn,{'plain' if number % 2 else 'deal'},0,0.5\n" for number in range(50))
     read = traffic(tmp_path, log=LOG.splitlines()[0] + "\n" + rows)
     shuffled = read.shuffled(7)
