@@ -65,13 +65,13 @@ function random(seed: number): () => number {
 }
 
 /**
- * Records each message in the page before it is sent, and whether the page received `pagehide`. Without that event, the
- * last messages of the page may be lost.
+ * Records each message in the page before it is sent, and whether the SDK has handled the event that hides the page.
+ * Without that event, the last messages of the page may be lost.
  */
 const KEEP_LEDGER = `
   const key = "${LEDGER}" + Math.random(), messages = [];
   const write = (isOver) => localStorage.setItem(key, JSON.stringify({ isOver, messages }));
-  addEventListener("pagehide", () => messages.length && write(true));
+  document.addEventListener("visibilitychange", () => document.hidden && messages.length && write(true));
   edgewise.init({ beforeSend: (message) => { messages.push(message); write(false); return message; } });
 `;
 

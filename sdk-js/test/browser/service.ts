@@ -8,6 +8,8 @@ import { eventually } from "./waiting.js";
 
 const EDGEWISE = resolve(process.env.EDGEWISE ?? "../.venv/bin/edgewise");
 const SECRET = "the secret of the tests";
+/** With a connection for each request: the server may close an idle one while a request is already on its way. */
+const HEADERS = { authorization: `Bearer ${SECRET}`, connection: "close" };
 
 /** Policy files by their names. */
 export type Policies = Record<string, string>;
@@ -79,7 +81,7 @@ export class Service {
         ready();
       });
     });
-    await eventually("the server to be ready", async () => (await fetch(`${this.url}/readyz`)).ok);
+    await eventually("the server to be ready", async () => (await fetch(`${this.url}/readyz`, { headers: HEADERS })).ok);
   }
 
   /** Kills the server and its children without a warning. */
@@ -107,13 +109,13 @@ export class Service {
   }
 
   async get(path: string): Promise<unknown> {
-    const answer = await fetch(this.url + path, { headers: { authorization: `Bearer ${SECRET}` } });
+    const answer = await fetch(this.url + path, { headers: HEADERS });
     if (!answer.ok) throw new Error(`GET ${path}: ${answer.status} ${await answer.text()}`);
     return answer.json();
   }
 
   async post(path: string, body: object): Promise<unknown> {
-    const headers = { authorization: `Bearer ${SECRET}`, "content-type": "application/json" };
+    const headers = { ...HEADERS, "content-type": "application/json" };
     const answer = await fetch(this.url + path, { method: "POST", headers, body: JSON.stringify(body) });
     if (!answer.ok) throw new Error(`POST ${path}: ${answer.status} ${await answer.text()}`);
     return answer.json();

@@ -80,7 +80,7 @@ test("messages arrive when the page is left", async () => {
     addEventListener("pagehide", () => window.edgewise.track("Left, at the door"));
     window.edgewise.track("Left");
   });
-  await visit.tab.goto("about:blank");
+  await visit.tab.goto(stage.put({ tag: "none", body: "" }));
   await stage.proxy.waitFor("Left");
   await stage.proxy.waitFor("Left, at the door");
 });
@@ -91,7 +91,7 @@ test("the next page sends what the page before could not send", async () => {
   const visit = await visitor.open(url);
   stage.proxy.interceptors.set("/v1", disconnect);
   await visit.tab.evaluate(() => window.edgewise.track("Left behind"));
-  await visit.tab.goto("about:blank");
+  await visit.tab.goto(stage.put({ tag: "none", body: "" }));
   await stage.proxy.until("an attempt", ({ exchanges }) => exchanges.some(({ raw }) => raw.includes("Left behind")));
   assert.deepEqual(stage.proxy.received("Left behind"), []);
   stage.proxy.interceptors.clear();
@@ -184,7 +184,7 @@ test("nothing is stored, and no id is sent, without consent", async () => {
       window.edgewise.track("Signed Up");
     });
     await visit.check();
-    await visit.tab.goto("about:blank");
+    await visit.tab.goto(stage.put({ tag: "none", body: "" }));
     await stage.proxy.waitFor("$click");
     await visit.tab.goto(url);
     await visit.rendered();
