@@ -102,7 +102,7 @@ def test_a_policy_file_decides_and_clamps_rewards(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_policy_that_does_not_fit_is_error_of(tmp_path: Path, before: str, after: str, message: str) -> None:
+def test_a_policy_that_does_not_match_is_refused(tmp_path: Path, before: str, after: str, message: str) -> None:
     text = POLICY.replace(before, after)
     (tmp_path / "hero.toml").write_text(
         text.replace('{ id = "plain" }]', '{ id = "plain" }, { id = "bye" }]') if "slots" in after else text
@@ -110,7 +110,7 @@ def test_a_policy_that_does_not_fit_is_error_of(tmp_path: Path, before: str, aft
     assert error_of(tmp_path, 'policy = "hero.toml"\n' + MAP).startswith(message)
 
 
-def test_a_missing_policy_is_error_of(tmp_path: Path) -> None:
+def test_a_missing_policy_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match=r"^hero\.toml: Cannot read the file"):
         traffic(tmp_path, 'policy = "hero.toml"\n' + MAP)
 
@@ -149,7 +149,7 @@ def test_a_missing_policy_is_error_of(tmp_path: Path) -> None:
         ('"p"', '"p"\ntime = "age"', 'log.csv:2: age: Expected a time after 1970-01-01, found "41".'),
     ],
 )
-def test_a_map_that_does_not_fit_the_log_is_error_of(tmp_path: Path, before: str, after: str, message: str) -> None:
+def test_a_map_that_does_not_match_the_log_is_refused(tmp_path: Path, before: str, after: str, message: str) -> None:
     assert error_of(tmp_path, MAP.replace(before, after)).startswith(message)
 
 
@@ -170,7 +170,7 @@ def test_an_invalid_log_is_refused_with_its_line(tmp_path: Path, log: str, messa
     assert error_of(tmp_path, log=log).startswith(message)
 
 
-def test_a_column_that_would_be_an_action_a_row_is_error_of(tmp_path: Path) -> None:
+def test_a_column_with_too_many_actions_is_refused(tmp_path: Path) -> None:
     rows = "".join(f"{number},Bonn,user-{number},0,0.5\n" for number in range(2001))
     assert "found 2001 in column" in error_of(tmp_path, log=LOG.splitlines()[0] + "\n" + rows)
 

@@ -50,9 +50,7 @@ def _read_policy(columns: ColumnMap, path: Path) -> Policy:
     policy = read_policy(path)
     problem = None
     if policy.placement != columns.placement:
-        problem = (
-            f"Expected a policy for {describe(columns.placement)}, found a policy for {describe(policy.placement)}."
-        )
+        problem = f"Expected placement {describe(columns.placement)}, found {describe(policy.placement)}."
     elif policy.slots != 1:
         problem = f"Expected 1 slot, found {policy.slots}. A row of a log names one action."
     elif policy.explore.mode != "online":
