@@ -1,4 +1,4 @@
-"""What a policy's fold has counted. Part of the checkpoint, so each thing is counted once."""
+"""The counts of a policy's fold. They are part of the checkpoint, so nothing is counted twice."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import msgpack
 
 MAX_ACTIONS = 4096
-"""Actions counted by name; those that come after are counted together under the empty name."""
+"""The most actions with a count of their own. Later ones share the empty name."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """How many slots were seen until their window closed, and the sum of their rewards."""
+    """The number of closed slots that were seen, and the sum of their rewards."""
 
     seen: int = 0
     reward: float = 0.0
@@ -24,18 +24,20 @@ class Tally:
 
     @property
     def mean(self) -> float | None:
-        """The mean reward of a slot that was seen; None before the first."""
+        """The mean reward of a seen slot, None before the first."""
         return self.reward / self.seen if self.seen else None
 
 
 @dataclass(slots=True)
 class Statistics:
-    """Counts since the fold began.
+    """Counts since the start of the fold.
 
-    `outcomes` paid a slot or marked it as seen; the others did nothing: `repeats` had been counted already, `closed`
-    came for a decision that is closed or was never known, `unattributed` found no open decision of their visitor.
-    `robots` were answered, and are in no other count. Of the slots that closed, `learned` taught the model; `unseen`,
-    `cut` and `unlearned` (control group, pinned, or frozen) did not.
+    - `outcomes` paid a slot or marked it as seen.
+    - `repeats`, `closed` and `unattributed` changed nothing. They were counted before, belong to a closed or unknown
+      decision, or found no open decision of their visitor.
+    - `robots` counts answered robots. They are in no other count.
+    - `learned`, `unseen`, `cut` and `unlearned` are closed slots. Only `learned` ones taught the model. `unlearned`
+      ones were in the control group, pinned, or of a frozen policy.
     """
 
     decisions: int = 0
@@ -57,19 +59,17 @@ class Statistics:
     actions: dict[str, Tally] = field(default_factory=dict)
 
     def action(self, action: str) -> Tally:
-        """The tally of one action in the policy group."""
+        """The tally of one action in group `policy`."""
         if action not in self.actions and len(self.actions) >= MAX_ACTIONS:
             action = ""
         return self.actions.setdefault(action, Tally())
 
     def encode(self) -> bytes:
-        """The bytes that a checkpoint keeps."""
         packed: bytes = msgpack.packb(asdict(self))
         return packed
 
     @classmethod
     def decode(cls, data: bytes) -> Statistics:
-        """The statistics in a checkpoint's bytes."""
         fields: dict[str, Any] = msgpack.unpackb(data)
         policy, control, pinned = (Tally(**fields.pop(group, {})) for group in ("policy", "control", "pinned"))
         actions = {action: Tally(**tally) for action, tally in fields.pop("actions").items()}

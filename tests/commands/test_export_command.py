@@ -16,7 +16,7 @@ from edgewise.store import Store
 from edgewise.types import PolicyRef
 from edgewise.webhooks.triggers import NO_TRIGGERS
 from tests.commands.test_visitor_commands import edgewise
-from tests.learner.stage import Stage
+from tests.learner.published_policy import PublishedPolicy
 from tests.servers import SHOP, serve
 from tests.stored_bytes import read_store
 
@@ -46,15 +46,15 @@ async def exported(url: str, visitor: str, site: str) -> list[dict[str, Any]]:
 
 
 async def test_export_of_a_visitor_has_everything_an_erasure_removes(store: Store, store_url: str) -> None:
-    stage = Stage(store)
-    await stage.publish()
+    policy_log = PublishedPolicy(store)
+    await policy_log.publish()
     ann, other = user_digest("ann"), user_digest("other")
     await VisitorData(store).set_traits("shop", VisitorIds(user_id="ann"), {"plan": "pro"}, NO_TRIGGERS)
     await VisitorData(store).set_traits("shop", VisitorIds(user_id="other"), {"plan": "free"}, NO_TRIGGERS)
     for visitor in (ann, other):
         key = visitor + b"key."
         slots = (SlotChoice(0, [0.5, 0.5]),)
-        decision = Decision(key, stage.version, 3, "policy", (visitor,), "shared |x a=b", None, slots)
+        decision = Decision(key, policy_log.version, 3, "policy", (visitor,), "shared |x a=b", None, slots)
         event = Event((visitor,), "Order Completed", 5, b"message1")
         for entry in (decision, Outcome(key, 0, "$click", None, 0, b"message2"), event):
             await store.log.append(REF, encode(entry))
@@ -74,7 +74,7 @@ async def test_export_of_a_visitor_has_everything_an_erasure_removes(store: Stor
 
 
 async def test_export_of_all_visitors_writes_one_line_each(store: Store, store_url: str) -> None:
-    await Stage(store).publish()
+    await PublishedPolicy(store).publish()
     visitor_data = VisitorData(store)
     for start in range(0, 450, 50):
         some = range(start, start + 50)
@@ -139,7 +139,7 @@ async def test_device_known_only_from_decide_calls_is_exported_and_erased(store:
     assert {one["id"] for one in before if "span" in one} == {one.hex() for one in digests[:2]}
     assert [one["id"] for one in before if "profile" in one] == [anonymous_digest("phone").hex()]
     await VisitorData(store).erase("default", "ann", 0)
-    await Eraser(store, lambda ref: None).look([PolicyRef("default", name) for name in ("hero", "row", "pop-up")])
+    await Eraser(store, lambda ref: None).run_once([PolicyRef("default", name) for name in ("hero", "row", "pop-up")])
     assert await exported(store_url, "ann", "default") == []
     pending = (await store.erasures.pending(["default"]))["default"]
     assert set(digests) <= set(pending.folding)

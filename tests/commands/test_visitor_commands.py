@@ -19,7 +19,7 @@ from edgewise.types import Digest, PolicyRef
 from edgewise.visitors import profile as profiles
 from edgewise.visitors.traits import Value
 from edgewise.webhooks.triggers import NO_TRIGGERS
-from tests.learner.stage import Stage
+from tests.learner.published_policy import PublishedPolicy
 
 REF = PolicyRef("shop", "hero")
 
@@ -36,7 +36,7 @@ async def traits(store: Store, visitor: Digest) -> dict[str, Value]:
 
 
 async def test_import_sets_traits_and_reports_wrong_lines(store: Store, store_url: str, tmp_path: Path) -> None:
-    await Stage(store).publish()
+    await PublishedPolicy(store).publish()
     file = tmp_path / "traits.csv"
     lines = ["mail,plan,age", *(f"user {n},pro,{n}" for n in range(1, 500)), "x,y", "user 7,free,"]
     file.write_text("\n".join(lines))
@@ -49,7 +49,7 @@ async def test_import_sets_traits_and_reports_wrong_lines(store: Store, store_ur
 
 
 async def test_second_import_writes_nothing_and_newer_traits_stay(store: Store, store_url: str, tmp_path: Path) -> None:
-    await Stage(store).publish()
+    await PublishedPolicy(store).publish()
     file = tmp_path / "traits.ndjson"
     file.write_text('{"id": "a1", "plan": "free", "vip": true}\n')
     os.utime(file, (1_700_000_000, 1_700_000_000))
@@ -67,7 +67,7 @@ async def test_second_import_writes_nothing_and_newer_traits_stay(store: Store, 
 async def test_erasure_without_a_learner_is_kept_and_reported(
     store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await Stage(store).publish()
+    await PublishedPolicy(store).publish()
     await VisitorData(store).set_traits("shop", VisitorIds(user_id="ann"), {"plan": "pro"}, NO_TRIGGERS)
     monkeypatch.setattr(visitor_commands, "START_WITHIN", 0.2)
     said = await edgewise(store_url, "erase", "ann", "--now")
@@ -80,8 +80,8 @@ async def test_erasure_without_a_learner_is_kept_and_reported(
 
 
 async def test_erasure_of_an_unknown_id_prints_a_warning(store: Store, store_url: str) -> None:
-    stage = Stage(store)
-    await stage.publish()
+    policy_log = PublishedPolicy(store)
+    await policy_log.publish()
     typo = await edgewise(store_url, "erase", "nobody")
     assert typo.exit_code == 0, "as for one that is asked for again"
     assert typo.stdout == (
@@ -99,6 +99,6 @@ async def test_erasure_of_an_unknown_id_prints_a_warning(store: Store, store_url
 async def test_unknown_site_is_an_error(store: Store, store_url: str) -> None:
     said = await edgewise(store_url, "erase", "ann")
     assert "The store has no site. Start `edgewise serve` with your policies first." in said.output
-    await Stage(store).publish()
+    await PublishedPolicy(store).publish()
     said = await edgewise(store_url, "erase", "ann", "--site", "nope")
     assert "Unknown site 'nope'. Use one of: shop." in said.output

@@ -13,7 +13,7 @@ from edgewise.policies.policy import Action, Cap, Explore, Policy, Reward
 from edgewise.store import Store
 from edgewise.visitors.message import Message
 from tests.decisions.test_service import SOMEONE, Service, told
-from tests.learner.stage import learner, settle
+from tests.learner.published_policy import learner, settle
 from tests.valkey import Valkey
 
 DEBUG = Preview(None, None)
@@ -97,7 +97,7 @@ async def test_the_propensities_are_those_of_the_model_whatever_group_the_visito
     for number in range(30):
         (answer,) = await service.decide(visitor=Visitor(f"visitor-{number}", None))
         assert answer.decision_id is not None
-        await service.stage.tell(service.ids.read(answer.decision_id).key, "$click")
+        await service.stage.report(service.ids.read(answer.decision_id).key, "$click")
     checkpoint = await settle(service.store, learner(service.store))
     await service.follower.refresh()
     (answer,) = await service.decide(preview=DEBUG)

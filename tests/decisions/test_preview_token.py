@@ -18,7 +18,7 @@ from edgewise.policies.compiled import encode_policy
 from edgewise.serving.served import ServedPlacement, ServedSite
 from edgewise.sites import Site
 from edgewise.types import PolicyRef
-from tests.learner.stage import POLICY, REF
+from tests.learner.published_policy import POLICY, REF
 
 NOW = 1_760_000_000
 IDS = DecisionIds((b"new key" * 4, b"old key" * 4))

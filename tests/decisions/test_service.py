@@ -29,7 +29,7 @@ from edgewise.store import Command, Store
 from edgewise.types import BEGINNING, Condition
 from edgewise.visitors.identity import Redirect
 from edgewise.visitors.message import Message
-from tests.learner.stage import REF, Stage, learner, settle
+from tests.learner.published_policy import REF, PublishedPolicy, learner, settle
 from tests.valkey import Valkey
 
 BUDGET = 0.05
@@ -48,7 +48,7 @@ class Service:
 
     def __init__(self, store: Store, budget: float = 5.0) -> None:
         self.store = store
-        self.stage = Stage(store, POLICY)
+        self.stage = PublishedPolicy(store, POLICY)
         self.follower = Follower(store)
         self.ids = DecisionIds((b"k" * 32,))
         self.decisions = DecisionService(store, self.ids, budget)
@@ -158,7 +158,7 @@ async def test_without_consent_nothing_is_tied_to_a_person(service: Service) -> 
 async def test_decisions_follow_the_model_that_was_learned(service: Service) -> None:
     for number in range(200):
         key = await service.stage.decide("shared |d type=mobile", chosen=number % 2)
-        await service.stage.tell(key, "$click" if number % 2 else "$impression")
+        await service.stage.report(key, "$click" if number % 2 else "$impression")
     await settle(service.store, learner(service.store))
     service.follower.sites["shop"].placements["hero"].last_requested_at = 1e18
     await service.follower.refresh()
@@ -218,7 +218,7 @@ async def test_what_was_pinned_is_counted_and_never_learned(service: Service) ->
     for page in ("recall", "home", "recall"):
         (answer,) = await service.decide(page={"type": page})
         assert answer.decision_id is not None
-        await service.stage.tell(service.ids.read(answer.decision_id).key, "$click")
+        await service.stage.report(service.ids.read(answer.decision_id).key, "$click")
     statistics = Statistics.decode((await settle(service.store, learner(service.store))).statistics)
     assert (statistics.decisions, statistics.pinned_decisions, statistics.learned) == (3, 2, 1)
     assert (statistics.pinned, statistics.policy.seen, statistics.unlearned) == (Tally(2, 2.0), 1, 2)

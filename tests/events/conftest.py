@@ -9,7 +9,7 @@ from edgewise.policies.policy import Reward
 from edgewise.serving.follower import Follower
 from edgewise.store import Store
 from tests.events.recording import LONG, ORDER, Recording
-from tests.learner.stage import POLICY, Stage
+from tests.learner.published_policy import POLICY, PublishedPolicy
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ async def store(store_url: str) -> AsyncIterator[Store]:
 @pytest.fixture
 async def recording(store: Store) -> Recording:
     policy = replace(POLICY, reward=Reward(events={"$click": 0.2, ORDER: 1.0, "Signed Up": 0.5}))
-    await Stage(store, policy).publish()
+    await PublishedPolicy(store, policy).publish()
     follower = Follower(store)
     await follower.refresh()
     return Recording(store, follower)

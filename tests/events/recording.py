@@ -12,7 +12,7 @@ from edgewise.types import BEGINNING, Digest
 from edgewise.visitors import profile as profiles
 from edgewise.visitors.message import Message, Properties
 from edgewise.visitors.profile import Profile
-from tests.learner.stage import REF
+from tests.learner.published_policy import REF
 
 IDS = DecisionIds((b"a key" * 5,))
 ORDER = "Order Completed"

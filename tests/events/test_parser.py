@@ -17,7 +17,7 @@ from edgewise.serving.served import ServedPlacement, ServedSite
 from edgewise.sites import Site
 from edgewise.types import PolicyRef
 from edgewise.visitors.message import Message, Properties
-from tests.learner.stage import POLICY
+from tests.learner.published_policy import POLICY
 
 NOW = 1_760_000_000_000
 REF = PolicyRef("shop", "hero")

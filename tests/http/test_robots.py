@@ -10,7 +10,7 @@ from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.statistics import Statistics
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
-from tests.learner.stage import DAY, read
+from tests.learner.published_policy import read
 from tests.servers import BEARER, HERO, Server, serve
 from tests.stored_bytes import read_store
 
@@ -106,7 +106,7 @@ async def test_learner_only_counts_robots(store_url: str) -> None:
             await decide(server, **GOOGLE)
         await decide(server)
         store = await Store.connect(store_url)
-        learner = PolicyLearner(store, REF, DAY, 1 << 28)
+        learner = PolicyLearner(store, REF)
         while await read(store, learner):
             pass
         checkpoint = await learner.publish()

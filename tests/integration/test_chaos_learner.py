@@ -17,6 +17,7 @@ import pytest
 
 from edgewise.entries import Decision, Entry, Event, Outcome, SlotChoice, encode
 from edgewise.learner import policy_learner, process
+from edgewise.learner import retention as retention_module
 from edgewise.learner.rebuild import rebuild
 from edgewise.policies.policy import Algorithm, Explore, Policy, Reward
 from edgewise.settings import Settings
@@ -25,7 +26,7 @@ from edgewise.types import DecisionKey, Digest, LoggedGroup, PolicyRef
 from tests.integration.audit import Account, audit_counts
 from tests.integration.chaos import episodes, rounds
 from tests.learner.logs import ACTIONS
-from tests.learner.stage import Stage
+from tests.learner.published_policy import PublishedPolicy
 
 DAY = 24 * 3600 * 1000
 POLICY = Policy(
@@ -42,7 +43,7 @@ _forks.set_forkserver_preload(["__main__", __name__])
 
 def learn(url: str, retention: int) -> None:
     """What `edgewise learn` runs, but everything comes more often, so that it is killed in its midst."""
-    policy_learner.PUBLISH_EVERY, policy_learner.BASE_EVERY = 0.02, 200
+    policy_learner.PUBLISH_EVERY, retention_module.BASE_EVERY = 0.02, 200
     process.READ_EVERY, process.MAINTAIN_EVERY = 0.01, 0.05
     asyncio.run(process.run(Settings(redis=url, retention=retention)))
 
@@ -90,8 +91,8 @@ def _signal(learner: BaseProcess, number: signal.Signals) -> None:
 class Scribe:
     """Writes a log as web workers would, with repeats, with what comes late, and with edits of the policy."""
 
-    def __init__(self, stage: Stage, chance: Random, edits: Callable[[Random], Policy]) -> None:
-        self._stage = stage
+    def __init__(self, policy_log: PublishedPolicy, chance: Random, edits: Callable[[Random], Policy]) -> None:
+        self._stage = policy_log
         self._chance = chance
         self._edits = edits
         self._decided: list[DecisionKey] = [b"never decide"]
@@ -170,9 +171,9 @@ async def test_a_learner_killed_and_frozen_again_and_again_ends_as_a_fold_in_one
     store: Store, store_url: str, chance: Random, rounds: int, retention: int, edits: Callable[[Random], Policy]
 ) -> None:
     for number, lives in enumerate(episodes(rounds, 25)):
-        stage = Stage(store, POLICY, PolicyRef("shop", f"hero-{number}"))
-        await stage.publish()
-        scribe, account = Scribe(stage, chance, edits), Account(store, stage.ref)
+        policy_log = PublishedPolicy(store, POLICY, PolicyRef("shop", f"hero-{number}"))
+        await policy_log.publish()
+        scribe, account = Scribe(policy_log, chance, edits), Account(store, policy_log.ref)
         learners = Learners(store_url, retention)
         try:
             async with meanwhile(scribe.write(), account.watch()):
@@ -184,4 +185,4 @@ async def test_a_learner_killed_and_frozen_again_and_again_ends_as_a_fold_in_one
         finally:
             learners.end()
         audit_counts(account)
-        assert (await rebuild(store, stage.ref)).equal
+        assert (await rebuild(store, policy_log.ref)).equal

@@ -1,7 +1,7 @@
-"""The fold's rules once more, told as plainly as possible: no heap, no index, no model, everything kept for ever.
+"""A simple reference of the fold: no heap, no index and no model. It keeps everything.
 
-It answers which slots were learned with which reward and in which order, and what was counted. The real fold must agree
-with it, whatever the log.
+It computes which slots are learned, with which reward and in which order, and the counts. The real fold must agree with
+it for every log.
 """
 
 from __future__ import annotations

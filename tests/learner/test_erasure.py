@@ -1,4 +1,4 @@
-"""Erasure: what is left is as if the visitors had never come."""
+"""After an erasure, logs and models are as if the visitors had never come."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from edgewise.store import Checkpoint, Store
 from edgewise.types import Digest, PolicyRef, StreamId
 from tests.eventually import eventually
 from tests.learner import logs
-from tests.learner.stage import POLICY, REF, Stage, learner, settle
+from tests.learner.published_policy import POLICY, REF, PublishedPolicy, learner, settle
 from tests.valkey import Valkey
 
 ANN, BOB = b"visitor1", b"visitor2"
@@ -40,7 +40,7 @@ def user_of(visitor: Digest) -> Digest:
 Log = list[tuple[StreamId, Entry]]
 
 
-def less(log: Log, visitors: frozenset[Digest]) -> Log:
+def without_entries_of(log: Log, visitors: frozenset[Digest]) -> Log:
     """The log as it would be, had these visitors never come."""
     theirs = {entry.key for _, entry in log if isinstance(entry, Decision) and visitors & set(entry.visitor)}
     return [
@@ -65,7 +65,7 @@ def folded(log: Log, to: StreamId) -> bytes:
 
 
 async def every_key_and_value(store: Store) -> bytes:
-    """All that the store holds, as Valkey itself dumps it; compression is off, so that nothing hides."""
+    """All that the store holds, as Valkey itself dumps it. Compression is off, so that every byte is visible."""
     client = store._client
     await client.execute(("CONFIG SET", "rdbcompression", "no"))
     keys = [key async for key in client.scan("*")]
@@ -96,22 +96,20 @@ async def is_erased(store: Store) -> bool:
     return not (pending.waiting or pending.folding or pending.rewrite)
 
 
-async def visit(stage: Stage, visitor: Digest, count: int = 6) -> None:
+async def visit(policy_log: PublishedPolicy, visitor: Digest, count: int = 6) -> None:
     """Visits of one visitor: some are clicked, some are paid without a decision id."""
     for number in range(count):
-        key = await stage.decide(
+        key = await policy_log.decide(
             f"shared |x page={visitor.decode()}", chosen=number % 2, visitor=(visitor, user_of(visitor))
         )
-        await stage.tell(key, "$click" if number % 3 else "$impression")
+        await policy_log.report(key, "$click" if number % 3 else "$impression")
         event = Event((visitor,), "Order Completed", 0, number.to_bytes(7, "big") + visitor[-1:])
-        await stage.store.log.append_event(stage.ref, event.message, encode(event))
+        await policy_log.store.log.append_event(policy_log.ref, event.message, encode(event))
 
 
 @given(logs.logs(), st.frozensets(st.sampled_from(logs.VISITORS), max_size=3))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_of_any_log_exactly_the_entries_of_the_visitors_go(
-    valkey: Valkey, log: Log, visitors: frozenset[Digest]
-) -> None:
+def test_erasure_removes_exactly_the_visitors_entries(valkey: Valkey, log: Log, visitors: frozenset[Digest]) -> None:
     async def erase() -> Log:
         valkey.tell("FLUSHALL")
         store = await Store.connect(valkey.url)
@@ -126,15 +124,15 @@ def test_of_any_log_exactly_the_entries_of_the_visitors_go(
         finally:
             await store.close()
 
-    expected = [(id, encode(entry)) for id, entry in less(log, visitors)]
+    expected = [(id, encode(entry)) for id, entry in without_entries_of(log, visitors)]
     assert [(id, encode(entry)) for id, entry in asyncio.run(erase())] == expected
 
 
-async def test_after_an_erasure_the_model_is_that_of_the_log_less_their_entries(store: Store) -> None:
-    stage = Stage(store)
-    await stage.publish()
+async def test_model_after_an_erasure_equals_a_fold_without_the_entries(store: Store) -> None:
+    policy_log = PublishedPolicy(store)
+    await policy_log.publish()
     for visitor in (ANN, BOB, ANN, BOB):
-        await visit(stage, visitor)
+        await visit(policy_log, visitor)
     before = await settle(store, learner(store))
     await store.profiles.compare_and_set(REF.site, ANN, None, b"her profile", 60_000)
     log = await whole_log(store)
@@ -144,7 +142,7 @@ async def test_after_an_erasure_the_model_is_that_of_the_log_less_their_entries(
     after = await store.checkpoints.read(REF)
     assert after is not None
     left = [(id, entry) for id, entry in await whole_log(store) if id <= log[-1][0]]
-    assert left == less(log, frozenset({ANN}))
+    assert left == without_entries_of(log, frozenset({ANN}))
     assert after.model == folded(await whole_log(store), after.position)
     assert after.model != before.model
     assert after.model_version > before.model_version
@@ -155,10 +153,10 @@ async def test_after_an_erasure_the_model_is_that_of_the_log_less_their_entries(
     assert BOB in held, "or the scan looks in the wrong place"
 
 
-async def test_the_last_model_is_served_until_the_new_one_is_there(store: Store) -> None:
-    stage, one = Stage(store), learner(store)
-    await stage.publish()
-    await visit(stage, ANN)
+async def test_old_model_serves_until_the_new_one_is_published(store: Store) -> None:
+    policy_log, one = PublishedPolicy(store), learner(store)
+    await policy_log.publish()
+    await visit(policy_log, ANN)
     before = await settle(store, one)
     await store.checkpoints.write_base(REF, before)
     assert await erase_entries(store, REF, frozenset({BOB}), serve_on=True) == 0
@@ -166,7 +164,7 @@ async def test_the_last_model_is_served_until_the_new_one_is_there(store: Store)
     assert served is not None
     assert served.model == before.model
     assert await store.checkpoints.bases(REF) == []
-    with pytest.raises(StoreError, match="folded anew after an erasure"):
+    with pytest.raises(StoreError, match="rebuilt after an erasure"):
         await rebuild(store, REF)
     other = learner(store)
     await settle(store, other)
@@ -175,8 +173,11 @@ async def test_the_last_model_is_served_until_the_new_one_is_there(store: Store)
     assert (await rebuild(store, REF)).equal
 
 
-async def test_a_log_whose_policy_is_gone_is_erased_too_and_its_model_dropped(store: Store) -> None:
-    stage, gone = Stage(store), Stage(store, replace(POLICY, placement="gone"), PolicyRef(REF.site, "gone"))
+async def test_log_of_a_deleted_policy_is_erased_and_its_model_deleted(store: Store) -> None:
+    policy_log, gone = (
+        PublishedPolicy(store),
+        PublishedPolicy(store, replace(POLICY, placement="gone"), PolicyRef(REF.site, "gone")),
+    )
     await gone.publish()
     await gone.decide(visitor=(ANN,))
     checkpoint = Checkpoint(
@@ -192,7 +193,7 @@ async def test_a_log_whose_policy_is_gone_is_erased_too_and_its_model_dropped(st
         statistics=b"",
     )
     await store.checkpoints.write(gone.ref, checkpoint)
-    await stage.publish()
+    await policy_log.publish()
     async with learning(store):
         await store.erasures.add(REF.site, [ANN], 0)
         await eventually(lambda: is_erased(store))
@@ -200,7 +201,7 @@ async def test_a_log_whose_policy_is_gone_is_erased_too_and_its_model_dropped(st
     assert ANN not in await every_key_and_value(store)
 
 
-async def test_where_the_store_refuses_what_is_dangerous_erasures_end_all_the_same(
+async def test_erasure_completes_if_the_store_forbids_dangerous_commands(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """As hosted stores do: their file keeps the bytes until they rewrite it by themselves."""
@@ -208,9 +209,9 @@ async def test_where_the_store_refuses_what_is_dangerous_erasures_end_all_the_sa
     valkey.tell("ACL SETUSER default -@dangerous")
     store = await Store.connect(valkey.url)
     try:
-        stage = Stage(store)
-        await stage.publish()
-        await visit(stage, ANN)
+        policy_log = PublishedPolicy(store)
+        await policy_log.publish()
+        await visit(policy_log, ANN)
         async with learning(store):
             await store.erasures.add(REF.site, [ANN], 0)
             await eventually(lambda: is_erased(store))
@@ -221,11 +222,11 @@ async def test_where_the_store_refuses_what_is_dangerous_erasures_end_all_the_sa
         valkey.close()
 
 
-async def test_erasures_wait_for_each_other_until_one_is_due(store: Store) -> None:
-    stage = Stage(store)
-    await stage.publish()
-    await stage.decide(visitor=(ANN,))
-    await stage.decide(visitor=(BOB,))
+async def test_erasures_wait_until_one_is_due(store: Store) -> None:
+    policy_log = PublishedPolicy(store)
+    await policy_log.publish()
+    await policy_log.decide(visitor=(ANN,))
+    await policy_log.decide(visitor=(BOB,))
     async with learning(store):
         await store.erasures.add(REF.site, [ANN], 3_600_000)
         await eventually(lambda: is_published(store))
@@ -235,7 +236,7 @@ async def test_erasures_wait_for_each_other_until_one_is_due(store: Store) -> No
     assert not [entry for _, entry in await whole_log(store) if isinstance(entry, Decision)]
 
 
-async def test_who_waits_already_does_not_wait_longer_for_being_asked_for_again(store: Store) -> None:
+async def test_second_request_does_not_extend_the_wait(store: Store) -> None:
     first = await store.erasures.add(REF.site, [ANN], 1000)
     await store.erasures.add(REF.site, [ANN, BOB], 3_600_000)
     pending = (await store.erasures.pending([REF.site]))[REF.site]
@@ -244,7 +245,7 @@ async def test_who_waits_already_does_not_wait_longer_for_being_asked_for_again(
     assert not pending.is_due
 
 
-async def test_who_is_asked_for_again_while_models_are_folded_is_erased_again(store: Store) -> None:
+async def test_request_during_the_fold_causes_a_second_erasure(store: Store) -> None:
     await store.erasures.add(REF.site, [ANN, BOB], 0)
     pending = (await store.erasures.pending([REF.site]))[REF.site]
     await store.erasures.mark_deleted(REF.site, pending.waiting)
@@ -254,14 +255,14 @@ async def test_who_is_asked_for_again_while_models_are_folded_is_erased_again(st
     assert (set(pending.waiting), list(pending.folding), pending.rewrite) == ({ANN}, [], True)
 
 
-async def test_more_than_may_wait_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_many_waiting_erasures_are_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgewise.store.erasures.MOST_WAITING", 2)
     await store.erasures.add(REF.site, [ANN, BOB], 0)
     with pytest.raises(StoreUnavailable, match="2 ids that wait to be erased"):
         await store.erasures.add(REF.site, [b"visitor3"], 0)
 
 
-async def test_cut_short_after_any_command_it_ends_the_same(
+async def test_erasure_interrupted_after_any_command_completes(
     store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A learner that dies between any two commands to the store, and the next one, which does it again."""
@@ -273,10 +274,10 @@ async def test_cut_short_after_any_command_it_ends_the_same(
 
 async def _erased_in_two_lives(store: Store, url: str, commands: int, monkeypatch: pytest.MonkeyPatch) -> bool:
     await store._client.execute(("FLUSHALL",))
-    stage = Stage(store)
-    await stage.publish()
-    await visit(stage, ANN, 2)
-    await visit(stage, BOB, 2)
+    policy_log = PublishedPolicy(store)
+    await policy_log.publish()
+    await visit(policy_log, ANN, 2)
+    await visit(policy_log, BOB, 2)
     await store.profiles.compare_and_set(REF.site, ANN, None, b"her profile", 60_000)
     await settle(store, learner(store))
     log = await whole_log(store)
@@ -289,8 +290,8 @@ async def _erased_in_two_lives(store: Store, url: str, commands: int, monkeypatc
     first = Learner(doomed, Settings())
     try:
         for _ in range(20):
-            await first._look_at_sites()
-            await first._eraser.look(first._learners.keys())
+            await first._load_sites()
+            await first._eraser.run_once(first._learners.keys())
             for one in list(first._learners.values()):
                 await settle(doomed, one)
     except StoreUnavailable:
@@ -299,7 +300,7 @@ async def _erased_in_two_lives(store: Store, url: str, commands: int, monkeypatc
     async with learning(store):
         await eventually(lambda: is_erased(store))
     left = [entry for id, entry in await whole_log(store) if id <= log[-1][0]]
-    assert left == [entry for _, entry in less(log, frozenset({ANN}))]
+    assert left == [entry for _, entry in without_entries_of(log, frozenset({ANN}))]
     assert (await rebuild(store, REF)).equal
     held = await every_key_and_value(store)
     assert (ANN in held, user_of(ANN) in held) == (False, False)
@@ -311,7 +312,7 @@ def _dying(life: list[int], execute: Callable[[Any], Awaitable[Any]]) -> Callabl
 
     async def counted(command: Sequence[Any]) -> Any:
         if life[0] == 0:
-            raise StoreUnavailable("this learner is dead")
+            raise StoreUnavailable("This learner is dead.")
         life[0] -= 1
         return await execute(command)
 

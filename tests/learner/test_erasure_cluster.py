@@ -16,7 +16,7 @@ from edgewise.store.exposures import CountedView, Exposures
 from edgewise.types import Digest
 from tests.cluster import REFS, Cluster
 from tests.eventually import eventually
-from tests.learner.stage import POLICY, Stage
+from tests.learner.published_policy import POLICY, PublishedPolicy
 from tests.learner.test_erasure import is_erased, learning
 from tests.stored_bytes import read_files, read_store
 from tests.valkey import Valkey
@@ -46,12 +46,12 @@ async def store(cluster: Cluster) -> AsyncIterator[Store]:
 
 
 async def come(store: Store, visitor: list[Digest]) -> None:
-    """Decide under each policy with each device, be shown what is counted, have webhooks, and a profile."""
+    """Give a visitor decisions, exposure, webhook messages and a profile."""
     user, *devices = visitor
     for ref in REFS:
-        stage = Stage(store, replace(POLICY, placement=ref.placement), ref)
+        policy_log = PublishedPolicy(store, replace(POLICY, placement=ref.placement), ref)
         for device in devices:
-            await stage.tell(await stage.decide(visitor=(device, user)), "$click")
+            await policy_log.report(await policy_log.decide(visitor=(device, user)), "$click")
     for id in visitor:
         counted = [CountedView("visitor", "deal", 3)]
         commands = [
@@ -69,7 +69,7 @@ async def come(store: Store, visitor: list[Digest]) -> None:
 
 async def publish(store: Store) -> None:
     for ref in REFS:
-        await Stage(store, replace(POLICY, placement=ref.placement), ref).publish()
+        await PublishedPolicy(store, replace(POLICY, placement=ref.placement), ref).publish()
     site = Site(SITE, SITE, (), tuple(ref.placement for ref in REFS))
     await store.registry.publish_sites(encode_sites([site]))
 
@@ -78,7 +78,7 @@ def traces(held: bytes, visitor: list[Digest]) -> list[Digest]:
     return [id for id in visitor if id in held or id.hex().encode() in held]
 
 
-async def test_a_visitor_is_gone_from_every_node_and_its_disk(store: Store, cluster: Cluster) -> None:
+async def test_erasure_covers_every_node_and_its_disk(store: Store, cluster: Cluster) -> None:
     await publish(store)
     await come(store, ANN)
     await come(store, BOB)

@@ -1,4 +1,4 @@
-"""Laws of the fold: it obeys the rules as the plain reference tells them, and it can be stopped anywhere."""
+"""Laws of the fold: it equals the simple reference, and it can be interrupted anywhere."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Learner:
         self.kept = (fold.position, fold.read_again, fold.serialize(), fold.statistics.encode())
 
     def trim(self) -> None:
-        """Drop what the checkpoint says need not be read again."""
+        """Remove the entries before the checkpoint's `read_again`."""
         if self.kept is not None:
             self.first = next(n for n, (id, _) in enumerate(self.log) if id >= self.kept[1])
 
@@ -83,9 +83,7 @@ steps = st.lists(st.one_of(st.integers(1, 8), st.sampled_from(("checkpoint", "ki
 
 
 @given(logs.logs(), steps)
-def test_a_fold_that_is_stopped_killed_and_trimmed_anywhere_ends_as_one_in_one_go(
-    log: Log, steps: list[int | str]
-) -> None:
+def test_interrupted_and_trimmed_fold_equals_one_in_one_go(log: Log, steps: list[int | str]) -> None:
     learner = Learner(log, "squarecb")
     for step in steps:
         if isinstance(step, int):
@@ -101,7 +99,7 @@ def test_a_fold_that_is_stopped_killed_and_trimmed_anywhere_ends_as_one_in_one_g
 @pytest.mark.parametrize("algorithm", get_args(Algorithm))
 @few
 @given(log=logs.logs(), cut=st.integers(1, 40), again=st.integers(0, 40))
-def test_every_algorithm_resumes_to_the_same_bytes(algorithm: Algorithm, log: Log, cut: int, again: int) -> None:
+def test_every_algorithm_resumes_to_equal_bytes(algorithm: Algorithm, log: Log, cut: int, again: int) -> None:
     learner = Learner(log, algorithm)
     learner.read(cut)
     learner.checkpoint()
@@ -112,7 +110,7 @@ def test_every_algorithm_resumes_to_the_same_bytes(algorithm: Algorithm, log: Lo
 
 
 @given(logs.logs(most=60))
-def test_the_fold_obeys_the_rules_as_the_reference_tells_them(log: Log) -> None:
+def test_fold_equals_the_reference(log: Log) -> None:
     fold, reference = fold_in_one_go(log), Reference(logs.policies())
     reference.fold(log)
     counted = fold.statistics
@@ -126,7 +124,7 @@ def test_the_fold_obeys_the_rules_as_the_reference_tells_them(log: Log) -> None:
 
 
 def model_of(reference: Reference, log: Log) -> bytes:
-    """The model that learned what the reference says was learned, in its order."""
+    """The model that learned the slots of the reference, in its order."""
     model, policies = LearningModel(logs.shape()), logs.policies()
     made = {entry.key: entry for _, entry in log if isinstance(entry, Decision)}
     for key, slot, reward in reference.learned:
@@ -144,7 +142,7 @@ def model_of(reference: Reference, log: Log) -> bytes:
     return model.serialize()
 
 
-def test_an_event_that_paid_a_decision_closed_by_now_pays_no_other_one_when_it_is_read_again() -> None:
+def test_event_read_again_pays_the_same_decision() -> None:
     short, long, _ = logs.policies()
     visitor = logs.VISITORS[:1]
     slots = (SlotChoice(1, [0.25] * 4),)

@@ -1,4 +1,4 @@
-"""The learner's process, as one task: what it does when the store is not as it left it."""
+"""The learner's process when the store lost writes or another learner took over."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 import pytest
 
 from edgewise.learner import policy_learner, process
-from edgewise.learner.process import STAND_BY, Learner
+from edgewise.learner.process import TAKE_BACK_AFTER, Learner
 from edgewise.learner.rebuild import rebuild
 from edgewise.settings import Settings
 from edgewise.statistics import Statistics
 from edgewise.store import Checkpoint, Store, keys
 from tests.eventually import eventually
-from tests.learner.stage import REF, Stage
+from tests.learner.published_policy import REF, PublishedPolicy
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def _hasty_learners(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def learning(store: Store) -> AsyncIterator[None]:
-    """A learner runs meanwhile."""
+    """Run a learner in the background."""
     stop = asyncio.Event()
     task = asyncio.create_task(Learner(store, Settings()).run(stop))
     yield
@@ -35,7 +35,7 @@ async def learning(store: Store) -> AsyncIterator[None]:
 
 
 async def published(store: Store, learned: int, after: int = 0) -> Checkpoint:
-    """Wait until a model that has learned so much is published under a newer epoch than this one: soon."""
+    """Wait until a model with so many learned decisions is published under an epoch newer than `after`."""
     found: list[Checkpoint] = []
 
     async def is_published() -> bool:
@@ -45,52 +45,48 @@ async def published(store: Store, learned: int, after: int = 0) -> Checkpoint:
         found.append(newest)
         return True
 
-    await eventually(is_published, within=STAND_BY - 5)
+    await eventually(is_published, within=TAKE_BACK_AFTER - 5)
     return found[0]
 
 
 @pytest.mark.parametrize("lost", ["all of the checkpoint", "the take-over"])
-async def test_a_learner_whose_epoch_the_store_lost_takes_the_policy_over_again_at_once(
-    store: Store, lost: str
-) -> None:
-    stage = Stage(store)
-    await stage.publish()
-    await stage.visit(4)
+async def test_learner_takes_over_at_once_if_the_store_lost_its_epoch(store: Store, lost: str) -> None:
+    policy_log = PublishedPolicy(store)
+    await policy_log.publish()
+    await policy_log.visit(4)
     async with learning(store):
         before = await published(store, 4)
         checkpoint = keys.checkpoint(REF)
         lose = ("DEL", checkpoint) if lost[0] == "a" else ("HSET", checkpoint, "epoch", before.epoch - 1)
         await store.checkpoints._client.execute(lose)
-        await stage.visit(4)
+        await policy_log.visit(4)
         await published(store, 8, after=before.epoch)
     rebuilt = await rebuild(store, REF)
     assert (rebuilt.equal, rebuilt.learned) == (True, 8)
 
 
-async def test_a_policy_that_another_learner_took_over_is_taken_back_after_a_while_and_none_of_it_is_an_error(
+async def test_displaced_learner_takes_back_its_policy_and_logs_a_warning(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(process, "STAND_BY", 0.2)
-    stage = Stage(store)
-    await stage.publish()
+    monkeypatch.setattr(process, "TAKE_BACK_AFTER", 0.2)
+    policy_log = PublishedPolicy(store)
+    await policy_log.publish()
     async with learning(store):
-        await stage.visit(4)
+        await policy_log.visit(4)
         await published(store, 4)
         taken = await store.checkpoints.raise_epoch(REF)
-        await stage.visit(4)
+        await policy_log.visit(4)
         await published(store, 8, after=taken)
-    (said,) = [record for record in caplog.records if record.name == process.__name__]
-    assert said.levelname == "WARNING"
-    assert "shop/hero: another learner has taken it over; this one stands by" in said.getMessage()
+    (record,) = [one for one in caplog.records if one.name == process.__name__]
+    assert record.levelname == "WARNING"
+    assert "shop/hero: another learner has taken over." in record.getMessage()
 
 
-async def test_a_learner_that_ends_while_another_one_has_its_policy_says_nothing_of_it(
-    store: Store, caplog: pytest.LogCaptureFixture
-) -> None:
-    stage = Stage(store)
-    await stage.publish()
+async def test_displaced_learner_stops_without_an_error(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    policy_log = PublishedPolicy(store)
+    await policy_log.publish()
     async with learning(store):
-        await stage.visit(4)
+        await policy_log.visit(4)
         await published(store, 4)
         await store.checkpoints.raise_epoch(REF)
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []

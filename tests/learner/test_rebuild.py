@@ -13,15 +13,15 @@ from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.learner.rebuild import rebuild
 from edgewise.policies.policy import Reward
 from edgewise.store import Store
-from tests.learner.stage import POLICY, REF, Stage, learner, read
+from tests.learner.published_policy import POLICY, REF, PublishedPolicy, apply_retention, learner, read
 
 
-async def trim(stage: Stage, visits: int) -> None:
-    """The log goes on for so many visits, and a learner trims it to a base that it writes."""
-    await stage.visit(visits)
-    one = learner(stage.store, log_bytes=1)
-    await read_all(stage.store, one)
-    await one.keep_within_bounds()
+async def trim(policy_log: PublishedPolicy, visits: int) -> None:
+    """Add visits to the log, and let a learner trim it to a new base."""
+    await policy_log.visit(visits)
+    one = learner(policy_log.store)
+    await read_all(policy_log.store, one)
+    await apply_retention(policy_log.store, one, log_bytes=1)
 
 
 async def read_all(store: Store, one: PolicyLearner) -> None:
@@ -29,15 +29,15 @@ async def read_all(store: Store, one: PolicyLearner) -> None:
         pass
 
 
-def just_before(
-    monkeypatch: pytest.MonkeyPatch, owner: object, method: str, happening: Callable[[], Awaitable[None]]
+def run_before(
+    monkeypatch: pytest.MonkeyPatch, owner: object, method: str, action: Callable[[], Awaitable[None]]
 ) -> None:
-    """Let something happen once, just before this method is called the next time."""
+    """Run an action once, just before the next call of this method."""
     original = getattr(owner, method)
 
     async def interrupted(*arguments: Any) -> Any:
         monkeypatch.setattr(owner, method, original)
-        await happening()
+        await action()
         return await original(*arguments)
 
     monkeypatch.setattr(owner, method, interrupted)
@@ -47,18 +47,18 @@ def just_before(
 @pytest.mark.parametrize("visits", [0, 1])
 @pytest.mark.parametrize("bases", [0, 1])
 @pytest.mark.parametrize("moment", ["bases", "read_base", "log"])
-async def test_a_log_that_is_trimmed_while_it_is_rebuilt_is_not_taken_for_a_wrong_model(
+async def test_log_trimmed_during_a_rebuild_is_not_reported_as_a_wrong_model(
     store: Store, monkeypatch: pytest.MonkeyPatch, window: int, visits: int, bases: int, moment: str
 ) -> None:
-    stage, one = Stage(store, replace(POLICY, reward=Reward(window=window))), learner(store)
-    await stage.publish()
+    policy_log, one = PublishedPolicy(store, replace(POLICY, reward=Reward(window=window))), learner(store)
+    await policy_log.publish()
     for _ in range(bases):
-        await trim(stage, 10)
-    await stage.visit(10)
+        await trim(policy_log, 10)
+    await policy_log.visit(10)
     await read_all(store, one)
     await one.publish()
     owner, method = (store.log, "read") if moment == "log" else (store.checkpoints, moment)
-    just_before(monkeypatch, owner, method, lambda: trim(stage, visits))
+    run_before(monkeypatch, owner, method, lambda: trim(policy_log, visits))
     assert await verdict(store) in ("equal", "policy shop/hero: the log was trimmed while it was read; try again")
     assert await verdict(store) == "equal"
 

@@ -6,13 +6,13 @@ from edgewise.privacy.access import VisitorData
 from edgewise.privacy.export import export_visitor
 from edgewise.store import Store
 from edgewise.webhooks.triggers import NO_TRIGGERS
-from tests.learner.stage import REF, Stage
+from tests.learner.published_policy import REF, PublishedPolicy
 
 BEN, OTHER = user_digest("ben"), user_digest("other")
 
 
 async def test_export_has_the_record_and_the_log_entries_of_one_visitor(store: Store) -> None:
-    stage = Stage(store)
+    stage = PublishedPolicy(store)
     await stage.publish()
     await VisitorData(store).set_traits("shop", VisitorIds(user_id="ben"), {"plan": "pro"}, NO_TRIGGERS)
     for visitor in (BEN, OTHER):

@@ -16,7 +16,7 @@ from edgewise.sites import Site
 from edgewise.store import Store, keys
 from edgewise.types import PolicyRef
 from tests.eventually import eventually
-from tests.learner.stage import POLICY, REF, Stage, learner, settle
+from tests.learner.published_policy import POLICY, REF, PublishedPolicy, learner, settle
 from tests.valkey import Valkey
 
 
@@ -28,14 +28,14 @@ async def test_nothing_is_ready_before_a_site_is_published(store: Store) -> None
     follower = Follower(store)
     await follower.refresh()
     assert not follower.ready
-    await Stage(store).publish()
+    await PublishedPolicy(store).publish()
     await follower.refresh()
     assert follower.ready
     assert (served(follower).model, served(follower).model_version) == (None, 0)
 
 
 async def test_an_edit_is_served_and_keeps_the_model(store: Store) -> None:
-    stage, one, follower = Stage(store), learner(store), Follower(store)
+    stage, one, follower = PublishedPolicy(store), learner(store), Follower(store)
     await stage.publish()
     await stage.visit(4)
     await settle(store, one)
@@ -49,7 +49,7 @@ async def test_an_edit_is_served_and_keeps_the_model(store: Store) -> None:
 
 
 async def test_while_a_model_is_folded_anew_the_version_it_was_made_for_is_served(store: Store) -> None:
-    stage, one, follower = Stage(store), learner(store), Follower(store)
+    stage, one, follower = PublishedPolicy(store), learner(store), Follower(store)
     await stage.publish()
     await stage.visit(4)
     await settle(store, one)
@@ -70,7 +70,7 @@ async def test_while_a_model_is_folded_anew_the_version_it_was_made_for_is_serve
 
 async def test_a_model_is_loaded_only_where_someone_asks(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "LOADING_SHARE", 1.0)
-    stage, one = Stage(store), learner(store)
+    stage, one = PublishedPolicy(store), learner(store)
     told: list[tuple[PolicyRef, int]] = []
     follower = Follower(store, lambda ref, delay: told.append((ref, delay)))
     await stage.publish()
@@ -97,7 +97,7 @@ async def test_a_model_is_loaded_only_where_someone_asks(store: Store, monkeypat
 
 async def test_loading_takes_no_more_than_its_share_of_the_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "LOADING_SHARE", 1e-9)
-    stage, one, follower = Stage(store), learner(store), Follower(store)
+    stage, one, follower = PublishedPolicy(store), learner(store), Follower(store)
     await stage.publish()
     await stage.visit(2)
     await settle(store, one)
@@ -111,7 +111,7 @@ async def test_loading_takes_no_more_than_its_share_of_the_time(store: Store, mo
 
 
 async def test_a_model_never_goes_back_within_an_epoch(store: Store) -> None:
-    stage, one, follower = Stage(store), learner(store), Follower(store)
+    stage, one, follower = PublishedPolicy(store), learner(store), Follower(store)
     await stage.publish()
     await stage.visit(2)
     old = await settle(store, one)
@@ -125,7 +125,7 @@ async def test_a_model_never_goes_back_within_an_epoch(store: Store) -> None:
 
 async def test_the_model_of_a_log_that_became_shorter_is_loaded(store: Store) -> None:
     """After an erasure: the last model serves on, to a worker that starts meanwhile too, and then the new one."""
-    stage, follower = Stage(store), Follower(store)
+    stage, follower = PublishedPolicy(store), Follower(store)
     await stage.publish()
     await stage.visit(2)
     old = await settle(store, learner(store))
@@ -149,7 +149,7 @@ async def _serves_newer(follower: Follower, version: int) -> bool:
 
 
 async def test_the_blobs_that_are_served_are_written_again_where_the_store_lost_them(store: Store) -> None:
-    stage, follower = Stage(store), Follower(store)
+    stage, follower = PublishedPolicy(store), Follower(store)
     await stage.publish()
     await follower.refresh()
     version = served(follower).version
@@ -161,12 +161,12 @@ async def test_the_blobs_that_are_served_are_written_again_where_the_store_lost_
 
 
 async def test_a_site_that_is_gone_is_served_no_more(store: Store) -> None:
-    stage, follower = Stage(store), Follower(store)
+    stage, follower = PublishedPolicy(store), Follower(store)
     await stage.publish()
     await follower.refresh()
     placement = served(follower)
     assert follower.find(placement.policy_id) is placement
-    await Stage(store, ref=PolicyRef("other", "hero")).publish()
+    await PublishedPolicy(store, ref=PolicyRef("other", "hero")).publish()
     await follower.refresh()
     assert set(follower.sites) == {"other"}
     assert follower.find(placement.policy_id) is None
@@ -176,7 +176,7 @@ async def test_what_is_served_stays_when_the_store_does_not_answer() -> None:
     server = Valkey()
     store = await Store.connect(server.url)
     follower = Follower(store)
-    await Stage(store).publish()
+    await PublishedPolicy(store).publish()
     await follower.refresh()
     server.kill()
     with pytest.raises(StoreError):
@@ -199,7 +199,7 @@ async def test_without_a_store_the_files_are_served_and_with_it_what_is_publishe
     with pytest.raises(StoreUnavailable, match="Try again"):
         follower.ids.issue(served(follower).policy_id, 1, b"k" * 12)
     server.restart()
-    await Stage(store).publish()
+    await PublishedPolicy(store).publish()
     await follower.refresh()
     assert (follower.ready, served(follower).policy) == (True, POLICY)
     assert follower.ids.issue(served(follower).policy_id, 1, b"k" * 12)
@@ -209,7 +209,7 @@ async def test_without_a_store_the_files_are_served_and_with_it_what_is_publishe
 
 
 async def test_a_store_that_lost_the_keys_of_decision_ids_is_given_them_again(store: Store) -> None:
-    stage, follower = Stage(store), Follower(store)
+    stage, follower = PublishedPolicy(store), Follower(store)
     await stage.publish()
     await follower.refresh()
     text = follower.ids.issue(served(follower).policy_id, 1, b"k" * 12)
@@ -222,7 +222,7 @@ async def test_a_store_that_lost_the_keys_of_decision_ids_is_given_them_again(st
 
 
 async def test_a_version_that_is_left_is_written_again_where_the_store_lost_it(store: Store) -> None:
-    stage, follower = Stage(store), Follower(store)
+    stage, follower = PublishedPolicy(store), Follower(store)
     await stage.publish()
     await follower.refresh()
     await stage.publish(replace(POLICY, control_share=0.5))

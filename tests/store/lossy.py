@@ -12,7 +12,7 @@ from tests.valkey import Valkey
 
 
 class LossyProxy:
-    """Passes everything on; where `losing` occurs, waits for the store's reply and hangs up instead of passing it."""
+    """A proxy that loses replies. If a request has `losing`, it waits for the store's reply and closes the connection."""
 
     def __init__(self, valkey: Valkey, path: Path, losing: bytes) -> None:
         self.url = f"unix://{path}"

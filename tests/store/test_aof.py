@@ -40,7 +40,7 @@ async def connected(valkey: Valkey) -> AsyncIterator[Store]:
         await store.close()
 
 
-async def test_a_file_is_rewritten_without_what_was_deleted(start: Callable[..., Valkey]) -> None:
+async def test_rewrite_removes_deleted_data(start: Callable[..., Valkey]) -> None:
     valkey = start(*AOF)
     async with connected(valkey) as store:
         await store.profiles.compare_and_set("shop", b"visitor1", None, b"what we knew of ann", 60_000)
@@ -55,7 +55,7 @@ async def test_a_file_is_rewritten_without_what_was_deleted(start: Callable[...,
         await eventually(is_gone)
 
 
-async def test_without_a_file_there_is_nothing_to_do(start: Callable[..., Valkey]) -> None:
+async def test_store_without_a_file_needs_no_rewrite(start: Callable[..., Valkey]) -> None:
     async with connected(start()) as store:
         assert await store.append_only_file.rewrite() == "needless"
 
@@ -69,13 +69,13 @@ async def test_without_a_file_there_is_nothing_to_do(start: Callable[..., Valkey
         ((), "ACL SETUSER default -info"),
     ],
 )
-async def test_a_store_that_refuses_is_taken_at_its_word(
+async def test_forbidden_rewrite_is_reported(
     start: Callable[..., Valkey], options: tuple[str, ...], order: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As hosted stores do: then how long the file lives is their operator's choice, and the log says so."""
+    """Hosted stores may forbid it. Then their operator decides, and the log has a warning."""
     valkey = start(*AOF, *options)
     valkey.tell(order)
     async with connected(valkey) as store:
         with caplog.at_level(logging.WARNING):
             assert await store.append_only_file.rewrite() == "refused"
-    assert "the append-only file keeps what was erased until the store rewrites it" in caplog.text
+    assert "The append-only file keeps erased data until the store rewrites it" in caplog.text

@@ -36,7 +36,7 @@ async def test_a_checkpoint_reads_back_as_it_was_written(store: Store, ref: Poli
     assert await store.checkpoints.statistics(ref) == checkpoint.statistics
 
 
-async def test_a_head_is_the_checkpoint_without_what_is_large(store: Store, ref: PolicyRef) -> None:
+async def test_head_is_the_checkpoint_without_model_and_statistics(store: Store, ref: PolicyRef) -> None:
     checkpoint = await owned(store, ref)
     version = await store.checkpoints.write(ref, checkpoint)
     shared = {field.name: getattr(checkpoint, field.name) for field in fields(Head)}
@@ -83,7 +83,7 @@ async def test_without_an_epoch_nothing_is_written(store: Store, ref: PolicyRef)
         await store.checkpoints.write(ref, CHECKPOINT)
 
 
-async def test_a_store_that_has_an_older_epoch_than_the_writer_has_lost_its_tail(store: Store, ref: PolicyRef) -> None:
+async def test_older_epoch_in_the_store_means_lost_writes(store: Store, ref: PolicyRef) -> None:
     ours = await owned(store, ref)
     await store.pipeline.submit(("HSET", keys.checkpoint(ref), "epoch", ours.epoch - 1), float("inf"))
     with pytest.raises(WritesLost, match=f"the store has epoch {ours.epoch - 1}, this learner has {ours.epoch}"):

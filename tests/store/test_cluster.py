@@ -91,7 +91,7 @@ async def test_a_scan_finds_what_is_on_any_node(store: Store) -> None:
     assert await store.log.of_site("other") == set()
 
 
-async def test_the_lane_reaches_every_node(store: Store) -> None:
+async def test_pipeline_reaches_every_node(store: Store) -> None:
     commands = [store.log.append_command(ref, b"e") for ref in REFS * 10]
     commands += [store.log.append_event_command(ref, b"message1", b"event") for ref in REFS * 2]
     replies = await asyncio.gather(*(store.pipeline.submit(command, within(5)) for command in commands))
@@ -99,7 +99,7 @@ async def test_the_lane_reaches_every_node(store: Store) -> None:
     assert [await store.log.length(ref) for ref in REFS] == [11, 11, 11]
 
 
-async def test_a_node_that_hangs_holds_up_only_its_own_keys(store: Store, cluster: Cluster) -> None:
+async def test_hanging_node_delays_only_its_own_keys(store: Store, cluster: Cluster) -> None:
     await asyncio.gather(*(store.pipeline.submit(store.log.append_command(ref, b"e"), within(5)) for ref in REFS))
     cluster.nodes[0].freeze()
     lasting = store.pipeline.submit(store.log.append_command(REFS[0], b"e"), within(5))

@@ -52,7 +52,7 @@ def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     assert without_password(url) == shown
 
 
-async def test_where_nothing_listens_the_error_says_what_was_tried_and_where() -> None:
+async def test_unreachable_store_is_named_in_the_error() -> None:
     with pytest.raises(StoreUnavailable, match=r"Store redis://user@127.0.0.1:1: 'PING' failed: .*111"):
         await Store.connect("redis://user:secret@127.0.0.1:1")
 
@@ -65,7 +65,7 @@ def guarded() -> Iterator[Valkey]:
     server.close()
 
 
-async def test_password_and_database_of_the_url_hold_for_client_and_lane(guarded: Valkey) -> None:
+async def test_password_and_database_apply_to_client_and_pipeline(guarded: Valkey) -> None:
     store = await Store.connect(f"unix://:p%40ss%2Fword@{guarded.path}?db=3")
     deadline = asyncio.get_running_loop().time() + 5
     await store.pipeline.submit(("SET", "key", "value"), deadline)
@@ -134,7 +134,7 @@ def certificate(tmp_path: Path) -> Path:
     return path
 
 
-async def test_client_and_lane_speak_tls(certificate: Path, own_valkey: Valkey, ref: PolicyRef) -> None:
+async def test_client_and_pipeline_use_tls(certificate: Path, own_valkey: Valkey, ref: PolicyRef) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, f"{certificate}.key")
 

@@ -66,9 +66,7 @@ async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("appendfsync", ["everysec", "always"])
-async def test_it_appends_every_write_takes_no_snapshots_evicts_nothing_and_has_no_port(
-    tmp_path: Path, appendfsync: str
-) -> None:
+async def test_embedded_valkey_has_durable_options_and_no_port(tmp_path: Path, appendfsync: str) -> None:
     async with embedded(tmp_path, appendfsync) as valkey, client(valkey) as redis:
         expected = {"appendonly": "yes", "appendfsync": appendfsync, "save": "", "port": "0", "maxmemory": "0"}
         assert await redis.config_get(*expected) == expected
@@ -119,7 +117,7 @@ async def test_a_server_that_cannot_start_is_quoted(tmp_path: Path) -> None:
         pass  # The failed start holds nothing.
 
 
-async def test_a_data_folder_that_is_held_is_refused_with_its_holder(tmp_path: Path) -> None:
+async def test_locked_data_folder_is_refused_with_its_process(tmp_path: Path) -> None:
     async with DataFolder.locked(tmp_path):
         with pytest.raises(DataFolderLocked, match=f"Process {os.getpid()} uses data folder {tmp_path}"):
             async with DataFolder.locked(tmp_path):
@@ -200,7 +198,7 @@ async def test_a_command_joins_the_store_of_the_server_that_runs(tmp_path: Path)
         async with join_or_start(tmp_path, "everysec") as url, Redis.from_url(url) as redis:
             assert (await redis.info("server"))["process_id"] == valkey
         async with Redis.from_url(url) as redis:
-            assert await redis.ping()  # Whoever joined does not stop it.
+            assert await redis.ping()  # A command that joined does not stop the store.
 
 
 async def test_a_command_starts_the_store_for_itself_when_no_server_runs(tmp_path: Path) -> None:

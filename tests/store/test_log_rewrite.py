@@ -14,7 +14,7 @@ async def entries(store: Store, ref: PolicyRef) -> list[bytes]:
     return [data async for page in store.log.pages(ref) for _, data in page]
 
 
-async def test_a_draft_takes_the_logs_place_with_what_came_meanwhile(store: Store, ref: PolicyRef) -> None:
+async def test_draft_replaces_the_log_and_keeps_later_entries(store: Store, ref: PolicyRef) -> None:
     ids = [await store.log.append(ref, entry) for entry in (b"hers", b"his")]
     await store.log_rewrite.begin(ref)
     await store.log_rewrite.write(ref, [(ids[1], b"his")])
@@ -24,7 +24,7 @@ async def test_a_draft_takes_the_logs_place_with_what_came_meanwhile(store: Stor
     assert await store._client.execute(("TTL", f"{{{ref.site}:{ref.placement}}}:log")) == -1
 
 
-async def test_of_what_is_left_out_no_byte_stays_in_the_store(store: Store, ref: PolicyRef) -> None:
+async def test_no_byte_of_a_removed_entry_stays(store: Store, ref: PolicyRef) -> None:
     key = f"{{{ref.site}:{ref.placement}}}:log"
     ids = [await store.log.append(ref, entry) for entry in (b"some secret", b"his")]
     await store.log_rewrite.begin(ref)
@@ -34,7 +34,7 @@ async def test_of_what_is_left_out_no_byte_stays_in_the_store(store: Store, ref:
     assert b"some secret" not in await store._client.execute(("DUMP", key))
 
 
-async def test_the_ids_of_a_log_go_on_even_where_nothing_of_it_is_left(store: Store, ref: PolicyRef) -> None:
+async def test_ids_continue_after_an_empty_rewrite(store: Store, ref: PolicyRef) -> None:
     for kept in (0, 1):
         last = [await store.log.append(ref, b"entry") for _ in range(3)][-1]
         first = await store.log.first_id(ref)
@@ -46,7 +46,7 @@ async def test_the_ids_of_a_log_go_on_even_where_nothing_of_it_is_left(store: St
         assert await store.log.append(ref, b"next") > last
 
 
-async def test_a_draft_that_was_left_unfinished_is_begun_anew_and_lapses(store: Store, ref: PolicyRef) -> None:
+async def test_unfinished_draft_is_restarted_and_expires(store: Store, ref: PolicyRef) -> None:
     id = await store.log.append(ref, b"entry")
     await store.log_rewrite.write(ref, [(id, b"half")])
     assert 0 < await store._client.execute(("TTL", f"{{{ref.site}:{ref.placement}}}:draft")) <= 3600
@@ -56,7 +56,7 @@ async def test_a_draft_that_was_left_unfinished_is_begun_anew_and_lapses(store: 
     assert await entries(store, ref) == [b"whole"]
 
 
-async def test_a_new_log_drops_the_bases_fences_the_owner_and_keeps_the_version_count(
+async def test_replacement_deletes_bases_fences_the_owner_and_keeps_model_versions(
     store: Store, ref: PolicyRef
 ) -> None:
     checkpoint = await owned(store, ref)
@@ -71,7 +71,7 @@ async def test_a_new_log_drops_the_bases_fences_the_owner_and_keeps_the_version_
     assert await store.checkpoints.write(ref, replace(checkpoint, epoch=epoch)) == 2
 
 
-async def test_a_model_of_the_old_log_serves_on_until_the_next_one_is_written(store: Store, ref: PolicyRef) -> None:
+async def test_old_model_serves_until_the_next_checkpoint(store: Store, ref: PolicyRef) -> None:
     checkpoint = await owned(store, ref)
     await store.checkpoints.write(ref, checkpoint)
     assert not await store.checkpoints.needs_new_fold(ref)

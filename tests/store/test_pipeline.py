@@ -27,48 +27,48 @@ async def entries(store: Store, ref: PolicyRef) -> list[bytes]:
 
 @pytest.fixture
 async def frail(own_valkey: Valkey) -> AsyncIterator[Store]:
-    """A store whose server the test may freeze and kill, with the lane's connection open."""
+    """A store whose server the test may freeze and kill, with the pipeline's connection open."""
     store = await Store.connect(own_valkey.url)
     await store.pipeline.submit(("PING",), within(5))
     yield store
     await store.close()
 
 
-class HeldWire:
-    """A wire that delivers when the test says so."""
+class HeldTransport:
+    """A transport that delivers only when the test asks for it."""
 
     def __init__(self) -> None:
-        self.flights: list[tuple[Sequence[Command], CommandBatch]] = []
+        self.batches: list[tuple[Sequence[Command], CommandBatch]] = []
 
-    def send(self, commands: Sequence[Command], flight: CommandBatch) -> None:
-        self.flights.append((commands, flight))
+    def send(self, commands: Sequence[Command], batch: CommandBatch) -> None:
+        self.batches.append((commands, batch))
 
     def deliver(self, *replies: Any) -> None:
-        flight = self.flights[-1][1]
+        flight = self.batches[-1][1]
         flight.replies = list(replies)
         flight.complete()
 
     def abandon(self, error: Exception) -> None:
-        self.flights[-1][1].fail(error)
+        self.batches[-1][1].fail(error)
 
     async def close(self) -> None:
         pass
 
 
 @pytest.fixture
-def wire() -> HeldWire:
-    return HeldWire()
+def transport() -> HeldTransport:
+    return HeldTransport()
 
 
 @pytest.fixture
-async def lane(wire: HeldWire) -> AsyncIterator[Pipeline]:
-    lane = Pipeline(connect("redis://127.0.0.1:1"), wire, patience=30)
-    yield lane
-    await lane.close()
+async def pipeline(transport: HeldTransport) -> AsyncIterator[Pipeline]:
+    pipeline = Pipeline(connect("redis://127.0.0.1:1"), transport, patience=30)
+    yield pipeline
+    await pipeline.close()
 
 
 async def is_overdue(store: Store) -> None:
-    """Wait until the lane has had enough of the flush under way."""
+    """Wait until the pipeline has had enough of the flush under way."""
 
     async def has_had_enough() -> bool:
         return store.pipeline.overdue
@@ -83,82 +83,82 @@ async def a_turn() -> None:
 # What leaves together.
 
 
-async def test_commands_of_one_turn_leave_in_one_flush_in_their_order(lane: Pipeline, wire: HeldWire) -> None:
-    replies = [lane.submit(("GET", str(n)), within(5)) for n in range(3)]
+async def test_commands_of_one_turn_leave_together_in_order(pipeline: Pipeline, transport: HeldTransport) -> None:
+    replies = [pipeline.submit(("GET", str(n)), within(5)) for n in range(3)]
     await a_turn()
-    assert [commands for commands, _ in wire.flights] == [[("GET", "0"), ("GET", "1"), ("GET", "2")]]
-    wire.deliver(b"a", None, 3)
+    assert [commands for commands, _ in transport.batches] == [[("GET", "0"), ("GET", "1"), ("GET", "2")]]
+    transport.deliver(b"a", None, 3)
     assert await asyncio.gather(*replies) == [b"a", None, 3]
 
 
-async def test_commands_submitted_during_a_flight_leave_together_after_it(lane: Pipeline, wire: HeldWire) -> None:
-    first = lane.submit(("GET", "0"), within(5))
+async def test_commands_during_a_flush_leave_after_it(pipeline: Pipeline, transport: HeldTransport) -> None:
+    first = pipeline.submit(("GET", "0"), within(5))
     await a_turn()
     later = []
     for n in (1, 2):
-        later.append(lane.submit(("GET", str(n)), within(5)))
+        later.append(pipeline.submit(("GET", str(n)), within(5)))
         await a_turn()
-    assert len(wire.flights) == 1
-    wire.deliver(b"0")
+    assert len(transport.batches) == 1
+    transport.deliver(b"0")
     assert await first == b"0"
     await a_turn()
-    assert wire.flights[1][0] == [("GET", "1"), ("GET", "2")]
-    wire.deliver(b"1", b"2")
+    assert transport.batches[1][0] == [("GET", "1"), ("GET", "2")]
+    transport.deliver(b"1", b"2")
     assert await asyncio.gather(*later) == [b"1", b"2"]
 
 
-async def test_a_command_whose_caller_left_before_the_flush_is_not_sent(lane: Pipeline, wire: HeldWire) -> None:
-    first = lane.submit(("GET", "0"), within(5))
+async def test_cancelled_command_is_not_sent(pipeline: Pipeline, transport: HeldTransport) -> None:
+    first = pipeline.submit(("GET", "0"), within(5))
     await a_turn()
-    gone, stays = lane.submit(("GET", "1"), within(5)), lane.submit(("GET", "2"), within(5))
+    gone, stays = pipeline.submit(("GET", "1"), within(5)), pipeline.submit(("GET", "2"), within(5))
     gone.cancel()
-    wire.deliver(b"0")
+    transport.deliver(b"0")
     await first
     await a_turn()
-    assert wire.flights[1][0] == [("GET", "2")]
-    wire.deliver(b"2")
+    assert transport.batches[1][0] == [("GET", "2")]
+    transport.deliver(b"2")
     assert await stays == b"2"
 
 
-async def test_a_caller_without_time_is_refused_and_sends_nothing(lane: Pipeline, wire: HeldWire) -> None:
+async def test_a_caller_without_time_is_refused_and_sends_nothing(pipeline: Pipeline, transport: HeldTransport) -> None:
     with pytest.raises(StoreTimeout, match="no time was left to send 'GET'"):
-        lane.submit(("GET", "0"), within(0))
+        pipeline.submit(("GET", "0"), within(0))
     await a_turn()
-    assert wire.flights == []
+    assert transport.batches == []
 
 
-async def test_a_command_still_queued_at_its_deadline_is_never_sent(lane: Pipeline, wire: HeldWire) -> None:
-    first = lane.submit(("GET", "0"), within(5))
+async def test_command_queued_at_its_deadline_is_not_sent(pipeline: Pipeline, transport: HeldTransport) -> None:
+    first = pipeline.submit(("GET", "0"), within(5))
     await a_turn()
     with pytest.raises(StoreTimeout):
-        await lane.submit(("GET", "1"), within(0.05))
-    wire.deliver(b"0")
+        await pipeline.submit(("GET", "1"), within(0.05))
+    transport.deliver(b"0")
     await first
     await a_turn()
-    assert len(wire.flights) == 1
+    assert len(transport.batches) == 1
 
 
-async def test_an_earlier_deadline_ends_earlier_though_submitted_later(lane: Pipeline, wire: HeldWire) -> None:
-    patient = lane.submit(("GET", "0"), within(5))
+async def test_earlier_deadline_ends_first(pipeline: Pipeline, transport: HeldTransport) -> None:
+    patient = pipeline.submit(("GET", "0"), within(5))
     with pytest.raises(StoreTimeout, match="no reply to 'GET' before its deadline"):
-        await lane.submit(("GET", "1"), within(0.05))
+        await pipeline.submit(("GET", "1"), within(0.05))
     assert not patient.done()
-    wire.deliver(b"0", b"1")
+    transport.deliver(b"0", b"1")
     assert await patient == b"0"
 
 
-async def test_after_closing_everything_is_refused(wire: HeldWire) -> None:
-    lane = Pipeline(connect("redis://127.0.0.1:1"), wire)
-    flying = lane.submit(("GET", "0"), within(5))
+async def test_after_closing_everything_is_refused(transport: HeldTransport) -> None:
+    pipeline = Pipeline(connect("redis://127.0.0.1:1"), transport)
+    flying = pipeline.submit(("GET", "0"), within(5))
     await a_turn()
-    queued = lane.submit(("GET", "1"), within(5))
-    wire.deliver(b"0")
-    await lane.close()
+    queued = pipeline.submit(("GET", "1"), within(5))
+    transport.deliver(b"0")
+    await pipeline.close()
     assert await flying == b"0"
     with pytest.raises(StoreUnavailable, match="closed"):
         await queued
     with pytest.raises(StoreUnavailable, match="closed"):
-        lane.submit(("GET", "2"), within(5))
+        pipeline.submit(("GET", "2"), within(5))
 
 
 # With a real store.
@@ -219,7 +219,7 @@ async def test_waiting_ends_at_the_deadline_though_the_store_hangs(own_valkey: V
     own_valkey.thaw()
 
 
-async def test_while_a_flush_is_overdue_new_calls_fail_at_once_and_then_all_is_well(
+async def test_new_calls_fail_at_once_while_a_flush_is_overdue(
     own_valkey: Valkey, frail: Store, ref: PolicyRef
 ) -> None:
     own_valkey.freeze()
@@ -236,7 +236,7 @@ async def test_while_a_flush_is_overdue_new_calls_fail_at_once_and_then_all_is_w
     assert await entries(frail, ref) == [b"lasting", b"hasty", b"new"]
 
 
-async def test_a_caller_that_goes_away_disturbs_nobody(own_valkey: Valkey, frail: Store, ref: PolicyRef) -> None:
+async def test_cancelled_caller_does_not_affect_others(own_valkey: Valkey, frail: Store, ref: PolicyRef) -> None:
     own_valkey.freeze()
 
     async def caller(entry: bytes) -> Any:
@@ -269,7 +269,7 @@ async def test_a_hung_connection_is_given_up_and_replaced(own_valkey: Valkey) ->
 # When the store dies.
 
 
-async def test_all_in_flight_fail_when_the_store_is_killed_and_the_lane_recovers_by_itself(
+async def test_running_commands_fail_when_the_store_is_killed_and_the_pipeline_recovers(
     own_valkey: Valkey, frail: Store, ref: PolicyRef
 ) -> None:
     own_valkey.freeze()

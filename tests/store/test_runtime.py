@@ -16,7 +16,7 @@ from edgewise.store.runtime import remove_leftover, runtime_folder
 
 @pytest.fixture
 def base(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """A folder for temporary files, with a path that is short enough for a socket; pytest's own is elsewhere."""
+    """A folder for temporary files, with a path that is short enough for a socket."""
     base = tempfile.mkdtemp(prefix="ew-", dir="/tmp")
     monkeypatch.setattr(tempfile, "tempdir", base)
     yield Path(base)
@@ -41,14 +41,14 @@ with runtime_folder() as runtime:
     return Path(ended.stdout.strip())
 
 
-def test_it_is_its_users_alone_and_gone_afterwards(base: Path) -> None:
+def test_runtime_folder_is_private_and_removed_at_the_end(base: Path) -> None:
     with runtime_folder() as runtime:
         assert runtime.parent == base
         assert stat.S_IMODE(runtime.stat().st_mode) == 0o700
     assert list(base.iterdir()) == []
 
 
-def test_those_of_the_dead_are_removed_and_those_of_the_living_stay(base: Path) -> None:
+def test_folders_of_dead_servers_are_removed(base: Path) -> None:
     with runtime_folder() as living:
         dead = killed(base)
         assert dead.parent == base
@@ -57,7 +57,7 @@ def test_those_of_the_dead_are_removed_and_those_of_the_living_stay(base: Path) 
             assert set(base.iterdir()) == {living, ours}
 
 
-def test_what_is_no_runtime_folder_stays(base: Path, tmp_path: Path) -> None:
+def test_other_folders_stay(base: Path, tmp_path: Path) -> None:
     other = base / "edgewise-mine"
     strange = base / "edgewise-12345678"
     file = base / "edgewise-87654321"

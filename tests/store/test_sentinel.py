@@ -1,4 +1,4 @@
-"""A fail-over, made by hand: the Sentinel is told of another master, and the old one becomes a replica."""
+"""A failover by hand: the Sentinel gets another master, and the old one becomes a replica."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.valkey import Valkey, free_port
 
 
 class Watched:
-    """Two servers, and a Sentinel that says which is the master of the service `shop`."""
+    """Two servers, and a Sentinel that knows the master of the service `shop`."""
 
     def __init__(self, folder: Path) -> None:
         self.ports = [free_port(), free_port()]

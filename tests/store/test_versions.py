@@ -77,16 +77,16 @@ async def test_a_worker_writes_a_lost_blob_again_but_never_over_another(store: S
     assert await store.versions.blob(ref, V1) == b"blob"
 
 
-async def test_blobs_that_nothing_names_lapse_in_seven_days(store: Store, ref: PolicyRef) -> None:
+async def test_unnamed_blobs_expire_in_seven_days(store: Store, ref: PolicyRef) -> None:
     for version in (V1, V2, V3):
         await store.versions.publish(ref, version, SHAPE, b"blob", b"entry")
     assert await store.versions.expire_blobs(ref, {V2}) == 1
     assert WEEK - 5 <= await ttl(store, keys.blob(ref, V1)) <= WEEK
     assert await ttl(store, keys.blob(ref, V2)) == -1
-    assert await ttl(store, keys.blob(ref, V3)) == -1, "the current version must not lapse"
+    assert await ttl(store, keys.blob(ref, V3)) == -1, "the current version must not expire"
 
 
-async def test_a_lapsing_blob_keeps_its_term_and_is_kept_when_named_again(store: Store, ref: PolicyRef) -> None:
+async def test_expiring_blob_keeps_its_ttl_until_it_is_named_again(store: Store, ref: PolicyRef) -> None:
     await store.versions.publish(ref, V1, SHAPE, b"blob", b"entry")
     await store.versions.publish(ref, V2, SHAPE, b"blob", b"entry")
     await store.versions.expire_blobs(ref, ())

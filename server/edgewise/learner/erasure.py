@@ -1,7 +1,6 @@
-"""Erasure: what visitors asked to be forgotten goes from the logs, and the models are folded anew without it.
+"""Erasure: removes visitors' entries from the logs, so that the models are folded again without them.
 
-Killed at any instant, it is done again from the start when a learner looks next: nothing leaves the list of what is to
-be erased before it is done.
+A killed erasure starts again from its beginning. A pending erasure is removed only after it is complete.
 """
 
 from __future__ import annotations
@@ -18,51 +17,53 @@ log = logging.getLogger(__name__)
 
 
 class Eraser:
-    """Erases what is due. `start_anew` is told each policy whose log was written anew: no fold of it may go on."""
+    """Completes pending erasures. Calls `restart` for each policy with a rewritten log, whose fold cannot continue."""
 
-    def __init__(self, store: Store, start_anew: Callable[[PolicyRef], None]) -> None:
+    def __init__(self, store: Store, restart: Callable[[PolicyRef], None]) -> None:
         self._store = store
-        self._start_anew = start_anew
+        self._restart = restart
         self._is_rewriting = False
 
-    async def look(self, served: Collection[PolicyRef]) -> None:
-        """Take the erasures of all sites as far as they can be taken now.
+    async def run_once(self, served: Collection[PolicyRef]) -> None:
+        """Advance the erasures of all sites as far as possible.
 
         Raises:
-            StoreError: the store does not answer; what was begun is done again by the next look.
+            StoreError: the store does not answer. The next call starts the interrupted erasure again.
         """
         found = await self._store.erasures.pending(sorted({ref.site for ref in served}))
         for site, pending in found.items():
-            await self._look_at(site, pending, [ref for ref in served if ref.site == site])
+            await self._advance(site, pending, [ref for ref in served if ref.site == site])
 
-    async def _look_at(self, site: str, pending: Pending, served: Collection[PolicyRef]) -> None:
+    async def _advance(self, site: str, pending: Pending, served: Collection[PolicyRef]) -> None:
         if pending.is_due:
             await self._erase(site, pending, served)
         elif pending.folding:
             forgotten = [await self._store.checkpoints.needs_new_fold(ref) for ref in served]
             if not any(forgotten):
                 await self._store.erasures.mark_folded(site, pending.folding)
-                log.info("%s: the models know no more of %d erased ids", site, len(pending.folding))
+                log.info("%s: the models no longer contain %d erased ids.", site, len(pending.folding))
         elif pending.rewrite:
             await self._rewrite(site)
 
     async def _erase(self, site: str, pending: Pending, served: Collection[PolicyRef]) -> None:
         refs = sorted({*served, *await self._store.log.of_site(site)})
         visitors = frozenset(pending.waiting)
-        if beside := await ids_beside(self._store, refs, visitors):
-            # Remembered before the entries go that say so: whoever does this again could not find them any more.
-            await self._store.erasures.join(site, beside)
-            visitors |= beside
+        if linked := await linked_ids(self._store, refs, visitors):
+            # Stored before the entries are removed, because a second attempt could not find these ids.
+            await self._store.erasures.join(site, linked)
+            visitors |= linked
             pending = (await self._store.erasures.pending([site]))[site]
         for visitor in visitors:
             await self._store.profiles.delete(site, visitor)
         entries = 0
         for ref in refs:
             entries += await erase_entries(self._store, ref, visitors, serve_on=ref in served)
-            self._start_anew(ref)
+            self._restart(ref)
         waiting = {visitor: due for visitor, due in pending.waiting.items() if visitor in visitors}
         await self._store.erasures.mark_deleted(site, waiting)
-        log.info("%s: erased %d ids with %d log entries; the models are folded anew", site, len(visitors), entries)
+        log.info(
+            "%s: erased %d ids with %d log entries. The models are being folded again.", site, len(visitors), entries
+        )
 
     async def _rewrite(self, site: str) -> None:
         try:
@@ -79,10 +80,11 @@ class Eraser:
             raise
 
 
-async def ids_beside(store: Store, refs: Iterable[PolicyRef], visitors: frozenset[Digest]) -> frozenset[Digest]:
-    """The anonymous ids that these logs name together with one of these users: devices on which nobody identified.
+async def linked_ids(store: Store, refs: Iterable[PolicyRef], visitors: frozenset[Digest]) -> frozenset[Digest]:
+    """Find the anonymous ids that log entries name together with one of these users.
 
-    Not those of one device's other users, and not those that stand beside an anonymous id: such a device may be shared.
+    These are devices known only from decide calls. Other users of such a device are not included. Ids that an entry
+    names together with an anonymous id are not included either, because the device may be shared.
     """
     users = frozenset(filter(is_user, visitors))
     found: set[Digest] = set()
@@ -96,19 +98,19 @@ async def ids_beside(store: Store, refs: Iterable[PolicyRef], visitors: frozense
 
 
 async def erase_entries(store: Store, ref: PolicyRef, visitors: frozenset[Digest], *, serve_on: bool) -> int:
-    """Write the log anew without these visitors' decisions, what followed them, and their un-linked events.
+    """Rewrite the log without these visitors' decisions, outcomes and events. Returns the number of removed entries.
 
-    Returns how many entries that were. What comes in the very moment in which the new log takes the old one's place is
-    kept. From then on the model is to be folded anew; `serve_on` says whether the one that there is serves until then.
+    Entries that arrive during the replacement stay. After it, the model must be folded again. With `serve_on`, the
+    present model serves until then.
 
     Raises:
-        StoreError: the store does not answer; the log is either the old one or the new one.
+        StoreError: the store does not answer. The log is either the old one or the new one.
     """
-    theirs: set[DecisionKey] = set()
+    decisions: set[DecisionKey] = set()
     erased, read_to = 0, BEGINNING
     await store.log_rewrite.begin(ref)
     async for page in store.log.pages(ref):
-        kept = [(id, data) for id, data in page if not is_theirs(data, visitors, theirs)]
+        kept = [(id, data) for id, data in page if not belongs_to(data, visitors, decisions)]
         await store.log_rewrite.write(ref, kept)
         erased += len(page) - len(kept)
         read_to = page[-1][0]
@@ -116,8 +118,8 @@ async def erase_entries(store: Store, ref: PolicyRef, visitors: frozenset[Digest
     return erased
 
 
-def is_theirs(data: bytes, visitors: frozenset[Digest], decisions: set[DecisionKey]) -> bool:
-    """Whether an entry is of these visitors. A log is read in order: `decisions` notes theirs, for what follows."""
+def belongs_to(data: bytes, visitors: frozenset[Digest], decisions: set[DecisionKey]) -> bool:
+    """Whether an entry belongs to these visitors. `decisions` collects their decisions, for later outcomes."""
     try:
         entry = decode(data)
     except EntryError:
@@ -135,7 +137,7 @@ def is_theirs(data: bytes, visitors: frozenset[Digest], decisions: set[DecisionK
 
 
 def _ids_in(data: bytes) -> tuple[Digest, ...]:
-    """The ids of its visitor that an entry names."""
+    """The visitor ids of an entry."""
     try:
         entry = decode(data)
     except EntryError:

@@ -1,9 +1,10 @@
-"""The learner: a fold over one policy's log.
+"""The fold of one policy's log, which learns its model.
 
-State = fold(state, entry), and nothing else: time is the entry's id, there is no clock and no chance in it. So a
-learner that was killed at any instant and started again ends with the same model, byte for byte, as one that read the
-same log in one go. What is folded again after a start, up to the checkpoint's position, rebuilds the open decisions and
-nothing more: it learns nothing and counts nothing.
+The new state depends only on the old state and the entry. Time is the entry's id, and there is no randomness. A killed
+and restarted learner therefore ends with the same model, byte for byte, as one that read the log in one go.
+
+After a start, the entries up to the checkpoint's position are folded again. They rebuild the open decisions only:
+nothing is learned or counted twice.
 """
 
 from __future__ import annotations
@@ -13,25 +14,27 @@ from collections.abc import Callable, Iterator
 from edgewise.bandit.features import slot_line
 from edgewise.bandit.model import ActionExamples, LearningModel
 from edgewise.bandit.shape import Shape
-from edgewise.entries import Cut, Decision, Entry, Event, Outcome, Robot, Tick, decode
-from edgewise.entries import Version as VersionEntry
+from edgewise.entries import Cut, Decision, Entry, Event, Outcome, Robot, Tick, Version, decode
 from edgewise.errors import EntryError
-from edgewise.learner.open_decisions import MAX_REWARDS, OpenDecision, OpenDecisions, Slot, Version
+from edgewise.learner.open_decisions import MAX_REWARDS, LoadedVersion, OpenDecision, OpenDecisions, Slot
 from edgewise.policies.policy import Policy, Reward
 from edgewise.statistics import Statistics
 from edgewise.types import BEGINNING, Digest, Milliseconds, StreamId
 
 Policies = Callable[[Digest], Policy]
-"""Finds the policy of a version. Whatever it raises leaves the fold as it was before the entry."""
+"""Returns the policy of a version. If it raises, the fold stays as it was before the entry.
 
-_VERSIONS_KEPT = 64
+The fold does no I/O. A caller that has not loaded a version yet raises here, loads it, and folds the entry again.
+"""
+
+_MAX_CACHED_VERSIONS = 64
 
 
 class ShapeChanged(Exception):
-    """A version's model has another shape: the log must be folded anew, with `Fold(shape, since=self.since)`."""
+    """A version's model has another shape. The log must be folded again, with `Fold(shape, since=self.since)`."""
 
     def __init__(self, version: Digest, since: StreamId) -> None:
-        super().__init__(f"version {version.hex()} at {since} changes the model's shape")
+        super().__init__(f"Version {version.hex()} at {since} changes the shape of the model.")
         self.version = version
         self.since = since
 
@@ -39,9 +42,9 @@ class ShapeChanged(Exception):
 class Fold:
     """The state of one policy's learning.
 
-    `since` is the id of the version entry that gave the model its shape: version entries up to it are history.
-    `learned_to`, `model`, `statistics` and `version` come from a checkpoint; entries must then be given from the
-    checkpoint's `read_again` on.
+    `since` is the id of the version entry that gave the model its shape. Version entries up to it are ignored.
+    `learned_to`, `model`, `statistics` and `version` come from a checkpoint. Entries must then start at the
+    checkpoint's `read_again`.
     """
 
     def __init__(
@@ -65,50 +68,49 @@ class Fold:
         self._scratch = Statistics()
         self._model = LearningModel(shape, model)
         self._policies = policies
-        self._versions: dict[Digest, Version] = {}
+        self._versions: dict[Digest, LoadedVersion] = {}
         self._open = OpenDecisions()
 
     @property
     def open_decisions(self) -> int:
-        """How many decisions are waiting for an impression or for the end of their window."""
+        """The number of decisions without an impression or with an open window."""
         return len(self._open)
 
     @property
     def caught_up(self) -> bool:
-        """False while entries up to the checkpoint's position are read again: the state must not be kept before."""
+        """False while entries up to the checkpoint's position are read again. No checkpoint may be taken before."""
         return self.position >= self._learned_to
 
     @property
     def read_again(self) -> StreamId:
-        """The id from which a resumed fold must read: everything that bears on a decision that is open now.
+        """The id from which a resumed fold must read, to rebuild the decisions that are open now.
 
-        That is the oldest decision that was open at any time since the oldest open one was made: an event may have
-        paid a decision that is closed by now, and must not pay another one when it is read again.
+        It is the oldest decision that was open at any time since the oldest open one was made. An event may have paid
+        a decision that is closed by now. Read again, it must pay the same one.
         """
         oldest = self._open.oldest()
-        return self.position if oldest is None else oldest.low
+        return self.position if oldest is None else oldest.read_from
 
     @property
     def due(self) -> Milliseconds | None:
-        """When the next window closes or the next impression is overdue; None when nothing is open."""
+        """The time when the next slot closes. None without open decisions."""
         return self._open.due()
 
     def serialize(self) -> bytes:
-        """The model's bytes."""
         return self._model.serialize()
 
     def advance(self, id: StreamId, data: bytes) -> None:
         """Fold one entry.
 
         Raises:
-            ShapeChanged: the entry is a version whose model has another shape. The fold is of no more use.
+            ShapeChanged: the entry is a version whose model has another shape. This fold cannot continue.
         """
         try:
             entry: Entry | None = decode(data)
         except EntryError:
             entry = None
         version = self._version(entry.version) if isinstance(entry, Decision) else None
-        if isinstance(entry, VersionEntry) and id > self.since:
+        if isinstance(entry, Version) and id > self.since:
             if entry.shape != self.shape.digest:
                 raise ShapeChanged(entry.version, id)
             self.version = entry.version
@@ -117,22 +119,22 @@ class Fold:
         match entry:
             case Decision():
                 assert version is not None
-                self._decided(id, entry, version, statistics)
+                self._fold_decision(id, entry, version, statistics)
             case Outcome():
-                self._linked(id, entry, statistics)
+                self._fold_outcome(id, entry, statistics)
             case Event():
-                self._unlinked(id, entry, statistics)
+                self._fold_event(id, entry, statistics)
             case Cut():
-                self._cut(statistics)
+                self._fold_cut(statistics)
             case Robot():
                 statistics.robots += 1
             case None:
                 statistics.unreadable += 1
-            case Tick() | VersionEntry():
+            case Tick() | Version():
                 pass
         self.position = id
 
-    def _decided(self, id: StreamId, entry: Decision, version: Version, statistics: Statistics) -> None:
+    def _fold_decision(self, id: StreamId, entry: Decision, version: LoadedVersion, statistics: Statistics) -> None:
         if self._open.get(entry.key) is not None:
             statistics.repeats += 1
             return
@@ -141,7 +143,7 @@ class Fold:
         statistics.pinned_decisions += entry.group == "pinned"
         self._open.open(id, entry, version)
 
-    def _linked(self, id: StreamId, entry: Outcome, statistics: Statistics) -> None:
+    def _fold_outcome(self, id: StreamId, entry: Outcome, statistics: Statistics) -> None:
         decision = self._open.get(entry.key)
         if decision is None:
             statistics.closed += 1
@@ -152,23 +154,23 @@ class Fold:
             named = _named_slot(decision, entry.slot)
             slots = range(named, min(named + 1, len(decision.slots)))
         waiting = [index for index in slots if not decision.slots[index].closed]
-        counted = [self._outcome(id, entry, decision, index) for index in waiting]
+        counted = [self._apply_outcome(id, entry, decision, index) for index in waiting]
         statistics.outcomes += any(counted)
         statistics.repeats += bool(waiting) and not any(counted)
         statistics.closed += not waiting
 
-    def _outcome(self, id: StreamId, entry: Outcome, decision: OpenDecision, index: int) -> bool:
-        """Take a linked outcome into one slot; False when it told nothing new."""
+    def _apply_outcome(self, id: StreamId, entry: Outcome, decision: OpenDecision, index: int) -> bool:
+        """Apply an outcome to one slot. Returns False if it changed nothing."""
         slot, reward = decision.slots[index], decision.version.policy.reward
         happened = id.ms - entry.age
         unseen = slot.seen_at is None
         if unseen:
-            self._open.saw(decision, index, happened, id.ms + reward.window)
+            self._open.mark_seen(decision, index, happened, id.ms + reward.window)
         if entry.name == "$click" and slot.clicked_at is None:
             slot.clicked_at = happened
         return _pay(slot, reward, entry.name, entry.value, entry.message) or unseen
 
-    def _unlinked(self, id: StreamId, entry: Event, statistics: Statistics) -> None:
+    def _fold_event(self, id: StreamId, entry: Event, statistics: Statistics) -> None:
         happened = id.ms - entry.age
         candidates = self._open.seen_by(entry.visitor, happened)
         if not candidates:
@@ -184,7 +186,7 @@ class Fold:
         statistics.outcomes += paid
         statistics.repeats += not paid
 
-    def _cut(self, statistics: Statistics) -> None:
+    def _fold_cut(self, statistics: Statistics) -> None:
         for decision in self._open:
             for index, slot in enumerate(decision.slots):
                 if not slot.closed:
@@ -201,7 +203,7 @@ class Fold:
                 self._settle(decision, index, deadline, statistics)
 
     def _settle(self, decision: OpenDecision, index: int, deadline: Milliseconds, statistics: Statistics) -> None:
-        """A window closed: count the slot's reward, and learn it."""
+        """Count the reward of a closed slot and learn it."""
         policy, entry = decision.version.policy, decision.entry
         reward = _combined(decision.slots[index].values, policy.reward)
         if entry.group == "control":
@@ -231,19 +233,19 @@ class Fold:
             cost=-(reward - policy.reward.low) / (policy.reward.high - policy.reward.low),
         )
 
-    def _version(self, digest: Digest) -> Version:
+    def _version(self, digest: Digest) -> LoadedVersion:
         version = self._versions.get(digest)
         if version is None:
             policy = self._policies(digest)
-            version = Version(policy, ActionExamples(self.shape, policy.actions))
-            if len(self._versions) >= _VERSIONS_KEPT:
+            version = LoadedVersion(policy, ActionExamples(self.shape, policy.actions))
+            if len(self._versions) >= _MAX_CACHED_VERSIONS:
                 del self._versions[next(iter(self._versions))]
             self._versions[digest] = version
         return version
 
 
 def _named_slot(decision: OpenDecision, slot: int | None) -> int:
-    """The slot that a linked outcome speaks of: the one it names, else as for an event, else the first."""
+    """The slot of an outcome: the named one, else the slot as for an event, else the first."""
     if slot is not None:
         return slot
     found = _attributed_slot(decision, None)
@@ -251,7 +253,7 @@ def _named_slot(decision: OpenDecision, slot: int | None) -> int:
 
 
 def _attributed_slot(decision: OpenDecision, happened: Milliseconds | None) -> Slot | None:
-    """The open slot that was clicked last, else the one that was seen first, of those seen before it happened."""
+    """The last clicked open slot, else the first seen one, among the slots seen before `happened`."""
     seen = list(_seen(decision, happened))
     clicked = [(at, slot) for _, slot in seen if (at := slot.clicked_at) is not None]
     if clicked:
@@ -266,7 +268,7 @@ def _seen(decision: OpenDecision, happened: Milliseconds | None) -> Iterator[tup
 
 
 def _pay(slot: Slot, reward: Reward, name: str, value: float | None, message: Digest) -> bool:
-    """Pay a slot, unless this has been paid already or is worth nothing here."""
+    """Add a value to a slot. Returns False if the event paid it before, or has no value in this policy."""
     if name == "$reward":
         if value is None or message in slot.rewarded or len(slot.rewarded) >= MAX_REWARDS:
             return False

@@ -1,4 +1,4 @@
-"""The decisions whose windows are open: what the fold remembers between a decision and its learning."""
+"""Open decisions: the fold's memory between a decision and its learning."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from edgewise.policies.policy import Policy
 from edgewise.types import DecisionKey, Digest, Milliseconds, StreamId
 
 MAX_REWARDS = 256
-"""`$reward` messages that one slot takes; later ones count as repeats."""
+"""The most `$reward` messages of one slot. Later ones count as repeats."""
 
 
-class Version:
-    """A policy version, as learning needs it."""
+class LoadedVersion:
+    """A policy version with the actions as examples for learning."""
 
     __slots__ = ("actions", "policy")
 
@@ -26,7 +26,7 @@ class Version:
 
 
 class Slot:
-    """One slot of an open decision. `seen_at` and `clicked_at` are when it happened, None when it has not."""
+    """One slot of an open decision. `seen_at` and `clicked_at` are None until they happen."""
 
     __slots__ = ("clicked_at", "closed", "deadline", "paid", "rewarded", "seen_at", "values")
 
@@ -41,30 +41,30 @@ class Slot:
 
 
 class OpenDecision:
-    """A decision with a slot that is not closed.
+    """A decision with an open slot.
 
-    `low` is the oldest decision that was open when this one was made (itself, when none was): whoever wants to
-    rebuild what happened while this one was open must read from there.
+    `read_from` is the oldest decision that was open when this one was made, or its own id. Reading the log from there
+    rebuilds everything that happened while this decision was open. `waiting` is the number of open slots.
     """
 
-    __slots__ = ("entry", "id", "low", "slots", "version", "waiting")
+    __slots__ = ("entry", "id", "read_from", "slots", "version", "waiting")
 
-    def __init__(self, id: StreamId, entry: Decision, version: Version, low: StreamId) -> None:
+    def __init__(self, id: StreamId, entry: Decision, version: LoadedVersion, read_from: StreamId) -> None:
         self.id = id
         self.entry = entry
         self.version = version
-        self.low = low
+        self.read_from = read_from
         self.slots = [Slot(id.ms + version.policy.reward.impression_within) for _ in entry.slots]
         self.waiting = len(self.slots)
 
     @property
     def seen_at(self) -> Milliseconds | None:
-        """When the first of its slots was seen."""
+        """The time when the first of its slots was seen."""
         return min((slot.seen_at for slot in self.slots if slot.seen_at is not None), default=None)
 
 
 class OpenDecisions:
-    """The open decisions of a policy: by key, by visitor, and by deadline."""
+    """The open decisions of a policy, by key, visitor and deadline."""
 
     def __init__(self) -> None:
         self._by_key: OrderedDict[DecisionKey, OpenDecision] = OrderedDict()
@@ -75,7 +75,7 @@ class OpenDecisions:
         return len(self._by_key)
 
     def __iter__(self) -> Iterator[OpenDecision]:
-        """Oldest first; decisions may be closed meanwhile."""
+        """Oldest first. Decisions may be closed during the iteration."""
         return iter(list(self._by_key.values()))
 
     def get(self, key: DecisionKey) -> OpenDecision | None:
@@ -84,33 +84,33 @@ class OpenDecisions:
     def oldest(self) -> OpenDecision | None:
         return next(iter(self._by_key.values()), None)
 
-    def open(self, id: StreamId, entry: Decision, version: Version) -> OpenDecision:
+    def open(self, id: StreamId, entry: Decision, version: LoadedVersion) -> OpenDecision:
         oldest = self.oldest()
         decision = OpenDecision(id, entry, version, id if oldest is None else oldest.id)
         self._by_key[entry.key] = decision
         for index in range(len(decision.slots)):
-            self._await(decision, index)
+            self._schedule(decision, index)
         return decision
 
-    def saw(self, decision: OpenDecision, index: int, happened: Milliseconds, deadline: Milliseconds) -> None:
-        """A slot was seen for the first time: its window runs until `deadline`."""
+    def mark_seen(self, decision: OpenDecision, index: int, happened: Milliseconds, deadline: Milliseconds) -> None:
+        """Start the window of a slot that was seen for the first time. It runs until `deadline`."""
         slot = decision.slots[index]
         if decision.seen_at is None:
             for visitor in decision.entry.visitor:
                 self._seen_by.setdefault(visitor, {})[decision.entry.key] = decision
         slot.seen_at = happened
         slot.deadline = deadline
-        self._await(decision, index)
+        self._schedule(decision, index)
 
     def seen_by(self, visitor: Iterable[Digest], happened: Milliseconds) -> list[OpenDecision]:
-        """Open decisions that the visitor, under any of these ids, saw before something happened; last seen first."""
+        """Open decisions that any of these ids saw before `happened`, the last seen first."""
         found = {key: decision for one in visitor for key, decision in self._seen_by.get(one, {}).items()}
         seen = [(decision.seen_at, decision.id, decision) for decision in found.values()]
         before = [(at, id, decision) for at, id, decision in seen if at is not None and at <= happened]
         return [decision for _, _, decision in sorted(before, key=lambda item: item[:2], reverse=True)]
 
     def due(self) -> Milliseconds | None:
-        """The earliest deadline."""
+        """The earliest deadline, None without open slots."""
         while self._deadlines:
             deadline, _, index, decision = self._deadlines[0]
             slot = decision.slots[index]
@@ -120,7 +120,7 @@ class OpenDecisions:
         return None
 
     def pop_due(self) -> tuple[OpenDecision, int]:
-        """The slot with the earliest deadline; `due` must have told that there is one."""
+        """Remove the slot with the earliest deadline from the queue. Call `due` first."""
         _, _, index, decision = heappop(self._deadlines)
         return decision, index
 
@@ -136,5 +136,5 @@ class OpenDecisions:
             if seen is not None and seen.pop(key, None) is not None and not seen:
                 del self._seen_by[visitor]
 
-    def _await(self, decision: OpenDecision, index: int) -> None:
+    def _schedule(self, decision: OpenDecision, index: int) -> None:
         heappush(self._deadlines, (decision.slots[index].deadline, decision.id, index, decision))

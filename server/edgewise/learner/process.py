@@ -1,4 +1,4 @@
-"""The learner's process: reads every policy's log and lets each policy's learner take it."""
+"""The learner's process: reads the logs of all policies and passes them to their learners."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from edgewise.errors import EdgewiseError, Fenced, SettingsError, StoreError, Wr
 from edgewise.gc_tuning import tame
 from edgewise.learner.erasure import Eraser
 from edgewise.learner.policy_learner import PolicyLearner
+from edgewise.learner.retention import Retention
 from edgewise.logs import RepeatedErrorLog
 from edgewise.settings import Settings
 from edgewise.signals import stop_event
@@ -22,40 +23,40 @@ from edgewise.types import PolicyRef
 log = logging.getLogger(__name__)
 
 READ_EVERY = 0.1
-"""Seconds between two looks at quiet logs."""
+"""Seconds between two reads of quiet logs."""
 
 MAINTAIN_EVERY = 10.0
-"""Seconds between two looks at the logs' bounds."""
+"""Seconds between two checks of the logs' bounds."""
 
 ERASE_EVERY = 0.5
-"""Seconds between two looks at what is to be erased."""
+"""Seconds between two checks for pending erasures."""
 
-STAND_BY = 30.0
-"""Seconds that a learner stays away from a policy that another learner has taken over."""
+TAKE_BACK_AFTER = 30.0
+"""Seconds until a learner takes back a policy that another learner has taken over."""
 
-_COUNT = 500
+_PAGE = 500
 
 
 class Learner:
-    """Learns every policy of every site in the store."""
+    """Learns the policies of all sites in the store."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
-        self._settings = settings
+        self._retention = Retention(store, settings.retention, settings.log_bytes)
         self._learners: dict[PolicyRef, PolicyLearner] = {}
-        self._standing_by: dict[PolicyRef, float] = {}
+        self._displaced_until: dict[PolicyRef, float] = {}
         self._learning_errors = RepeatedErrorLog(log, "Learning failed and will be retried: %s")
         self._erasure_errors = RepeatedErrorLog(log, "Erasure failed and will be retried: %s")
         self._maintained_at = time.monotonic()
-        self._eraser = Eraser(store, self._start_anew)
+        self._eraser = Eraser(store, self._restart)
         self._erased_at = -math.inf
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Learn until told to stop; what was learned by then is published."""
+        """Learn until `stop` is set, then publish what was learned."""
         while not stop.is_set():
             busy = False
             try:
-                busy = await self._turn()
+                busy = await self._run_once()
                 self._learning_errors.clear()
             except StoreError as error:
                 self._learning_errors.report(error)
@@ -66,20 +67,20 @@ class Learner:
             try:
                 await learner.publish()
             except Fenced:
-                pass  # It is another learner's now, which folds the same log.
+                pass  # Another learner has the policy and folds the same log.
             except StoreError as error:
                 self._learning_errors.report(error, ref)
 
-    async def _turn(self) -> bool:
-        """One look at every log; whether there may be more to read at once."""
-        await self._look_at_sites()
+    async def _run_once(self) -> bool:
+        """Read each log once. Returns whether there may be more to read."""
+        await self._load_sites()
         if time.monotonic() - self._erased_at >= ERASE_EVERY:
             await self._erase()
-        # Looked up afterwards: one that is taken back has a new learner.
+        # Read after the erasures, because a restarted policy has a new learner.
         active = {ref: self._learners[ref] for ref in self._learners if self._is_ours(ref)}
         if not active:
             return False
-        pages = await self._store.log.read({ref: learner.read_from for ref, learner in active.items()}, _COUNT)
+        pages = await self._store.log.read({ref: learner.read_from for ref, learner in active.items()}, _PAGE)
         maintain = time.monotonic() - self._maintained_at >= MAINTAIN_EVERY
         if maintain:
             self._maintained_at = time.monotonic()
@@ -88,19 +89,19 @@ class Learner:
 
     async def _learn(self, learner: PolicyLearner, page: Page, maintain: bool) -> bool:
         try:
-            busy = await learner.take(page)
+            busy = await learner.fold_page(page)
             await learner.publish_if_due()
             if maintain:
-                await learner.keep_within_bounds()
+                await self._retention.apply(learner)
         except Fenced:
-            # Nothing is lost, and whoever upgrades or moves a learner does just that.
-            message = "%s/%s: another learner has taken it over; this one stands by for %.0f s, and takes it back then"
-            log.warning(message, *learner.ref, STAND_BY)
-            self._standing_by[learner.ref] = time.monotonic() + STAND_BY
+            # Not an error: this happens when a learner is moved or upgraded.
+            message = "%s/%s: another learner has taken over. This one will take back the policy in %.0f s."
+            log.warning(message, *learner.ref, TAKE_BACK_AFTER)
+            self._displaced_until[learner.ref] = time.monotonic() + TAKE_BACK_AFTER
             return False
         except WritesLost as lost:
-            log.warning("%s; the store has lost its tail, so the policy is taken over again", lost)
-            self._start_anew(learner.ref)
+            log.warning("%s The store lost writes, so this learner takes over the policy again.", lost)
+            self._restart(learner.ref)
             return True
         except EdgewiseError as error:
             self._learning_errors.report(error, learner.ref)
@@ -109,17 +110,17 @@ class Learner:
         return busy
 
     def _is_ours(self, ref: PolicyRef) -> bool:
-        """False while another learner has the policy. Afterwards it is taken over: two learners are a mistake."""
-        until = self._standing_by.get(ref)
+        """Whether this learner has the policy. It takes a displaced policy back after a while."""
+        until = self._displaced_until.get(ref)
         if until is None:
             return True
         if time.monotonic() < until:
             return False
-        del self._standing_by[ref]
+        del self._displaced_until[ref]
         self._learners[ref] = self._learner(ref)
         return True
 
-    async def _look_at_sites(self) -> None:
+    async def _load_sites(self) -> None:
         packed = await self._store.registry.sites()
         if packed is None:
             return
@@ -131,29 +132,29 @@ class Learner:
     async def _erase(self) -> None:
         self._erased_at = time.monotonic()
         try:
-            await self._eraser.look(self._learners.keys())
-        except StoreError as error:  # It is done again by the next look; learning does not wait for it.
+            await self._eraser.run_once(self._learners.keys())
+        except StoreError as error:  # The next check starts it again. Learning continues.
             self._erasure_errors.report(error)
         else:
             self._erasure_errors.clear()
 
-    def _start_anew(self, ref: PolicyRef) -> None:
+    def _restart(self, ref: PolicyRef) -> None:
         if ref in self._learners:
             self._learners[ref] = self._learner(ref)
 
     def _learner(self, ref: PolicyRef) -> PolicyLearner:
-        return PolicyLearner(self._store, ref, self._settings.retention, self._settings.log_bytes)
+        return PolicyLearner(self._store, ref)
 
 
 async def run(settings: Settings) -> None:
     """Learn from the store at `settings.redis` until SIGTERM or SIGINT.
 
     Raises:
-        SettingsError: no store is named.
-        StoreUnavailable: it does not answer at the start; later it is waited for.
+        SettingsError: `settings` names no store.
+        StoreUnavailable: the store does not answer at the start. Later, the learner waits for it.
     """
     if settings.redis is None:
-        raise SettingsError("the learner needs the URL of a store, found none; expected --redis URL or EDGEWISE_REDIS")
+        raise SettingsError("Missing store URL. Set --redis or EDGEWISE_REDIS.")
     stop = stop_event()
     store = await Store.connect(settings.redis)
     tame()

@@ -1,4 +1,4 @@
-"""The model again, from the log: the proof that what is published is a fold of what is kept."""
+"""Rebuilds a model from its log and compares it with the published one."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from edgewise.errors import StoreError
-from edgewise.learner.version_loader import Folding, first_to_read
+from edgewise.learner.version_loader import VersionLoader, first_to_read
 from edgewise.store import Checkpoint, Store
 from edgewise.types import PolicyRef, StreamId
 
-_COUNT = 1000
+_PAGE = 1000
 
 
-class Rebuilt(NamedTuple):
-    """What came out. `published` is the sha256 of the published model at the same position, None if there is none."""
+class RebuildResult(NamedTuple):
+    """The result. `published` is the sha256 of the published model at the same position, None without one."""
 
     sha256: str
     position: StreamId
@@ -27,48 +27,48 @@ class Rebuilt(NamedTuple):
         return self.sha256 == self.published
 
 
-async def rebuild(store: Store, ref: PolicyRef, progress: Callable[[float], None] = lambda _: None) -> Rebuilt:
-    """Fold the retained log in one go, from its oldest base, up to where the published model stands.
+async def rebuild(store: Store, ref: PolicyRef, progress: Callable[[float], None] = lambda _: None) -> RebuildResult:
+    """Fold the retained log in one go, from its oldest base to the position of the published model.
 
-    Writes nothing. `progress` is told the share that is done, from 0 to 1.
+    Writes nothing. `progress` receives the completed share, from 0 to 1.
 
     Raises:
-        StoreError: the store does not answer, knows no such policy, or trimmed the log meanwhile.
+        StoreError: the store does not answer or lacks the policy, or the log was trimmed during the rebuild.
     """
-    where = f"policy {ref.site}/{ref.placement}"
-    bases = await store.checkpoints.bases(ref)  # Before the checkpoint: none of them is newer than it then.
+    where = f"Policy {ref.site}/{ref.placement}"
+    bases = await store.checkpoints.bases(ref)  # Read before the checkpoint, so that no base is newer.
     live = await store.checkpoints.read(ref)
     current = (await store.versions.current([ref])).get(ref)
     end = live.position if live is not None else await store.log.last_id(ref)
     if current is None or end is None:
-        raise StoreError(f"{where}: the store has no log of it, so there is nothing to rebuild")
+        raise StoreError(f"{where}: the store has no log of it. Start `edgewise serve` with this policy first.")
     if live is None:
         version, shape, since = current
     else:
         version, shape, since = live.policy_version, live.shape, live.shape_since
     if await store.checkpoints.needs_new_fold(ref):
-        raise StoreError(f"{where}: its model is being folded anew after an erasure; try again once it is published")
+        raise StoreError(f"{where}: its model is being rebuilt after an erasure. Try again when that is complete.")
     base = await _oldest_base(store, ref, bases, since)
-    folding = Folding(store, ref)
-    fold = await folding.begin(version, shape, since, base)
+    loader = VersionLoader(store, ref)
+    fold = await loader.begin(version, shape, since, base)
     start = first_to_read(base)
     first: StreamId | None = None
     while fold.position < end:
-        page = (await store.log.read({ref: start}, _COUNT))[ref]
+        page = (await store.log.read({ref: start}, _PAGE))[ref]
         if first is None:
-            # A base is dropped before the log is trimmed to the next one.
+            # A base is deleted before the log is trimmed to the next one.
             trimmed = (await store.checkpoints.bases(ref))[:1] != bases[:1]
         else:
             trimmed = [id for id, _ in page.entries[:1]] != [start]
         if trimmed or not page.entries:
-            raise StoreError(f"{where}: the log was trimmed while it was read; try again")
+            raise StoreError(f"{where}: the log was trimmed during the rebuild. Try again.")
         entries = [(id, data) for id, data in page.entries if fold.position < id <= end]
         first = first or page.entries[0][0]
-        await folding.advance(fold, entries)
+        await loader.advance(fold, entries)
         start = fold.position
         progress((fold.position.ms - first.ms) / max(1, end.ms - first.ms))
     published = None if live is None else sha256(live.model).hexdigest()
-    return Rebuilt(sha256(fold.serialize()).hexdigest(), fold.position, fold.statistics.learned, published)
+    return RebuildResult(sha256(fold.serialize()).hexdigest(), fold.position, fold.statistics.learned, published)
 
 
 async def _oldest_base(store: Store, ref: PolicyRef, bases: Iterable[StreamId], since: StreamId) -> Checkpoint | None:

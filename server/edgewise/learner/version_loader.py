@@ -1,4 +1,8 @@
-"""Folding a policy's log out of the store: where to start, and the versions met on the way."""
+"""Feeds a fold from the store: entries, and the policy versions that they name.
+
+A fold does no I/O. If it needs a version that is not loaded, `VersionNotLoaded` is raised. The loader reads the
+version and folds the entry again.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +17,16 @@ from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING, Digest, PolicyRef, StreamId
 
 
-class _Unread(Exception):
-    """A version was met whose policy has not been read from the store yet."""
+class VersionNotLoaded(Exception):
+    """The fold needs a version that is not loaded yet."""
 
     def __init__(self, version: Digest) -> None:
         super().__init__(version.hex())
         self.version = version
 
 
-class Folding:
-    """A fold of one policy's log, fed from the store."""
+class VersionLoader:
+    """Creates and advances folds of one policy's log, and loads versions for them."""
 
     def __init__(self, store: Store, ref: PolicyRef) -> None:
         self._store = store
@@ -32,25 +36,25 @@ class Folding:
     async def begin(
         self, version: Digest, expected: Digest, since: StreamId, checkpoint: Checkpoint | None = None
     ) -> Fold:
-        """A fold for models of this version's shape, from a checkpoint of that shape or from nothing.
+        """Create a fold for models of this version's shape, from a checkpoint of that shape or from nothing.
 
-        `expected` is the shape that the version was published with.
+        `expected` is the shape with which the version was published.
 
         Raises:
-            StoreError: the store does not answer, has no blob of the version, or another release published it.
+            StoreError: the store does not answer or lacks the version, or another release published it.
         """
-        shape = shape_of(await self._read(version))
+        shape = shape_of(await self._load(version))
         if shape.digest != expected:
             raise StoreError(
-                f"policy {self._ref.site}/{self._ref.placement}: version {version.hex()} was published with the shape "
-                f"{expected.hex()}, this learner gives it {shape.digest.hex()}: they are of different releases of "
-                "Edgewise; learning waits until the server that publishes it is of this one"
+                f"Policy {self._ref.site}/{self._ref.placement}: version {version.hex()} has shape {expected.hex()}, "
+                f"but this learner computes {shape.digest.hex()}. The server is of another release. Upgrade the server "
+                "or the learner. Learning waits."
             )
         if checkpoint is None:
-            return Fold(shape, self._known, since=since, version=version)
+            return Fold(shape, self._loaded_policy, since=since, version=version)
         return Fold(
             shape,
-            self._known,
+            self._loaded_policy,
             since=since,
             learned_to=checkpoint.position,
             model=checkpoint.model,
@@ -62,36 +66,36 @@ class Folding:
         """Fold these entries.
 
         Raises:
-            ShapeChanged: the log must be folded anew.
-            StoreError: the store has no blob of a version that a decision names; the fold stands before that entry.
+            ShapeChanged: the log must be folded again.
+            StoreError: the store lacks a version that a decision names. The fold stays before that decision.
         """
         for id, data in entries:
             while True:
                 try:
                     fold.advance(id, data)
                     break
-                except _Unread as unread:
-                    await self._read(unread.version)
+                except VersionNotLoaded as missing:
+                    await self._load(missing.version)
 
-    def _known(self, version: Digest) -> Policy:
+    def _loaded_policy(self, version: Digest) -> Policy:
         if version not in self._policies:
-            raise _Unread(version)
+            raise VersionNotLoaded(version)
         return self._policies[version]
 
-    async def _read(self, version: Digest) -> Policy:
+    async def _load(self, version: Digest) -> Policy:
         if version not in self._policies:
             blob = await self._store.versions.blob(self._ref, version)
             if blob is None:
                 raise StoreError(
-                    f"policy {self._ref.site}/{self._ref.placement}: the store has no blob of version {version.hex()}, "
-                    "which a decision in the log names; learning waits for it"
+                    f"Policy {self._ref.site}/{self._ref.placement}: the store lacks version {version.hex()}, which a "
+                    "decision names. Learning waits for it. A running server stores it again."
                 )
             self._policies[version] = decode_policy(blob)
         return self._policies[version]
 
 
-async def stands_in_log(store: Store, ref: PolicyRef, checkpoint: Checkpoint) -> bool:
-    """Whether the log still has what a fold from this checkpoint needs: it has not, where the store lost its tail."""
+async def is_in_log(store: Store, ref: PolicyRef, checkpoint: Checkpoint) -> bool:
+    """Whether the log has the entries that a fold from this checkpoint needs. A store that lost writes lacks them."""
     for id in (checkpoint.position, checkpoint.read_again):
         page = (await store.log.read({ref: id}, 1))[ref]
         if not page.entries or page.entries[0][0] != id:
@@ -100,5 +104,5 @@ async def stands_in_log(store: Store, ref: PolicyRef, checkpoint: Checkpoint) ->
 
 
 def first_to_read(checkpoint: Checkpoint | None) -> StreamId:
-    """Where reading starts, inclusive."""
+    """The first id to read, inclusive."""
     return BEGINNING if checkpoint is None else checkpoint.read_again

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from edgewise.entries import Decision, Event, Outcome, decode
-from edgewise.learner.erasure import ids_beside, is_theirs
+from edgewise.learner.erasure import belongs_to, linked_ids
 from edgewise.privacy.access import VisitorData
 from edgewise.privacy.readable import describe_record, to_plain
 from edgewise.store import Store
@@ -27,7 +27,7 @@ async def export_visitor(store: Store, site: str, visitor: str) -> AsyncIterator
     visitor_data = VisitorData(store)
     refs = sorted(await store.log.of_site(site))
     ids = await visitor_data.find_ids(site, visitor)
-    ids |= await ids_beside(store, refs, ids)
+    ids |= await linked_ids(store, refs, ids)
     for digest in sorted(ids):
         if (stored := await store.profiles.read(site, digest)) is not None:
             yield describe_record(digest, stored)
@@ -58,7 +58,7 @@ async def _log_entries(store: Store, ref: PolicyRef, ids: frozenset[Digest]) -> 
     decisions: set[DecisionKey] = set()
     async for page in store.log.pages(ref):
         for id, data in page:
-            if is_theirs(data, ids, decisions):
+            if belongs_to(data, ids, decisions):
                 entry = decode(data)
                 at = datetime.fromtimestamp(id.ms / 1000, UTC).isoformat(timespec="milliseconds")
                 yield {"placement": ref.placement, "at": at, "entry": _ENTRY_KINDS[type(entry)], **to_plain(entry)}

@@ -1,4 +1,4 @@
-"""A policy on stage: published in a real store, with visitors who decide and do things."""
+"""A policy published in a real store, with visitors who cause decisions and outcomes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from edgewise.bandit.shape import shape_of
 from edgewise.entries import Decision, Outcome, SlotChoice, Tick, Version, encode
 from edgewise.learner.policy_learner import PolicyLearner
+from edgewise.learner.retention import Retention
 from edgewise.policies.compiled import encode_policy, version_of
 from edgewise.policies.policy import Action, Explore, Policy, Reward
 from edgewise.sites import Site, encode_sites
@@ -25,9 +26,7 @@ POLICY = Policy(
 )
 
 
-class Stage:
-    """One policy in a store."""
-
+class PublishedPolicy:
     def __init__(self, store: Store, policy: Policy = POLICY, ref: PolicyRef = REF) -> None:
         self.store = store
         self.policy = policy
@@ -54,34 +53,40 @@ class Stage:
         await self.store.log.append(self.ref, encode(decision))
         return key
 
-    async def tell(self, key: DecisionKey, name: str = "$impression", value: float | None = None) -> None:
+    async def report(self, key: DecisionKey, name: str = "$impression", value: float | None = None) -> None:
         outcome = Outcome(key, 0, name, value, 0, os.urandom(8))
         await self.store.log.append(self.ref, encode(outcome))
 
     async def visit(self, count: int = 1) -> None:
-        """Decisions that are seen, and clicked every other time."""
+        """Add decisions that are seen, and mostly clicked."""
         for number in range(count):
             key = await self.decide(chosen=number % 2)
-            await self.tell(key, "$click" if number % 3 else "$impression")
+            await self.report(key, "$click" if number % 3 else "$impression")
 
-    async def later(self, by: Milliseconds) -> None:
-        """What follows in the log comes so much later than what is there: its time is its entries' ids."""
+    async def advance_clock(self, by: Milliseconds) -> None:
+        """Append a tick that is so much later than the last entry, so that later entries follow it."""
         last = await self.store.log.last_id(self.ref)
         assert last is not None
         await self.store._client.execute(("XADD", keys.log(self.ref), str(last.ms + by), "e", encode(Tick())))
 
 
-def learner(store: Store, retention: Milliseconds = 30 * DAY, log_bytes: int = 1 << 28) -> PolicyLearner:
-    return PolicyLearner(store, REF, retention, log_bytes)
+def learner(store: Store) -> PolicyLearner:
+    return PolicyLearner(store, REF)
+
+
+async def apply_retention(
+    store: Store, one: PolicyLearner, retention: Milliseconds = 30 * DAY, log_bytes: int = 1 << 28
+) -> None:
+    await Retention(store, retention, log_bytes).apply(one)
 
 
 async def read(store: Store, one: PolicyLearner, count: int = 500) -> bool:
-    """One look at the log."""
-    return await one.take((await store.log.read({one.ref: one.read_from}, count))[one.ref])
+    """Fold one page of the log."""
+    return await one.fold_page((await store.log.read({one.ref: one.read_from}, count))[one.ref])
 
 
 async def settle(store: Store, one: PolicyLearner) -> Checkpoint:
-    """Read until nothing is open any more, and publish."""
+    """Read until no decision is open, and publish."""
     while await read(store, one) or one.fold is None or one.fold.open_decisions:
         pass
     checkpoint = await one.publish()
