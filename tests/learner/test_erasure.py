@@ -216,7 +216,7 @@ async def test_erasure_completes_if_the_store_forbids_dangerous_commands(
             await store.erasures.add(REF.site, [ANN], 0)
             await eventually(lambda: is_erased(store))
         assert not [entry for _, entry in await whole_log(store) if isinstance(entry, Decision)]
-        assert "the append-only file keeps what was erased until the store rewrites it" in caplog.text
+        assert "The append-only file keeps erased data until the store rewrites it" in caplog.text
     finally:
         await store.close()
         valkey.close()
@@ -258,7 +258,7 @@ async def test_request_during_the_fold_causes_a_second_erasure(store: Store) -> 
 async def test_too_many_waiting_erasures_are_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgewise.store.erasures.MOST_WAITING", 2)
     await store.erasures.add(REF.site, [ANN, BOB], 0)
-    with pytest.raises(StoreUnavailable, match="2 ids that wait to be erased"):
+    with pytest.raises(StoreUnavailable, match="2 ids wait for their erasure"):
         await store.erasures.add(REF.site, [b"visitor3"], 0)
 
 

@@ -178,7 +178,7 @@ async def test_decision_with_a_missing_version_waits_and_is_learned(store: Store
     policy_log.policy = replace(POLICY, reward=Reward(window=30))
     key = await policy_log.decide()
     await policy_log.report(key)
-    with pytest.raises(StoreError, match="no blob of version"):
+    with pytest.raises(StoreError, match="the store lacks version"):
         await read(store, one)
     await policy_log.publish()
     await settle(store, one)
@@ -191,7 +191,7 @@ async def test_version_of_another_release_is_not_folded(store: Store) -> None:
     policy_log, one = PublishedPolicy(store), learner(store)
     blob, entry = encode_policy(POLICY), encode(Version(policy_log.version, b"theirs!!"))
     await store.versions.publish(REF, policy_log.version, b"theirs!!", blob, entry)
-    with pytest.raises(StoreError, match="different releases"):
+    with pytest.raises(StoreError, match="The server is of another release"):
         await one.start()
     await policy_log.publish()
     await policy_log.visit(1)
