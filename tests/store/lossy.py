@@ -12,7 +12,7 @@ from tests.valkey import Valkey
 
 
 class LossyProxy:
-    """A proxy that loses replies. If a request has `losing`, it awaits the store's reply and hangs up."""
+    """A proxy that loses replies. If a request has `losing`, it awaits the reply and closes the connection."""
 
     def __init__(self, valkey: Valkey, path: Path, losing: bytes) -> None:
         self.url = f"unix://{path}"
