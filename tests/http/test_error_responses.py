@@ -134,6 +134,11 @@ async def test_method_not_allowed(server: Server, method: str, path: str) -> Non
     assert response.json()["error"]["message"] == f"Method not allowed. Use {allowed}."
 
 
+async def test_error_lists_all_allowed_methods(server: Server) -> None:
+    response = await server.client.post("/v1/profiles/v1", headers=BEARER)
+    assert response.json()["error"]["message"] == "Method not allowed. Use DELETE, GET, HEAD or PUT."
+
+
 async def test_batch_of_too_many_messages(server: Server) -> None:
     assert_one_shape(await server.post("/v1/batch", {"batch": [{}] * 501}), 413, "batch_too_large")
 

@@ -1,40 +1,14 @@
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from edgewise.http import metrics
 from edgewise.types import PolicyRef
 from tests.eventually import eventually
-from tests.servers import BEARER, SHOP, Server, serve
-from tests.valkey import Valkey
+from tests.http.prometheus import measured
+from tests.servers import BEARER, Server, serve
 
 one_server = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture
-def own_valkey() -> Iterator[Valkey]:
-    """A store that a test may kill."""
-    server = Valkey()
-    yield server
-    server.close()
-
-
-async def measured(server: Server) -> dict[str, float]:
-    response = await server.get("/metrics")
-    assert response.headers["content-type"].startswith("text/plain; version=")
-    return {
-        sample.name + str(sorted(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(response.text)
-        for sample in family.samples
-    }
 
 
 def decisions(placement: str, group: str) -> str:
@@ -118,68 +92,8 @@ async def test_ids_with_impossible_rates_are_counted_as_robots(store_url: str) -
         await eventually(is_counted)
 
 
-async def test_webhook_backlog_is_missing_while_the_store_does_not_answer(
-    own_valkey: Valkey,
-) -> None:
-    webhook = 'name = "n"\nurl = "https://tool.example/"\nsecret = "$NAME"\nwhen = { "visitor.orders" = 1 }\n'
-    async with serve(own_valkey.url, SHOP | {"site.toml": f"[[webhooks]]\n{webhook}"}) as server:
-        waiting, overdue, dead = (
-            f"edgewise_webhook_{name}[('site', 'default')]"
-            for name in ("visitors_waiting", "overdue_seconds", "visitors_dead")
-        )
-        before = await measured(server)
-        assert (before[waiting], before[overdue], before[dead]) == (0, 0, 0)
-        for visitor in ("v1", "v2"):
-            await server.post("/v1/track", {"event": "Order Completed", "anonymousId": visitor})
-
-        async def is_overdue() -> bool:
-            return (await measured(server))[overdue] > 0
-
-        await eventually(is_overdue)
-        after = await measured(server)
-        assert (after[waiting], after[dead]) == (2, 0)
-        own_valkey.kill()
-        silent = await measured(server)
-        assert not {waiting, overdue, dead} & silent.keys()
-        assert "edgewise_messages_accepted_total[]" in silent
-        own_valkey.restart()
-
-
 @one_server
 async def test_learning_delay_is_in_seconds(server: Server) -> None:
     name = "edgewise_learning_delay_seconds_sum[('placement', 'one'), ('site', 'of this test')]"
     metrics.observe_loaded_model(PolicyRef("of this test", "one"), 1250)
     assert (await measured(server))[name] == 1.25
-
-
-def test_values_of_several_processes_are_added_up(tmp_path: Path) -> None:
-    script = """
-from edgewise.http import metrics
-from edgewise.types import PolicyRef
-metrics.observe_loaded_model(PolicyRef("shop", "hero"), 500)
-metrics.count_messages(3, [])
-"""
-    environ = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
-    for _ in range(2):
-        subprocess.run([sys.executable, "-c", script], env=environ, check=True)
-    report = """
-import asyncio
-from edgewise.http.auth import Authenticator
-from edgewise.http.metrics_endpoint import MetricsEndpoint
-from edgewise.serving.follower import Follower
-from edgewise.store import Store
-
-async def show():
-    async def send(message):
-        print(message.get("body", b"").decode())
-    follower = Follower(None)
-    scope = {"type": "http", "headers": []}
-    store = await Store.connect("redis://127.0.0.1:9", proven=False)
-    await MetricsEndpoint(Authenticator(follower, "secret"), follower, store)(scope, None, send)
-    await store.close()
-
-asyncio.run(show())
-"""
-    done = subprocess.run([sys.executable, "-c", report], env=environ, check=True, capture_output=True, text=True)
-    assert "edgewise_messages_accepted_total 6.0" in done.stdout
-    assert re.search(r'edgewise_learning_delay_seconds_count\{placement="hero",site="shop"\} 2\.0', done.stdout)

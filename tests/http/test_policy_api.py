@@ -101,6 +101,6 @@ async def test_site_is_required_if_there_are_several(store_url: str) -> None:
         two = await get(server, "/v1/policies?site=two")
         hero = await get(server, "/v1/policies/hero?site=two")
     assert unnamed.status_code == 400
-    assert unnamed.json()["error"]["message"] == "site: Missing site. Add it to the query: one of one, two."
+    assert unnamed.json()["error"]["message"] == "site: Missing site. Add ?site= with one of: one, two."
     assert [len(listed["policies"]) for listed in (one, two)] == [2, 1]
     assert hero["placement"] == "hero"

@@ -78,7 +78,7 @@ async def test_erasure_needs_the_secret_key(store: Store, store_url: str) -> Non
     ("path", "status", "message"),
     [
         ("/v1/profiles/x?now=perhaps", 400, "now: Expected true or false, found 'perhaps'."),
-        ("/v1/profiles/x?site=nope", 404, "site: Unknown site 'nope'. Use one of default."),
+        ("/v1/profiles/x?site=nope", 404, "site: Unknown site 'nope'. Use one of: default."),
         ("/v1/profiles/" + "x" * 257, 400, "id: Expected at most 256 characters."),
         ("/v1/profiles/x%00y", 400, "id: Expected a text without NUL characters"),
         ("/v1/profiles/x%ffy", 400, "id: Expected UTF-8 in the path"),

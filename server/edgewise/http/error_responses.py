@@ -80,8 +80,9 @@ def _routing_error(request: Request, exception: Exception) -> RequestError:
         case HTTPException(status_code=404):
             return RequestError(404, "not_found", f"Unknown path {_quoted(request.url.path)}. See /openapi.json.")
         case HTTPException(status_code=405, headers=headers):
-            allowed = sorted((headers or {}).get("Allow", "").split(", "))
-            return RequestError(405, "method_not_allowed", f"Method not allowed. Use {' or '.join(allowed)}.")
+            *others, last = sorted((headers or {}).get("Allow", "").split(", "))
+            allowed = f"{', '.join(others)} or {last}" if others else last
+            return RequestError(405, "method_not_allowed", f"Method not allowed. Use {allowed}.")
     return to_request_error(exception)
 
 

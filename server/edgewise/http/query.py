@@ -20,7 +20,7 @@ def query_site(follower: Follower, query: bytes) -> ServedSite:
     if values is None and len(names) == 1:
         values = names
     if values is None:
-        raise RequestError.invalid(Problem("site", f"Missing site. Add it to the query: {_one_of(names)}."))
+        raise RequestError.invalid(Problem("site", f"Missing site. Add ?site= with {_one_of(names)}."))
     site = follower.site_named(values[0])
     if site is None:
         raise RequestError(404, "not_found", f"site: Unknown site {values[0][:80]!r}. Use {_one_of(names)}.")
@@ -45,4 +45,4 @@ def query_text(query: bytes, name: str, default: str = "") -> str:
 
 
 def _one_of(names: list[str]) -> str:
-    return f"one of {', '.join(names)}" if names else "a site that this server serves"
+    return f"one of: {', '.join(names)}" if names else "a site that this server serves"
