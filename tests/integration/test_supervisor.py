@@ -174,7 +174,7 @@ async def test_a_server_starts_without_the_store_that_it_is_given_and_publishes_
     try:
         store.kill()
         async with serving(tmp_path, EDGEWISE_REDIS=store.url) as server:
-            assert any("Cannot publish the policies: store unix://" in line for line in server.process.said)
+            assert any("Cannot publish the policies: Store unix://" in line for line in server.process.said)
             assert server.children("valkey-server") == []
             store.restart()
             await server.process.until("default/home-hero: Published version")
