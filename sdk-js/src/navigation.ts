@@ -2,10 +2,11 @@ import { listen } from "./browser.js";
 import { page } from "./messages.js";
 import { options } from "./options.js";
 
-let path = location.pathname;
+let path: string;
 
 /** Reports the view of this page, and again whenever the page returns from the back/forward cache. */
 export const startNavigation = (): void => {
+  path = location.pathname;
   listen("pageshow", ({ persisted }) => {
     if (persisted) reportPageView();
   });

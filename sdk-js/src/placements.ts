@@ -48,6 +48,6 @@ const fill = (element: HTMLElement) => {
 
 /** A copy of a filled element (in a carousel, for example) has the mark but no state. It stays as it is. */
 const isFilled = (element: HTMLElement, placement: string) => {
-  const { _placement = element.hasAttribute(DONE_ATTRIBUTE) && placement } = stateOf(element);
-  return _placement === placement;
+  const { _placement } = stateOf(element);
+  return _placement === undefined ? element.hasAttribute(DONE_ATTRIBUTE) : _placement === placement;
 };

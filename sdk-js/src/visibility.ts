@@ -15,8 +15,9 @@ export const isInSight = (element: HTMLElement): boolean =>
 /** Whether the visitor may have seen the element's present content. */
 export const isSeen = (element: HTMLElement): boolean => {
   const { _isSeen, _wasInSight } = stateOf(element);
+  if (_isSeen) return true;
   const firstPaint = getFirstPaint();
-  if (_isSeen || firstPaint === undefined) return !!_isSeen;
-  const wasPaintedBeforeScript = firstPaint < scriptStart;
-  return (!!_wasInSight && wasPaintedBeforeScript) || isInSight(element);
+  if (firstPaint === undefined) return false;
+  const wasPaintedBeforeScript = !!_wasInSight && firstPaint < scriptStart;
+  return wasPaintedBeforeScript || isInSight(element);
 };

@@ -25,7 +25,7 @@ export const getIds = (): { anonymousId?: string; userId?: string | undefined } 
 /** Sets the visitor's answer, or undefined if there is none yet. Global Privacy Control takes precedence. */
 export const setConsent = (state: ConsentState | undefined): void => {
   consent._state = hasGlobalPrivacyControl() ? "denied" : state;
-  consent._mayStore = consent._state && consent._state === "granted";
+  consent._mayStore = consent._state ? consent._state === "granted" : undefined;
   // "pending" removes nothing: the consent banner may still lead to "granted".
   if (consent._state === "denied" || (anonymousId && !mayIdentify())) forget();
   const stored = mayIdentify() ? read<StoredVisitor>(KEY) : undefined;

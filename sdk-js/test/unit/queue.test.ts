@@ -124,7 +124,7 @@ suite("messages", () => {
     );
   });
 
-  for (const status of [400, 401, 410, 413, 422]) {
+  for (const status of [400, 401, 402, 410, 411, 412, 413, 420, 421, 422]) {
     test(`are not retried after status ${status}`, async () => {
       const page = open();
       page.answer = () => ({ status });
@@ -135,7 +135,7 @@ suite("messages", () => {
     });
   }
 
-  for (const status of [403, 404, 408, 429, 500, 503]) {
+  for (const status of [301, 403, 404, 405, 408, 409, 414, 423, 429, 500, 503]) {
     test(`are retried after status ${status}`, async () => {
       const page = open();
       page.answer = () => ({ status });
