@@ -340,6 +340,19 @@ test("a second init or tag does not start the SDK again", async () => {
   await visit.leave();
 });
 
+test("a path that changes before init reports one page view", async () => {
+  const visit = await stage.visit({ tag: "none", stub: false, body: "", head: SCRIPT() });
+  await visit.tab.evaluate((endpoint) => {
+    history.pushState({}, "", "/cart");
+    window.edgewise.init({ writeKey: "default", endpoint });
+    document.body.append("Any change of the page");
+    window.edgewise.track("Last");
+  }, stage.proxy.url);
+  await stage.proxy.waitFor("Last");
+  assert.equal(stage.proxy.received("page").length, 1);
+  await visit.leave();
+});
+
 test("handlers receive decisions and messages until they are removed", async () => {
   const visit = await stage.visit(EMPTY);
   const told = await visit.tab.evaluate(async () => {
