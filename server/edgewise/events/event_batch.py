@@ -92,6 +92,5 @@ class EventBatch:
                     yield exposures.bar_command(placement.ref.placement, name, decision, slot)
 
     def _known_ids(self, event: ParsedEvent, updates: Mapping[Digest, ProfileUpdate]) -> tuple[Digest, ...]:
-        """Every known id of the event's visitor, those of the event first."""
         known = updates[self._records.find_root(event.visitors[-1])].profile.ids if event.visitors else ()
         return tuple(dict.fromkeys((*event.activity.ids, *known)))

@@ -183,7 +183,6 @@ def _consent(message: Message) -> Consent | None:
 
 
 def _seen(placement: str, properties: Properties) -> tuple[str, ...]:
-    """The placement of an impression and, if it is named, the action."""
     action = properties.action
     if action is None:
         return (placement,)

@@ -32,7 +32,6 @@ class ProfileRecords:
         return self._records[visitor]
 
     async def load(self, visitors: Iterable[Digest]) -> None:
-        """Load the records under these ids, again if they were loaded before."""
         visitors = list(dict.fromkeys(visitors))
         commands = [self._store.profiles.read_command(self._site, visitor) for visitor in visitors]
         for visitor, stored in zip(visitors, await self._store_batch.execute(commands), strict=True):
@@ -43,7 +42,6 @@ class ProfileRecords:
         await self._write_planned(lambda: identity.plan_move(visitor, self._records))
 
     async def link(self, known_as: Digest, user: Digest) -> None:
-        """Move the history of an id to that of a user."""
         await self._write_planned(lambda: identity.plan_link(known_as, user, self._records))
 
     def extend_commands(self, visitors: Iterable[Digest]) -> list[Command]:

@@ -44,5 +44,4 @@ class StoreBatch:
         return replies
 
     def retry(self) -> CasRetry:
-        """Return the retries of one compare-and-set."""
         return CasRetry(self.deadline, self._patience)

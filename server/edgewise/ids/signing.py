@@ -17,7 +17,6 @@ class Signer(NamedTuple):
     person: bytes = b""
 
     def sign(self, payload: bytes, key: bytes) -> str:
-        """Return the token of this payload."""
         return urlsafe_b64encode(payload + self._signature(payload, key)).decode()
 
     def verify(self, token: str, keys: Iterable[bytes]) -> bytes | None:

@@ -19,12 +19,10 @@ class VisitorIds(NamedTuple):
 
 
 def as_anonymous(digest: Digest) -> Digest:
-    """Mark the digest as that of an anonymous id."""
     return bytes((digest[0] & ~USER_BIT,)) + digest[1:]
 
 
 def as_user(digest: Digest) -> Digest:
-    """Mark the digest as that of a user id."""
     return bytes((digest[0] | USER_BIT,)) + digest[1:]
 
 

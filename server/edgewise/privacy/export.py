@@ -40,7 +40,6 @@ async def export_visitor(store: Store, site: str, visitor: str) -> AsyncIterator
 
 
 async def _webhooks_of(store: Store, site: str, visitor: Digest) -> list[dict[str, Any]]:
-    """The conditions that a visitor meets, and the messages that are queued, pending or given up."""
     state = await store.webhook_queues.state(site, visitor)
     lines: list[dict[str, Any]] = [{"webhook": name, "met": met} for name, met in read_met(state)]
     lines += [
@@ -54,7 +53,6 @@ async def _webhooks_of(store: Store, site: str, visitor: Digest) -> list[dict[st
 
 
 async def _log_entries(store: Store, ref: PolicyRef, ids: frozenset[Digest]) -> AsyncIterator[dict[str, Any]]:
-    """The visitor's entries in the log of one policy."""
     decisions: set[DecisionKey] = set()
     async for page in store.log.pages(ref):
         for id, data in page:

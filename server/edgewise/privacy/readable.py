@@ -32,7 +32,6 @@ def describe_record(visitor: Digest, stored: bytes) -> dict[str, Any]:
 
 
 def describe_exposure(span: Span, fields: Fields) -> Iterator[dict[str, Any]]:
-    """Describe each field of an exposure hash: counts of shown actions, caps, choices that stick and bars."""
     for field, value in sorted(fields.items()):
         found = read_field(field, value)
         if "sticks" in found:

@@ -44,7 +44,6 @@ class Cart(Struct, frozen=True, array_like=True):
         return sum(item.quantity * item.price for item in self.items.values())
 
     def after(self, event: str | None, commerce: Commerce, at: int) -> Cart:
-        """The cart after an event at a time in seconds."""
         if event == "Product Added":
             cart = self
             for product in commerce.products:

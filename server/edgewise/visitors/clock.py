@@ -18,5 +18,4 @@ def find_zone(name: str) -> ZoneInfo | None:
 
 
 def part_of_day(hour: int) -> str:
-    """The part of the day. Each has six hours: night, morning, afternoon, evening."""
     return _PARTS[hour // 6]

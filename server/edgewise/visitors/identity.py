@@ -91,7 +91,6 @@ def read_partial_profile(stored: bytes) -> PartialProfile | Profile:
 
 
 def read_ids(stored: bytes | None) -> tuple[Digest, ...]:
-    """Read all ids of the visitor that a record names."""
     redirect = read_redirect(stored)
     return read_profile(stored).ids if redirect is None else (redirect.to, *read_ids(redirect.frozen or None))
 

@@ -41,7 +41,6 @@ def add_interest(
 
 
 def merge_interests(one: Mapping[str, float], other: Mapping[str, float], limit: int) -> dict[str, float]:
-    """Add up the scores of both, and keep the greatest."""
     both = {name: min(one.get(name, 0.0) + other.get(name, 0.0), _MAX_SCORE) for name in one.keys() | other.keys()}
     kept = sorted(both.items(), key=lambda item: (-item[1], item[0]))[:limit]
     return dict(sorted(kept))

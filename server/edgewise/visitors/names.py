@@ -18,19 +18,16 @@ Seconds: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 
 
 def seconds(time: Milliseconds) -> int:
-    """Convert a time to bounded seconds."""
     return min(max(time // 1000, 0), MAX_COUNT)
 
 
 def bounded(text: str) -> str:
-    """Cut a text to 40 bytes of UTF-8."""
     if len(text) <= MAX_NAME_BYTES and text.isascii():
         return text
     return text.encode("utf-8", "replace")[:MAX_NAME_BYTES].decode("utf-8", "ignore")
 
 
 def add_counts(count: int, more: int = 1) -> int:
-    """Add two counts, up to the largest that a profile can keep."""
     return min(count + more, MAX_COUNT)
 
 
@@ -45,7 +42,6 @@ def count_name(counts: Mapping[str, int], name: str, limit: int) -> dict[str, in
 
 
 def merge_counts(one: Mapping[str, int], other: Mapping[str, int], limit: int) -> dict[str, int]:
-    """Add up the counts of both, and keep the greatest."""
     both = {name: add_counts(one.get(name, 0), other.get(name, 0)) for name in one.keys() | other.keys()}
     return keep_greatest(both, limit)
 

@@ -113,7 +113,6 @@ class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown
         return msgspec.msgpack.encode(self)
 
     def _visit_changes(self, activity: Activity) -> dict[str, Any]:
-        """Sessions, times and counts."""
         at = min(max(activity.at, 0), MAX_TIME)
         new_session = self.sessions == 0 or at > self.last_seen + SESSION_GAP
         page = activity.kind in ("page", "screen")
@@ -131,7 +130,6 @@ class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown
         }
 
     def _context_changes(self, activity: Activity) -> dict[str, Any]:
-        """Sources, surroundings and traits."""
         changes: dict[str, Any] = {}
         if activity.source is not None:
             changes["first_source"] = earlier(self.first_source, activity.source)
@@ -146,7 +144,6 @@ class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown
         return changes
 
     def _commerce_changes(self, event: str, commerce: Commerce, at: Milliseconds) -> dict[str, Any]:
-        """Interests, products, the cart and orders."""
         categories, brands, products = self.categories, self.brands, self.products
         if weight := WEIGHTS.get(event):
             for category in dict.fromkeys((commerce.category, *(product.category for product in commerce.products))):
@@ -186,7 +183,6 @@ def decode(stored: bytes) -> Profile:
 
 
 def has_mark(recent: bytes, mark: bytes) -> bool:
-    """Whether one of these concatenated marks is this one."""
     return any(recent[start : start + MARK] == mark for start in range(0, len(recent), MARK))
 
 

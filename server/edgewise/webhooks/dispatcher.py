@@ -162,7 +162,6 @@ class Dispatcher:
         failure: DeliveryFailed,
         give_up: bool,
     ) -> None:
-        """Put a message off, or give it up if it was tried for too long."""
         now = now_ms()
         tried = msgspec.structs.replace(
             message,

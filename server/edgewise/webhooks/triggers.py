@@ -131,5 +131,4 @@ NO_TRIGGERS = Triggers("", ())
 
 
 def make_triggers(site: Site, segments: Segments) -> Triggers:
-    """Compile the webhooks of a site. `segments` are the site's."""
     return Triggers(site.name, site.webhooks, segments, frozenset(map(bounded, site.sensitive)))
