@@ -28,13 +28,10 @@ BANNED_IN_NAMES = {"told", "tell", "tells", "say", "says", "stands", "heed", "he
 PENDING: tuple[str, ...] = (
     "load_tests/",
     "server/edgewise/demo/",
-    "tests/bandit/",
-    "tests/decisions/",
     "tests/demo/",
     "tests/integration/",
     "tests/load_tests/",
     "tests/quality/",
-    "tests/serving/",
     "tests/cluster.py",
     "tests/conftest.py",
     "tests/eventually.py",

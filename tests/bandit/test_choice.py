@@ -1,4 +1,4 @@
-"""What is returned as a propensity is the probability with which the action is shown."""
+"""Choices: a propensity is the probability with which the action is chosen."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from random import Random
 from typing import get_args
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from edgewise.bandit.choice import choose
-from edgewise.bandit.exploration import draw, with_floor
 from edgewise.bandit.model import ActionExamples, LearningModel, ScoringModel
 from edgewise.bandit.shape import Shape, shape_of
 from edgewise.policies.policy import Action, Algorithm, Explore, Policy
@@ -27,7 +24,7 @@ def shape(algorithm: Algorithm = "squarecb", slots: int = 1) -> Shape:
 
 
 def trained(algorithm: Algorithm, actions: ActionExamples, slots: int = 1) -> ScoringModel:
-    """A model that has seen action 3 pay most often."""
+    """A model that learned that action 3 has the highest reward."""
     model, random = LearningModel(shape(algorithm, slots)), Random(7)
     for _ in range(400):
         chosen = random.randrange(len(ACTIONS))
@@ -37,7 +34,7 @@ def trained(algorithm: Algorithm, actions: ActionExamples, slots: int = 1) -> Sc
 
 
 @pytest.mark.parametrize("algorithm", get_args(Algorithm))
-def test_the_shares_shown_match_the_propensities(algorithm: Algorithm) -> None:
+def test_actions_are_chosen_in_the_shares_of_their_propensities(algorithm: Algorithm) -> None:
     actions, random = ActionExamples(shape(algorithm), ACTIONS), Random(1)
     model, eligible = trained(algorithm, actions), (0, 2, 3, 5)
     shown: Counter[int] = Counter()
@@ -53,7 +50,7 @@ def test_the_shares_shown_match_the_propensities(algorithm: Algorithm) -> None:
     assert chisquare([shown[action] for action in eligible], expected).pvalue > 0.001
 
 
-def test_each_slot_of_a_row_is_drawn_with_its_own_propensities_and_nothing_twice() -> None:
+def test_each_slot_of_a_row_has_its_own_propensities_and_action() -> None:
     actions, random = ActionExamples(shape(slots=3), ACTIONS), Random(2)
     model = trained("squarecb", actions, slots=3)
     second: Counter[int] = Counter()
@@ -69,7 +66,7 @@ def test_each_slot_of_a_row_is_drawn_with_its_own_propensities_and_nothing_twice
     assert chisquare([second[n] for n in (0, 2, 3)], [expected[n] for n in (0, 2, 3)]).pvalue > 0.001
 
 
-def test_the_same_decision_draws_the_same_action() -> None:
+def test_the_same_key_draws_the_same_action() -> None:
     actions = ActionExamples(shape(), ACTIONS)
     model = trained("squarecb", actions)
     key = Random(3).randbytes(12)
@@ -77,30 +74,12 @@ def test_the_same_decision_draws_the_same_action() -> None:
     assert len(drawn) == 1
 
 
-def test_before_the_first_model_every_eligible_action_is_equally_likely() -> None:
+def test_without_a_model_all_actions_are_equally_likely() -> None:
     actions = ActionExamples(shape(), ACTIONS)
     (slot,) = choose(None, actions, CONTEXT, (1, 4), 1, row=False, floor=FLOOR, key=b"k" * 12)
     assert list(slot.propensities) == [0.5, 0.5]
 
 
-def test_a_row_has_as_many_slots_as_there_are_actions() -> None:
+def test_a_row_has_at_most_one_slot_for_each_action() -> None:
     actions = ActionExamples(shape(slots=4), ACTIONS)
     assert len(choose(None, actions, CONTEXT, (1, 4), 4, row=True, floor=FLOOR, key=b"k" * 12)) == 2
-
-
-probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=30).filter(lambda q: sum(q) > 1e-3)
-
-
-@given(probabilities, st.floats(1e-6, 1))
-def test_the_floor_holds_for_whatever_exploration_gives(q: list[float], floor: float) -> None:
-    propensities = with_floor(q, floor)
-    assert sum(propensities) == pytest.approx(1)
-    assert min(propensities) >= floor / len(q) * (1 - 1e-9)
-
-
-@given(probabilities, st.floats(0, 1, exclude_max=True))
-def test_a_point_falls_on_an_action_that_has_a_share_there(q: list[float], point: float) -> None:
-    propensities = with_floor(q, 0.1)
-    position = draw(propensities, point)
-    before = sum(propensities[:position])
-    assert before - 1e-9 <= point <= before + propensities[position] + 1e-9

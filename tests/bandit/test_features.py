@@ -27,7 +27,7 @@ def tokens(line: str) -> dict[str, list[str]]:
     return {part[0]: part[2:].split(" ") for part in line.split(" |")[1:] if part}
 
 
-def test_a_context_is_one_line_with_a_letter_for_each_namespace() -> None:
+def test_a_context_line_has_a_letter_for_each_namespace() -> None:
     context = {
         "page": {"type": "home", "url": "https://shop.example/?secret=1"},
         "device": {"type": "mobile"},
@@ -38,7 +38,7 @@ def test_a_context_is_one_line_with_a_letter_for_each_namespace() -> None:
     )
 
 
-def test_only_the_namespaces_that_a_policy_uses_are_features() -> None:
+def test_only_namespaces_of_the_policy_are_features() -> None:
     assert (
         context_line({"page": {"type": "home"}, "device": {"type": "mobile"}}, ("device",)) == "shared |d type=mobile"
     )
@@ -51,7 +51,7 @@ def test_namespaces_never_collide() -> None:
 
 
 @given(contexts)
-def test_no_value_breaks_out_of_its_token_its_namespace_or_its_line(context: dict[str, dict[str, Any]]) -> None:
+def test_no_value_ends_its_token_namespace_or_line(context: dict[str, dict[str, Any]]) -> None:
     line = context_line(context)
     line.encode()
     assert len(line) <= MAX_LINE
@@ -74,25 +74,25 @@ def test_different_features_have_different_tokens(one: str, other: str, first: A
 
 
 @given(st.floats(), st.floats())
-def test_a_number_is_a_bucket_and_larger_numbers_never_have_a_smaller_one(one: float, other: float) -> None:
+def test_buckets_keep_the_order_of_numbers(one: float, other: float) -> None:
     low, high = sorted((one, other)) if one == one and other == other else (0.0, 0.0)
     assert _order(low) <= _order(high)
 
 
 def _order(number: float) -> tuple[int, float]:
-    """Where a number's bucket stands among the buckets."""
+    """A sort key for the bucket of a number."""
     line = context_line({"data": {"n": number}})
     if line == "shared |":
         return (1, 0.0)
     bucket = tokens(line)["x"][0].removeprefix("n=")
     kind, size = bucket[1], int(bucket[2:])
     if kind == "n":
-        # The exact integers lie among the half-octaves; compare by value.
+        # The exact integers lie among the half-octaves, so compare by value.
         return (1, float(size))
     return (1, 2.0 ** (size / 2)) if kind == "h" else (1, -(2.0 ** ((size + 1) / 2)))
 
 
-def test_what_is_not_a_feature_is_left_out() -> None:
+def test_empty_values_and_personal_attributes_are_not_features() -> None:
     empty: dict[str, Any] = {
         "nothing": None,
         "nan": float("nan"),
@@ -110,7 +110,7 @@ def test_a_context_has_a_bounded_number_of_features() -> None:
     assert len(tokens(context_line({"data": many}))["x"]) == MAX_ITEMS
 
 
-def test_an_action_is_its_id_and_its_features() -> None:
+def test_an_action_line_has_its_id_and_features() -> None:
     action = Action("student deal", {"tone": "young", "discount": 10, "id": "spoof"})
     assert action_line(action) == "|a id=student%20deal f.tone=young f.discount=%n10"
 

@@ -1,3 +1,5 @@
+"""Models: scoring and learning with Vowpal Wabbit."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -8,7 +10,7 @@ import pytest
 from edgewise.bandit.features import context_line
 from edgewise.bandit.model import ActionExamples, LearningModel, ScoringModel
 from edgewise.bandit.shape import shape_of
-from edgewise.policies.policy import Action, Algorithm, Explore, Features, Policy, Reward
+from edgewise.policies.policy import Action, Algorithm, Explore, Policy
 
 POLICY = Policy("hero", (Action("plain"), Action("deal", {"discount": 10})), ("plain",))
 
@@ -18,7 +20,7 @@ def contexts(count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("algorithm", get_args(Algorithm))
-def test_saving_and_going_on_is_byte_equal_to_never_having_stopped(algorithm: Algorithm) -> None:
+def test_a_restored_model_learns_the_same_bytes(algorithm: Algorithm) -> None:
     shape = shape_of(replace(POLICY, explore=Explore(algorithm)))
     actions = ActionExamples(shape, POLICY.actions)
     whole, stopped = LearningModel(shape), LearningModel(shape)
@@ -29,7 +31,7 @@ def test_saving_and_going_on_is_byte_equal_to_never_having_stopped(algorithm: Al
     assert whole.serialize() == stopped.serialize()
 
 
-def test_scoring_leaves_no_trace_in_the_parsed_actions() -> None:
+def test_scoring_does_not_change_the_parsed_actions() -> None:
     shape = shape_of(POLICY)
     used, fresh = ActionExamples(shape, POLICY.actions), ActionExamples(shape, POLICY.actions)
     one, other = LearningModel(shape), LearningModel(shape)
@@ -40,7 +42,7 @@ def test_scoring_leaves_no_trace_in_the_parsed_actions() -> None:
     assert one.serialize() == other.serialize()
 
 
-def test_what_paid_becomes_likely_where_it_paid() -> None:
+def test_an_action_becomes_likely_in_the_contexts_of_its_rewards() -> None:
     shape = shape_of(POLICY)
     actions, learned = ActionExamples(shape, POLICY.actions), LearningModel(shape)
     for n in range(600):
@@ -52,7 +54,7 @@ def test_what_paid_becomes_likely_where_it_paid() -> None:
     assert model.probabilities("shared |d type=desktop", actions, range(2))[0] > 0.9
 
 
-def test_a_context_of_which_nothing_is_known_is_no_action() -> None:
+def test_an_empty_context_is_not_read_as_an_action() -> None:
     shape = shape_of(POLICY)
     actions, learned = ActionExamples(shape, POLICY.actions), LearningModel(shape)
     nothing = context_line({})
@@ -61,17 +63,3 @@ def test_a_context_of_which_nothing_is_known_is_no_action() -> None:
     probabilities = ScoringModel(shape, learned.serialize()).probabilities(nothing, actions, range(2))
     assert len(probabilities) == 2
     assert probabilities[1] > 0.9
-
-
-def test_edits_that_keep_the_model() -> None:
-    shape = shape_of(POLICY)
-    assert shape_of(replace(POLICY, actions=(Action("other"),), baseline=("other",))) == shape
-    assert shape_of(replace(POLICY, reward=Reward(window=1, default=0.5))) == shape
-    assert shape_of(replace(POLICY, explore=Explore(floor=0.5, mode="frozen"), control_share=0.5)) == shape
-
-
-def test_edits_that_fold_it_anew() -> None:
-    shape = shape_of(POLICY)
-    assert shape_of(replace(POLICY, explore=Explore("epsilon"))).digest != shape.digest
-    assert shape_of(replace(POLICY, features=Features(("device",)))).digest != shape.digest
-    assert shape_of(replace(POLICY, slots=2)).digest != shape.digest

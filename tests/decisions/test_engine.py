@@ -32,7 +32,7 @@ from edgewise.policies.policy import Action, Explore, Pin, Policy
 from edgewise.serving.served import ServedPlacement
 from edgewise.store import Store
 from edgewise.types import PolicyRef
-from tests.decisions.test_service import Service
+from tests.decisions.worker import Worker
 
 ACTIONS = (Action("plain"), Action("mobile", when={"device.type": "mobile"}), Action("deal"), Action("late", starts=9))
 POLICY = Policy("hero", ACTIONS, ("plain",), control_share=0.5)
@@ -147,9 +147,9 @@ def television_rule(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def served_actions(store: Store, policy: Policy, context: dict[str, Any]) -> set[str | None]:
-    service = Service(store)
-    await service.serve(policy)
-    results = await service.decide(*[PlacementRequest(policy.placement)] * 20, data=context)
+    worker = Worker(store)
+    await worker.serve(policy)
+    results = await worker.decide(*[PlacementRequest(policy.placement)] * 20, data=context)
     return {result.slots[0].action for result in results}
 
 

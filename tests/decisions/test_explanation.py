@@ -1,4 +1,4 @@
-"""What who debugs is told, and that nothing is left of it."""
+"""Explanations for the debugger. They log and count nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgewise.decisions.request import PlacementRequest, Visitor
 from edgewise.policies.policy import Action, Cap, Explore, Policy, Reward
 from edgewise.store import Store
 from edgewise.visitors.message import Message
-from tests.decisions.test_service import SOMEONE, Service, told
+from tests.decisions.worker import VISITOR, Worker, record
 from tests.learner.published_policy import learner, settle
 from tests.valkey import Valkey
 
@@ -32,22 +32,22 @@ POLICY = Policy("hero", ACTIONS, ("plain",), control_share=0.0, reward=Reward(wi
 
 
 @pytest.fixture
-async def service(store: Store) -> Service:
-    service = Service(store)
-    await service.serve(POLICY)
-    return service
+async def worker(store: Store) -> Worker:
+    worker = Worker(store)
+    await worker.serve(POLICY)
+    return worker
 
 
-async def explanation(service: Service, visitor: Visitor = SOMEONE, **context: object) -> Explanation:
+async def explanation(worker: Worker, visitor: Visitor = VISITOR, **context: object) -> Explanation:
     asked = PlacementRequest("hero", exclude=("unwanted",))
-    (answer,) = await service.decide(asked, visitor=visitor, now=2_000, preview=DEBUG, **context)
-    assert answer.decision_id is None
-    assert answer.explanation is not None
-    return answer.explanation
+    (result,) = await worker.decide(asked, visitor=visitor, now=2_000, preview=DEBUG, **context)
+    assert result.decision_id is None
+    assert result.explanation is not None
+    return result.explanation
 
 
-async def test_each_action_has_its_propensity_or_what_speaks_against_it(service: Service) -> None:
-    assert (await explanation(service)).actions == (
+async def test_each_action_has_a_propensity_or_a_reason(worker: Worker) -> None:
+    assert (await explanation(worker)).actions == (
         ActionExplanation("plain", 1 / 3, None),
         ActionExplanation("deal", 1 / 3, None),
         ActionExplanation("off", None, "off"),
@@ -57,90 +57,90 @@ async def test_each_action_has_its_propensity_or_what_speaks_against_it(service:
         ActionExplanation("pop-up", 1 / 3, None),
         ActionExplanation("mobile", None, "condition"),
     )
-    on_a_phone = {one.id: one.refused for one in (await explanation(service, device={"type": "mobile"})).actions}
+    on_a_phone = {one.id: one.refused for one in (await explanation(worker, device={"type": "mobile"})).actions}
     assert on_a_phone["mobile"] is None
-    assert await service.logged() == []
+    assert await worker.logged() == []
 
 
-async def test_who_debugs_sees_what_the_visitor_has_seen_too_often_and_counts_nothing(service: Service) -> None:
+async def test_an_explanation_shows_reached_caps_and_counts_nothing(worker: Worker) -> None:
     async def refused() -> str | None:
-        return next(one.refused for one in (await explanation(service)).actions if one.id == "pop-up")
+        return next(one.refused for one in (await explanation(worker)).actions if one.id == "pop-up")
 
-    await service.serve(replace(POLICY, actions=(ACTIONS[0], ACTIONS[6])))
+    await worker.serve(replace(POLICY, actions=(ACTIONS[0], ACTIONS[6])))
     assert [await refused() for _ in range(5)] == [None] * 5, "looking at it is no showing of it"
     while await refused() is None:
-        await service.decide()
+        await worker.decide()
     assert await refused() == "seen"
-    stranger = await explanation(service, Visitor("a1", None, consent="denied"))
+    stranger = await explanation(worker, Visitor("a1", None, consent="denied"))
     assert stranger.actions[1] == ActionExplanation("pop-up", None, "seen"), "what cannot be counted is not shown"
 
 
-async def test_a_choice_that_sticks_is_shown_to_who_debugs_and_none_sticks_because_of_them(service: Service) -> None:
+async def test_the_debugger_shows_sticky_choices_and_makes_none(worker: Worker) -> None:
     many = tuple(Action(f"action-{number}") for number in range(40))
-    await service.serve(replace(POLICY, actions=many, baseline=("action-0",), sticky="session"))
+    await worker.serve(replace(POLICY, actions=many, baseline=("action-0",), sticky="session"))
 
     async def seen() -> str | None:
-        (answer,) = await service.decide(preview=DEBUG)
-        assert (answer.decision_id, answer.group) == (None, "policy")
-        return answer.slots[0].action
+        (result,) = await worker.decide(preview=DEBUG)
+        assert (result.decision_id, result.group) == (None, "policy")
+        return result.slots[0].action
 
     assert len({await seen() for _ in range(20)}) > 1
-    (drawn,) = await service.decide()
+    (drawn,) = await worker.decide()
     assert {await seen() for _ in range(20)} == {drawn.slots[0].action}
 
 
-async def test_the_propensities_are_those_of_the_model_whatever_group_the_visitor_is_in(service: Service) -> None:
+async def test_propensities_are_those_of_the_model_in_each_group(worker: Worker) -> None:
     # Greedy but for the floor: with three of four eligible actions, one has nearly all of it.
     policy = replace(POLICY, actions=ACTIONS[:2], control_share=0.9, explore=Explore(algorithm="epsilon", floor=0.1))
-    await service.serve(policy)
-    assert (await explanation(service)).model_age is None
+    await worker.serve(policy)
+    assert (await explanation(worker)).model_age is None
     for number in range(30):
-        (answer,) = await service.decide(visitor=Visitor(f"visitor-{number}", None))
-        assert answer.decision_id is not None
-        await service.stage.report(service.ids.read(answer.decision_id).key, "$click")
-    checkpoint = await settle(service.store, learner(service.store))
-    await service.follower.refresh()
-    (answer,) = await service.decide(preview=DEBUG)
-    assert answer.explanation is not None
-    assert answer.model_version == checkpoint.model_version
-    assert answer.explanation.model_age is not None
-    assert 0 <= answer.explanation.model_age < 600_000
-    weights = [one.propensity or 0.0 for one in answer.explanation.actions]
+        (result,) = await worker.decide(visitor=Visitor(f"visitor-{number}", None))
+        assert result.decision_id is not None
+        await worker.published.report(worker.ids.read(result.decision_id).key, "$click")
+    checkpoint = await settle(worker.store, learner(worker.store))
+    await worker.follower.refresh()
+    (result,) = await worker.decide(preview=DEBUG)
+    assert result.explanation is not None
+    assert result.model_version == checkpoint.model_version
+    assert result.explanation.model_age is not None
+    assert 0 <= result.explanation.model_age < 600_000
+    weights = [one.propensity or 0.0 for one in result.explanation.actions]
     assert sum(weights) == pytest.approx(1.0)
     assert weights[0] != pytest.approx(weights[1]), "it has learned something"
 
 
-async def test_a_policy_that_is_switched_off_says_so(service: Service) -> None:
-    await service.serve(replace(POLICY, enabled=False))
-    (answer,) = await service.decide(preview=DEBUG)
-    assert answer.explanation is not None
-    assert (answer.group, answer.explanation.enabled, answer.explanation.mode) == ("none", False, "online")
+async def test_an_explanation_shows_a_disabled_policy(worker: Worker) -> None:
+    await worker.serve(replace(POLICY, enabled=False))
+    (result,) = await worker.decide(preview=DEBUG)
+    assert result.explanation is not None
+    assert (result.group, result.explanation.enabled, result.explanation.mode) == ("none", False, "online")
 
 
-async def test_who_debugs_is_told_as_the_visitor_that_they_are(service: Service) -> None:
+async def test_an_explanation_is_for_the_visitor_of_the_call(worker: Worker) -> None:
     back = Action("back", when={"visitor.orders": {"$gte": 1}})
-    await service.serve(replace(POLICY, actions=(ACTIONS[0], back)))
-    await told(service, Message("track", "m1", "a1", event="Order Completed"))
-    assert (await explanation(service)).actions[1].refused is None
-    assert (await explanation(service, Visitor("another", None))).actions[1].refused == "condition"
+    await worker.serve(replace(POLICY, actions=(ACTIONS[0], back)))
+    await record(worker, Message("track", "m1", "a1", event="Order Completed"))
+    assert (await explanation(worker)).actions[1].refused is None
+    assert (await explanation(worker, Visitor("another", None))).actions[1].refused == "condition"
 
 
 @pytest.mark.parametrize("preview", [ONE, DEBUG])
-async def test_a_preview_is_shown_though_the_store_does_not_answer(preview: Preview) -> None:
+async def test_a_preview_works_without_a_store(preview: Preview) -> None:
     server = Valkey()
     store = await Store.connect(server.url, patience=0.05)
     try:
-        service = Service(store)
-        await service.serve(POLICY)
+        worker = Worker(store)
+        await worker.serve(POLICY)
         server.kill()
         asked = (PlacementRequest("hero", action="deal" if preview.debug else None), PlacementRequest("nowhere"))
-        shown, nothing = await service.decide(*asked, preview=preview)
+        shown, nothing = await worker.decide(*asked, preview=preview)
         assert (shown.group, shown.slots[0].action, shown.decision_id) == ("preview", "deal", None)
         assert (nothing.group, nothing.slots[0].action) == ("none", None)
         if preview.debug:
             assert shown.explanation is not None
             assert shown.explanation.actions[0] == ActionExplanation("plain", None, None)
-            (other,) = await service.decide(preview=preview)
+            (other,) = await worker.decide(preview=preview)
             assert (other.group, other.slots[0].action) == ("fallback", "plain")
             assert other.explanation == shown.explanation
     finally:

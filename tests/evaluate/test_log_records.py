@@ -77,6 +77,6 @@ def test_an_invalid_file_is_refused_with_its_line(
     assert error_of(tmp_path, name, content).startswith(message)
 
 
-def test_a_missing_file_is_error_of(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReplayError, match=r"^log\.csv: Cannot read the file: No such file"):
         read_records(tmp_path / "log.csv")

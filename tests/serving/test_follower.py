@@ -1,4 +1,4 @@
-"""What a web worker serves, after edits and new models."""
+"""The follower after edits, new models and failures of the store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def served(follower: Follower) -> ServedPlacement:
     return follower.sites["shop"].placements["hero"]
 
 
-async def test_nothing_is_ready_before_a_site_is_published(store: Store) -> None:
+async def test_the_follower_is_ready_after_a_site_is_published(store: Store) -> None:
     follower = Follower(store)
     await follower.refresh()
     assert not follower.ready
@@ -34,100 +34,100 @@ async def test_nothing_is_ready_before_a_site_is_published(store: Store) -> None
     assert (served(follower).model, served(follower).model_version) == (None, 0)
 
 
-async def test_an_edit_is_served_and_keeps_the_model(store: Store) -> None:
-    stage, one, follower = PublishedPolicy(store), learner(store), Follower(store)
-    await stage.publish()
-    await stage.visit(4)
+async def test_an_edited_policy_is_served_and_keeps_the_model(store: Store) -> None:
+    published, one, follower = PublishedPolicy(store), learner(store), Follower(store)
+    await published.publish()
+    await published.visit(4)
     await settle(store, one)
     await follower.refresh()
     model = served(follower).model
     assert model is not None
-    await stage.publish(replace(POLICY, control_share=0.5))
+    await published.publish(replace(POLICY, control_share=0.5))
     await follower.refresh()
     assert served(follower).policy.control_share == 0.5
     assert served(follower).model is model
 
 
-async def test_while_a_model_is_folded_anew_the_version_it_was_made_for_is_served(store: Store) -> None:
-    stage, one, follower = PublishedPolicy(store), learner(store), Follower(store)
-    await stage.publish()
-    await stage.visit(4)
+async def test_the_old_version_is_served_while_its_model_is_rebuilt(store: Store) -> None:
+    published, one, follower = PublishedPolicy(store), learner(store), Follower(store)
+    await published.publish()
+    await published.visit(4)
     await settle(store, one)
     await follower.refresh()
     before = served(follower).version
-    await stage.publish(replace(POLICY, explore=Explore("epsilon")))
+    await published.publish(replace(POLICY, explore=Explore("epsilon")))
     await follower.refresh()
     assert served(follower).version == before
     late = Follower(store)
     await late.refresh()
-    assert served(late).version == before, "a worker that starts meanwhile serves the same"
-    await stage.visit(1)
+    assert served(late).version == before, "a new worker serves the same version"
+    await published.visit(1)
     await settle(store, one)
     await follower.refresh()
     assert served(follower).policy.explore.algorithm == "epsilon"
     assert served(follower).model is not None
 
 
-async def test_a_model_is_loaded_only_where_someone_asks(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_model_is_loaded_only_for_placements_in_use(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "LOADING_SHARE", 1.0)
-    stage, one = PublishedPolicy(store), learner(store)
-    told: list[tuple[PolicyRef, int]] = []
-    follower = Follower(store, lambda ref, delay: told.append((ref, delay)))
-    await stage.publish()
-    await stage.visit(2)
+    published, one = PublishedPolicy(store), learner(store)
+    reports: list[tuple[PolicyRef, int]] = []
+    follower = Follower(store, lambda ref, delay: reports.append((ref, delay)))
+    await published.publish()
+    await published.visit(2)
     await settle(store, one)
     await follower.refresh()
     first = served(follower).model_version
     served(follower).last_requested_at = -1e9
-    await stage.visit(2)
+    await published.visit(2)
     await settle(store, one)
     await follower.refresh()
     assert served(follower).model_version == first
     served(follower).last_requested_at = 1e18
     await follower.refresh()
     assert served(follower).model_version == first + 1
-    assert told == [], "how long it took says nothing where nobody asked"
-    await stage.visit(2)
+    assert reports == [], "the delay of an unused placement has no meaning"
+    await published.visit(2)
     await settle(store, one)
     await follower.refresh()
-    ((ref, delay),) = told
+    ((ref, delay),) = reports
     assert ref == REF
     assert 0 <= delay < 60_000
 
 
-async def test_loading_takes_no_more_than_its_share_of_the_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_loading_keeps_to_its_share_of_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "LOADING_SHARE", 1e-9)
-    stage, one, follower = PublishedPolicy(store), learner(store), Follower(store)
-    await stage.publish()
-    await stage.visit(2)
+    published, one, follower = PublishedPolicy(store), learner(store), Follower(store)
+    await published.publish()
+    await published.visit(2)
     await settle(store, one)
     await follower.refresh()
     first = served(follower).model_version
     served(follower).last_requested_at = 1e18
-    await stage.visit(2)
+    await published.visit(2)
     await settle(store, one)
     await follower.refresh()
     assert served(follower).model_version == first
 
 
-async def test_a_model_never_goes_back_within_an_epoch(store: Store) -> None:
-    stage, one, follower = PublishedPolicy(store), learner(store), Follower(store)
-    await stage.publish()
-    await stage.visit(2)
+async def test_an_older_model_of_the_epoch_is_not_loaded(store: Store) -> None:
+    published, one, follower = PublishedPolicy(store), learner(store), Follower(store)
+    await published.publish()
+    await published.visit(2)
     old = await settle(store, one)
     await follower.refresh()
-    await stage.visit(2)
+    await published.visit(2)
     new = await settle(store, one)
     assert not served(follower).is_current(new)
     assert served(follower).is_current(old)
-    assert not served(follower).is_current(replace(old, epoch=new.epoch + 1)), "a new epoch may lead back"
+    assert not served(follower).is_current(replace(old, epoch=new.epoch + 1)), "a new epoch may have an older model"
 
 
-async def test_the_model_of_a_log_that_became_shorter_is_loaded(store: Store) -> None:
-    """After an erasure: the last model serves on, to a worker that starts meanwhile too, and then the new one."""
-    stage, follower = PublishedPolicy(store), Follower(store)
-    await stage.publish()
-    await stage.visit(2)
+async def test_the_model_of_a_shortened_log_is_loaded(store: Store) -> None:
+    """After an erasure the old model stays, also for a new worker, until the new model is published."""
+    published, follower = PublishedPolicy(store), Follower(store)
+    await published.publish()
+    await published.visit(2)
     old = await settle(store, learner(store))
     await follower.refresh()
     served(follower).last_requested_at = 1e18
@@ -148,9 +148,9 @@ async def _serves_newer(follower: Follower, version: int) -> bool:
     return served(follower).model_version > version
 
 
-async def test_the_blobs_that_are_served_are_written_again_where_the_store_lost_them(store: Store) -> None:
-    stage, follower = PublishedPolicy(store), Follower(store)
-    await stage.publish()
+async def test_a_served_version_is_written_again_if_the_store_lost_it(store: Store) -> None:
+    published, follower = PublishedPolicy(store), Follower(store)
+    await published.publish()
     await follower.refresh()
     version = served(follower).version
     follower._polls = 0
@@ -160,9 +160,9 @@ async def test_the_blobs_that_are_served_are_written_again_where_the_store_lost_
     assert await store.versions.blob(REF, version) == served(follower).blob
 
 
-async def test_a_site_that_is_gone_is_served_no_more(store: Store) -> None:
-    stage, follower = PublishedPolicy(store), Follower(store)
-    await stage.publish()
+async def test_a_removed_site_is_not_served(store: Store) -> None:
+    published, follower = PublishedPolicy(store), Follower(store)
+    await published.publish()
     await follower.refresh()
     placement = served(follower)
     assert follower.find(placement.policy_id) is placement
@@ -172,7 +172,7 @@ async def test_a_site_that_is_gone_is_served_no_more(store: Store) -> None:
     assert follower.find(placement.policy_id) is None
 
 
-async def test_what_is_served_stays_when_the_store_does_not_answer() -> None:
+async def test_policies_are_served_while_the_store_is_down() -> None:
     server = Valkey()
     store = await Store.connect(server.url)
     follower = Follower(store)
@@ -187,7 +187,7 @@ async def test_what_is_served_stays_when_the_store_does_not_answer() -> None:
     server.close()
 
 
-async def test_without_a_store_the_files_are_served_and_with_it_what_is_published() -> None:
+async def test_files_are_served_until_the_store_is_reachable() -> None:
     server = Valkey()
     server.kill()
     store = await Store.connect(server.url, proven=False)
@@ -208,9 +208,9 @@ async def test_without_a_store_the_files_are_served_and_with_it_what_is_publishe
     server.close()
 
 
-async def test_a_store_that_lost_the_keys_of_decision_ids_is_given_them_again(store: Store) -> None:
-    stage, follower = PublishedPolicy(store), Follower(store)
-    await stage.publish()
+async def test_the_keys_of_decision_ids_are_written_again_if_the_store_lost_them(store: Store) -> None:
+    published, follower = PublishedPolicy(store), Follower(store)
+    await published.publish()
     await follower.refresh()
     text = follower.ids.issue(served(follower).policy_id, 1, b"k" * 12)
     follower._polls = 0
@@ -221,15 +221,15 @@ async def test_a_store_that_lost_the_keys_of_decision_ids_is_given_them_again(st
     assert late.ids.read(text).key == b"k" * 12
 
 
-async def test_a_version_that_is_left_is_written_again_where_the_store_lost_it(store: Store) -> None:
-    stage, follower = PublishedPolicy(store), Follower(store)
-    await stage.publish()
+async def test_a_replaced_version_is_written_again_if_the_store_lost_it(store: Store) -> None:
+    published, follower = PublishedPolicy(store), Follower(store)
+    await published.publish()
     await follower.refresh()
-    await stage.publish(replace(POLICY, control_share=0.5))
+    await published.publish(replace(POLICY, control_share=0.5))
     await follower.refresh()
     lost = served(follower).version
     await store.versions._client.execute(("DEL", keys.blob(REF, lost)))
-    await stage.publish(POLICY)
+    await published.publish(POLICY)
     await follower.refresh()
     assert served(follower).policy == POLICY
-    assert await store.versions.blob(REF, lost) is not None, "until now there were decisions that name it"
+    assert await store.versions.blob(REF, lost) is not None, "earlier decisions name it"
