@@ -81,7 +81,8 @@ export class Service {
         ready();
       });
     });
-    await eventually("the server to be ready", async () => (await fetch(`${this.url}/readyz`, { headers: HEADERS })).ok);
+    const isReady = async () => (await fetch(`${this.url}/readyz`, { headers: HEADERS })).ok;
+    await eventually("the server to be ready", isReady);
   }
 
   /** Kills the server and its children without a warning. */

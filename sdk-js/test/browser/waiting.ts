@@ -3,28 +3,28 @@ export const TIMEOUT = 60_000;
 
 /** Checks conditions again whenever something has changed. */
 export class Condition {
-  private readonly looks = new Set<() => void>();
+  private readonly checks = new Set<() => void>();
 
   notify(): void {
-    for (const look of [...this.looks]) look();
+    for (const check of [...this.checks]) check();
   }
 
   /** Waits until `find` returns a value. `describe` is for the error message. */
   async until<Found>(what: string, find: () => Found | undefined | false, describe: () => unknown): Promise<Found> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.looks.delete(look);
+        this.checks.delete(check);
         reject(new Error(`Expected ${what}. Found ${JSON.stringify(describe(), null, 1)}.`));
       }, TIMEOUT);
-      const look = (): void => {
+      const check = (): void => {
         const found = find();
         if (found === undefined || found === false) return;
         clearTimeout(timer);
-        this.looks.delete(look);
+        this.checks.delete(check);
         resolve(found);
       };
-      this.looks.add(look);
-      look();
+      this.checks.add(check);
+      check();
     });
   }
 }
