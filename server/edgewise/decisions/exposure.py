@@ -51,8 +51,8 @@ class StickyChoice(NamedTuple):
 class Exposure:
     """The exposure of one visitor in some spans of time. `replies` are the store's, one for each span."""
 
-    def __init__(self, showings: Exposures, spans: Sequence[Span], replies: Iterable[Any]) -> None:
-        self._showings = showings
+    def __init__(self, exposures: Exposures, spans: Sequence[Span], replies: Iterable[Any]) -> None:
+        self._exposures = exposures
         self._fields: dict[Span, Fields] = {}
         self.update(spans, replies)
 
@@ -78,15 +78,17 @@ class Exposure:
         """
         compiled, policy = placement.compiled, placement.policy
         actions = [policy.actions[position] for position in shown]
-        sticking, latest = None, None
+        sticky_write, latest = None, None
         if policy.sticky != "request":
             old = self._fields[policy.sticky].get(choice_field(policy.placement))
             new = old if sticky is None else sticky.encode()
-            sticking = None if new is None else StickyWrite(policy.sticky, old, new)
+            sticky_write = None if new is None else StickyWrite(policy.sticky, old, new)
         if drawn is not None and any(action.not_after for action in actions):
             latest = latest_decision(drawn.key, (action.id for action in actions))
         counted = [CountedView(cap.per, action.id, cap.count) for action in actions if (cap := action.cap) is not None]
-        return self._showings.reserve_command(policy.placement, compiled.spans, self._fields, sticking, counted, latest)
+        return self._exposures.reserve_command(
+            policy.placement, compiled.spans, self._fields, sticky_write, counted, latest
+        )
 
     def _is_barred(self, compiled: CompiledPolicy, position: int) -> bool:
         placement, action = compiled.policy.placement, compiled.policy.actions[position]

@@ -99,13 +99,12 @@ async def _load_profile(store: Store, call: DecideCall, visitor: Digest) -> Prof
 
 
 async def _load_exposure(store: Store, call: DecideCall, visitor: Digest, spans: Sequence[Span]) -> Exposure:
-    showings = Exposures(call.site.name, visitor)
-    touches = (
-        showings.extend_session_commands(spans) if call.log_mode == "decision" else ()
-    )  # A preview is not a visit.
-    commands = [*showings.read_commands(spans), *touches]
+    exposures = Exposures(call.site.name, visitor)
+    commands = [*exposures.read_commands(spans)]
+    if call.log_mode == "decision":  # A preview is not a visit, so it does not extend the session.
+        commands += exposures.extend_session_commands(spans)
     replies = await gather(*[store.pipeline.submit(command, call.deadline) for command in commands])
-    return Exposure(showings, spans, replies[: len(spans)])
+    return Exposure(exposures, spans, replies[: len(spans)])
 
 
 def _needed_spans(call: DecideCall) -> tuple[Span, ...]:
