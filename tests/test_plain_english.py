@@ -27,8 +27,6 @@ BANNED_IN_NAMES = {"told", "tell", "tells", "say", "says", "stands", "heed", "he
 
 PENDING: tuple[str, ...] = (
     "load_tests/",
-    "server/edgewise/demo/",
-    "tests/demo/",
     "tests/integration/",
     "tests/load_tests/",
     "tests/quality/",

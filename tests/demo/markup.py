@@ -1,4 +1,4 @@
-"""A page, taken apart as far as tests ask: its elements, with what is around them."""
+"""A small HTML parser for tests: a tree of elements with their attributes, text and parents."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Element:
 
     @property
     def text(self) -> str:
-        """All of its text and of what is in it, templates excepted."""
+        """The text of the element and its children, without templates."""
         inner = "".join(child.text for child in self.children if child.tag != "template")
         return " ".join((self.own_text + " " + inner).split())
 
     def all(self, *tags: str, having: str = "", templates: bool = True) -> Iterator[Element]:
-        """What is in it, in the order of the markup."""
+        """The elements inside it, in document order."""
         for child in self.children:
             if (not tags or child.tag in tags) and (not having or having in child.attributes):
                 yield child
@@ -31,7 +31,7 @@ class Element:
                 yield from child.all(*tags, having=having, templates=templates)
 
 
-class _Reader(HTMLParser):
+class _TreeBuilder(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.root = Element("", {}, None)
@@ -47,7 +47,7 @@ class _Reader(HTMLParser):
         self.current.children.append(Element(tag, {name: value or "" for name, value in attrs}, self.current))
 
     def handle_endtag(self, tag: str) -> None:
-        assert tag == self.current.tag, f"found </{tag}>, expected </{self.current.tag}>"
+        assert tag == self.current.tag, f"Expected </{self.current.tag}>, found </{tag}>."
         assert self.current.parent is not None
         self.current = self.current.parent
 
@@ -55,10 +55,10 @@ class _Reader(HTMLParser):
         self.current.own_text += data
 
 
-def parsed(page: str) -> Element:
-    """The page's root. What is opened must be closed."""
-    reader = _Reader()
+def parse(page: str) -> Element:
+    """The root of a page. Every element must be closed."""
+    reader = _TreeBuilder()
     reader.feed(page)
     reader.close()
-    assert reader.current is reader.root, f"<{reader.current.tag}> is never closed"
+    assert reader.current is reader.root, f"Expected </{reader.current.tag}>, found the end of the page."
     return reader.root

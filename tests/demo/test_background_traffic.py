@@ -9,28 +9,28 @@ import httpx
 import pytest
 
 from edgewise.demo import scoreboard as boards
-from edgewise.demo.background_traffic import RATE, SHOPPERS_RATE, Crowd
-from edgewise.demo.scoreboard import Board
-from edgewise.demo.simulated_traffic import Traffic
-from edgewise.demo.simulated_visitors import CLICK, ORDER, SEGMENTS, Visitor, arriving
+from edgewise.demo.background_traffic import RATE, SHOPPERS_RATE, BackgroundTraffic
+from edgewise.demo.scoreboard import Scoreboard
+from edgewise.demo.server_status import StatusPoller
+from edgewise.demo.simulated_traffic import SimulatedTraffic
+from edgewise.demo.simulated_visitors import CLICK, ORDER, SEGMENTS, SimulatedVisitor, generate_visitors
 from edgewise.demo.tally import Tally
-from edgewise.demo.vitals import Watch
 from tests.eventually import eventually
 
 WORTH = {(): 0.0, (CLICK,): 0.2, (CLICK, ORDER): 1.0}
 
 
-class Road(Traffic):
-    """Where visitors come along, as fast as they are sent. They do nothing."""
+class RecordedTraffic(SimulatedTraffic):
+    """Records visitors instead of sending them."""
 
     def __init__(self) -> None:
-        self.came: list[Visitor] = []
+        self.arrived: list[SimulatedVisitor] = []
         self.rates: set[float] = set()
 
-    async def send(self, visitors: Iterable[Visitor], rate: float) -> None:
+    async def send(self, visitors: Iterable[SimulatedVisitor], rate: float) -> None:
         self.rates.add(rate)
         for visitor in visitors:
-            self.came.append(visitor)
+            self.arrived.append(visitor)
             await asyncio.sleep(0)
 
 
@@ -45,15 +45,15 @@ def cart() -> Tally:
 
 
 @pytest.fixture
-async def board(tmp_path: Path, burst: Tally, cart: Tally) -> AsyncIterator[Board]:
+async def board(tmp_path: Path, burst: Tally, cart: Tally) -> AsyncIterator[Scoreboard]:
     (tmp_path / "secret-key").write_text("secret")
     async with httpx.AsyncClient() as client:
-        yield Board(burst, Tally(SEGMENTS, 2, {}), cart, Watch(client, tmp_path / "secret-key"))
+        yield Scoreboard(burst, Tally(SEGMENTS, 2, {}), cart, StatusPoller(client, tmp_path / "secret-key"))
 
 
 @asynccontextmanager
-async def going_on(crowd: Crowd) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(crowd.shops()), asyncio.create_task(crowd.lingers())]
+async def running(background: BackgroundTraffic) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(background.send_shoppers()), asyncio.create_task(background.send_hero_visitors())]
     try:
         yield
     finally:
@@ -63,66 +63,66 @@ async def going_on(crowd: Crowd) -> AsyncIterator[None]:
                 await task
 
 
-async def turns(count: int) -> None:
-    """Let everybody else go on, so often."""
+async def yield_turns(count: int) -> None:
+    """Let the other tasks run this many times."""
     for _ in range(count):
         await asyncio.sleep(0)
 
 
-async def test_while_the_burst_lasts_the_row_has_visitors_and_the_hero_those_of_the_burst_only(
-    burst: Tally, board: Board
+async def test_background_traffic_during_the_burst_goes_to_the_row_only(burst: Tally, board: Scoreboard) -> None:
+    hero, row = RecordedTraffic(), RecordedTraffic()
+    async with running(BackgroundTraffic(hero, row, burst, board)):
+        await yield_turns(20)
+        assert len(row.arrived) > 5
+        assert hero.arrived == []
+        burst.arrived = burst.planned
+        await yield_turns(5)
+        arrived = len(row.arrived)
+        await yield_turns(20)
+        assert len(row.arrived) == arrived
+
+
+async def test_background_traffic_after_the_burst_comes_while_the_scoreboard_is_watched(
+    burst: Tally, board: Scoreboard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hero, row = Road(), Road()
-    async with going_on(Crowd(hero, row, burst, board)):
-        await turns(20)
-        assert len(row.came) > 5
-        assert hero.came == []
-        burst.came = burst.planned
-        await turns(5)
-        came = len(row.came)
-        await turns(20)
-        assert len(row.came) == came
+    monkeypatch.setattr(boards, "WATCHED_SECONDS", 0.05)
+    hero, row = RecordedTraffic(), RecordedTraffic()
+    burst.arrived = burst.planned
+    async with running(BackgroundTraffic(hero, row, burst, board)):
+        await yield_turns(20)
+        assert (hero.arrived, row.arrived) == ([], [])
 
+        async def visitors_come() -> bool:
+            board.watch()
+            await yield_turns(20)
+            return min(len(hero.arrived), len(row.arrived)) > 5
 
-async def test_then_visitors_come_for_as_long_as_somebody_looks(
-    burst: Tally, board: Board, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(boards, "LOOKED", 0.05)
-    hero, row = Road(), Road()
-    burst.came = burst.planned
-    async with going_on(Crowd(hero, row, burst, board)):
-        await turns(20)
-        assert (hero.came, row.came) == ([], [])
-
-        async def they_come() -> bool:
-            board.looked()
-            await turns(20)
-            return min(len(hero.came), len(row.came)) > 5
-
-        await eventually(they_come)
+        await eventually(visitors_come)
         assert (hero.rates, row.rates) == ({RATE}, {SHOPPERS_RATE})
 
-        async def they_stop() -> bool:
-            came = len(hero.came), len(row.came)
-            await turns(20)
-            return came == (len(hero.came), len(row.came))
+        async def visitors_stop() -> bool:
+            arrived = len(hero.arrived), len(row.arrived)
+            await yield_turns(20)
+            return arrived == (len(hero.arrived), len(row.arrived))
 
-        await eventually(they_stop)
-    ids = [visitor.id for visitor in (*hero.came, *row.came)]
+        await eventually(visitors_stop)
+    ids = [visitor.id for visitor in (*hero.arrived, *row.arrived)]
     assert len(ids) == len(set(ids))
 
 
-def test_the_board_tells_how_many_came_and_what_each_segment_is_shown(burst: Tally, cart: Tally, board: Board) -> None:
-    for visitor in arriving(200, 1):
-        burst.arrived()
-        burst.decided(visitor, "policy", visitor.segment.favourite)
-        burst.reacted(visitor, "policy", visitor.segment.favourite)
-        cart.decided(visitor, "policy", "free-gift" if visitor.segment.likes == "wood" else "nothing")
-    told = board.told()
-    assert (told["visitors"], told["model"], told["lift"], told["control"]) == (200, 0, None, None)
-    assert told["policy"] == pytest.approx(burst.policy.mean)
-    for segment, column in zip(SEGMENTS, told["segments"], strict=True):
-        assert (column["name"], column["hero"][segment.favourite]) == (segment.name, 1.0)
+def test_the_scoreboard_has_the_visitors_and_the_shares_of_each_segment(
+    burst: Tally, cart: Tally, board: Scoreboard
+) -> None:
+    for visitor in generate_visitors(200, 1):
+        burst.count_visitor()
+        burst.count_decision(visitor, "policy", visitor.segment.favorite)
+        burst.count_reaction(visitor, "policy", visitor.segment.favorite)
+        cart.count_decision(visitor, "policy", "free-gift" if visitor.segment.likes == "wood" else "nothing")
+    figures = board.figures()
+    assert (figures["visitors"], figures["model"], figures["lift"], figures["control"]) == (200, 0, None, None)
+    assert figures["policy"] == pytest.approx(burst.policy.mean)
+    for segment, column in zip(SEGMENTS, figures["segments"], strict=True):
+        assert (column["name"], column["hero"][segment.favorite]) == (segment.name, 1.0)
         assert sum(column["hero"].values()) == 1.0
         liked = "free-gift" if segment.likes == "wood" else "nothing"
         assert column["nudge"] == {action: float(action == liked) for action in segment.nudges}

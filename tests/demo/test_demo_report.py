@@ -4,56 +4,56 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.demo.demo_report import complaints, counts, progress
-from edgewise.demo.example import Example, copied
-from edgewise.demo.screen import View
-from edgewise.demo.simulated_visitors import SEGMENTS, arriving
+from edgewise.demo.demo_report import counts, problems, progress
+from edgewise.demo.example import ExamplePolicies, copy_examples
+from edgewise.demo.screen import DemoState
+from edgewise.demo.server_status import ServerStatus
+from edgewise.demo.simulated_visitors import SEGMENTS, generate_visitors
 from edgewise.demo.tally import Tally
-from edgewise.demo.vitals import Vitals
 
 EXAMPLES = Path(__file__).parents[2] / "policies"
 
 
 @pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
-    return copied(EXAMPLES, tmp_path_factory.mktemp("demo") / "policies")
+def example(tmp_path_factory: pytest.TempPathFactory) -> ExamplePolicies:
+    return copy_examples(EXAMPLES, tmp_path_factory.mktemp("demo") / "policies")
 
 
 @pytest.fixture
-def tally(example: Example) -> Tally:
-    """A thousand visitors, each of whom was shown what they like."""
-    tally = Tally(SEGMENTS, 1000, example.worth)
-    for visitor in arriving(1000, 1):
-        tally.arrived()
-        tally.decided(visitor, "policy", visitor.segment.favourite)
-        tally.reacted(visitor, "policy", visitor.segment.favourite)
+def tally(example: ExamplePolicies) -> Tally:
+    """A thousand visitors, each with the favorite action of their segment."""
+    tally = Tally(SEGMENTS, 1000, example.rewards)
+    for visitor in generate_visitors(1000, 1):
+        tally.count_visitor()
+        tally.count_decision(visitor, "policy", visitor.segment.favorite)
+        tally.count_reaction(visitor, "policy", visitor.segment.favorite)
     return tally
 
 
-def view(example: Example, tally: Tally, learned: int = 1000) -> View:
-    return View(tally, Vitals(model_version=9, learned=learned), example, "http://server")
+def state(example: ExamplePolicies, tally: Tally, learned: int = 1000) -> DemoState:
+    return DemoState(tally, ServerStatus(model_version=9, learned=learned), example, "http://server")
 
 
-def test_there_is_nothing_to_complain_of_when_all_was_served_and_learned(example: Example, tally: Tally) -> None:
-    assert complaints(view(example, tally)) == []
-    assert "model 9 knows 1,000 of the policy group's 1,000 decisions" in counts(view(example, tally))
+def test_a_successful_demo_has_no_problems(example: ExamplePolicies, tally: Tally) -> None:
+    assert problems(state(example, tally)) == []
+    assert "Model 9 includes 1,000 of 1,000 decisions of the policy group" in counts(state(example, tally))
 
 
-def test_lost_calls_and_messages_are_complained_of(example: Example, tally: Tally) -> None:
-    tally.failures, tally.refused = 6, 5
-    assert complaints(view(example, tally)) == ["11 calls and messages were lost, expected at most 1% of 1000"]
+def test_lost_calls_and_messages_are_a_problem(example: ExamplePolicies, tally: Tally) -> None:
+    tally.failures, tally.rejected = 6, 5
+    assert problems(state(example, tally)) == ["Lost 11 calls and messages, expected at most 1% of 1000."]
 
 
-def test_fallbacks_are_complained_of_when_they_are_the_most(example: Example, tally: Tally) -> None:
+def test_a_majority_of_fallbacks_is_a_problem(example: ExamplePolicies, tally: Tally) -> None:
     tally.fallbacks = 501
-    assert complaints(view(example, tally)) == ["501 of 1000 answers were fallbacks, expected a few at most"]
+    assert problems(state(example, tally)) == ["Got 501 fallbacks in 1000 decisions, expected a few at most."]
 
 
-def test_a_model_that_does_not_know_is_complained_of(example: Example, tally: Tally) -> None:
-    assert complaints(view(example, tally, learned=900)) == ["the model has learned from 900 of 1000 decisions"]
+def test_missing_decisions_in_the_model_are_a_problem(example: ExamplePolicies, tally: Tally) -> None:
+    assert problems(state(example, tally, learned=900)) == ["The model has learned from only 900 of 1000 decisions."]
 
 
-def test_progress_tells_what_each_segment_is_shown_most(example: Example, tally: Tally) -> None:
-    text = progress(view(example, tally))
+def test_progress_has_the_most_frequent_action_of_each_segment(example: ExamplePolicies, tally: Tally) -> None:
+    text = progress(state(example, tally))
     assert "students new-arrivals 100%, bargain hunters summer-sale 100%, gift buyers free-shipping 100%" in text
-    assert "lift not known yet" in text  # There is nobody in the control group.
+    assert "lift not known yet" in text  # The control group is empty.

@@ -1,4 +1,4 @@
-"""The whole demo, as its users start it: a command that starts a real server, and leaves nothing behind."""
+"""The whole demo as a command. It starts a real server and removes all its files and processes."""
 
 from __future__ import annotations
 
@@ -18,48 +18,50 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.demo.demo_server import serving
-from edgewise.demo.example import copied
+from edgewise.demo.demo_server import run_server
+from edgewise.demo.example import copy_examples
 from tests.eventually import eventually
 from tests.integration.processes import children_of, gone
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT = 300.0  # seconds; far more than anything here takes, however busy the machine is
+TIMEOUT = 300.0
+"""Seconds. It is long because the machine may be busy."""
+
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 NOTHING: Mapping[str, str] = {}
 
 
-class Started:
-    """A demo that was started. `said` is what it has said so far; `folder` is where it keeps things."""
+class DemoProcess:
+    """A running demo. `output` is its output so far, `folder` its folder for temporary files."""
 
     def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
         self.process = process
         self.folder = folder
-        self.said = ""
+        self.output = ""
 
     async def until(self, text: str) -> None:
-        """Wait until it says this."""
+        """Wait until the output has this text."""
         assert self.process.stdout is not None
         async with asyncio.timeout(TIMEOUT):
-            while text not in self.said:
+            while text not in self.output:
                 if not (more := await self.process.stdout.read(4096)):
-                    raise AssertionError(f"it ended without saying {text!r}; it said:\n{self.said}")
-                self.said += more.decode()
+                    raise AssertionError(f"Missing {text!r} in the output:\n{self.output}")
+                self.output += more.decode()
 
-    async def ends(self) -> int:
-        """Wait until it ends; its status."""
+    async def wait(self) -> int:
+        """Wait for the exit status."""
         assert self.process.stdout is not None
         async with asyncio.timeout(TIMEOUT):
-            self.said += (await self.process.stdout.read()).decode()
+            self.output += (await self.process.stdout.read()).decode()
             return await self.process.wait()
 
     def server(self) -> int:
-        """The process of its server."""
+        """The process id of the server."""
         [pid] = children_of(self.process.pid)
         return pid
 
     def family(self) -> set[int]:
-        """The processes that it started, and those that they started."""
+        """The process ids of its children and grandchildren."""
         children = set(children_of(self.process.pid))
         return children.union(*(children_of(child) for child in children))
 
@@ -67,8 +69,8 @@ class Started:
 @asynccontextmanager
 async def demo(
     folder: Path, *options: str, terminal: int = PIPE, environ: Mapping[str, str] = NOTHING
-) -> AsyncIterator[Started]:
-    """Start it with these options; at the end it is stopped, if it still runs."""
+) -> AsyncIterator[DemoProcess]:
+    """Run the demo with these options, and stop it at the end of the block."""
     (folder / "tmp").mkdir()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "edgewise", "demo", "--port", "0", "--policies", str(ROOT / "policies"), *options),
@@ -77,7 +79,7 @@ async def demo(
         stderr=STDOUT,
     )
     try:
-        yield Started(process, folder / "tmp")
+        yield DemoProcess(process, folder / "tmp")
     finally:
         if process.returncode is None:
             process.terminate()
@@ -85,43 +87,43 @@ async def demo(
 
 
 async def run_in_shell(script: str) -> tuple[str, str]:
-    """What it writes to standard output, and to standard error."""
+    """Standard output and standard error."""
     process = await asyncio.create_subprocess_exec("bash", "-euc", script, stdout=PIPE, stderr=PIPE)
     out, errors = await process.communicate()
     assert process.returncode == 0, errors.decode()
     return out.decode(), errors.decode()
 
 
-async def test_it_learns_tells_how_it_went_and_ends(tmp_path: Path) -> None:
+async def test_the_demo_learns_and_reports_its_results(tmp_path: Path) -> None:
     async with demo(tmp_path, "--visitors", "2000", "--rate", "250", "--exit") as started:
-        assert await started.ends() == 0, started.said
+        assert await started.wait() == 0, started.output
         assert list(started.folder.iterdir()) == []
-    assert "window 3 s (not 60 s), control share 20% (not 5%)" in started.said
-    assert re.search(r"^ +\d+ s  [\d,]+ of 2,000 visitors, \d+ decisions a second; model", started.said, re.MULTILINE)
-    assert re.search(r"^2,000 visitors in \d+ s: 2,000 decisions", started.said, re.MULTILINE)
-    # A call that a busy machine's store is too slow for is made again.
-    assert re.search(r"^\d+ calls failed, 0 messages were refused$", started.said, re.MULTILINE)
-    assert re.search(r"^model \d+ knows ([\d,]+) of the policy group's \1 decisions$", started.said, re.MULTILINE)
-    _, _, end = started.said.rpartition("shown most at the end: ")
-    favourites = "students new-arrivals|bargain hunters summer-sale|gift buyers free-shipping"
-    shares = [int(share) for share in re.findall(rf"(?:{favourites}) (\d+)%", end)]
-    # By chance, each of four actions is shown to 25%, with a standard deviation of 3.5%.
-    assert max(shares) >= 40, started.said
+    assert "window 3 s (not 60 s), control share 20% (not 5%)" in started.output
+    assert re.search(r"^ +\d+ s  [\d,]+ of 2,000 visitors, \d+ decisions a second, model", started.output, re.MULTILINE)
+    assert re.search(r"^2,000 visitors in \d+ s: 2,000 decisions", started.output, re.MULTILINE)
+    # On a busy machine, the store may be too slow for a call, which is then repeated.
+    assert re.search(r"^\d+ failed calls, 0 rejected messages$", started.output, re.MULTILINE)
+    assert re.search(r"^Model \d+ includes ([\d,]+) of \1 decisions of the policy group$", started.output, re.MULTILINE)
+    _, _, end = started.output.rpartition("Most shown at the end: ")
+    favorites = "students new-arrivals|bargain hunters summer-sale|gift buyers free-shipping"
+    shares = [int(share) for share in re.findall(rf"(?:{favorites}) (\d+)%", end)]
+    # At random, each of four actions has a share of 25%, with a standard deviation of 3.5%.
+    assert max(shares) >= 40, started.output
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-async def test_it_stays_up_with_commands_that_work_as_printed_until_ctrl_c(tmp_path: Path) -> None:
-    # What is set for another server must not reach this one.
+async def test_the_suggested_commands_work_as_printed(tmp_path: Path) -> None:
+    # Settings of another server must not apply.
     elsewhere = {"EDGEWISE_REDIS": "redis://192.0.2.1:1/0", "EDGEWISE_SECRET_KEY": "another"}
     async with demo(tmp_path, "--visitors", "30", environ=elsewhere) as started:
         await started.until("The server's log:")
-        assert re.search(r"^The shop is open: (\S+)$[\s\S]*^The shop stays open at \1, ", started.said, re.MULTILINE)
-        decide, reward, policy, debugger, metrics = _commands(started.said)
+        assert re.search(r"^The shop is open: (\S+)$[\s\S]*^The shop stays open at \1, ", started.output, re.MULTILINE)
+        decide, reward, policy, debugger, metrics = _commands(started.output)
         before = json.loads((await run_in_shell(policy))[0])
 
         decision = {"group": "fallback"}
         async with asyncio.timeout(TIMEOUT):
-            while decision["group"] == "fallback":  # A machine that is busy may need more than a call's budget.
+            while decision["group"] == "fallback":  # On a busy machine, a call may exceed its budget.
                 rewarded, answer = await run_in_shell(f"{decide}\n{reward}")
                 [decision] = json.loads(answer)["decisions"]
         assert (decision["placement"], decision["group"]) == ("home-hero", "policy")
@@ -140,50 +142,50 @@ async def test_it_stays_up_with_commands_that_work_as_printed_until_ctrl_c(tmp_p
         family = started.family()
         assert len(family) >= 4  # The server, its store, a web worker and the learner.
         started.process.send_signal(signal.SIGINT)
-        assert await started.ends() == 0
-        assert started.said.endswith("Stopped.\n")
+        assert await started.wait() == 0
+        assert started.output.endswith("Stopped.\n")
         await gone(family)
         assert list(started.folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("moment", ["A real server", "Serving at"])
-async def test_ctrl_c_stops_it_at_any_time_and_nothing_is_left(tmp_path: Path, moment: str) -> None:
+@pytest.mark.parametrize("moment", ["This is a real server", "Serving at"])
+async def test_ctrl_c_stops_the_demo_and_removes_its_files_and_processes(tmp_path: Path, moment: str) -> None:
     async with demo(tmp_path) as started:
         await started.until(moment)
         family = started.family()
         started.process.send_signal(signal.SIGINT)
-        assert await started.ends() == 0
+        assert await started.wait() == 0
         await gone(family)
         assert list(started.folder.iterdir()) == []
 
 
-async def test_a_server_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:
+async def test_the_error_has_the_end_of_the_log_of_a_failed_server(tmp_path: Path) -> None:
     async with demo(tmp_path) as started:
         await started.until("Serving at")
         family = started.family()
         os.kill(started.server(), signal.SIGKILL)
-        assert await started.ends() == 1
-        assert "Error: the server was ended by signal 9; it said last:" in started.said
-        assert "Listening on http://127.0.0.1:" in started.said
+        assert await started.wait() == 1
+        assert "Error: The server was ended by signal 9. The last lines of its log:" in started.output
+        assert "Listening on http://127.0.0.1:" in started.output
         await gone(family)
 
 
-async def test_other_policies_are_refused(tmp_path: Path) -> None:
+async def test_a_missing_policy_folder_is_an_error(tmp_path: Path) -> None:
     async with demo(tmp_path, "--policies", str(tmp_path / "none")) as started:
-        assert await started.ends() == 1
-        assert f"Error: {tmp_path}/none: expected a folder of policy files" in started.said
+        assert await started.wait() == 1
+        assert f"Error: {tmp_path}/none: Cannot read the folder of policy files" in started.output
 
 
-async def test_a_port_that_is_in_use_is_not_insisted_on(tmp_path: Path) -> None:
-    example = copied(ROOT / "policies", tmp_path / "policies")
+async def test_a_port_in_use_is_replaced_by_a_free_one(tmp_path: Path) -> None:
+    example = copy_examples(ROOT / "policies", tmp_path / "policies")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        async with serving(example.folder, tmp_path, port) as service:
-            assert service.url.startswith("http://127.0.0.1:")
-            assert not service.url.endswith(f":{port}")
+        async with run_server(example.folder, tmp_path, port) as server:
+            assert server.url.startswith("http://127.0.0.1:")
+            assert not server.url.endswith(f":{port}")
 
 
-async def test_a_terminal_shows_a_screen_and_is_left_as_it_was(tmp_path: Path) -> None:
+async def test_a_terminal_shows_a_screen_and_is_restored(tmp_path: Path) -> None:
     ours, theirs = os.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
     async with demo(tmp_path, terminal=theirs, environ={"TERM": "xterm"}) as started:
@@ -196,15 +198,15 @@ async def test_a_terminal_shows_a_screen_and_is_left_as_it_was(tmp_path: Path) -
     os.close(ours)
 
 
-def _commands(said: str) -> list[str]:
-    """The commands that it says to try; each stands below a line that begins with `#`."""
-    blocks = said.partition("another terminal:")[2].split("\n\n")
+def _commands(output: str) -> list[str]:
+    """The suggested commands. Each one follows a line that begins with `#`."""
+    blocks = output.partition("another terminal:")[2].split("\n\n")
     return [block.partition("\n")[2] for block in blocks if block.startswith("# ")]
 
 
 def _read_until(terminal: int, text: str) -> str:
-    """What is written to this terminal, up to this text and what comes with it."""
-    said = b""
-    while text.encode() not in said:
-        said += os.read(terminal, 4096)
-    return said.decode()
+    """The output to this terminal, at least up to this text."""
+    output = b""
+    while text.encode() not in output:
+        output += os.read(terminal, 4096)
+    return output.decode()

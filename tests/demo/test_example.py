@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.demo.example import CONTROL_SHARE, WINDOW, copied, hurried
+from edgewise.demo.example import CONTROL_SHARE, WINDOW, copy_examples, shorten_windows
 from edgewise.demo.simulated_visitors import CLICK, ORDER, SEGMENTS
 from edgewise.errors import PolicyError
 from edgewise.policies.site_files import load_sites
@@ -16,12 +16,12 @@ EXAMPLES = Path(__file__).parents[2] / "policies"
 
 @pytest.fixture
 def policies(tmp_path: Path) -> Path:
-    """A copy of the examples that may be changed."""
+    """A copy of the examples to edit."""
     return Path(shutil.copytree(EXAMPLES, tmp_path / "policies"))
 
 
-def test_the_copy_differs_in_its_window_and_control_share_and_tells_so(tmp_path: Path) -> None:
-    example = copied(EXAMPLES, tmp_path / "copy")
+def test_the_copy_differs_in_its_window_and_control_share(tmp_path: Path) -> None:
+    example = copy_examples(EXAMPLES, tmp_path / "copy")
     assert (example.policy.reward.window, example.policy.control_share) == (WINDOW, CONTROL_SHARE)
     assert example.policy.actions == example.original.actions
     assert example.changes == "window 3 s (not 60 s), control share 20% (not 5%)"
@@ -33,7 +33,7 @@ def test_the_copy_differs_in_its_window_and_control_share_and_tells_so(tmp_path:
 
 
 def test_the_other_policies_differ_in_their_windows_only(tmp_path: Path) -> None:
-    others = hurried(copied(EXAMPLES, tmp_path / "copy"))
+    others = shorten_windows(copy_examples(EXAMPLES, tmp_path / "copy"))
     originals = {policy.placement: policy for policy in load_sites(EXAMPLES)[0].policies}
     assert others.keys() == {"home-row", "cart-nudge"}
     for placement, policy in others.items():
@@ -41,12 +41,12 @@ def test_the_other_policies_differ_in_their_windows_only(tmp_path: Path) -> None
         assert policy == replace(original, reward=replace(original.reward, window=WINDOW))
 
 
-def test_reactions_are_worth_what_the_policy_says(tmp_path: Path) -> None:
-    assert copied(EXAMPLES, tmp_path / "copy").worth == {(): 0.0, (CLICK,): 0.2, (CLICK, ORDER): 1.0}
+def test_the_rewards_of_reactions_come_from_the_policy(tmp_path: Path) -> None:
+    assert copy_examples(EXAMPLES, tmp_path / "copy").rewards == {(): 0.0, (CLICK,): 0.2, (CLICK, ORDER): 1.0}
 
 
-def test_tastes_are_for_actions_that_everyone_may_see(tmp_path: Path) -> None:
-    policy = copied(EXAMPLES, tmp_path / "copy").policy
+def test_each_segment_has_a_taste_for_every_action_without_a_condition(tmp_path: Path) -> None:
+    policy = copy_examples(EXAMPLES, tmp_path / "copy").policy
     for_everyone = {action.id for action in policy.actions if action.when is None}
     assert all(segment.tastes.keys() == for_everyone for segment in SEGMENTS)
 
@@ -60,11 +60,11 @@ def test_tastes_are_for_actions_that_everyone_may_see(tmp_path: Path) -> None:
         ('window = "60s"', "", "one line for `window` and one for `share`"),
     ],
 )
-def test_another_policy_is_refused_with_its_place(
+def test_another_policy_is_an_error_with_the_path_of_its_file(
     policies: Path, tmp_path: Path, old: str, new: str, message: str
 ) -> None:
     file = policies / "home-hero.toml"
     file.write_text(file.read_text().replace(old, new))
     with pytest.raises(PolicyError) as refused:
-        copied(policies, tmp_path / "copy")
-    assert str(refused.value) == f"{file}: expected the demo's example policy: {message}"
+        copy_examples(policies, tmp_path / "copy")
+    assert str(refused.value) == f"{file}: Expected the demo's example policy, with {message}."

@@ -9,17 +9,17 @@ import httpx
 import pytest
 
 from edgewise.demo import simulated_traffic as traffic
-from edgewise.demo.simulated_traffic import HURRY, MAX_FAILURES, Traffic
-from edgewise.demo.simulated_visitors import CLICK, ORDER, RESOLVE, SEGMENTS, Visitor, arriving
+from edgewise.demo.simulated_traffic import MAX_CATCH_UP, MAX_FAILURES, SimulatedTraffic
+from edgewise.demo.simulated_visitors import CLICK, ORDER, ORDER_RATE, SEGMENTS, SimulatedVisitor, generate_visitors
 from edgewise.demo.tally import Tally
 from edgewise.errors import DemoFailed
 
 WORTH = {(): 0.0, (CLICK,): 0.2, (CLICK, ORDER): 1.0}
-ALL_GOOD = {"success": True, "accepted": 1, "rejected": []}
+ACCEPTED = {"success": True, "accepted": 1, "rejected": []}
 
 
 class Api:
-    """Answers as the server does: each visitor's decision is named for their id. `refuses` says which calls fail."""
+    """A stand-in for the server. The decision id has the visitor's id. Calls for which `refuses` is true fail."""
 
     def __init__(self, group: str = "policy", refuses: Callable[[str, int], bool] = lambda path, call: False) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -35,102 +35,102 @@ class Api:
             return httpx.Response(503)
         if path == "/v1/batch":
             self.messages += body["batch"]
-            return httpx.Response(200, json=ALL_GOOD)
+            return httpx.Response(200, json=ACCEPTED)
         assert path == "/v1/decide"
         decision_id = None if self._group == "fallback" else f"of {body['anonymousId']}"
         decision = {"decisionId": decision_id, "group": self._group, "action": "plain"}
         return httpx.Response(200, json={"decisions": [decision]})
 
-    def tries(self) -> list[list[str]]:
-        """The messages' ids of each try to send a batch."""
+    def attempts(self) -> list[list[str]]:
+        """The message ids of each attempt to send a batch."""
         return [[message["messageId"] for message in body["batch"]] for path, body in self.calls if path == "/v1/batch"]
 
 
 @pytest.fixture(autouse=True)
-def _hasty_visitors(monkeypatch: pytest.MonkeyPatch) -> None:
+def _fast_visitors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(traffic, "CLICK_AFTER", 0.01)
     monkeypatch.setattr(traffic, "ORDER_AFTER", 0.01)
 
 
-async def sent(api: Api, visitors: list[Visitor], rate: float = 500) -> Tally:
+async def sent(api: Api, visitors: list[SimulatedVisitor], rate: float = 500) -> Tally:
     tally = Tally(SEGMENTS, len(visitors), WORTH)
     async with httpx.AsyncClient(transport=httpx.MockTransport(api), base_url="http://server") as client:
-        await Traffic(client, "default", tally).send(visitors, rate)
+        await SimulatedTraffic(client, "default", tally).send(visitors, rate)
     return tally
 
 
-BUYER = Visitor("buyer", SEGMENTS[0], {"device": {"type": "mobile"}}, "Firefox", 0.0, RESOLVE / 2)
+BUYER = SimulatedVisitor("buyer", SEGMENTS[0], {"device": {"type": "mobile"}}, "Firefox", 0.0, ORDER_RATE / 2)
 
 
-async def test_a_visitor_asks_with_their_context_then_tells_what_follows() -> None:
+async def test_a_visitor_requests_a_decision_and_then_sends_events() -> None:
     api = Api()
     tally = await sent(api, [BUYER])
     path, asked = api.calls[0]
     assert (path, asked["anonymousId"], asked["placements"]) == ("/v1/decide", "buyer", ["home-hero"])
     assert asked["context"] == BUYER.context
-    told = [(message["event"], message["anonymousId"], message["properties"]) for message in api.messages]
+    events = [(message["event"], message["anonymousId"], message["properties"]) for message in api.messages]
     linked = {"decisionId": "of buyer"}
-    assert told == [("$impression", "buyer", linked), (CLICK, "buyer", linked), (ORDER, "buyer", {})]
+    assert events == [("$impression", "buyer", linked), (CLICK, "buyer", linked), (ORDER, "buyer", {})]
     assert sorted(message["timestamp"] for message in api.messages) == [m["timestamp"] for m in api.messages]
     assert (tally.policy.visitors, tally.policy.total) == (1, 1.0)
 
 
-async def test_nothing_follows_a_fallback_and_it_is_not_compared() -> None:
+async def test_a_fallback_gets_no_events_and_no_reward() -> None:
     api = Api(group="fallback")
     tally = await sent(api, [BUYER])
     assert api.messages == []
     assert (tally.fallbacks, tally.compared) == (1, 0)
 
 
-async def test_a_batch_that_fails_is_sent_again_with_the_same_message_ids() -> None:
+async def test_a_failed_batch_is_retried_with_the_same_message_ids() -> None:
     api = Api(refuses=lambda path, call: path == "/v1/batch" and call == 1)
-    tally = await sent(api, list(arriving(100, 1)))
-    first, second, *_ = api.tries()
+    tally = await sent(api, list(generate_visitors(100, 1)))
+    first, second, *_ = api.attempts()
     assert second[: len(first)] == first
     ids = [message["messageId"] for message in api.messages]
     assert len(ids) == len(set(ids)) >= 100
     assert tally.failures == 1
 
 
-async def test_it_waits_until_the_last_batch_is_taken() -> None:
+async def test_send_waits_until_the_last_batch_is_accepted() -> None:
     api = Api(refuses=lambda path, call: path == "/v1/batch" and call <= 4)
     await sent(api, [BUYER])
     assert [message["event"] for message in api.messages] == ["$impression", CLICK, ORDER]
 
 
-async def test_a_decide_call_that_fails_costs_only_its_visitor() -> None:
+async def test_a_failed_decide_call_affects_only_its_visitor() -> None:
     api = Api(refuses=lambda path, call: path == "/v1/decide" and call == 3)
-    tally = await sent(api, list(arriving(10, 1)))
-    assert (tally.came, tally.decisions, tally.failures, tally.compared) == (10, 9, 1, 9)
+    tally = await sent(api, list(generate_visitors(10, 1)))
+    assert (tally.arrived, tally.decisions, tally.failures, tally.compared) == (10, 9, 1, 9)
 
 
-async def test_messages_that_are_refused_are_counted() -> None:
+async def test_rejected_messages_are_counted() -> None:
     rejected = {"success": True, "accepted": 0, "rejected": [{"index": 0, "code": "unknown_decision", "message": ""}]}
     api = Api()
 
-    def refusing(request: httpx.Request) -> httpx.Response:
+    def reject(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=rejected) if request.url.path == "/v1/batch" else api(request)
 
     tally = Tally(SEGMENTS, 1, WORTH)
-    async with httpx.AsyncClient(transport=httpx.MockTransport(refusing), base_url="http://server") as client:
-        await Traffic(client, "default", tally).send([BUYER], 100)
-    assert tally.refused >= 1
+    async with httpx.AsyncClient(transport=httpx.MockTransport(reject), base_url="http://server") as client:
+        await SimulatedTraffic(client, "default", tally).send([BUYER], 100)
+    assert tally.rejected >= 1
 
 
-async def test_it_gives_up_when_call_after_call_fails() -> None:
+async def test_too_many_consecutive_failures_are_an_error() -> None:
     api = Api(refuses=lambda path, call: True)
     with pytest.raises(ExceptionGroup) as failed:
-        await sent(api, list(arriving(10 * MAX_FAILURES, 1)))
+        await sent(api, list(generate_visitors(10 * MAX_FAILURES, 1)))
     leaf: BaseException = failed.value
     while isinstance(leaf, ExceptionGroup):
         leaf = leaf.exceptions[0]
     assert isinstance(leaf, DemoFailed)
-    assert f"{MAX_FAILURES} calls failed, one after the other; the last: HTTPStatusError" in str(leaf)
+    assert f"Lost {MAX_FAILURES} consecutive calls. The last error: HTTPStatusError" in str(leaf)
     assert len(api.calls) < 2 * MAX_FAILURES
 
 
-async def test_visitors_come_no_faster_than_their_rate() -> None:
+async def test_visitors_arrive_at_most_at_the_given_rate() -> None:
     clock = asyncio.get_running_loop()
     began = clock.time()
-    await sent(Api(), list(arriving(100, 1)), rate=250)
-    assert clock.time() - began >= 99 / 250 - HURRY
+    await sent(Api(), list(generate_visitors(100, 1)), rate=250)
+    assert clock.time() - began >= 99 / 250 - MAX_CATCH_UP

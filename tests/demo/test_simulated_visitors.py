@@ -8,22 +8,22 @@ import pytest
 
 from edgewise.demo.simulated_visitors import (
     CLICK,
-    INDIFFERENT,
+    DEFAULT_TASTE,
     ORDER,
-    RESOLVE,
+    ORDER_RATE,
     SEGMENTS,
-    Segment,
-    Visitor,
-    arriving,
+    SimulatedVisitor,
+    VisitorSegment,
     best_for_all,
     best_for_each,
+    generate_visitors,
 )
 
 WORTH = {(): 0.0, (CLICK,): 0.2, (CLICK, ORDER): 1.0}
-MANY = list(arriving(20_000, 7))
+MANY = list(generate_visitors(20_000, 7))
 
 
-def of(segment: Segment) -> list[Visitor]:
+def visitors_of(segment: VisitorSegment) -> list[SimulatedVisitor]:
     return [visitor for visitor in MANY if visitor.segment is segment]
 
 
@@ -33,29 +33,29 @@ def about(count: int, total: int, probability: float) -> bool:
 
 
 def test_the_same_seed_gives_the_same_visitors() -> None:
-    assert list(arriving(200, 7)) == MANY[:200] != list(arriving(200, 8))
+    assert list(generate_visitors(200, 7)) == MANY[:200] != list(generate_visitors(200, 8))
     assert len({visitor.id for visitor in MANY}) == len(MANY)
 
 
 @pytest.mark.parametrize("segment", SEGMENTS, ids=lambda segment: segment.name)
-def test_visitors_act_on_the_tastes_of_their_segment(segment: Segment) -> None:
-    visitors = of(segment)
+def test_visitors_react_with_the_tastes_of_their_segment(segment: VisitorSegment) -> None:
+    visitors = visitors_of(segment)
     assert about(len(visitors), len(MANY), segment.share)
-    for action, taste in [*segment.tastes.items(), ("unheard of", INDIFFERENT)]:
+    for action, taste in [*segment.tastes.items(), ("unknown", DEFAULT_TASTE)]:
         reactions = [visitor.reaction(action) for visitor in visitors]
         clicks = sum(CLICK in reaction for reaction in reactions)
         assert about(clicks, len(visitors), taste)
-        assert about(sum(ORDER in reaction for reaction in reactions), clicks, RESOLVE)
+        assert about(sum(ORDER in reaction for reaction in reactions), clicks, ORDER_RATE)
 
 
 @pytest.mark.parametrize("segment", SEGMENTS, ids=lambda segment: segment.name)
-def test_the_value_of_an_action_is_the_mean_reward_of_those_who_see_it(segment: Segment) -> None:
+def test_the_value_of_an_action_is_its_mean_reward(segment: VisitorSegment) -> None:
     for action in segment.tastes:
-        rewards = [WORTH[visitor.reaction(action)] for visitor in of(segment)]
+        rewards = [WORTH[visitor.reaction(action)] for visitor in visitors_of(segment)]
         assert sum(rewards) / len(rewards) == pytest.approx(segment.value(action, WORTH), abs=0.015)
 
 
-def test_nothing_that_is_sent_names_a_segment_or_a_taste() -> None:
+def test_the_context_names_no_segment_and_no_action() -> None:
     for visitor in MANY[:500]:
         sent = json.dumps([visitor.id, visitor.context, visitor.user_agent])
         assert not any(word in sent for word in (visitor.segment.name, *visitor.segment.tastes))
@@ -70,18 +70,18 @@ def test_nothing_that_is_sent_names_a_segment_or_a_taste() -> None:
     ],
     ids=["device", "source", "locale"],
 )
-def test_no_single_feature_gives_a_segment_away(feature: Callable[[Visitor], str]) -> None:
+def test_no_single_feature_identifies_a_segment(feature: Callable[[SimulatedVisitor], str]) -> None:
     for value in {feature(visitor) for visitor in MANY}:
         assert len({visitor.segment.name for visitor in MANY if feature(visitor) == value}) > 1
 
 
-def test_each_segment_has_a_favourite_of_its_own_and_none_is_the_baseline() -> None:
-    favourites = {segment.favourite for segment in SEGMENTS}
-    assert len(favourites) == len(SEGMENTS)
-    assert "plain" not in favourites
+def test_segments_have_distinct_favorites_other_than_the_baseline() -> None:
+    favorites = {segment.favorite for segment in SEGMENTS}
+    assert len(favorites) == len(SEGMENTS)
+    assert "plain" not in favorites
 
 
-def test_showing_each_their_own_is_worth_more_than_the_best_one_for_all() -> None:
+def test_personalization_has_a_higher_reward_than_the_best_single_action() -> None:
     values = [sum(s.share * s.value(action, WORTH) for s in SEGMENTS) for action in SEGMENTS[0].tastes]
     assert best_for_all(SEGMENTS, WORTH) == pytest.approx(max(values))
     assert best_for_each(SEGMENTS, WORTH) > 1.5 * best_for_all(SEGMENTS, WORTH)

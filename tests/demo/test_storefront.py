@@ -1,4 +1,4 @@
-"""The demo's shop, as a browser meets it; what the SDK makes of its pages is tested in a real one, in sdk-js/."""
+"""The demo's shop over HTTP. sdk-js/ tests its pages in a real browser."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from edgewise.demo.catalogue import catalogue
-from edgewise.demo.pages import Server
+from edgewise.demo.catalogue import load_catalogue
+from edgewise.demo.pages import SdkTag
 from edgewise.demo.simulated_visitors import SEGMENTS
-from edgewise.demo.storefront import Storefront, opened
+from edgewise.demo.storefront import Storefront, serve_storefront
 from edgewise.policies.policy import Policy
 from edgewise.policies.site_files import load_sites
-from tests.demo.markup import Element, parsed
+from tests.demo.markup import Element, parse
 
 EDGE = "http://127.0.0.1:18080"
-BOARD = {"visitors": 7, "segments": []}
+FIGURES = {"visitors": 7, "segments": []}
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari/604.1"
 
 [(SITE, SITE_POLICIES)] = load_sites(Path(__file__).parents[2] / "policies")
@@ -31,26 +31,26 @@ POLICIES = {policy.placement: policy for policy in SITE_POLICIES}
 
 @pytest.fixture
 async def shop() -> AsyncIterator[httpx.AsyncClient]:
-    """A browser, as far as it keeps cookies and follows redirects."""
-    app = Storefront(Server(EDGE, SITE.write_key), SEGMENTS, lambda: BOARD).app()
+    """A client that keeps cookies and follows redirects."""
+    app = Storefront(SdkTag(EDGE, SITE.write_key), SEGMENTS, lambda: FIGURES).app()
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://shop", follow_redirects=True) as client:
         yield client
 
 
 async def page(shop: httpx.AsyncClient, path: str) -> Element:
-    return parsed((await shop.get(path)).raise_for_status().text)
+    return parse((await shop.get(path)).raise_for_status().text)
 
 
 async def every_page(shop: httpx.AsyncClient) -> dict[str, str]:
-    """All that can be reached by links, from the home page and from a basket with something in it."""
+    """All pages that links lead to, from the home page and from a cart with a product."""
     await shop.post("/cart", data={"product": "tea-mug"})
     found: dict[str, str] = {}
     waiting = ["/", "/cart", "/checkout", "/thanks"]
     while waiting:
         path = waiting.pop()
         found[path] = (await shop.get(path)).raise_for_status().text
-        links = (link.attributes.get("href", "") for link in parsed(found[path]).all("a"))
+        links = (link.attributes.get("href", "") for link in parse(found[path]).all("a"))
         waiting += {
             link for link in links if link.startswith("/") and link not in (*found, *waiting) and "/demo/" not in link
         }
@@ -58,7 +58,7 @@ async def every_page(shop: httpx.AsyncClient) -> dict[str, str]:
 
 
 def context_of(root: Element) -> Any:
-    """What the page says of the visit."""
+    """The context that the page gives to the SDK."""
     before, after = 'edgewise("init", {context: ', "})"
     [call] = [script.own_text for script in root.all("script") if script.own_text.startswith(before)]
     return json.loads(call.removeprefix(before).removesuffix(after))
@@ -71,13 +71,13 @@ def tag_of(root: Element) -> dict[str, str]:
 
 
 def placements(root: Element) -> Iterator[tuple[Element, Policy]]:
-    """The page's placements, each with its policy, which must exist."""
+    """The page's placements with their policies."""
     for element in root.all(having="data-edgewise"):
         yield element, POLICIES[element.attributes["data-edgewise"]]
 
 
-def filled(root: Element) -> dict[str, str]:
-    """What is filled in an element: the payload's keys, and what they are written to, as `tag.attribute`."""
+def filled_keys(root: Element) -> dict[str, str]:
+    """The payload keys that an element uses, each with its target as `tag.attribute`."""
     pairs: dict[str, str] = {}
     for element in root.all(having="data-edgewise-fill", templates=False):
         for pair in element.attributes["data-edgewise-fill"].split():
@@ -86,13 +86,13 @@ def filled(root: Element) -> dict[str, str]:
     return pairs
 
 
-async def test_every_link_and_every_picture_of_every_page_leads_somewhere(shop: httpx.AsyncClient) -> None:
+async def test_every_link_and_picture_of_every_page_exists(shop: httpx.AsyncClient) -> None:
     pages = await every_page(shop)
     assert {"/", "/sale", "/students", "/p/oak-spoon", "/c/wood", "/shipping"} <= pages.keys()
     files = {
         element.attributes[name]
         for text in pages.values()
-        for element in parsed(text).all("img", "script", "link")
+        for element in parse(text).all("img", "script", "link")
         for name in ("src", "href")
         if name in element.attributes
     }
@@ -102,7 +102,7 @@ async def test_every_link_and_every_picture_of_every_page_leads_somewhere(shop: 
             assert (await shop.get(file)).status_code == 200, file
 
 
-async def test_what_the_policies_hand_out_leads_somewhere(shop: httpx.AsyncClient) -> None:
+async def test_links_and_pictures_in_payloads_exist(shop: httpx.AsyncClient) -> None:
     for policy in POLICIES.values():
         for action in policy.actions:
             for key in ("href", "image"):
@@ -111,7 +111,7 @@ async def test_what_the_policies_hand_out_leads_somewhere(shop: httpx.AsyncClien
                     assert answer.status_code == 200, f"{policy.placement}, {action.id}: {key}"
 
 
-async def test_no_page_allows_a_script_that_it_has_not_written_down(shop: httpx.AsyncClient) -> None:
+async def test_the_content_security_policy_allows_only_the_scripts_of_the_page(shop: httpx.AsyncClient) -> None:
     nonces = set()
     for path in await every_page(shop):
         answer = await shop.get(path)
@@ -121,7 +121,7 @@ async def test_no_page_allows_a_script_that_it_has_not_written_down(shop: httpx.
         assert policy["connect-src"] == f"'self' {EDGE}"
         assert policy["require-trusted-types-for"] == "'script'"
         [nonce] = re.findall(r"^'nonce-([\w-]{22,})'$", policy["script-src"])
-        root = parsed(answer.text)
+        root = parse(answer.text)
         assert {script.attributes["nonce"] for script in root.all("script")} == {nonce}
         assert not [name for one in root.all() for name in one.attributes if name == "style" or name.startswith("on")]
         assert not list(root.all("style"))
@@ -131,23 +131,23 @@ async def test_no_page_allows_a_script_that_it_has_not_written_down(shop: httpx.
 
 async def test_a_page_embeds_the_sdk_as_customers_do(shop: httpx.AsyncClient) -> None:
     for path, text in (await every_page(shop)).items():
-        scripts = [one for one in parsed(text).all("script") if not one.attributes.get("src", "").startswith("/demo/")]
+        scripts = [one for one in parse(text).all("script") if not one.attributes.get("src", "").startswith("/demo/")]
         assert "edgewise" in scripts[0].own_text, path
         assert len(scripts[0].own_text) <= 351
-        tag = tag_of(parsed(text))
+        tag = tag_of(parse(text))
         assert (tag["src"], tag["data-write-key"]) == (f"{EDGE}/edgewise.js", SITE.write_key)
         assert "async" in tag
-        # The stub hides what is undecided for as long as the tag waits, and no longer.
+        # The stub hides placements exactly as long as the tag waits.
         assert (tag["data-budget"], "animation:ew 1s!" in scripts[0].own_text) == ("1000", True)
         assert "timeout||1000," in scripts[0].own_text
 
 
-async def test_placements_are_those_of_the_policies_and_ask_for_no_more_than_these_give(
+async def test_placements_match_the_slots_and_actions_of_their_policies(
     shop: httpx.AsyncClient,
 ) -> None:
     seen = set()
     for text in (await every_page(shop)).values():
-        for element, policy in placements(parsed(text)):
+        for element, policy in placements(parse(text)):
             ids = {action.id for action in policy.actions}
             assert int(element.attributes.get("data-edgewise-slots", 1)) <= policy.slots
             excluded = element.attributes.get("data-edgewise-exclude", "")
@@ -158,28 +158,28 @@ async def test_placements_are_those_of_the_policies_and_ask_for_no_more_than_the
     assert seen == POLICIES.keys()
 
 
-async def test_every_template_finds_in_the_payload_what_it_asks_for(shop: httpx.AsyncClient) -> None:
+async def test_payloads_have_exactly_the_keys_of_their_templates(shop: httpx.AsyncClient) -> None:
     await shop.post("/cart", data={"product": "tea-mug"})
-    asked = 0
+    checked = 0
     for path in ("/", "/cart"):
         for element, policy in placements(await page(shop, path)):
             for template in element.all("template"):
                 action = template.attributes.get("data-edgewise-action")
                 payloads = [one.payload for one in policy.actions if action in (None, one.id)]
-                keys = filled(template)
+                keys = filled_keys(template)
                 assert all(payload.keys() == keys.keys() for payload in payloads), (policy.placement, action)
                 assert keys.get("image", "img.src") == "img.src"
                 assert keys.get("href", "a.href") == "a.href"
-                asked += len(payloads)
-    assert asked == 4 + 12 + 2 + 12  # The hero's actions but its baseline, the row twice, the nudges.
+                checked += len(payloads)
+    assert checked == 4 + 12 + 2 + 12  # The hero's actions without its baseline, the row twice, the nudges.
 
 
-async def test_what_stands_there_until_something_is_decided_is_the_baseline(shop: httpx.AsyncClient) -> None:
+async def test_the_default_content_is_the_baseline(shop: httpx.AsyncClient) -> None:
     root = await page(shop, "/")
     found = {policy.placement: (element, policy) for element, policy in placements(root)}
     hero, policy = found["home-hero"]
     [plain] = [action.payload for action in policy.actions if (action.id,) == policy.baseline]
-    assert filled(hero).keys() == plain.keys()
+    assert filled_keys(hero).keys() == plain.keys()
     shown = hero.text + " ".join(value for one in hero.all(templates=False) for value in one.attributes.values())
     assert all(str(value) in shown for value in plain.values())
     row, policy = found["home-row"]
@@ -188,8 +188,8 @@ async def test_what_stands_there_until_something_is_decided_is_the_baseline(shop
     assert cards == [payloads[id]["href"] for id in policy.baseline]
 
 
-def test_the_shop_sells_what_the_row_recommends_at_its_price() -> None:
-    products = catalogue().products
+def test_products_and_prices_match_the_actions_of_the_row() -> None:
+    products = load_catalogue().products
     assert products.keys() == {action.id for action in POLICIES["home-row"].actions}
     for action in POLICIES["home-row"].actions:
         product = products[action.id]
@@ -197,14 +197,14 @@ def test_the_shop_sells_what_the_row_recommends_at_its_price() -> None:
         assert (product.category, product.price) == (action.features["category"], action.features["price"])
 
 
-async def test_from_a_product_to_an_order_everything_is_told_in_the_markup(shop: httpx.AsyncClient) -> None:
+async def test_the_markup_has_all_events_from_a_product_to_an_order(shop: httpx.AsyncClient) -> None:
     [form] = (await page(shop, "/p/oak-spoon")).all("form")
     assert form.attributes["data-edgewise-event"] == "Product Added"
-    told = json.loads(form.attributes["data-edgewise-properties"])
-    assert told == {"product_id": "oak-spoon", "name": "Oak spoon", "category": "wood", "price": 9, "quantity": 1}
+    properties = json.loads(form.attributes["data-edgewise-properties"])
+    assert properties == {"product_id": "oak-spoon", "name": "Oak spoon", "category": "wood", "price": 9, "quantity": 1}
 
     for product in ("oak-spoon", "oak-spoon", "tea-mug"):
-        cart = parsed((await shop.post("/cart", data={"product": product})).text)
+        cart = parse((await shop.post("/cart", data={"product": product})).text)
     assert "€32" in cart.text
     assert context_of(cart) == {"device": {"type": "desktop"}, "data": {"basketValue": 32}}
     assert tag_of(cart)["data-page-type"] == "cart"
@@ -219,11 +219,11 @@ async def test_from_a_product_to_an_order_everything_is_told_in_the_markup(shop:
     assert [(one["product_id"], one["quantity"]) for one in order["products"]] == [("oak-spoon", 2), ("tea-mug", 1)]
 
     assert "Thank you" in (await shop.post("/checkout", data={"name": "Robin"})).text
-    assert "Nothing here yet" in (await page(shop, "/cart")).text
+    assert "Your basket is empty" in (await page(shop, "/cart")).text
     assert (await shop.get("/checkout")).url.path == "/cart"
 
 
-async def test_what_is_in_the_basket_is_not_recommended_beside_it(shop: httpx.AsyncClient) -> None:
+async def test_products_in_the_basket_are_excluded_from_the_row(shop: httpx.AsyncClient) -> None:
     for product in ("linen-towel", "oak-spoon", "tea-pot"):
         await shop.post("/cart", data={"product": product})
     [row] = (one for one, policy in placements(await page(shop, "/cart")) if policy.placement == "home-row")
@@ -234,94 +234,92 @@ async def test_what_is_in_the_basket_is_not_recommended_beside_it(shop: httpx.As
     assert "data-edgewise-exclude" not in row.attributes
 
 
-async def test_a_product_is_not_recommended_beside_itself(shop: httpx.AsyncClient) -> None:
+async def test_a_product_is_excluded_from_the_row_on_its_own_page(shop: httpx.AsyncClient) -> None:
     [(row, _)] = placements(await page(shop, "/p/tea-mug"))
     assert row.attributes["data-edgewise-exclude"] == "tea-mug"
     by_default = [card.attributes["href"] for card in row.all("a", templates=False)]
     assert by_default == ["/p/tea-pot", "/p/linen-towel", "/p/oak-board", "/p/tea-sencha"]
 
 
-async def test_what_is_removed_is_gone(shop: httpx.AsyncClient) -> None:
+async def test_a_removed_product_is_no_longer_in_the_cart(shop: httpx.AsyncClient) -> None:
     await shop.post("/cart", data={"product": "tea-pot"})
     await shop.post("/cart", data={"product": "tea-mug"})
-    left = parsed((await shop.post("/cart/remove", data={"product": "tea-pot"})).text)
+    left = parse((await shop.post("/cart/remove", data={"product": "tea-pot"})).text)
     assert [line.text for line in left.all("a") if line.attributes.get("class") == "card-name"] == ["Stoneware mug"]
 
 
 @pytest.mark.parametrize("basket", ["nonsense", "oak-spoon:-1", "oak-spoon:0", "oak-spoon:²", "oak-spoon", ":3", "x:1"])
-async def test_a_basket_that_makes_no_sense_is_empty(shop: httpx.AsyncClient, basket: str) -> None:
+async def test_an_invalid_basket_cookie_is_an_empty_basket(shop: httpx.AsyncClient, basket: str) -> None:
     answer = await shop.get("/cart", headers=[(b"cookie", f"basket={basket}".encode())])
-    assert "Nothing here yet" in answer.text
+    assert "Your basket is empty" in answer.text
 
 
-async def test_nobody_has_more_than_nine_of_a_thing(shop: httpx.AsyncClient) -> None:
+async def test_a_basket_has_at_most_nine_pieces_of_a_product(shop: httpx.AsyncClient) -> None:
     for _ in range(12):
-        cart = parsed((await shop.post("/cart", data={"product": "oak-spoon"})).text)
+        cart = parse((await shop.post("/cart", data={"product": "oak-spoon"})).text)
     assert context_of(cart)["data"]["basketValue"] == 81
 
 
 @pytest.mark.parametrize("form", [{"product": "a yacht"}, {}, {"product": "x" * 5000}])
-async def test_what_the_shop_does_not_sell_cannot_be_put_in_the_basket(
-    shop: httpx.AsyncClient, form: dict[str, str]
-) -> None:
-    assert "Nothing here yet" in (await shop.post("/cart", data=form)).text
+async def test_an_unknown_product_cannot_be_added_to_the_basket(shop: httpx.AsyncClient, form: dict[str, str]) -> None:
+    assert "Your basket is empty" in (await shop.post("/cart", data=form)).text
 
 
 @pytest.mark.parametrize("path", ["/p/yacht", "/nowhere", "/demo/as/nobody", "/img/../../products.toml"])
-async def test_what_is_not_there_is_told_on_a_page_of_the_shop(shop: httpx.AsyncClient, path: str) -> None:
+async def test_an_unknown_path_gets_a_page_of_the_shop_with_status_404(shop: httpx.AsyncClient, path: str) -> None:
     answer = await shop.get(path)
     assert answer.status_code == 404
-    assert "no such shelf" in answer.text
+    assert "Page not found" in answer.text
     assert answer.headers["content-security-policy"]
 
 
-async def test_a_phone_is_told_as_one(shop: httpx.AsyncClient) -> None:
+async def test_the_context_of_a_phone_has_device_type_mobile(shop: httpx.AsyncClient) -> None:
     answer = await shop.get("/", headers={"user-agent": PHONE})
-    assert context_of(parsed(answer.text))["device"] == {"type": "mobile"}
+    assert context_of(parse(answer.text))["device"] == {"type": "mobile"}
 
 
 @pytest.mark.parametrize("segment", SEGMENTS, ids=lambda segment: segment.name)
-async def test_whoever_plays_a_segment_is_what_the_shop_sees_of_it(shop: httpx.AsyncClient, segment: Any) -> None:
+async def test_a_persona_has_the_typical_features_of_its_segment(shop: httpx.AsyncClient, segment: Any) -> None:
     answer = await shop.get(f"/demo/as/{segment.name.replace(' ', '-')}")
     [(name, source)] = answer.url.params.items()
-    context = context_of(parsed(answer.text))
+    context = context_of(parse(answer.text))
     assert name == "utm_source"
     assert segment.sources[source] == max(segment.sources.values())
     assert segment.devices[context["device"]["type"]] == max(segment.devices.values())
     low, high = segment.baskets
     assert low <= context["data"]["basketValue"] <= high
     [current] = [
-        one for one in parsed(answer.text).all("a", having="aria-current") if "demo-guise" in str(one.attributes)
+        one for one in parse(answer.text).all("a", having="aria-current") if "demo-persona" in str(one.attributes)
     ]
     assert current.text.startswith(segment.name)
-    [again] = [one for one in parsed(answer.text).all("a") if one.text == "Come as another visitor"]
+    [again] = [one for one in parse(answer.text).all("a") if one.text == "Come as another visitor"]
     assert again.attributes["href"] == current.attributes["href"]
 
 
-async def test_a_new_visitor_starts_with_an_empty_storage_once(shop: httpx.AsyncClient) -> None:
+async def test_a_new_visitor_starts_with_an_empty_storage(shop: httpx.AsyncClient) -> None:
     first = await shop.get("/demo/as/students")
     assert "/demo/newcomer.js" in first.text
     assert first.text.index("newcomer.js") < first.text.index("edgewise.js")
     assert "newcomer.js" not in (await shop.get("/")).text
     yourself = await shop.get("/demo/as/yourself", headers={"user-agent": "Firefox"})
-    assert context_of(parsed(yourself.text)) == {"device": {"type": "desktop"}, "data": {"basketValue": 0}}
+    assert context_of(parse(yourself.text)) == {"device": {"type": "desktop"}, "data": {"basketValue": 0}}
 
 
-async def test_a_student_is_made_known_under_a_number(shop: httpx.AsyncClient) -> None:
+async def test_a_student_is_identified_by_a_random_id(shop: httpx.AsyncClient) -> None:
     answer = await shop.post("/students")
     assert re.search(r'edgewise\("identify", "customer-[0-9a-f]{12}", \{student: true\}\)', answer.text)
 
 
-async def test_the_bar_tells_what_the_board_says(shop: httpx.AsyncClient) -> None:
+async def test_the_toolbar_can_read_the_scoreboard(shop: httpx.AsyncClient) -> None:
     answer = await shop.get("/demo/board")
-    assert (answer.json(), answer.headers["cache-control"]) == (BOARD, "no-store")
+    assert (answer.json(), answer.headers["cache-control"]) == (FIGURES, "no-store")
 
 
-async def test_it_is_served_on_the_next_free_port() -> None:
-    app = Storefront(Server(EDGE, SITE.write_key), SEGMENTS, lambda: BOARD).app()
+async def test_the_shop_uses_the_next_free_port() -> None:
+    app = Storefront(SdkTag(EDGE, SITE.write_key), SEGMENTS, lambda: FIGURES).app()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        async with opened(app, "127.0.0.1", port) as url:
+        async with serve_storefront(app, "127.0.0.1", port) as url:
             assert url != f"http://127.0.0.1:{port}"
             async with httpx.AsyncClient(trust_env=False) as client:
                 assert "Slow Morning" in (await client.get(url)).text

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from edgewise.demo.simulated_visitors import CLICK, ORDER, RESOLVE, SEGMENTS, Visitor
-from edgewise.demo.tally import LATELY, RECENT_SECONDS, Tally
+from edgewise.demo.simulated_visitors import CLICK, ORDER, ORDER_RATE, SEGMENTS, SimulatedVisitor
+from edgewise.demo.tally import RECENT_SECONDS, SHARE_WINDOW, Tally
 
 STUDENTS, HUNTERS, _ = SEGMENTS
 WORTH = {(): 0.0, (CLICK,): 0.2, (CLICK, ORDER): 1.0}
@@ -27,67 +27,67 @@ def tally(clock: Clock) -> Tally:
     return Tally(SEGMENTS, 1000, WORTH, clock)
 
 
-def visitor(interest: float = 0.99, resolve: float = 0.99) -> Visitor:
-    """A student; one who clicks has little `interest` to overcome."""
-    return Visitor("v", STUDENTS, {}, "", interest, resolve)
+def visitor(click_draw: float = 0.99, order_draw: float = 0.99) -> SimulatedVisitor:
+    """A student. A low `click_draw` leads to a click."""
+    return SimulatedVisitor("v", STUDENTS, {}, "", click_draw, order_draw)
 
 
 def test_shares_are_those_of_the_policy_group(tally: Tally) -> None:
     for group, action in [("policy", "plain"), ("policy", "summer-sale"), ("control", "plain"), ("fallback", "plain")]:
-        tally.decided(visitor(), group, action)
+        tally.count_decision(visitor(), group, action)
     assert tally.share(STUDENTS, "plain") == tally.share(STUDENTS, "summer-sale") == 0.5
     assert tally.share(HUNTERS, "plain") == 0.0
     assert (tally.decisions, tally.fallbacks) == (4, 1)
 
 
 def test_shares_are_of_the_latest_visitors(tally: Tally) -> None:
-    for action in ["plain"] * LATELY + ["summer-sale"] * (LATELY // 3):
-        tally.decided(visitor(), "policy", action)
+    for action in ["plain"] * SHARE_WINDOW + ["summer-sale"] * (SHARE_WINDOW // 3):
+        tally.count_decision(visitor(), "policy", action)
     assert tally.share(STUDENTS, "summer-sale") == pytest.approx(1 / 3)
     action, share = tally.leader(STUDENTS)
     assert action == "plain"
     assert share == pytest.approx(2 / 3)
 
 
-def test_of_how_many_visitors_may_be_said(clock: Clock) -> None:
-    tally = Tally(SEGMENTS, 1000, WORTH, clock, lately=4)
+def test_the_share_window_can_be_set(clock: Clock) -> None:
+    tally = Tally(SEGMENTS, 1000, WORTH, clock, share_window=4)
     for action in ["plain"] * 4 + ["summer-sale"] * 3:
-        tally.decided(visitor(), "policy", action)
+        tally.count_decision(visitor(), "policy", action)
     assert tally.share(STUDENTS, "summer-sale") == 0.75
 
 
-def test_an_action_that_was_added_to_the_policy_is_listed_once_it_is_shown(tally: Tally) -> None:
+def test_a_new_action_is_listed_after_its_first_decision(tally: Tally) -> None:
     assert tally.actions == list(STUDENTS.tastes)
-    tally.decided(visitor(), "policy", "brand-new")
+    tally.count_decision(visitor(), "policy", "brand-new")
     assert tally.actions == [*STUDENTS.tastes, "brand-new"]
 
 
-def test_rewards_are_counted_for_the_group_that_earned_them(tally: Tally) -> None:
-    tally.reacted(visitor(interest=0.0), "policy", "plain")
-    tally.reacted(visitor(interest=0.0, resolve=RESOLVE / 2), "control", "plain")
-    tally.reacted(visitor(interest=0.0, resolve=RESOLVE / 2), "fallback", "plain")
+def test_rewards_are_counted_by_group(tally: Tally) -> None:
+    tally.count_reaction(visitor(click_draw=0.0), "policy", "plain")
+    tally.count_reaction(visitor(click_draw=0.0, order_draw=ORDER_RATE / 2), "control", "plain")
+    tally.count_reaction(visitor(click_draw=0.0, order_draw=ORDER_RATE / 2), "fallback", "plain")
     assert (tally.policy.visitors, tally.policy.total) == (1, 0.2)
     assert (tally.control.visitors, tally.control.total) == (1, 1.0)
     assert tally.compared == 2
 
 
-def test_each_period_has_its_rewards(tally: Tally) -> None:
+def test_rewards_are_counted_by_period(tally: Tally) -> None:
     for number in range(1000):
-        tally.reacted(visitor(interest=0.0 if number >= 500 else 0.99), "policy", "plain")
+        tally.count_reaction(visitor(click_draw=0.0 if number >= 500 else 0.99), "policy", "plain")
     assert [period.mean for period in tally.periods] == pytest.approx([0.0] * 10 + [0.2] * 10)
 
 
-def test_decisions_a_second_are_those_of_late_until_all_visitors_came(tally: Tally, clock: Clock) -> None:
+def test_the_rate_is_recent_until_all_visitors_arrived(tally: Tally, clock: Clock) -> None:
     for _ in range(900):
         clock.seconds += 0.01
-        tally.arrived()
-        tally.decided(visitor(), "policy", "plain")
+        tally.count_visitor()
+        tally.count_decision(visitor(), "policy", "plain")
     assert tally.per_second == pytest.approx(100, rel=0.01)
     clock.seconds += RECENT_SECONDS * 2
     assert tally.per_second == 0
     for _ in range(100):
-        tally.arrived()
-        tally.decided(visitor(), "policy", "plain")
+        tally.count_visitor()
+        tally.count_decision(visitor(), "policy", "plain")
     before = tally.per_second
     clock.seconds += RECENT_SECONDS * 2
     assert tally.per_second == before > 0

@@ -1,1 +1,1 @@
-"""`edgewise demo`: a real server, simulated visitors, and what it learns from them before one's eyes."""
+"""`edgewise demo`: a real server, simulated visitors, and a shop that shows what the server learns."""

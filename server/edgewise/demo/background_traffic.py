@@ -1,4 +1,4 @@
-"""The crowd: visitors who keep coming to the shop, a few a second, for as long as somebody looks."""
+"""Visitors who keep coming to the shop, a few a second, for as long as someone watches the scoreboard."""
 
 from __future__ import annotations
 
@@ -7,48 +7,48 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import Never
 
-from edgewise.demo.scoreboard import Board
-from edgewise.demo.shoppers import RETURNS
-from edgewise.demo.simulated_traffic import Traffic
-from edgewise.demo.simulated_visitors import Visitor, arriving
+from edgewise.demo.scoreboard import Scoreboard
+from edgewise.demo.shopper_traffic import RETURN_RATE
+from edgewise.demo.simulated_traffic import SimulatedTraffic
+from edgewise.demo.simulated_visitors import SimulatedVisitor, generate_visitors
 from edgewise.demo.tally import Tally
 
 RATE = 15
-"""Visitors a second, at most: of the hero once the first burst is over, and of the row."""
+"""Most visitors a second: of the row, and of the hero after the first burst."""
 
-SHOPPERS_RATE = round(RATE / (1 - RETURNS))
-"""Of the row, and of the cart alone."""
+SHOPPERS_RATE = round(RATE / (1 - RETURN_RATE))
+"""Most shoppers a second: those of the row, and those who visit only the cart."""
 
 _HERO_SEED, _ROW_SEED = 2, 3
 
 
-class Crowd:
-    """`hero` and `row` send visitors; `burst` counts those of the first burst. `board` knows whether somebody looks."""
+class BackgroundTraffic:
+    """Sends visitors of the hero and of the row. `burst` is the tally of the first burst of visitors."""
 
-    def __init__(self, hero: Traffic, row: Traffic, burst: Tally, board: Board) -> None:
+    def __init__(self, hero: SimulatedTraffic, row: SimulatedTraffic, burst: Tally, board: Scoreboard) -> None:
         self._hero = hero
         self._row = row
         self._burst = burst
         self._board = board
 
-    async def shops(self) -> Never:
-        """Send visitors of the row, for ever: during the first burst, too, so that it learns before anybody looks."""
-        visitors = arriving(sys.maxsize, _ROW_SEED)
+    async def send_shoppers(self) -> Never:
+        """Send visitors of the row until cancelled. The first burst includes them, so the row learns from the start."""
+        visitors = generate_visitors(sys.maxsize, _ROW_SEED)
         while True:
             if not self._is_bursting:
                 await self._board.until_watched()
-            await self._row.send(self._while_worth_it(visitors), SHOPPERS_RATE)
+            await self._row.send(self._while_useful(visitors), SHOPPERS_RATE)
 
-    async def lingers(self) -> Never:
-        """Send visitors of the hero, for ever."""
-        visitors = arriving(sys.maxsize, _HERO_SEED)
+    async def send_hero_visitors(self) -> Never:
+        """Send visitors of the hero until cancelled."""
+        visitors = generate_visitors(sys.maxsize, _HERO_SEED)
         while True:
             await self._board.until_watched()
-            await self._hero.send(self._while_worth_it(visitors), RATE)
+            await self._hero.send(self._while_useful(visitors), RATE)
 
-    def _while_worth_it(self, visitors: Iterator[Visitor]) -> Iterator[Visitor]:
+    def _while_useful(self, visitors: Iterator[SimulatedVisitor]) -> Iterator[SimulatedVisitor]:
         return takewhile(lambda _: self._is_bursting or self._board.is_watched, visitors)
 
     @property
     def _is_bursting(self) -> bool:
-        return self._burst.came < self._burst.planned
+        return self._burst.arrived < self._burst.planned

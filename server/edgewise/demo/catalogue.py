@@ -1,4 +1,4 @@
-"""The catalogue: what the demo's shop sells, and what a visitor has put in the basket."""
+"""The demo shop's products, its product lists, and a visitor's basket."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 SHOP = Path(__file__).with_name("shop")
-"""Where the shop's pages, pictures and products are."""
+"""The folder of the shop's pages, pictures and products."""
 
-FREE_FROM = 40.0
-DELIVERY = 4.9
-"""Euros: from which sum delivery is free, and what it costs below."""
+FREE_DELIVERY_FROM = 40.0
+DELIVERY_FEE = 4.9
+"""In euros."""
 
-MOST_OF_ONE = 9
+MAX_QUANTITY = 9
+"""The most pieces of one product in a basket."""
 
 Json: TypeAlias = dict[str, Any]
 
 
-class Product(NamedTuple):
-    """Something to buy. Prices are in euros; `was` is the price before the sale."""
+class ShopProduct(NamedTuple):
+    """Prices are in euros. `was` is the price before the sale."""
 
     id: str
     name: str
@@ -32,41 +33,74 @@ class Product(NamedTuple):
     was: float | None = None
     new: bool = False
 
-    def told(self, quantity: int = 1) -> Json:
-        """The product, as Segment's e-commerce events tell of one."""
-        of_it = {"product_id": self.id, "name": self.name, "category": self.category}
-        return {**of_it, "price": self.price, "quantity": quantity}
+    def event_properties(self, quantity: int = 1) -> Json:
+        """The product in the form of Segment's e-commerce events."""
+        about = {"product_id": self.id, "name": self.name, "category": self.category}
+        return {**about, "price": self.price, "quantity": quantity}
+
+
+class ProductList(NamedTuple):
+    """A page that lists products. Without a `category`, it lists those of all categories."""
+
+    title: str
+    lead: str
+    category: str | None = None
+    is_new: bool = False
+    is_reduced: bool = False
+
+    def includes(self, product: ShopProduct) -> bool:
+        return (
+            self.category in (None, product.category)
+            and (product.new or not self.is_new)
+            and (product.was is not None or not self.is_reduced)
+        )
+
+
+PRODUCT_LISTS: Mapping[str, ProductList] = {
+    "/all": ProductList("Everything", "Twelve things. We use every one of them ourselves, most of them before eight."),
+    "/new": ProductList("Just in", "New this week: everything for a better cup.", is_new=True),
+    "/sale": ProductList(
+        "20% off everything light",
+        "Linen for the long days, and a spoon that weighs nothing. Until Sunday.",
+        is_reduced=True,
+    ),
+    "/c/tea": ProductList("Tea", "Boil, wait, pour. A good pot makes the waiting easy.", "tea"),
+    "/c/coffee": ProductList("Coffee", "By hand. We are in no hurry, so we need no machine.", "coffee"),
+    "/c/linen": ProductList("Linen", "Washed soft, and better with every summer.", "linen"),
+    "/c/wood": ProductList("Oak & walnut", "From the next valley, dried for three winters.", "wood"),
+}
+"""The product lists by their paths."""
 
 
 class Catalogue(NamedTuple):
     """The products by their ids, and the categories' names by theirs."""
 
-    products: Mapping[str, Product]
+    products: Mapping[str, ShopProduct]
     categories: Mapping[str, str]
 
 
 class Basket(NamedTuple):
-    """How many of each product somebody has, in the order in which they were put in. As text, it is a cookie."""
+    """The quantity of each product, in the order in which a visitor added them. `str()` gives the cookie's value."""
 
-    counts: Mapping[Product, int]
+    counts: Mapping[ShopProduct, int]
 
     @classmethod
     def read(cls, text: str, catalogue: Catalogue) -> Basket:
-        """What a cookie says; what it says wrongly is left out."""
+        """Parse the value of a cookie. Entries that are invalid are ignored."""
         counts = {}
         for entry in text.split("."):
             id, _, count = entry.partition(":")
             if id in catalogue.products and count.isascii() and count.isdigit() and int(count):
-                counts[catalogue.products[id]] = min(int(count), MOST_OF_ONE)
+                counts[catalogue.products[id]] = min(int(count), MAX_QUANTITY)
         return cls(counts)
 
     def __str__(self) -> str:
         return ".".join(f"{product.id}:{count}" for product, count in self.counts.items())
 
-    def added(self, product: Product) -> Basket:
-        return Basket({**self.counts, product: min(self.counts.get(product, 0) + 1, MOST_OF_ONE)})
+    def added(self, product: ShopProduct) -> Basket:
+        return Basket({**self.counts, product: min(self.counts.get(product, 0) + 1, MAX_QUANTITY)})
 
-    def without(self, product: Product) -> Basket:
+    def without(self, product: ShopProduct) -> Basket:
         return Basket({one: count for one, count in self.counts.items() if one != product})
 
     @property
@@ -75,25 +109,24 @@ class Basket(NamedTuple):
 
     @property
     def value(self) -> float:
-        """What its things cost, in euros."""
+        """In euros, without delivery."""
         return sum(product.price * count for product, count in self.counts.items())
 
     @property
     def delivery(self) -> float:
-        return 0.0 if self.value >= FREE_FROM else DELIVERY
+        return 0.0 if self.value >= FREE_DELIVERY_FROM else DELIVERY_FEE
 
-    def told(self) -> list[Json]:
-        """The products, as Segment's e-commerce events tell of them."""
-        return [product.told(count) for product, count in self.counts.items()]
+    def event_products(self) -> list[Json]:
+        """The products in the form of Segment's e-commerce events."""
+        return [product.event_properties(count) for product, count in self.counts.items()]
 
 
-def catalogue() -> Catalogue:
-    """What stands in `products.toml`."""
-    told = tomllib.loads((SHOP / "products.toml").read_text())
-    products = (Product(**{**one, "facts": tuple(one["facts"])}) for one in told["products"])
-    return Catalogue({product.id: product for product in products}, told["categories"])
+def load_catalogue() -> Catalogue:
+    content = tomllib.loads((SHOP / "products.toml").read_text())
+    products = (ShopProduct(**{**one, "facts": tuple(one["facts"])}) for one in content["products"])
+    return Catalogue({product.id: product for product in products}, content["categories"])
 
 
 def euros(amount: float) -> str:
-    """€39, €22.50."""
+    """Format a price, such as €39 or €22.50."""
     return f"€{amount:.0f}" if amount == int(amount) else f"€{amount:.2f}"

@@ -1,88 +1,85 @@
-"""What the demo says in plain lines: where there is no terminal, at the end, and when it waits."""
+"""The demo's plain text: its introduction, its progress without a terminal, its summary and its suggestions."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from edgewise.demo.demo_server import Service
-from edgewise.demo.example import PLACEMENT, Example
-from edgewise.demo.screen import View, shown
+from edgewise.demo.demo_server import DemoServer
+from edgewise.demo.example import PLACEMENT, ExamplePolicies
+from edgewise.demo.screen import DemoState, format_seconds
 from edgewise.demo.tally import Tally
 
-MOST_LOST = 0.01
-"""The share of calls and messages that may be lost before the demo counts as failed."""
+MAX_LOST = 0.01
+"""The largest share of calls and messages that may be lost in a successful demo."""
 
 
-def introduction(example: Example, source: Path) -> str:
-    """What is about to happen, and what is not as it would be."""
+def introduction(example: ExamplePolicies, source: Path) -> str:
     return f"""\
-A real server, and simulated visitors: what they like it has to find out itself.
-So that seconds are enough, its {example.file.name} differs from that in {source}/:
-{example.changes}. And these visitors click and
-order far more often than real ones.
+This is a real server with simulated visitors. The server does not know what they like, and has to learn it.
+To learn within seconds, the demo changes two settings in its copy of {source}/{example.file.name}:
+{example.changes}. Its visitors also
+click and order far more often than real ones.
 """
 
 
 def invitation(shop: str) -> str:
-    """Where there is more to see than a terminal can show."""
     return f"""\
 The shop is open: {shop}
-Open it in a browser: its home page changes as the server learns. The bar at its bottom makes you somebody else.
+Open it in a browser. Its home page changes as the server learns. Use the bar at the bottom to become another visitor.
 """
 
 
-def progress(view: View) -> str:
-    """How it goes, every few seconds."""
-    tally, vitals = view.tally, view.vitals
-    model = f"model {vitals.model_version}, {vitals.model_age:.1f} s old" if vitals.model_version else "no model yet"
+def progress(state: DemoState) -> str:
+    """The lines that are printed every few seconds."""
+    tally, status = state.tally, state.status
+    model = f"model {status.model_version}, {status.model_age:.1f} s old" if status.model_version else "no model yet"
     return f"""\
-{tally.seconds:3.0f} s  {tally.came:,} of {tally.planned:,} visitors, {tally.per_second:.0f} decisions a second; \
-{model}, learner {vitals.lag:.1f} s behind
+{tally.seconds:3.0f} s  {tally.arrived:,} of {tally.planned:,} visitors, {tally.per_second:.0f} decisions a second, \
+{model}, learner {status.lag:.1f} s behind
        {_leaders(tally)}
-       {_compared(tally)}"""
+       {_comparison(tally)}"""
 
 
-def counts(view: View) -> str:
-    """How much was done, and lost."""
-    tally, vitals = view.tally, view.vitals
+def counts(state: DemoState) -> str:
+    """The numbers of decisions and losses."""
+    tally, status = state.tally, state.status
     return f"""
-{tally.came:,} visitors in {tally.seconds:.0f} s: {tally.decisions:,} decisions, {tally.fallbacks} of them fallbacks
-{tally.failures} calls failed, {tally.refused} messages were refused
-model {vitals.model_version} knows {vitals.learned:,} of the policy group's {tally.policy.visitors:,} decisions
+{tally.arrived:,} visitors in {tally.seconds:.0f} s: {tally.decisions:,} decisions, {tally.fallbacks} of them fallbacks
+{tally.failures} failed calls, {tally.rejected} rejected messages
+Model {status.model_version} includes {status.learned:,} of {tally.policy.visitors:,} decisions of the policy group
 """
 
 
-def summary(view: View) -> str:
-    """How it went."""
-    tally, vitals = view.tally, view.vitals
-    return f"""{counts(view)}\
-shown most at the end: {_leaders(tally)}
-reward a visitor: {_compared(tally)}
-learning delay: p50 at most {shown(vitals.delay_p50)}, p99 at most {shown(vitals.delay_p99)}
+def summary(state: DemoState) -> str:
+    tally, status = state.tally, state.status
+    return f"""{counts(state)}\
+Most shown at the end: {_leaders(tally)}
+Reward per visitor: {_comparison(tally)}
+Learning delay: p50 at most {format_seconds(status.delay_p50)}, p99 at most {format_seconds(status.delay_p99)}
 """
 
 
-def complaints(view: View) -> list[str]:
-    """What did not go as it should, if anything."""
-    tally, found = view.tally, []
-    if (lost := tally.failures + tally.refused) > MOST_LOST * tally.planned:
-        found.append(f"{lost} calls and messages were lost, expected at most {MOST_LOST:.0%} of {tally.planned}")
+def problems(state: DemoState) -> list[str]:
+    """Sentences on what failed, if anything did."""
+    tally, found = state.tally, []
+    if (lost := tally.failures + tally.rejected) > MAX_LOST * tally.planned:
+        found.append(f"Lost {lost} calls and messages, expected at most {MAX_LOST:.0%} of {tally.planned}.")
     if tally.fallbacks > tally.decisions / 2:
-        found.append(f"{tally.fallbacks} of {tally.decisions} answers were fallbacks, expected a few at most")
-    if view.vitals.learned < (1 - MOST_LOST) * tally.policy.visitors:
-        found.append(f"the model has learned from {view.vitals.learned} of {tally.policy.visitors} decisions")
+        found.append(f"Got {tally.fallbacks} fallbacks in {tally.decisions} decisions, expected a few at most.")
+    if state.status.learned < (1 - MAX_LOST) * tally.policy.visitors:
+        found.append(f"The model has learned from only {state.status.learned} of {tally.policy.visitors} decisions.")
     return found
 
 
-def suggestions(service: Service, example: Example, shop: str) -> str:
-    """What to try while it stays up: commands to copy, each of which works as it is printed."""
-    url, key = service.url, example.write_key
+def suggestions(server: DemoServer, example: ExamplePolicies, shop: str) -> str:
+    """Commands for the reader to copy. Each one works as printed while the demo runs."""
+    url, key = server.url, example.write_key
     post = "-H 'content-type: application/json'"
     return f"""\
-The shop stays open at {shop}, and Edgewise up at {url}, until Ctrl-C.
-To try in another terminal:
+The shop stays open at {shop}, and Edgewise runs at {url}, until you press Ctrl-C.
+Try these commands in another terminal:
 
-# Ask what to show to a visitor, and keep the decision's id:
+# Request a decision for a visitor, and keep its id:
 decision=$(curl -sw '\\n' {url}/v1/decide \\
   {post} \\
   -d '{{"writeKey": "{key}", "anonymousId": "myself", "placements": ["{PLACEMENT}"],
@@ -91,29 +88,29 @@ decision=$(curl -sw '\\n' {url}/v1/decide \\
          "device": {{"type": "desktop"}}}}}}' \\
   | tee /dev/stderr | sed 's/.*"decisionId":"\\([^"]*\\)".*/\\1/')
 
-# Reward it: {example.policy.reward.window / 1000:g} s later, the model knows.
+# Reward the decision. After {example.policy.reward.window / 1000:g} s, the model has learned from it:
 curl -sw '\\n' {url}/v1/track \\
   {post} \\
   -d '{{"writeKey": "{key}", "anonymousId": "myself", "event": "$reward",
        "properties": {{"decisionId": "'$decision'", "value": 1}}}}'
 
-# See how the policy does; this takes the secret key:
+# See the policy's results. This requires the secret key:
 curl -sw '\\n' {url}/v1/policies/{PLACEMENT} \\
-  -H "authorization: Bearer $(cat {service.secret_key_file})"
+  -H "authorization: Bearer $(cat {server.secret_key_file})"
 
-# See in the shop how each decision is made; this prints the address of its page with the debugger:
+# Print the address of the shop's home page with the debugger, which explains each decision:
 echo "{shop}/?edgewise-debug=$(curl -s {url}/v1/previews \\
   {post} -d '{{"debug": true}}' \\
-  -H "authorization: Bearer $(cat {service.secret_key_file})" \\
+  -H "authorization: Bearer $(cat {server.secret_key_file})" \\
   | sed 's/.*"preview":"\\([^"]*\\)".*/\\1/')"
 
-# Everything that is measured, for Prometheus:
+# Read all metrics, in Prometheus format:
 curl -s {url}/metrics
 
-Edit the policy, and it is served within seconds:
+Edit the policy. The server serves the new version within seconds:
   {example.file}
 The server's log:
-  {service.log}
+  {server.log}
 """
 
 
@@ -122,7 +119,7 @@ def _leaders(tally: Tally) -> str:
     return ", ".join(f"{name} {action} {share:.0%}" for name, action, share in leaders if action)
 
 
-def _compared(tally: Tally) -> str:
+def _comparison(tally: Tally) -> str:
     lift = tally.lift()
     interval = f"{lift.value:+.0%} (95% interval {lift.low:+.0%} to {lift.high:+.0%})" if lift else "not known yet"
     return f"policy {tally.policy.mean:.3f}, control {tally.control.mean:.3f}, lift {interval}"

@@ -1,4 +1,4 @@
-"""The demo, put together: a server, visitors, and what one sees of them."""
+"""`Demo`: runs a server, sends visitors, and shows what the server learns."""
 
 from __future__ import annotations
 
@@ -16,44 +16,43 @@ from rich.console import Console
 from rich.live import Live
 
 from edgewise.demo import demo_report as report
-from edgewise.demo.background_traffic import Crowd
-from edgewise.demo.demo_server import HOST, Service, serving
-from edgewise.demo.example import WINDOW, Example, copied, hurried
-from edgewise.demo.pages import Server
-from edgewise.demo.scoreboard import Board
-from edgewise.demo.screen import View, fits, screen
-from edgewise.demo.shoppers import NUDGED_LATELY, ROW, Shoppers
-from edgewise.demo.simulated_traffic import Traffic
-from edgewise.demo.simulated_visitors import SEGMENTS, arriving
-from edgewise.demo.storefront import Storefront, opened
+from edgewise.demo.background_traffic import BackgroundTraffic
+from edgewise.demo.demo_server import HOST, DemoServer, run_server
+from edgewise.demo.example import WINDOW, ExamplePolicies, copy_examples, shorten_windows
+from edgewise.demo.pages import SdkTag
+from edgewise.demo.scoreboard import Scoreboard
+from edgewise.demo.screen import DemoState, fits_screen, render_screen
+from edgewise.demo.server_status import StatusPoller
+from edgewise.demo.shopper_traffic import NUDGE_SHARE_WINDOW, ROW, ShopperTraffic
+from edgewise.demo.simulated_traffic import BrowsingTraffic, SimulatedTraffic
+from edgewise.demo.simulated_visitors import SEGMENTS, generate_visitors
+from edgewise.demo.storefront import Storefront, serve_storefront
 from edgewise.demo.tally import Tally
-from edgewise.demo.vitals import Watch
-from edgewise.demo.wanderers import Wanderers
 from edgewise.errors import DemoFailed
 from edgewise.policies.policy import Policy
 
-FRAMES_A_SECOND = 5
-LINE_EVERY = 5.0
-"""Seconds between two reports, where there is no terminal."""
+FRAMES_PER_SECOND = 5
+REPORT_EVERY = 5.0
+"""Seconds between two reports without a terminal."""
 
 SEED = 1
 
 _LEARN_WITHIN = WINDOW / 1000 + 15.0
 
 
-class Stage(NamedTuple):
-    """What the demo plays on: a server, its visitors, and how they and it are watched."""
+class DemoSession(NamedTuple):
+    """The parts that every run of the demo has."""
 
-    service: Service
-    example: Example
+    server: DemoServer
+    example: ExamplePolicies
     tally: Tally
-    watch: Watch
-    traffic: Traffic
+    poller: StatusPoller
+    traffic: SimulatedTraffic
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """So many visitors, at most `rate` a second, for the policies in a folder; `exits` says whether to end then."""
+    """`rate` is the most visitors a second. With `exits`, the demo ends after the last visitor."""
 
     policies: Path
     port: int
@@ -63,120 +62,126 @@ class Demo:
     console: Console
 
     async def run(self) -> None:
-        """Run until the end, or until SIGINT or SIGTERM. Nothing is left behind.
+        """Run until the end, or until SIGINT or SIGTERM, and remove all files and processes.
 
         Raises:
-            PolicyError: `policies` does not hold the example policies.
-            DemoFailed: the server failed, or has not learned.
+            PolicyError: `policies` does not have the example policies.
+            DemoFailed: The server failed, or did not learn.
         """
-        with tempfile.TemporaryDirectory(prefix="edgewise-demo-") as name, _until_told_to_stop(self._say):
+        with tempfile.TemporaryDirectory(prefix="edgewise-demo-") as name, _until_signal(self._print):
             folder = Path(name)
-            example = copied(self.policies, folder / "policies")
-            others = hurried(example)
-            self._say(report.introduction(example, self.policies))
+            example = copy_examples(self.policies, folder / "policies")
+            others = shorten_windows(example)
+            self._print(report.introduction(example, self.policies))
             async with (
-                serving(example.folder, folder, self.port) as service,
-                httpx.AsyncClient(base_url=service.url, trust_env=False) as client,
+                run_server(example.folder, folder, self.port) as server,
+                httpx.AsyncClient(base_url=server.url, trust_env=False) as client,
             ):
-                tally = Tally(SEGMENTS, self.visitors, example.worth)
-                watch = Watch(client, service.secret_key_file)
-                stage = Stage(service, example, tally, watch, Traffic(client, example.write_key, tally))
-                work = self._demonstrate(stage) if self.exits else self._keep_shop(stage, client, others[ROW])
-                await _beside(work, watch.run(), service.ends())
+                tally = Tally(SEGMENTS, self.visitors, example.rewards)
+                poller = StatusPoller(client, server.secret_key_file)
+                traffic = SimulatedTraffic(client, example.write_key, tally)
+                session = DemoSession(server, example, tally, poller, traffic)
+                work = self._run_visitors(session) if self.exits else self._run_with_shop(session, client, others[ROW])
+                await _run_beside(work, poller.run(), server.fail_when_ended())
 
-    async def _keep_shop(self, stage: Stage, client: httpx.AsyncClient, row: Policy) -> None:
-        """Keep a shop open, while it is demonstrated what is learned and from then on."""
-        service, write_key = stage.service, stage.example.write_key
-        seen, nudged = Tally(SEGMENTS, self.visitors, {}), Tally(SEGMENTS, self.visitors, {}, lately=NUDGED_LATELY)
-        board = Board(stage.tally, seen, nudged, stage.watch)
-        wanderers = Wanderers(client, write_key, stage.tally)
-        shoppers = Shoppers(client, write_key, seen, nudged, row.actions)
-        crowd = Crowd(wanderers, shoppers, stage.tally, board)
+    async def _run_with_shop(self, session: DemoSession, client: httpx.AsyncClient, row: Policy) -> None:
+        """Serve a shop while the first visitors come, and afterwards until cancelled."""
+        server, write_key = session.server, session.example.write_key
+        row_tally = Tally(SEGMENTS, self.visitors, {})
+        cart_tally = Tally(SEGMENTS, self.visitors, {}, share_window=NUDGE_SHARE_WINDOW)
+        board = Scoreboard(session.tally, row_tally, cart_tally, session.poller)
+        hero_traffic = BrowsingTraffic(client, write_key, session.tally)
+        row_traffic = ShopperTraffic(client, write_key, row_tally, cart_tally, row.actions)
+        background = BackgroundTraffic(hero_traffic, row_traffic, session.tally, board)
 
-        async def demonstrate_and_stay(shop: str) -> None:
-            await self._demonstrate(stage, shop)
-            self._say(report.suggestions(service, stage.example, shop))
-            await crowd.lingers()
+        async def run_visitors_and_stay(shop: str) -> None:
+            await self._run_visitors(session, shop)
+            self._print(report.suggestions(server, session.example, shop))
+            await background.send_hero_visitors()
 
-        async with opened(Storefront(Server(service.url, write_key), SEGMENTS, board.looked).app(), HOST) as url:
-            self._say(report.invitation(url))
-            await _beside(demonstrate_and_stay(url), crowd.shops())
+        async with serve_storefront(
+            Storefront(SdkTag(server.url, write_key), SEGMENTS, board.watch).app(), HOST
+        ) as url:
+            self._print(report.invitation(url))
+            await _run_beside(run_visitors_and_stay(url), background.send_shoppers())
 
-    async def _demonstrate(self, stage: Stage, shop: str = "") -> None:
-        """Send the visitors, show what is learned of them, and tell how it went."""
-        tally, watch = stage.tally, stage.watch
+    async def _run_visitors(self, session: DemoSession, shop: str = "") -> None:
+        """Send the visitors, show the progress, and print the results."""
+        tally, poller = session.tally, session.poller
 
-        def view() -> View:
-            return View(tally, watch.vitals, stage.example, stage.service.url, shop)
+        def state() -> DemoState:
+            return DemoState(tally, poller.status, session.example, session.server.url, shop)
 
-        await _beside(self._send(stage), self._show(view))
-        self._say((report.counts if fits(self.console) else report.summary)(view()))
-        if found := report.complaints(view()):
-            raise DemoFailed("; ".join(found))
+        await _run_beside(self._send(session), self._show(state))
+        self._print((report.counts if fits_screen(self.console) else report.summary)(state()))
+        if found := report.problems(state()):
+            raise DemoFailed(" ".join(found))
 
-    async def _send(self, stage: Stage) -> None:
-        """Send the visitors, and wait until what they did is learned."""
-        tally = stage.tally
+    async def _send(self, session: DemoSession) -> None:
+        """Send the visitors, and wait until the model has learned from them."""
+        tally = session.tally
         try:
             async with asyncio.timeout(60 + 4 * self.visitors / self.rate):
-                await stage.traffic.send(arriving(self.visitors, SEED), self.rate)
+                await session.traffic.send(generate_visitors(self.visitors, SEED), self.rate)
         except TimeoutError as error:
-            raise DemoFailed(f"only {tally.decisions} of {self.visitors} visitors were served in time") from error
+            raise DemoFailed(
+                f"The server answered only {tally.decisions} of {self.visitors} visitors in time."
+            ) from error
         with suppress(TimeoutError):
             async with asyncio.timeout(_LEARN_WITHIN):
-                await stage.watch.until_learned(tally.policy.visitors)
+                await session.poller.until_learned(tally.policy.visitors)
 
-    async def _show(self, view: Callable[[], View]) -> None:
-        """Show how it goes, for ever."""
-        if not fits(self.console):
-            self._say(f"Serving at {view().url}.\n")
+    async def _show(self, state: Callable[[], DemoState]) -> None:
+        """Show the progress until cancelled."""
+        if not fits_screen(self.console):
+            self._print(f"Serving at {state().url}.\n")
             while True:
-                await asyncio.sleep(LINE_EVERY)
-                self._say(report.progress(view()))
+                await asyncio.sleep(REPORT_EVERY)
+                self._print(report.progress(state()))
 
         def frame() -> Any:
-            return screen(view(), self.console.width)
+            return render_screen(state(), self.console.width)
 
         with Live(console=self.console, get_renderable=frame, auto_refresh=False) as live:
             while True:
                 live.refresh()
-                await asyncio.sleep(1 / FRAMES_A_SECOND)
+                await asyncio.sleep(1 / FRAMES_PER_SECOND)
 
-    def _say(self, text: str) -> None:
-        """Say it as it is: neither wrapped, which would spoil a command, nor coloured."""
+    def _print(self, text: str) -> None:
+        """Print without wrapping, which would break the commands, and without colors."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-async def _beside(work: Coroutine[Any, Any, None], *companions: Coroutine[Any, Any, None]) -> None:
-    """Do this work while the companions run. When one of them fails, so does the work."""
+async def _run_beside(work: Coroutine[Any, Any, None], *companions: Coroutine[Any, Any, None]) -> None:
+    """Await this work while the companions run, then cancel them. An error of a companion ends the work."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in (work, *companions)]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             await task
     except ExceptionGroup as group:
-        raise _first(group) from group
+        raise _first_error(group) from group
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _first(error: Exception) -> Exception:
-    """The first error of a group of groups."""
-    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
+def _first_error(error: Exception) -> Exception:
+    """The first error in nested groups."""
+    return _first_error(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 @contextmanager
-def _until_told_to_stop(say: Callable[[str], None]) -> Iterator[None]:
-    """SIGINT and SIGTERM end the block, in order."""
+def _until_signal(print_line: Callable[[str], None]) -> Iterator[None]:
+    """End the block in order on SIGINT and SIGTERM."""
     loop, running = asyncio.get_running_loop(), asyncio.current_task()
     assert running is not None
-    told = asyncio.Event()
+    stopped = asyncio.Event()
 
     def stop() -> None:
-        if not told.is_set():
-            told.set()
+        if not stopped.is_set():
+            stopped.set()
             running.cancel()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -184,9 +189,9 @@ def _until_told_to_stop(say: Callable[[str], None]) -> Iterator[None]:
     try:
         yield
     except asyncio.CancelledError:
-        if not told.is_set():
+        if not stopped.is_set():
             raise
-        say("\nStopped.")
+        print_line("\nStopped.")
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)

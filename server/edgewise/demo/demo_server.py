@@ -1,4 +1,4 @@
-"""The demo's server: a real `edgewise serve` as a child process, on a folder of its own."""
+"""The demo's server: a real `edgewise serve` as a child process, with its own folder."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from edgewise.types import Milliseconds
 HOST = "127.0.0.1"
 
 START_WITHIN = 60.0
-"""Seconds that it has until it is ready."""
+"""Seconds."""
 
 DECIDE_BUDGET: Milliseconds = 500
-"""More than by default, as its visitors and the browser of whoever looks share the machine with it."""
+"""More than the default, because the simulated visitors and the browser share the machine with the server."""
 
 _STOP_WITHIN = 20.0
-_LAST_WORDS = 12
+_LOG_TAIL_LINES = 12
 
 
-class Service(NamedTuple):
-    """A server that is ready."""
+class DemoServer(NamedTuple):
+    """A server that is ready for requests."""
 
     url: str
     data: Path
@@ -43,27 +43,28 @@ class Service(NamedTuple):
     def secret_key_file(self) -> Path:
         return self.data / "secret-key"
 
-    async def ends(self) -> Never:
-        """Wait until it ends, which it should not.
+    async def fail_when_ended(self) -> Never:
+        """Wait for the end of the process, which only a failure brings.
 
         Raises:
-            DemoFailed: it has ended.
+            DemoFailed: The process has ended.
         """
-        raise DemoFailed(f"the server {_how(await self.process.wait())}; it said last:\n{_last_words(self.log)}")
+        end = _describe_end(await self.process.wait())
+        raise DemoFailed(f"The server {end}. The last lines of its log:\n{_log_tail(self.log)}")
 
 
 @asynccontextmanager
-async def serving(policies: Path, folder: Path, port: int) -> AsyncIterator[Service]:
-    """Serve these policies until the block ends, on this port or, if it is taken, on a free one.
+async def run_server(policies: Path, folder: Path, port: int) -> AsyncIterator[DemoServer]:
+    """Serve these policies until the block ends. Use a free port if `port` is in use.
 
-    What it keeps and logs goes to `folder`.
+    `folder` gets the server's data and its log.
 
     Raises:
-        DemoFailed: it did not become ready; says what it said last.
+        DemoFailed: The server did not become ready. The message has the last lines of its log.
     """
     port = _free_port(port)
     settings = Settings(host=HOST, port=port, policies=policies, data=folder / "data", decide_budget=DECIDE_BUDGET)
-    # What is set for another server, such as its store, is not for this one.
+    # Settings of another server, such as its store, must not apply here.
     environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | settings.environ()
     log = folder / "server.log"
     with log.open("wb") as stream:
@@ -78,39 +79,41 @@ async def serving(policies: Path, folder: Path, port: int) -> AsyncIterator[Serv
         )
         await process.start()
         try:
-            service = Service(f"http://{HOST}:{port}", settings.data, log, process)
-            await _ready(service)
-            yield service
+            server = DemoServer(f"http://{HOST}:{port}", settings.data, log, process)
+            await _until_ready(server)
+            yield server
         finally:
             await process.stop()
 
 
-async def _ready(service: Service) -> None:
-    ended = asyncio.create_task(service.ends())
-    ready = asyncio.create_task(_answers(f"{service.url}/readyz"))
+async def _until_ready(server: DemoServer) -> None:
+    ended = asyncio.create_task(server.fail_when_ended())
+    ready = asyncio.create_task(_wait_until_ready(f"{server.url}/readyz"))
     try:
         await asyncio.wait((ended, ready), timeout=START_WITHIN, return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
             await ended
         if not ready.done():
-            said = _last_words(service.log)
-            raise DemoFailed(f"the server was not ready within {START_WITHIN:.0f} seconds; it said last:\n{said}")
+            tail = _log_tail(server.log)
+            raise DemoFailed(
+                f"The server was not ready within {START_WITHIN:.0f} s. The last lines of its log:\n{tail}"
+            )
     finally:
         ended.cancel()
         ready.cancel()
 
 
-async def _answers(url: str) -> None:
+async def _wait_until_ready(url: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         while True:
-            with suppress(httpx.TransportError):  # It does not listen yet.
+            with suppress(httpx.TransportError):  # The server does not listen yet.
                 if (await client.get(url)).status_code == 200:
                     return
             await asyncio.sleep(0.05)
 
 
 def _free_port(wanted: int) -> int:
-    """The wanted port if it is free, else any that is."""
+    """The wanted port, or another one if it is in use."""
     for port in (wanted, 0):
         try:
             with socket.create_server((HOST, port)) as listener:
@@ -118,13 +121,13 @@ def _free_port(wanted: int) -> int:
                 return free
         except OSError:
             continue
-    raise DemoFailed(f"found no free port of {HOST}, expected one")
+    raise DemoFailed(f"Missing a free port on {HOST}. Stop a process that uses one.")
 
 
-def _how(status: int) -> str:
+def _describe_end(status: int) -> str:
     return f"ended with status {status}" if status >= 0 else f"was ended by signal {-status}"
 
 
-def _last_words(log: Path) -> str:
+def _log_tail(log: Path) -> str:
     lines = log.read_text(errors="replace").splitlines()
-    return "\n".join(f"  {line}" for line in lines[-_LAST_WORDS:]) or "  (nothing)"
+    return "\n".join(f"  {line}" for line in lines[-_LOG_TAIL_LINES:]) or "  (empty)"

@@ -1,4 +1,4 @@
-"""The demo's own copy of the example policies, changed in two places so that one can watch it learn."""
+"""The demo's copy of the example policies, with two changes that make it learn within seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from edgewise.demo.simulated_visitors import CLICK, ORDER, REACTIONS, Reaction, Worth
+from edgewise.demo.simulated_visitors import CLICK, ORDER, REACTIONS, Reaction, ReactionRewards
 from edgewise.errors import PolicyError, Problem
 from edgewise.policies.policy import Policy
 from edgewise.policies.site_files import load_sites
@@ -22,8 +22,8 @@ WINDOW: Milliseconds = 3000
 CONTROL_SHARE = 0.2
 
 
-class Example(NamedTuple):
-    """A folder of policies, and the one in it that is watched. `original` is what that one was copied from."""
+class ExamplePolicies(NamedTuple):
+    """A folder of policies. `policy` is that of the hero, `original` the same one before the demo's changes."""
 
     folder: Path
     write_key: str
@@ -32,17 +32,16 @@ class Example(NamedTuple):
 
     @property
     def file(self) -> Path:
-        """The file of the policy that is watched."""
         return self.folder / FILE
 
     @property
-    def worth(self) -> Worth:
-        """The reward of each reaction: the sum of what its events are worth."""
+    def rewards(self) -> ReactionRewards:
+        """The reward of each reaction: the sum of the rewards of its events."""
         return {events: self._reward(events) for events in REACTIONS}
 
     @property
     def changes(self) -> str:
-        """What is different here, in words."""
+        """The differences from the original, for people."""
         window, share = self.original.reward.window, self.original.control_share
         return (
             f"window {WINDOW / 1000:g} s (not {window / 1000:g} s), control share {CONTROL_SHARE:.0%} (not {share:.0%})"
@@ -54,30 +53,30 @@ class Example(NamedTuple):
         return min(max(total, reward.low), reward.high)
 
 
-def copied(source: Path, into: Path) -> Example:
+def copy_examples(source: Path, into: Path) -> ExamplePolicies:
     """Copy the policies in `source` to a new folder `into`, with a short window and a large control group.
 
     Raises:
-        PolicyError: they are wrong, or are not the example policies.
+        PolicyError: The policies are invalid, or are not the example policies.
     """
-    _, original = _watched(source)
+    _, original = _load_hero(source)
     shutil.copytree(source, into, ignore=shutil.ignore_patterns(".*"))
     text = (into / FILE).read_text()
     for key, value in (("window", f'"{WINDOW // 1000}s"'), ("share", str(CONTROL_SHARE))):
         text = re.sub(rf"(?m)^{key} = [^\s#]+", f"{key} = {value}", text)
     (into / FILE).write_text(text)
-    write_key, policy = _watched(into)
+    write_key, policy = _load_hero(into)
     reward = replace(original.reward, window=WINDOW)
     if policy != replace(original, reward=reward, control_share=CONTROL_SHARE):
         raise _not_the_example(source / FILE, "one line for `window` and one for `share`")
-    return Example(into, write_key, policy, original)
+    return ExamplePolicies(into, write_key, policy, original)
 
 
-def hurried(example: Example) -> Mapping[str, Policy]:
-    """The other policies of the copy by their placements, with a window as short, so that one sees them learn, too.
+def shorten_windows(example: ExamplePolicies) -> Mapping[str, Policy]:
+    """Shorten the windows of the copy's other policies, and return these policies by their placements.
 
     Raises:
-        PolicyError: the copy is wrong.
+        PolicyError: The copy is invalid.
     """
     for file in example.folder.glob("*.toml"):
         if file != example.file:
@@ -87,8 +86,8 @@ def hurried(example: Example) -> Mapping[str, Policy]:
     return {policy.placement: policy for policy in loaded.policies if policy.placement != PLACEMENT}
 
 
-def _watched(folder: Path) -> tuple[str, Policy]:
-    """The write key of the site, and the policy that is watched."""
+def _load_hero(folder: Path) -> tuple[str, Policy]:
+    """The site's write key, and the policy of the hero."""
     [loaded, *_] = load_sites(folder)
     policy = next((policy for policy in loaded.policies if policy.placement == PLACEMENT), None)
     if not (folder / FILE).exists() or policy is None:
@@ -99,4 +98,4 @@ def _watched(folder: Path) -> tuple[str, Policy]:
 
 
 def _not_the_example(file: Path, expected: str) -> PolicyError:
-    return PolicyError([Problem(str(file), f"expected the demo's example policy: {expected}")])
+    return PolicyError([Problem(str(file), f"Expected the demo's example policy, with {expected}.")])

@@ -1,4 +1,4 @@
-"""How much better the policy group does than the control group, with an interval that holds while one watches."""
+"""The lift of the policy group over the control group, with an interval that is valid at every look."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from typing import NamedTuple
 
 ALPHA = 0.05
-"""How often an interval may ever leave the truth out."""
+"""The probability that an interval ever misses the true lift."""
 
-ENOUGH = 20
-"""Rewarded visitors that each group must have before there is an interval: it rests on the law of large numbers."""
+MIN_REWARDED = 20
+"""Rewarded visitors that each group needs before an interval is given. The interval is asymptotic."""
 
 
-class Rewards:
-    """The rewards of a group's visitors, as far as they are needed: their number, sum and sum of squares."""
+class GroupRewards:
+    """The number, sum and sum of squares of the rewards of a group's visitors."""
 
     def __init__(self) -> None:
         self.visitors = 0
@@ -39,29 +39,29 @@ class Rewards:
 
 
 class Lift(NamedTuple):
-    """A relative difference of two means, 0.5 for half as much again, and its 95% interval."""
+    """The relative difference of two means and its 95% interval. A `value` of 0.5 is an increase of 50%."""
 
     value: float
     low: float
     high: float
 
 
-def lift(policy: Rewards, control: Rewards, planned: int) -> Lift | None:
-    """The lift of the policy group over the control group; None until both have rewarded visitors enough.
+def estimate_lift(policy: GroupRewards, control: GroupRewards, planned: int) -> Lift | None:
+    """The lift of the policy group over the control group, None until both have `MIN_REWARDED` rewarded visitors.
 
-    The interval holds at all times at once, so one may watch it, and stop when one likes it. It is the narrowest when
-    `planned` visitors have come. With m, v, n the groups' means, variances and numbers of visitors, and t all visitors:
+    The interval is valid at all times at once, so you may watch it and stop at any moment. It is narrowest after
+    `planned` visitors. With m, v, n the groups' means, variances and numbers of visitors, and t all visitors::
 
         log(1 + lift) = log(m1/m0) ± sqrt(t · (v1/(n1·m1²) + v0/(n0·m0²))) · boundary(t)
         boundary(t) = sqrt(2 · (tρ² + 1)/(t²ρ²) · log(sqrt(tρ² + 1)/α))
 
-    It assumes that the groups were split at random. The policy may learn on the way: its mean is then that of what it
-    has shown so far.
+    The interval assumes that visitors are assigned to the groups at random. The policy may learn in the meantime.
+    Its mean is then that of all decisions so far.
 
     Reference: Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas, "Time-uniform central limit theory and asymptotic
-    confidence sequences", Annals of Statistics 52(6), 2024 (the boundary, and ρ in its section on choosing it).
+    confidence sequences", Annals of Statistics 52(6), 2024. It has the boundary, and a section on how to choose ρ.
     """
-    if min(policy.rewarded, control.rewarded) < ENOUGH:
+    if min(policy.rewarded, control.rewarded) < MIN_REWARDED:
         return None
     visitors = policy.visitors + control.visitors
     spread = math.sqrt(visitors * (_relative_variance(policy) + _relative_variance(control)))
@@ -69,11 +69,11 @@ def lift(policy: Rewards, control: Rewards, planned: int) -> Lift | None:
     return Lift(math.expm1(middle), math.expm1(middle - half), math.expm1(middle + half))
 
 
-def _relative_variance(rewards: Rewards) -> float:
+def _relative_variance(rewards: GroupRewards) -> float:
     return rewards.variance / (rewards.visitors * rewards.mean**2)
 
 
-def _boundary(seen: int, planned: int) -> float:
+def _boundary(visitors: int, planned: int) -> float:
     aim = -2 * math.log(ALPHA)
-    grown = seen * (aim + math.log(aim + 1)) / planned
-    return math.sqrt(2 * (grown + 1) / (seen * grown) * math.log(math.sqrt(grown + 1) / ALPHA))
+    grown = visitors * (aim + math.log(aim + 1)) / planned
+    return math.sqrt(2 * (grown + 1) / (visitors * grown) * math.log(math.sqrt(grown + 1) / ALPHA))

@@ -1,4 +1,4 @@
-"""The pages of the demo's shop, as a customer of Edgewise would write them: markup, one tag, the head's stub."""
+"""The pages of the demo's shop. They use Edgewise as a customer's site would: markup, one tag, and the stub."""
 
 from __future__ import annotations
 
@@ -13,36 +13,35 @@ from typing import NamedTuple
 from uuid import uuid4
 
 import edgewise
-from edgewise.demo.catalogue import SHOP, Basket, Catalogue, Product, euros
-from edgewise.demo.shelves import SHELVES
+from edgewise.demo.catalogue import PRODUCT_LISTS, SHOP, Basket, Catalogue, ShopProduct, euros
 
 STUB = Path(edgewise.__file__).parent / "sdk" / "edgewise-stub.js"
 
-FACES = {"tea": "tea-sencha", "coffee": "coffee-grinder", "linen": "linen-apron", "wood": "walnut-bowl"}
-"""The product that stands for its category."""
+CATEGORY_IMAGES = {"tea": "tea-sencha", "coffee": "coffee-grinder", "linen": "linen-apron", "wood": "walnut-bowl"}
+"""The product whose picture represents a category."""
 
 BASELINE = ("tea-pot", "tea-mug", "linen-towel", "oak-board")
 SLOTS = len(BASELINE)
-"""What the row recommends by default, and how much."""
+"""The default recommendations of the row, and their number."""
 
 BUDGET = 1.0
-"""Seconds that a decision may take. A customer's page waits for 0.2 s; here shop, server and hundreds of visitors share
-one machine that was asked for nothing a moment ago, and whoever looks shall see what was decided."""
+"""Seconds that a page waits for a decision. A customer's page waits for 0.2 s. Here the shop, the server and
+hundreds of simulated visitors share one machine, and a person wants to see the decision."""
 
 
 class Html(str):
-    """Text that is HTML already."""
+    """Text that needs no escaping."""
 
 
-class Server(NamedTuple):
-    """Where the page's tag comes from, and whose page it is."""
+class SdkTag(NamedTuple):
+    """The server that delivers the SDK, and the site's write key."""
 
     url: str
     write_key: str
 
 
-class Visit(NamedTuple):
-    """What the shop knows when it writes a page. `nonce` is the page's own; `device` is what asks for it."""
+class PageRequest(NamedTuple):
+    """A request for a page. `nonce` allows the scripts of this response, `device` is `mobile` or `desktop`."""
 
     path: str
     nonce: str
@@ -50,91 +49,100 @@ class Visit(NamedTuple):
     device: str
 
 
-class Pages:
-    """Writes pages, as text."""
+class ShopPages:
+    """Renders each page of the shop as a string."""
 
-    def __init__(self, catalogue: Catalogue, server: Server) -> None:
+    def __init__(self, catalogue: Catalogue, tag: SdkTag) -> None:
         self._catalogue = catalogue
-        self._server = server
+        self._tag = tag
 
-    def home(self, visit: Visit) -> str:
+    def home(self, request: PageRequest) -> str:
         row = self._row("Picked for your table")
-        aisles = (fill("aisle", category=id, name=name, id=FACES[id]) for id, name in self._categories())
-        return self._page(visit, "home", "Slow Morning", fill("home", row=row, aisles=_joined(aisles)))
+        aisles = (fill("aisle", category=id, name=name, id=CATEGORY_IMAGES[id]) for id, name in self._categories())
+        return self._page(request, "home", "Slow Morning", fill("home", row=row, aisles=_join(aisles)))
 
-    def listing(self, visit: Visit) -> str:
-        """What is on the shelf that the path names."""
-        shelf = SHELVES[visit.path]
-        cards = _cards(filter(shelf.has, self._catalogue.products.values()))
-        return self._page(visit, "category", shelf.title, fill("list", title=shelf.title, lead=shelf.lead, cards=cards))
+    def listing(self, request: PageRequest) -> str:
+        listing = PRODUCT_LISTS[request.path]
+        cards = _render_cards(filter(listing.includes, self._catalogue.products.values()))
+        return self._page(
+            request,
+            "category",
+            listing.title,
+            fill("product_list", title=listing.title, lead=listing.lead, cards=cards),
+        )
 
-    def product(self, visit: Visit, product: Product) -> str:
+    def product(self, request: PageRequest, product: ShopProduct) -> str:
         words = fill(
             "product",
-            **_shown(product),
+            **_product_values(product),
             category=product.category,
             category_name=self._catalogue.categories[product.category],
             line=product.line,
             text=product.text,
-            facts=_joined(Html(f"<li>{escape(fact)}</li>") for fact in product.facts),
-            properties=json.dumps(product.told()),
-            viewed=_script(product.told()),
-            nonce=visit.nonce,
+            facts=_join(Html(f"<li>{escape(fact)}</li>") for fact in product.facts),
+            properties=json.dumps(product.event_properties()),
+            viewed=_script(product.event_properties()),
+            nonce=request.nonce,
             row=self._row("Goes well with it", without=[product]),
         )
-        return self._page(visit, "product", product.name, words)
+        return self._page(request, "product", product.name, words)
 
-    def cart(self, visit: Visit) -> str:
-        row = self._row("Something to go with it", without=visit.basket.counts)
-        if not visit.basket.pieces:
-            return self._page(visit, "cart", "Your basket", fill("empty", row=row))
-        started = json.dumps({"value": visit.basket.value, "products": visit.basket.told()})
-        lines = _lines("line", visit.basket)
+    def cart(self, request: PageRequest) -> str:
+        row = self._row("Something to go with it", without=request.basket.counts)
+        if not request.basket.pieces:
+            return self._page(request, "cart", "Your basket", fill("empty_cart", row=row))
+        started = json.dumps({"value": request.basket.value, "products": request.basket.event_products()})
+        lines = _render_lines("basket_line", request.basket)
         return self._page(
-            visit, "cart", "Your basket", fill("cart", **_sum(visit.basket), lines=lines, properties=started, row=row)
+            request,
+            "cart",
+            "Your basket",
+            fill("cart", **_totals(request.basket), lines=lines, properties=started, row=row),
         )
 
-    def checkout(self, visit: Visit) -> str:
-        basket = visit.basket
+    def checkout(self, request: PageRequest) -> str:
+        basket = request.basket
         total = round(basket.value + basket.delivery, 2)
-        order = {"order_id": uuid4().hex[:12], "total": total, "currency": "EUR", "products": basket.told()}
-        words = fill("checkout", **_sum(basket), lines=_lines("brief", basket), properties=json.dumps(order))
-        return self._page(visit, "checkout", "The till", words)
+        order = {"order_id": uuid4().hex[:12], "total": total, "currency": "EUR", "products": basket.event_products()}
+        words = fill(
+            "checkout", **_totals(basket), lines=_render_lines("order_line", basket), properties=json.dumps(order)
+        )
+        return self._page(request, "checkout", "Checkout", words)
 
-    def thanks(self, visit: Visit) -> str:
+    def thanks(self, request: PageRequest) -> str:
         row = self._row("Until the next morning")
-        return self._page(visit, "confirmation", "Thank you", fill("thanks", row=row))
+        return self._page(request, "confirmation", "Thank you", fill("thanks", row=row))
 
-    def shipping(self, visit: Visit) -> str:
-        row = self._row("To fill a parcel with")
-        return self._page(visit, "content", "How we deliver", fill("shipping", row=row))
+    def shipping(self, request: PageRequest) -> str:
+        row = self._row("To fill a parcel")
+        return self._page(request, "content", "How we deliver", fill("shipping", row=row))
 
-    def students(self, visit: Visit) -> str:
-        return self._page(visit, "content", "Students save 10%", fill("students"))
+    def students(self, request: PageRequest) -> str:
+        return self._page(request, "content", "Students save 10%", fill("students"))
 
-    def student(self, visit: Visit) -> str:
+    def student(self, request: PageRequest) -> str:
         customer = _script(f"customer-{uuid4().hex[:12]}")
-        return self._page(visit, "content", "Welcome", fill("student", nonce=visit.nonce, customer=customer))
+        return self._page(request, "content", "Welcome", fill("student", nonce=request.nonce, customer=customer))
 
-    def lost(self, visit: Visit) -> str:
-        return self._page(visit, "content", "Not here", fill("lost"))
+    def not_found(self, request: PageRequest) -> str:
+        return self._page(request, "content", "Page not found", fill("not_found"))
 
-    def _page(self, visit: Visit, type: str, title: str, main: Html) -> str:
-        pieces = visit.basket.pieces
-        context = {"device": {"type": visit.device}, "data": {"basketValue": visit.basket.value}}
+    def _page(self, request: PageRequest, type: str, title: str, main: Html) -> str:
+        pieces = request.basket.pieces
+        context = {"device": {"type": request.device}, "data": {"basketValue": request.basket.value}}
         return fill(
             "layout",
             title=title,
-            nonce=visit.nonce,
-            edge=self._server.url,
+            nonce=request.nonce,
+            edge=self._tag.url,
             stub=_stub(),
             budget=f"{1000 * BUDGET:.0f}",
-            write_key=self._server.write_key,
+            write_key=self._tag.write_key,
             type=type,
             context=_script(context),
-            nav=self._nav(visit.path),
+            nav=self._nav(request.path),
             count=pieces or "",
-            bag_label=f"Basket: {pieces} {'thing' if pieces == 1 else 'things'}" if pieces else "Basket: empty",
+            bag_label=f"Basket: {pieces} {'item' if pieces == 1 else 'items'}" if pieces else "Basket: empty",
             main=main,
         )
 
@@ -143,26 +151,28 @@ class Pages:
 
     def _nav(self, path: str) -> Html:
         links = ((f"/c/{id}", name) for id, name in self._categories())
-        return _joined(
+        return _join(
             Html(f'<a href="{href}"{" aria-current=page" if href == path else ""}>{escape(name)}</a>')
             for href, name in links
         )
 
-    def _row(self, heading: str, without: Collection[Product] = ()) -> Html:
-        """The row of recommendations, without those that are not wanted here.
+    def _row(self, heading: str, without: Collection[ShopProduct] = ()) -> Html:
+        """The row of recommendations. `without` are products that it must not show.
 
-        What it shows until something is decided is the policy's baseline, as far as that is wanted.
+        Until a decision comes, it shows the policy's baseline, without these products.
         """
         products = self._catalogue.products
         default = dict.fromkeys([*(products[id] for id in BASELINE), *products.values()])
-        cards = _cards(one._replace(was=None) for one in islice((one for one in default if one not in without), SLOTS))
+        cards = _render_cards(
+            one._replace(was=None) for one in islice((one for one in default if one not in without), SLOTS)
+        )
         exclude = ",".join(one.id for one in without)
         left_out = Html(f' data-edgewise-exclude="{escape(exclude)}"') if exclude else Html()
         return fill("row", heading=heading, exclude=left_out, slots=SLOTS, cards=cards)
 
 
 def fill(template: str, /, **values: object) -> Html:
-    """A template with these values, which are escaped unless they are HTML."""
+    """Fill a template with these values, and escape those that are not `Html`."""
     return Html(
         _template(template).substitute(
             {key: value if isinstance(value, Html) else escape(str(value)) for key, value in values.items()}
@@ -177,42 +187,42 @@ def _template(name: str) -> Template:
 
 @cache
 def _stub() -> Html:
-    """What the SDK's documentation says to copy into the head, which hides for no longer than the page waits."""
+    """The stub for the `<head>`. It hides placements for no longer than the page waits for a decision."""
     return Html(STUB.read_text().strip().replace("ew.2s", f"ew {BUDGET:g}s").replace("||200", f"||{1000 * BUDGET:.0f}"))
 
 
 def _script(value: object) -> Html:
-    """A value, as it may stand in a script of a page."""
+    """A value as a literal for a script in a page."""
     return Html(json.dumps(value).replace("<", "\\u003c"))
 
 
-def _joined(parts: Iterable[Html]) -> Html:
+def _join(parts: Iterable[Html]) -> Html:
     return Html("".join(parts))
 
 
-def _cards(products: Iterable[Product]) -> Html:
-    return _joined(fill("card", **_shown(product)) for product in products)
+def _render_cards(products: Iterable[ShopProduct]) -> Html:
+    return _join(fill("card", **_product_values(product)) for product in products)
 
 
-def _shown(product: Product) -> dict[str, object]:
+def _product_values(product: ShopProduct) -> dict[str, object]:
     before = product.was
     was = Html(f'<s class="was">{euros(before)}</s>') if before is not None else Html()
     return {"id": product.id, "name": product.name, "price": euros(product.price), "was": was}
 
 
-def _lines(template: str, basket: Basket) -> Html:
-    return _joined(
+def _render_lines(template: str, basket: Basket) -> Html:
+    return _join(
         fill(
             template,
-            **_shown(product),
+            **_product_values(product),
             count=count,
             value=euros(product.price * count),
-            properties=json.dumps(product.told(count)),
+            properties=json.dumps(product.event_properties(count)),
         )
         for product, count in basket.counts.items()
     )
 
 
-def _sum(basket: Basket) -> dict[str, object]:
+def _totals(basket: Basket) -> dict[str, object]:
     delivery = euros(basket.delivery) if basket.delivery else "free"
     return {"value": euros(basket.value), "delivery": delivery, "total": euros(basket.value + basket.delivery)}

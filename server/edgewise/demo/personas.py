@@ -1,20 +1,20 @@
-"""Guises: those whom one can play in the demo's shop. Each is what a shop sees of such a visitor, and no more."""
+"""Visitors that a person can play in the demo's shop. A persona has only what a shop can observe of a visitor."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from edgewise.demo.simulated_visitors import AGENTS, Segment
+from edgewise.demo.simulated_visitors import AGENTS, VisitorSegment
 
 
-class Guise(NamedTuple):
-    """`arrives_at` is the first page, with the campaign that led there. Without a `user_agent`: the browser's own."""
+class Persona(NamedTuple):
+    """`landing_page` has the campaign in its query. Without a `user_agent`, the browser's own applies."""
 
     slug: str
     name: str
     looks: str
-    arrives_at: str
+    landing_page: str
     basket: str = ""
     user_agent: str | None = None
 
@@ -24,23 +24,23 @@ _BASKETS = {
     "bargain hunters": "linen-towel:1.oak-spoon:1",
     "gift buyers": "walnut-bowl:1.linen-napkins:1",
 }
-"""What lies in the basket of each already, since the visit before."""
+"""The basket that each persona has from an earlier visit."""
 
 
-def guises(segments: Iterable[Segment]) -> Mapping[str, Guise]:
-    """One for each segment, typical of it, and oneself; by their slugs."""
-    played = [Guise("yourself", "yourself", "this browser", "/"), *(_typical(segment) for segment in segments)]
-    return {guise.slug: guise for guise in played}
+def personas(segments: Iterable[VisitorSegment]) -> Mapping[str, Persona]:
+    """The browser's own persona and a typical one of each segment, by their slugs."""
+    played = [Persona("yourself", "yourself", "this browser", "/"), *(_typical(segment) for segment in segments)]
+    return {persona.slug: persona for persona in played}
 
 
-def _typical(segment: Segment) -> Guise:
+def _typical(segment: VisitorSegment) -> Persona:
     device = _most_frequent(segment.devices)
     source = _most_frequent(segment.sources)
-    return Guise(
+    return Persona(
         slug=segment.name.replace(" ", "-"),
         name=segment.name,
         looks=f"{device}, {source}",
-        arrives_at=f"/?utm_source={source}",
+        landing_page=f"/?utm_source={source}",
         basket=_BASKETS[segment.name],
         user_agent=AGENTS[device],
     )

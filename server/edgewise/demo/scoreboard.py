@@ -1,4 +1,4 @@
-"""The board: what the bar below the shop's pages tells of what was learned so far, and whether somebody looks at it."""
+"""The figures in the toolbar below the shop's pages, and whether someone watches them."""
 
 from __future__ import annotations
 
@@ -6,48 +6,47 @@ import asyncio
 import math
 from typing import Any
 
-from edgewise.demo.catalogue import catalogue
+from edgewise.demo.catalogue import load_catalogue
+from edgewise.demo.server_status import StatusPoller
 from edgewise.demo.tally import Tally
-from edgewise.demo.vitals import Watch
 
-LOOKED = 20.0
-"""Seconds for which somebody who has asked is taken to be looking still: hidden tabs ask less often."""
+WATCHED_SECONDS = 20.0
+"""Seconds after a request during which the scoreboard counts as watched. Hidden tabs send requests less often."""
 
 
-class Board:
-    """Tells of the visitors of the hero, of the row and of the cart, as three tallies have counted them."""
+class Scoreboard:
+    """Combines the tallies of the hero, the row and the cart."""
 
-    def __init__(self, hero: Tally, row: Tally, cart: Tally, watch: Watch) -> None:
-        self._categories = catalogue().categories
+    def __init__(self, hero: Tally, row: Tally, cart: Tally, poller: StatusPoller) -> None:
+        self._categories = load_catalogue().categories
         self._hero = hero
         self._row = row
         self._cart = cart
-        self._watch = watch
+        self._poller = poller
         self._is_watched = asyncio.Event()
-        self._nobody: asyncio.TimerHandle | None = None
+        self._unwatched: asyncio.TimerHandle | None = None
 
-    def looked(self) -> dict[str, Any]:
-        """What there is to see, for somebody who looks now."""
+    def watch(self) -> dict[str, Any]:
+        """The figures, for someone who watches from now on."""
         self._is_watched.set()
-        if self._nobody is not None:
-            self._nobody.cancel()
-        self._nobody = asyncio.get_running_loop().call_later(LOOKED, self._is_watched.clear)
-        return self.told()
+        if self._unwatched is not None:
+            self._unwatched.cancel()
+        self._unwatched = asyncio.get_running_loop().call_later(WATCHED_SECONDS, self._is_watched.clear)
+        return self.figures()
 
     @property
     def is_watched(self) -> bool:
         return self._is_watched.is_set()
 
     async def until_watched(self) -> None:
-        """Wait until somebody looks; returns at once while somebody does."""
         await self._is_watched.wait()
 
-    def told(self) -> dict[str, Any]:
-        """How many came, how much better they fare than the control group, and what each segment is shown."""
+    def figures(self) -> dict[str, Any]:
+        """The number of visitors, the lift, and the share of each action in each segment, as JSON for the toolbar."""
         hero, row = self._hero, self._row
         return {
-            "visitors": hero.came,
-            "model": self._watch.vitals.model_version,
+            "visitors": hero.arrived,
+            "model": self._poller.status.model_version,
             "policy": _number(hero.policy.mean),
             "control": _number(hero.control.mean),
             "lift": lift._asdict() if (lift := hero.lift()) else None,

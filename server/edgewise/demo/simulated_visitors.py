@@ -1,4 +1,4 @@
-"""Simulated visitors. What a segment likes stands here and is never sent: the server sees ordinary context only."""
+"""Simulated visitors. Their tastes are never sent, so the server has only ordinary context."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any, NamedTuple, TypeAlias
 
 CLICK, ORDER = "$click", "Order Completed"
 
-INDIFFERENT = 0.05
-"""How likely a click is on an action that a segment has no taste for: on one that was added to the policy, say."""
+DEFAULT_TASTE = 0.05
+"""Probability of a click on an action that a segment has no taste for, such as one added to the policy later."""
 
-RESOLVE = 0.35
-"""How likely an order is once a visitor has clicked."""
+ORDER_RATE = 0.35
+"""Probability of an order after a click."""
 
-Worth: TypeAlias = Mapping[tuple[str, ...], float]
-"""The reward of each `Reaction` there is."""
+ReactionRewards: TypeAlias = Mapping[tuple[str, ...], float]
+"""The reward of each `Reaction`."""
 
 Reaction: TypeAlias = tuple[str, ...]
-"""The names of the events that follow: nothing, a click, or a click and an order."""
+"""The names of the events after an impression: none, a click, or a click and an order."""
 
 REACTIONS: tuple[Reaction, ...] = ((), (CLICK,), (CLICK, ORDER))
 
@@ -31,12 +31,16 @@ AGENTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """Visitors who are alike. `tastes` is how likely each action is to be clicked, `likes` a category of products.
-    `nudges` is how likely their basket becomes an order, by what is said in the cart.
+class VisitorSegment:
+    """A group of visitors with the same tastes.
 
-    `devices` and `sources` (the campaign that brought them) hold how frequent each is, `baskets` the least and the most
-    that a basket of theirs is worth. They overlap between segments, so that no single one of them gives a taste away.
+    - `tastes` has the probability of a click on each action.
+    - `likes` is their favorite category of products.
+    - `nudges` has the probability of an order for each nudge in the cart.
+    - `devices` and `sources` (the campaigns that bring them) have the frequency of each.
+    - `baskets` has the lowest and the highest value of a basket.
+
+    Devices, sources and baskets overlap between segments, so no single feature identifies a segment.
     """
 
     name: str
@@ -50,22 +54,22 @@ class Segment:
     nudges: Mapping[str, float]
 
     def taste(self, action: str) -> float:
-        return self.tastes.get(action, INDIFFERENT)
+        return self.tastes.get(action, DEFAULT_TASTE)
 
     @property
-    def favourite(self) -> str:
-        """The action that they like best."""
+    def favorite(self) -> str:
+        """The action with the highest taste."""
         return max(self.tastes, key=self.taste)
 
-    def value(self, action: str, worth: Worth) -> float:
-        """The reward to expect from one of them who is shown this action."""
+    def value(self, action: str, rewards: ReactionRewards) -> float:
+        """The expected reward of this action for a visitor of the segment."""
         clicks = self.taste(action)
-        chances = (1 - clicks, clicks * (1 - RESOLVE), clicks * RESOLVE)
-        return sum(chance * worth[reaction] for chance, reaction in zip(chances, REACTIONS, strict=True))
+        chances = (1 - clicks, clicks * (1 - ORDER_RATE), clicks * ORDER_RATE)
+        return sum(chance * rewards[reaction] for chance, reaction in zip(chances, REACTIONS, strict=True))
 
 
-SEGMENTS: tuple[Segment, ...] = (
-    Segment(
+SEGMENTS: tuple[VisitorSegment, ...] = (
+    VisitorSegment(
         name="students",
         looks="mobile, instagram",
         share=0.36,
@@ -76,7 +80,7 @@ SEGMENTS: tuple[Segment, ...] = (
         likes="coffee",
         nudges={"nothing": 0.6, "almost-free-shipping": 0.2, "free-gift": 0.3},
     ),
-    Segment(
+    VisitorSegment(
         name="bargain hunters",
         looks="desktop, pricewatch",
         share=0.34,
@@ -87,7 +91,7 @@ SEGMENTS: tuple[Segment, ...] = (
         likes="linen",
         nudges={"nothing": 0.2, "almost-free-shipping": 0.75, "free-gift": 0.7},
     ),
-    Segment(
+    VisitorSegment(
         name="gift buyers",
         looks="any device, ads",
         share=0.30,
@@ -101,30 +105,31 @@ SEGMENTS: tuple[Segment, ...] = (
 )
 
 
-class Visitor(NamedTuple):
-    """One visitor. `interest` and `resolve`, in [0, 1), settle how they react to whatever they are shown."""
+class SimulatedVisitor(NamedTuple):
+    """`click_draw` and `order_draw`, uniform in [0, 1), determine the reaction to every action."""
 
     id: str
-    segment: Segment
+    segment: VisitorSegment
     context: Mapping[str, Any]
     user_agent: str
-    interest: float
-    resolve: float
+    click_draw: float
+    order_draw: float
 
     def reaction(self, action: str) -> Reaction:
-        """What follows when this action is shown to them."""
-        if self.interest >= self.segment.taste(action):
+        if self.click_draw >= self.segment.taste(action):
             return ()
-        return (CLICK, ORDER) if self.resolve < RESOLVE else (CLICK,)
+        return (CLICK, ORDER) if self.order_draw < ORDER_RATE else (CLICK,)
 
 
-def arriving(count: int, seed: int, segments: Sequence[Segment] = SEGMENTS) -> Iterator[Visitor]:
-    """So many visitors, in the order in which they arrive; the same seed gives the same ones."""
+def generate_visitors(
+    count: int, seed: int, segments: Sequence[VisitorSegment] = SEGMENTS
+) -> Iterator[SimulatedVisitor]:
+    """Yield `count` visitors. The same seed gives the same visitors."""
     random = Random(seed)
     for _ in range(count):
         [segment] = random.choices(segments, [one.share for one in segments])
         device = _one_of(segment.devices, random)
-        yield Visitor(
+        yield SimulatedVisitor(
             f"{random.getrandbits(64):016x}",
             segment,
             _context(segment, device, random),
@@ -134,18 +139,18 @@ def arriving(count: int, seed: int, segments: Sequence[Segment] = SEGMENTS) -> I
         )
 
 
-def best_for_all(segments: Sequence[Segment], worth: Worth) -> float:
-    """The reward to expect from a visitor when the best single action is shown to everyone."""
+def best_for_all(segments: Sequence[VisitorSegment], rewards: ReactionRewards) -> float:
+    """The expected reward of the best single action for all segments."""
     actions = {action for segment in segments for action in segment.tastes}
-    return max(sum(one.share * one.value(action, worth) for one in segments) for action in actions)
+    return max(sum(one.share * one.value(action, rewards) for one in segments) for action in actions)
 
 
-def best_for_each(segments: Sequence[Segment], worth: Worth) -> float:
-    """The reward to expect from a visitor when everyone is shown what their segment likes best."""
-    return sum(segment.share * segment.value(segment.favourite, worth) for segment in segments)
+def best_for_each(segments: Sequence[VisitorSegment], rewards: ReactionRewards) -> float:
+    """The expected reward of showing each segment its favorite."""
+    return sum(segment.share * segment.value(segment.favorite, rewards) for segment in segments)
 
 
-def _context(segment: Segment, device: str, random: Random) -> Mapping[str, Any]:
+def _context(segment: VisitorSegment, device: str, random: Random) -> Mapping[str, Any]:
     source = _one_of(segment.sources, random)
     return {
         "page": {"url": f"https://shop.example/?utm_source={source}", "type": "home"},

@@ -1,4 +1,4 @@
-"""The demo's shop, as it is served: its pages, its basket, and the bar that makes whoever looks on somebody else."""
+"""The web app of the demo's shop: its pages, its basket, and the switch between personas."""
 
 from __future__ import annotations
 
@@ -17,40 +17,39 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from edgewise.demo.catalogue import SHOP, Basket, Product, catalogue
-from edgewise.demo.pages import Pages, Server, Visit
-from edgewise.demo.personas import guises
-from edgewise.demo.shelves import SHELVES
-from edgewise.demo.simulated_visitors import Segment
-from edgewise.demo.toolbar import with_bar
+from edgewise.demo.catalogue import PRODUCT_LISTS, SHOP, Basket, ShopProduct, load_catalogue
+from edgewise.demo.pages import PageRequest, SdkTag, ShopPages
+from edgewise.demo.personas import personas
+from edgewise.demo.simulated_visitors import VisitorSegment
+from edgewise.demo.toolbar import add_toolbar
 from edgewise.errors import DemoFailed
 
 PORT = 8081
-"""Where the shop is, or on the next port that is free."""
+"""The shop uses this port, or the next free one."""
 
 _PORTS = 100
-_MOST_BYTES = 4096
-_BASKET, _GUISE, _NEWCOMER = "basket", "guise", "newcomer"
-"""Names of cookies. The basket is the shop's; the other two are the demo's."""
+_MAX_FORM_BYTES = 4096
+_BASKET, _PERSONA, _NEWCOMER = "basket", "persona", "newcomer"
+"""Names of cookies. The first belongs to the shop, the other two to the demo."""
 
-Write: TypeAlias = Callable[[Visit], str]
-Look: TypeAlias = Callable[[], Mapping[str, Any]]
+WritePage: TypeAlias = Callable[[PageRequest], str]
+ReadBoard: TypeAlias = Callable[[], Mapping[str, Any]]
 
 
 class Storefront:
-    """The shop's app. `look` is called when somebody looks at what was learned, and tells it."""
+    """The shop's app. `read_board` returns the figures of the scoreboard, for each request of the toolbar."""
 
-    def __init__(self, server: Server, segments: tuple[Segment, ...], look: Look) -> None:
-        self._catalogue = catalogue()
-        self._pages = Pages(self._catalogue, server)
-        self._server = server
-        self._guises = guises(segments)
-        self._look = look
+    def __init__(self, tag: SdkTag, segments: tuple[VisitorSegment, ...], read_board: ReadBoard) -> None:
+        self._catalogue = load_catalogue()
+        self._pages = ShopPages(self._catalogue, tag)
+        self._tag = tag
+        self._personas = personas(segments)
+        self._read_board = read_board
 
     def app(self) -> Starlette:
         pages = self._pages
-        plain: dict[str, Write] = {"/": pages.home, "/shipping": pages.shipping, "/students": pages.students}
-        plain |= dict.fromkeys(SHELVES, pages.listing) | {"/cart": pages.cart}
+        plain: dict[str, WritePage] = {"/": pages.home, "/shipping": pages.shipping, "/students": pages.students}
+        plain |= dict.fromkeys(PRODUCT_LISTS, pages.listing) | {"/cart": pages.cart}
         return Starlette(
             routes=[
                 *(Route(path, self._page(write)) for path, write in plain.items()),
@@ -61,102 +60,102 @@ class Storefront:
                 Route("/checkout", self._order, methods=["POST"]),
                 Route("/thanks", self._page(pages.thanks)),
                 Route("/students", self._page(pages.student), methods=["POST"]),
-                Route("/demo/as/{name}", self._dress),
+                Route("/demo/as/{name}", self._become),
                 Route("/demo/board", self._board),
                 Mount("/", StaticFiles(directory=SHOP / "static")),
             ],
-            exception_handlers={404: self._lost},
+            exception_handlers={404: self._not_found},
         )
 
-    def _page(self, write: Write) -> Callable[[Request], Awaitable[Response]]:
+    def _page(self, write: WritePage) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
-            return self._written(request, write)
+            return self._respond(request, write)
 
         return answer
 
     async def _product(self, request: Request) -> Response:
         product = self._catalogue.products.get(request.path_params["id"])
         if product is None:
-            return self._written(request, self._pages.lost, 404)
-        return self._written(request, lambda visit: self._pages.product(visit, product))
+            return self._respond(request, self._pages.not_found, 404)
+        return self._respond(request, lambda page_request: self._pages.product(page_request, product))
 
     async def _add(self, request: Request) -> Response:
         product = await self._posted(request)
-        return _to("/cart", basket=self._basket(request).added(product) if product else None)
+        return _redirect("/cart", basket=self._basket(request).added(product) if product else None)
 
     async def _remove(self, request: Request) -> Response:
         product = await self._posted(request)
-        return _to("/cart", basket=self._basket(request).without(product) if product else None)
+        return _redirect("/cart", basket=self._basket(request).without(product) if product else None)
 
     async def _checkout(self, request: Request) -> Response:
-        return self._written(request, self._pages.checkout) if self._basket(request).pieces else _to("/cart")
+        return self._respond(request, self._pages.checkout) if self._basket(request).pieces else _redirect("/cart")
 
     async def _order(self, request: Request) -> Response:
-        """Nothing of what was typed is looked at."""
-        return _to("/thanks", basket=Basket({}))
+        """Empty the basket. The address in the form is ignored."""
+        return _redirect("/thanks", basket=Basket({}))
 
-    async def _lost(self, request: Request, error: Exception) -> Response:
-        return self._written(request, self._pages.lost, 404)
+    async def _not_found(self, request: Request, error: Exception) -> Response:
+        return self._respond(request, self._pages.not_found, 404)
 
-    async def _dress(self, request: Request) -> Response:
-        """From here on it is somebody else who visits: another browser, without a past, that comes from elsewhere."""
-        guise = self._guises.get(request.path_params["name"])
-        if guise is None:
-            return self._written(request, self._pages.lost, 404)
-        response = _to(guise.arrives_at, basket=Basket.read(guise.basket, self._catalogue))
-        response.set_cookie(_GUISE, guise.slug, samesite="lax", httponly=True)
+    async def _become(self, request: Request) -> Response:
+        """Switch to a new visitor of this persona, who arrives with an empty browser storage."""
+        persona = self._personas.get(request.path_params["name"])
+        if persona is None:
+            return self._respond(request, self._pages.not_found, 404)
+        response = _redirect(persona.landing_page, basket=Basket.read(persona.basket, self._catalogue))
+        response.set_cookie(_PERSONA, persona.slug, samesite="lax", httponly=True)
         response.set_cookie(_NEWCOMER, "yes", samesite="lax", httponly=True)
         return response
 
     async def _board(self, request: Request) -> Response:
-        return JSONResponse(self._look(), headers={"cache-control": "no-store"})
+        return JSONResponse(self._read_board(), headers={"cache-control": "no-store"})
 
-    def _written(self, request: Request, write: Write, status: int = 200) -> Response:
-        guise = self._guises.get(request.cookies.get(_GUISE, ""), self._guises["yourself"])
-        user_agent = guise.user_agent or request.headers.get("user-agent", "")
+    def _respond(self, request: Request, write: WritePage, status: int = 200) -> Response:
+        persona = self._personas.get(request.cookies.get(_PERSONA, ""), self._personas["yourself"])
+        user_agent = persona.user_agent or request.headers.get("user-agent", "")
         device = "mobile" if "Mobi" in user_agent else "desktop"
-        visit = Visit(request.url.path, secrets.token_urlsafe(16), self._basket(request), device)
+        page_request = PageRequest(request.url.path, secrets.token_urlsafe(16), self._basket(request), device)
         is_newcomer = _NEWCOMER in request.cookies
-        page = with_bar(write(visit), visit.nonce, self._guises.values(), guise, is_newcomer)
-        headers = {"content-security-policy": self._csp(visit.nonce), "cache-control": "no-cache"}
+        page = add_toolbar(write(page_request), page_request.nonce, self._personas.values(), persona, is_newcomer)
+        headers = {"content-security-policy": self._csp(page_request.nonce), "cache-control": "no-cache"}
         response = HTMLResponse(page, status, headers={**headers, "x-content-type-options": "nosniff"})
         if is_newcomer:
             response.delete_cookie(_NEWCOMER, samesite="lax", httponly=True)
         return response
 
     def _csp(self, nonce: str) -> str:
-        """As strict as it gets: only scripts that the page itself has written down, and no HTML from text."""
+        """The strictest policy: only scripts of the page itself, and no HTML from strings."""
         return (
             f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self'; "
-            f"connect-src 'self' {self._server.url}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+            f"connect-src 'self' {self._tag.url}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
             "require-trusted-types-for 'script'; trusted-types 'none'"
         )
 
     def _basket(self, request: Request) -> Basket:
         return Basket.read(request.cookies.get(_BASKET, ""), self._catalogue)
 
-    async def _posted(self, request: Request) -> Product | None:
-        """The product that a form names."""
+    async def _posted(self, request: Request) -> ShopProduct | None:
+        """The product that a posted form names, or None if there is no such product."""
         body = b""
         async for chunk in request.stream():
             body += chunk
-            if len(body) > _MOST_BYTES:
+            if len(body) > _MAX_FORM_BYTES:
                 return None
         [name] = parse_qs(body.decode("utf-8", "replace")).get("product", [""])[:1]
         return self._catalogue.products.get(name)
 
 
 @asynccontextmanager
-async def opened(app: Starlette, host: str, port: int = PORT) -> AsyncIterator[str]:
-    """Serve this app until the block ends, on this port or the next one that is free; its address.
+async def serve_storefront(app: Starlette, host: str, port: int = PORT) -> AsyncIterator[str]:
+    """Serve this app until the block ends, and yield its address. Use the next free port if `port` is in use.
 
     Raises:
-        DemoFailed: no port is free.
+        DemoFailed: No port is free.
     """
     with _listening(host, port) as listener:
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
         config.timeout_graceful_shutdown = 1
-        server = _Server(config)
+        server = _StorefrontServer(config)
         serving = create_task(server.serve(sockets=[listener]))
         try:
             yield f"http://{host}:{listener.getsockname()[1]}"
@@ -165,10 +164,10 @@ async def opened(app: Starlette, host: str, port: int = PORT) -> AsyncIterator[s
             await serving
 
 
-class _Server(uvicorn.Server):
+class _StorefrontServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are the demo's: it ends the shop."""
+        """Leave signals to the demo, which stops the shop."""
         yield
 
 
@@ -178,11 +177,11 @@ def _listening(host: str, port: int) -> socket.socket:
             return socket.create_server((host, candidate))
         except OSError:
             continue
-    raise DemoFailed(f"found no free port of {host} for the shop, expected one")
+    raise DemoFailed(f"Missing a free port on {host} for the shop. Stop a process that uses one.")
 
 
-def _to(path: str, basket: Basket | None = None) -> Response:
-    """Go there, with this in the basket from now on."""
+def _redirect(path: str, basket: Basket | None = None) -> Response:
+    """Redirect, and replace the basket if one is given."""
     response = RedirectResponse(path, 303)
     if basket is not None:
         response.set_cookie(_BASKET, str(basket), samesite="lax", httponly=True)

@@ -1,4 +1,4 @@
-"""The tally: what the visitors were shown, and what they did next, as the demo itself has counted it."""
+"""Counts of what simulated visitors saw and did, kept by the demo itself."""
 
 from __future__ import annotations
 
@@ -6,64 +6,62 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
-from edgewise.demo.lift import Lift, Rewards, lift
-from edgewise.demo.simulated_visitors import Segment, Visitor, Worth
+from edgewise.demo.lift import GroupRewards, Lift, estimate_lift
+from edgewise.demo.simulated_visitors import ReactionRewards, SimulatedVisitor, VisitorSegment
 
-LATELY = 150
-"""Visitors of a segment over whom its shares are counted."""
+SHARE_WINDOW = 150
+"""The number of a segment's latest visitors from which shares are computed."""
 
 RECENT_SECONDS = 3.0
-"""Time over which decisions a second are counted."""
+"""The period over which the rate of decisions is computed."""
 
 PERIODS = 20
-"""Parts of the run that the policy group's rewards are told of one by one."""
+"""Parts of the run whose mean rewards are kept separately."""
 
 
 class Tally:
-    """Counts. `planned` is how many visitors shall come, `worth` the reward of each reaction; `clock` tells seconds.
+    """`planned` is the expected number of visitors, `rewards` the reward of each reaction, `clock` counts seconds.
 
-    Shares are those of the latest `lately` visitors of a segment.
+    Shares are computed from the latest `share_window` visitors of a segment.
     """
 
     def __init__(
         self,
-        segments: Sequence[Segment],
+        segments: Sequence[VisitorSegment],
         planned: int,
-        worth: Worth,
+        rewards: ReactionRewards,
         clock: Callable[[], float] = time.monotonic,
-        lately: int = LATELY,
+        share_window: int = SHARE_WINDOW,
     ) -> None:
         self.segments = segments
         self.planned = planned
-        self.worth = worth
-        self.came = 0
+        self.rewards = rewards
+        self.arrived = 0
         self.decisions = 0
         self.fallbacks = 0
         self.failures = 0
-        self.refused = 0
-        self.policy = Rewards()
-        self.control = Rewards()
-        self.periods = [Rewards() for _ in range(PERIODS)]
-        self._shown = {segment.name: deque[str](maxlen=lately) for segment in segments}
+        self.rejected = 0
+        self.policy = GroupRewards()
+        self.control = GroupRewards()
+        self.periods = [GroupRewards() for _ in range(PERIODS)]
+        self._shown = {segment.name: deque[str](maxlen=share_window) for segment in segments}
         self._times: deque[float] = deque()
         self._clock = clock
         self._began = clock()
 
-    def arrived(self) -> None:
-        """A visitor comes."""
-        self.came += 1
+    def count_visitor(self) -> None:
+        self.arrived += 1
 
-    def decided(self, visitor: Visitor, group: str, action: str) -> None:
-        """What to show was answered."""
+    def count_decision(self, visitor: SimulatedVisitor, group: str, action: str) -> None:
         self.decisions += 1
         self._times.append(self._clock())
         if group == "policy":
             self._shown[visitor.segment.name].append(action)
         self.fallbacks += group == "fallback"
 
-    def reacted(self, visitor: Visitor, group: str, action: str) -> None:
-        """All that follows was told. Only what was decided on purpose is compared."""
-        reward = self.worth[visitor.reaction(action)]
+    def count_reaction(self, visitor: SimulatedVisitor, group: str, action: str) -> None:
+        """Count a reaction after its last event. Fallbacks are in neither group, so they do not count."""
+        reward = self.rewards[visitor.reaction(action)]
         if group == "policy":
             self.periods[min(PERIODS * self.compared // self.planned, PERIODS - 1)].add(reward)
             self.policy.add(reward)
@@ -72,38 +70,37 @@ class Tally:
 
     @property
     def compared(self) -> int:
-        """Visitors of both groups who have reacted."""
+        """Visitors of both groups whose reaction was counted."""
         return self.policy.visitors + self.control.visitors
 
     @property
     def actions(self) -> list[str]:
-        """Every action there is a taste for, or that was shown to someone."""
+        """Actions that a segment has a taste for, and actions that a visitor has seen."""
         liked = [action for segment in self.segments for action in segment.tastes]
         return list(dict.fromkeys([*liked, *(action for shown in self._shown.values() for action in shown)]))
 
-    def share(self, segment: Segment, action: str) -> float:
-        """The share of an action in what the policy group of a segment was shown lately."""
+    def share(self, segment: VisitorSegment, action: str) -> float:
+        """The share of an action in the policy group's latest decisions for a segment."""
         shown = self._shown[segment.name]
         return shown.count(action) / len(shown) if shown else 0.0
 
-    def leader(self, segment: Segment) -> tuple[str, float]:
-        """The action that a segment was shown most often lately, and its share."""
+    def leader(self, segment: VisitorSegment) -> tuple[str, float]:
+        """The most frequent of the policy group's latest actions for a segment, and its share."""
         [(action, count)] = Counter(self._shown[segment.name]).most_common(1) or [("", 0)]
         return action, count / max(len(self._shown[segment.name]), 1)
 
     def lift(self) -> Lift | None:
-        """What the policy group's visitors are worth above those of the control group."""
-        return lift(self.policy, self.control, self.planned)
+        return estimate_lift(self.policy, self.control, self.planned)
 
     @property
     def seconds(self) -> float:
-        """Since the demo began."""
+        """Time since the demo began."""
         return self._clock() - self._began
 
     @property
     def per_second(self) -> float:
-        """Decisions a second of late; once all visitors came, what it was then."""
-        end = self._times[-1] if self._times and self.came == self.planned else self._clock()
+        """The recent rate of decisions. After the last visitor it keeps its final value."""
+        end = self._times[-1] if self._times and self.arrived == self.planned else self._clock()
         while self._times and self._times[0] < end - RECENT_SECONDS:
             self._times.popleft()
         return len(self._times) / max(min(end - self._began, RECENT_SECONDS), 1.0)

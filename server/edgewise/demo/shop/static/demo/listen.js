@@ -1,4 +1,4 @@
-// For the demo's bar: what the hero or the cart shows, as the SDK tells it. In the head, so that nothing is missed.
+// The SDK's report on the hero or the cart, for the demo's toolbar. The script is in the head so that it misses none.
 const shown = new Promise((resolve) => {
   edgewise("on", "render", (rendering) => rendering.decision.placement != "home-row" && resolve(rendering));
 });

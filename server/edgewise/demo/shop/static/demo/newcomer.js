@@ -1,4 +1,4 @@
-// A newcomer's browser has stored nothing yet.
+// A new visitor starts with an empty storage.
 for (const key of Object.keys(localStorage)) {
   if (key.startsWith("edgewise")) localStorage.removeItem(key);
 }

@@ -1,4 +1,4 @@
-"""How the server does, as it tells itself: at `/v1/policies/{placement}` and `/metrics`."""
+"""The server's status, read from `/v1/policies/{placement}` and `/metrics`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from edgewise.demo.example import PLACEMENT
 
-EVERY = 0.5
-"""Seconds between two looks."""
+POLL_EVERY = 0.5
+"""Seconds."""
 
 
-class Vitals(NamedTuple):
-    """How the server does. Times are in seconds.
+class ServerStatus(NamedTuple):
+    """Times are in seconds.
 
-    A quantile is the upper bound of its histogram bucket, None while nothing was observed. The learning delay runs from
-    the close of a decision's window to a model that knows it being served; there is one for each model, that of the
-    decision that waited the longest for it.
+    A quantile is the upper bound of its histogram bucket, or None without observations. The learning delay is the time
+    from the close of a decision's window until the server uses a model that includes it. Each model counts once, with
+    its longest delay.
     """
 
     model_version: int = 0
@@ -36,54 +36,50 @@ class Vitals(NamedTuple):
     decide_p99: float | None = None
 
 
-async def read_vitals(client: httpx.AsyncClient, secret_key: str) -> Vitals:
-    """Ask the server.
-
-    Raises:
-        httpx.HTTPError: it does not tell.
-    """
+async def read_status(client: httpx.AsyncClient, secret_key: str) -> ServerStatus:
+    """Raises httpx.HTTPError if the server does not answer."""
     bearer = {"authorization": f"Bearer {secret_key}"}
     policy = (await client.get(f"/v1/policies/{PLACEMENT}", headers=bearer)).raise_for_status().json()
     metrics = (await client.get("/metrics")).raise_for_status().text
-    return _vitals(policy, metrics)
+    return _parse_status(policy, metrics)
 
 
-class Watch:
-    """Keeps `vitals` up to date."""
+class StatusPoller:
+    """Keeps `status` up to date by polling."""
 
     def __init__(self, client: httpx.AsyncClient, secret_key_file: Path) -> None:
-        self.vitals = Vitals()
+        self.status = ServerStatus()
         self._client = client
         self._secret_key = secret_key_file.read_text().strip()
 
-    async def look(self) -> None:
-        """Ask once. What is known stays while the server does not tell: whoever waits for an answer notices that."""
+    async def poll(self) -> None:
+        """Read the status once. An error keeps the old status, since callers with a deadline notice it anyway."""
         with suppress(httpx.HTTPError):
-            self.vitals = await read_vitals(self._client, self._secret_key)
+            self.status = await read_status(self._client, self._secret_key)
 
     async def run(self) -> None:
-        """Ask for ever."""
+        """Poll until cancelled."""
         while True:
-            await self.look()
-            await asyncio.sleep(EVERY)
+            await self.poll()
+            await asyncio.sleep(POLL_EVERY)
 
     async def until_learned(self, decisions: int) -> None:
-        """Wait until a published model knows so many decisions."""
-        while self.vitals.learned < decisions:
-            await self.look()
-            await asyncio.sleep(EVERY)
+        """Wait until a published model has learned from this many decisions."""
+        while self.status.learned < decisions:
+            await self.poll()
+            await asyncio.sleep(POLL_EVERY)
 
 
 def quantile(buckets: Mapping[float, float], share: float) -> float | None:
-    """The least of the buckets' upper bounds that this share of the observations does not exceed; None without any."""
+    """The lowest upper bound of a bucket that covers this share of the observations, or None without observations."""
     count = buckets.get(math.inf, 0.0)
     return min((bound for bound, below in buckets.items() if below >= share * count), default=None) if count else None
 
 
-def _vitals(policy: Mapping[str, Any], metrics: str) -> Vitals:
+def _parse_status(policy: Mapping[str, Any], metrics: str) -> ServerStatus:
     model = policy["model"] or {"version": 0, "ageSeconds": 0.0, "learnedDecisions": 0}
     delay = _buckets(metrics, "edgewise_learning_delay_seconds", {"placement": PLACEMENT})
-    return Vitals(
+    return ServerStatus(
         model_version=model["version"],
         model_age=model["ageSeconds"],
         learned=model["learnedDecisions"],
@@ -95,7 +91,7 @@ def _vitals(policy: Mapping[str, Any], metrics: str) -> Vitals:
 
 
 def _buckets(metrics: str, histogram: str, labels: Mapping[str, str]) -> Mapping[float, float]:
-    """How many observations do not exceed each upper bound, over all series that have these labels."""
+    """The cumulative count at each upper bound, summed over all series with these labels."""
     counts: Counter[float] = Counter()
     for family in text_string_to_metric_families(metrics):
         for sample in family.samples:

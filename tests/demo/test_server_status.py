@@ -5,7 +5,7 @@ import math
 import httpx
 import pytest
 
-from edgewise.demo.vitals import Vitals, quantile, read_vitals
+from edgewise.demo.server_status import ServerStatus, quantile, read_status
 
 POLICY = {
     "placement": "home-hero",
@@ -36,20 +36,20 @@ def server(policy: object, metrics: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://server")
 
 
-async def test_vitals_are_read_from_what_the_server_tells() -> None:
-    assert await read_vitals(server(POLICY, METRICS), "secret") == Vitals(7, 0.9, 321, 0.4, 1.0, 2.0, 0.005)
+async def test_the_status_is_read_from_the_policy_and_the_metrics() -> None:
+    assert await read_status(server(POLICY, METRICS), "secret") == ServerStatus(7, 0.9, 321, 0.4, 1.0, 2.0, 0.005)
 
 
-async def test_a_server_without_a_model_has_none_of_its_vitals() -> None:
+async def test_the_status_without_a_model_has_zeros() -> None:
     policy = {**POLICY, "model": None}
-    assert await read_vitals(server(policy, ""), "secret") == Vitals(lag=0.4)
+    assert await read_status(server(policy, ""), "secret") == ServerStatus(lag=0.4)
 
 
 @pytest.mark.parametrize(("share", "bound"), [(0.3, 1.0), (0.5, 1.0), (0.51, 2.0), (0.99, math.inf)])
-def test_a_quantile_is_the_least_bound_that_its_share_does_not_exceed(share: float, bound: float) -> None:
+def test_a_quantile_is_the_lowest_bound_that_covers_its_share(share: float, bound: float) -> None:
     assert quantile({1.0: 5, 2.0: 9, math.inf: 10}, share) == bound
 
 
-def test_there_is_no_quantile_of_nothing() -> None:
+def test_a_quantile_requires_observations() -> None:
     assert quantile({1.0: 0, math.inf: 0}, 0.5) is None
     assert quantile({}, 0.5) is None

@@ -1,7 +1,7 @@
-// The demo's bar: tells what this page shows and what was learned, and plays one visitor after the other.
+// The demo's toolbar. It shows this page's decision and the scoreboard, and can play one visitor after the other.
 const bar = document.querySelector(".demo");
 const find = (selector) => bar.querySelector(selector);
-const ASK_EVERY = 1000;
+const POLL_EVERY = 1000;
 const WATCH_EVERY = 3500;
 const percent = (share) => `${Math.round(100 * share)}%`;
 
@@ -12,7 +12,7 @@ function made(tag, className, ...children) {
   return element;
 }
 
-// --- What this page shows.
+// --- This page's decision.
 const PLACEMENTS = { "home-hero": "banner", "cart-nudge": "nudge" };
 const GROUPS = {
   control: "control group",
@@ -31,11 +31,11 @@ shown.then(({ decision: { placement, action, propensity, group, source }, render
   );
 });
 
-// --- What was learned.
+// --- The scoreboard.
 const segments = new Map();
 
-/** A bar of shares and its key, in a column; gives back what shows others. */
-function sharesIn(column, title, names) {
+/** Add a bar of shares and its key to a column. Return a function that updates the shares. */
+function addShares(column, title, names) {
   const parts = names.map((name) => made("div", `demo-${name}`));
   const keys = names.map((name) => made("li", `demo-${name}`, made("span")));
   column.append(made("div", "demo-part", title, made("div", "demo-shares", ...parts), made("ul", "demo-key", ...keys)));
@@ -47,22 +47,22 @@ function sharesIn(column, title, names) {
     });
 }
 
-function columnOf({ name, hero, row, nudge }) {
+function addColumn({ name, hero, row, nudge }) {
   const actions = new Map();
   const column = made("section", "", made("h3", "", name));
   for (const action of Object.keys(hero)) {
     const image = made("img");
     image.src = `/img/hero-${action}.svg`;
     image.alt = "";
-    image.onerror = () => image.removeAttribute("src"); // An action that somebody added to the policy.
+    image.onerror = () => image.removeAttribute("src"); // An action that was added to the policy.
     const fill = made("div");
     const figure = made("b", "", "");
     const row = made("div", "demo-action", image, made("span", "", action), figure, made("div", "demo-track", fill));
     actions.set(action, { row, fill, figure });
     column.append(row);
   }
-  const showRow = sharesIn(column, "Row: the products' shelves", Object.keys(row));
-  const showNudge = sharesIn(column, "Cart: the nudge beside the basket", Object.keys(nudge));
+  const showRow = addShares(column, "Row: the products' categories", Object.keys(row));
+  const showNudge = addShares(column, "Cart: the nudge beside the basket", Object.keys(nudge));
   find(".demo-segments").append(column);
   return { actions, showRow, showNudge };
 }
@@ -72,13 +72,13 @@ function show(board) {
   find("[data-demo=model]").textContent = board.model || "–";
   const { lift } = board;
   const signed = (value) => `${value < 0 ? "−" : "+"}${percent(Math.abs(value))}`;
-  find("[data-demo=lift]").textContent = lift ? `${signed(lift.value)} (95%: ${signed(lift.low)} to ${signed(lift.high)})` : "too early to tell";
+  find("[data-demo=lift]").textContent = lift ? `${signed(lift.value)} (95%: ${signed(lift.low)} to ${signed(lift.high)})` : "not known yet";
   for (const segment of board.segments) {
     const known = segments.get(segment.name);
     if (!known || known.actions.size != Object.keys(segment.hero).length) {
       find(".demo-segments").replaceChildren();
       segments.clear();
-      board.segments.forEach((each) => segments.set(each.name, columnOf(each)));
+      board.segments.forEach((each) => segments.set(each.name, addColumn(each)));
     }
     const { actions, showRow, showNudge } = segments.get(segment.name);
     const most = Math.max(...Object.values(segment.hero));
@@ -93,18 +93,18 @@ function show(board) {
   }
 }
 
-async function ask() {
+async function poll() {
   try {
     show(await (await fetch("/demo/board")).json());
   } catch {
-    // The demo has ended, or this page is on its way out.
+    // The demo has ended, or the browser is leaving this page.
   }
 }
-const askAgain = () => document.visibilityState == "visible" && ask();
-askAgain();
-setInterval(askAgain, ASK_EVERY);
+const pollVisible = () => document.visibilityState == "visible" && poll();
+pollVisible();
+setInterval(pollVisible, POLL_EVERY);
 
-// --- The board opens and closes; whether it is open outlasts the page.
+// --- The scoreboard opens and closes. Its state is kept across pages.
 const state = sessionStorage;
 const boardButton = find("button[data-demo=board]");
 function open(isOpen) {
@@ -115,7 +115,7 @@ function open(isOpen) {
 boardButton.addEventListener("click", () => open(find(".demo-board").hidden));
 open(state.getItem("demo-board") == "open");
 
-// --- Watching: one newcomer after the other, of one segment after the other. Each looks into the basket, too.
+// --- Watching: plays a new visitor of each segment in turn, on the home page and then in the cart.
 const watchButton = find("[data-demo=watch]");
 let timer;
 function watch(isWatching) {
@@ -125,9 +125,9 @@ function watch(isWatching) {
   if (isWatching) timer = setTimeout(location.pathname == "/" ? () => location.assign("/cart") : next, WATCH_EVERY);
 }
 function next() {
-  const guises = [...bar.querySelectorAll(".demo-guise")].slice(1);
-  const current = guises.findIndex((guise) => guise.getAttribute("aria-current"));
-  location.assign(guises[(current + 1) % guises.length].href);
+  const personas = [...bar.querySelectorAll(".demo-persona")].slice(1);
+  const current = personas.findIndex((persona) => persona.getAttribute("aria-current"));
+  location.assign(personas[(current + 1) % personas.length].href);
 }
 watchButton.addEventListener("click", () => {
   const isWatching = watchButton.getAttribute("aria-pressed") == "true";
