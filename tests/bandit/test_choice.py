@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 from scipy.stats import chisquare
 
-from edgewise.bandit.choice import choose
+from edgewise.bandit.choice import Sampler, choose
 from edgewise.bandit.model import ActionExamples, LearningModel, ScoringModel
 from edgewise.bandit.shape import Shape, shape_of
 from edgewise.policies.policy import Action, Algorithm, Explore, Policy
@@ -36,11 +36,11 @@ def trained(algorithm: Algorithm, actions: ActionExamples, slots: int = 1) -> Sc
 @pytest.mark.parametrize("algorithm", get_args(Algorithm))
 def test_actions_are_chosen_in_the_shares_of_their_propensities(algorithm: Algorithm) -> None:
     actions, random = ActionExamples(shape(algorithm), ACTIONS), Random(1)
-    model, eligible = trained(algorithm, actions), (0, 2, 3, 5)
+    sampler, eligible = Sampler(trained(algorithm, actions), actions, 1, FLOOR), (0, 2, 3, 5)
     shown: Counter[int] = Counter()
     propensities: tuple[float, ...] = ()
     for _ in range(6000):
-        (slot,) = choose(model, actions, CONTEXT, eligible, 1, row=False, floor=FLOOR, key=random.randbytes(12))
+        (slot,) = choose(sampler, CONTEXT, eligible, 1, random.randbytes(12))
         shown[slot.chosen] += 1
         propensities = tuple(slot.propensities)
     assert set(shown) <= set(eligible)
@@ -52,11 +52,11 @@ def test_actions_are_chosen_in_the_shares_of_their_propensities(algorithm: Algor
 
 def test_each_slot_of_a_row_has_its_own_propensities_and_action() -> None:
     actions, random = ActionExamples(shape(slots=3), ACTIONS), Random(2)
-    model = trained("squarecb", actions, slots=3)
+    sampler = Sampler(trained("squarecb", actions, slots=3), actions, 3, FLOOR)
     second: Counter[int] = Counter()
     expected: Counter[int] = Counter()
     for _ in range(4000):
-        row = choose(model, actions, CONTEXT, (0, 2, 3), 3, row=True, floor=FLOOR, key=random.randbytes(12))
+        row = choose(sampler, CONTEXT, (0, 2, 3), 3, random.randbytes(12))
         assert sorted(slot.chosen for slot in row) == [0, 2, 3]
         assert [len(slot.propensities) for slot in row] == [3, 2, 1]
         second[row[1].chosen] += 1
@@ -68,18 +68,18 @@ def test_each_slot_of_a_row_has_its_own_propensities_and_action() -> None:
 
 def test_the_same_key_draws_the_same_action() -> None:
     actions = ActionExamples(shape(), ACTIONS)
-    model = trained("squarecb", actions)
+    sampler = Sampler(trained("squarecb", actions), actions, 1, 0.5)
     key = Random(3).randbytes(12)
-    drawn = {choose(model, actions, CONTEXT, range(6), 1, row=False, floor=0.5, key=key)[0].chosen for _ in range(20)}
+    drawn = {choose(sampler, CONTEXT, range(6), 1, key)[0].chosen for _ in range(20)}
     assert len(drawn) == 1
 
 
 def test_without_a_model_all_actions_are_equally_likely() -> None:
     actions = ActionExamples(shape(), ACTIONS)
-    (slot,) = choose(None, actions, CONTEXT, (1, 4), 1, row=False, floor=FLOOR, key=b"k" * 12)
+    (slot,) = choose(Sampler(None, actions, 1, FLOOR), CONTEXT, (1, 4), 1, b"k" * 12)
     assert list(slot.propensities) == [0.5, 0.5]
 
 
 def test_a_row_has_at_most_one_slot_for_each_action() -> None:
     actions = ActionExamples(shape(slots=4), ACTIONS)
-    assert len(choose(None, actions, CONTEXT, (1, 4), 4, row=True, floor=FLOOR, key=b"k" * 12)) == 2
+    assert len(choose(Sampler(None, actions, 4, FLOOR), CONTEXT, (1, 4), 4, b"k" * 12)) == 2

@@ -1,0 +1,1 @@
+"""The contextual bandit: features, models, exploration and the draw."""

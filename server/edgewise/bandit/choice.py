@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from edgewise.bandit.exploration import draw, uniform, with_floor
 from edgewise.bandit.features import slot_line
 from edgewise.bandit.model import ActionExamples, ScoringModel
@@ -11,46 +13,40 @@ from edgewise.entries import SlotChoice
 from edgewise.types import DecisionKey
 
 
+class Sampler(Struct, frozen=True):
+    """Gives the actions of a policy version their propensities, and draws from them.
+
+    Without a `model`, all propensities are equal. `slots` is the policy's number. If there are several, the slot is a
+    feature. `floor` is the share of the probability that is spread evenly.
+    """
+
+    model: ScoringModel | None
+    examples: ActionExamples
+    slots: int
+    floor: float
+
+    def propensities(self, context: str, slot: int, available: Sequence[int]) -> list[float]:
+        """The propensity of each available action in this slot, in their order. They sum to 1.
+
+        `available` has positions in `examples`.
+        """
+        if self.model is None:
+            return [1.0 / len(available)] * len(available)
+        line = slot_line(context, slot, self.slots)
+        return with_floor(self.model.probabilities(line, self.examples, available), self.floor)
+
+
 def choose(
-    model: ScoringModel | None,
-    examples: ActionExamples,
-    context: str,
-    eligible: Sequence[int],
-    slots: int,
-    *,
-    row: bool,
-    floor: float,
-    key: DecisionKey,
-    first: int = 0,
+    sampler: Sampler, context: str, eligible: Sequence[int], slots: int, key: DecisionKey, first: int = 0
 ) -> tuple[SlotChoice, ...]:
     """Fill up to `slots` slots from the eligible actions, one after the other, without repeats.
 
-    `eligible` has positions in `examples`. `first` is the position of the first slot to fill. If the actions run out,
-    fewer slots come back. See `slot_propensities` for the other parameters.
+    `first` is the position of the first slot to fill. If the actions run out, fewer slots come back.
     """
     available = list(eligible)
     choices = []
     for slot in range(first, first + min(slots, len(available))):
-        propensities = slot_propensities(model, examples, context, available, slot=slot, row=row, floor=floor)
+        propensities = sampler.propensities(context, slot, available)
         position = draw(propensities, uniform(key, b"slot %d" % slot))
         choices.append(SlotChoice(available.pop(position), propensities))
     return tuple(choices)
-
-
-def slot_propensities(
-    model: ScoringModel | None,
-    examples: ActionExamples,
-    context: str,
-    available: Sequence[int],
-    *,
-    slot: int,
-    row: bool,
-    floor: float,
-) -> list[float]:
-    """The propensity of each available action in this slot, in their order. They sum to 1.
-
-    Without a model, all are equal. `row` is true for a policy with several slots. The slot is then a feature.
-    """
-    if model is None:
-        return [1.0 / len(available)] * len(available)
-    return with_floor(model.probabilities(slot_line(context, slot, 2 if row else 1), examples, available), floor)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from edgewise.bandit.choice import choose, slot_propensities
+from edgewise.bandit.choice import Sampler, choose
 from edgewise.bandit.exploration import uniform
 from edgewise.bandit.features import context_line
 from edgewise.bandit.model import ActionExamples, ScoringModel
@@ -65,10 +65,10 @@ class Candidates(Struct, frozen=True):
         return "pinned" if self.pinned is not None else "control" if self.in_control else "policy"
 
 
-def decide(policy: ScoredPolicy, input: DecisionInput) -> Decision | None:
+def decide(scored: ScoredPolicy, input: DecisionInput) -> Decision | None:
     """The decision for this input. None if no action is eligible."""
-    candidates = find_candidates(policy.compiled, input)
-    return None if candidates is None else draw(policy, input, candidates)
+    candidates = find_candidates(scored.compiled, input)
+    return None if candidates is None else draw(scored, input, candidates)
 
 
 def find_candidates(compiled: CompiledPolicy, input: DecisionInput) -> Candidates | None:
@@ -80,35 +80,32 @@ def find_candidates(compiled: CompiledPolicy, input: DecisionInput) -> Candidate
     return Candidates(eligible, compiled.pinned(input.attributes, eligible), point < compiled.policy.control_share)
 
 
-def draw(policy: ScoredPolicy, input: DecisionInput, candidates: Candidates) -> Decision:
+def draw(scored: ScoredPolicy, input: DecisionInput, candidates: Candidates) -> Decision:
     """Draw a decision from these candidates."""
-    compiled, rules = policy.compiled, policy.compiled.policy
-    line = context_line(input.attributes, rules.features.namespaces)
+    compiled, policy = scored.compiled, scored.compiled.policy
+    line = context_line(input.attributes, policy.features.namespaces)
     eligible = candidates.eligible
-    if candidates.in_control or rules.explore.mode == "apprentice":
+    if candidates.in_control or policy.explore.mode == "apprentice":
         slots = _baseline_slots(compiled, candidates.pinned, input.slots)
         if eligible is not None:
             # The learner needs each shown action among the eligible ones, and exclusions do not change the baseline.
             eligible = tuple(sorted({*eligible, *(slot.chosen for slot in slots)}))
     else:
-        slots = _explored_slots(policy, input, candidates, line)
+        slots = _explored_slots(scored, input, candidates, line)
     return Decision(
-        input.key, compiled.version, policy.model_version, candidates.group, input.digests, line, eligible, slots
+        input.key, compiled.version, scored.model_version, candidates.group, input.digests, line, eligible, slots
     )
 
 
-def propensities(policy: ScoredPolicy, input: DecisionInput) -> Mapping[int, float]:
+def propensities(scored: ScoredPolicy, input: DecisionInput) -> Mapping[int, float]:
     """The probability of each eligible action in the first slot, by position, if no pin or control group applies."""
-    compiled, rules = policy.compiled, policy.compiled.policy
+    compiled, policy = scored.compiled, scored.compiled.policy
     eligible = compiled.eligible(input)
-    positions: Sequence[int] = range(len(rules.actions)) if eligible is None else eligible
+    positions: Sequence[int] = range(len(policy.actions)) if eligible is None else eligible
     if not positions:
         return {}
-    line = context_line(input.attributes, rules.features.namespaces)
-    found = slot_propensities(
-        policy.model, policy.examples, line, positions, slot=0, row=rules.slots > 1, floor=rules.explore.floor
-    )
-    return dict(zip(positions, found, strict=True))
+    line = context_line(input.attributes, policy.features.namespaces)
+    return dict(zip(positions, _sampler(scored).propensities(line, 0, positions), strict=True))
 
 
 def chosen_actions(compiled: CompiledPolicy, decision: Decision) -> list[tuple[Action, float]]:
@@ -130,21 +127,18 @@ def _baseline_slots(compiled: CompiledPolicy, pinned: int | None, slots: int) ->
 
 
 def _explored_slots(
-    policy: ScoredPolicy, input: DecisionInput, candidates: Candidates, line: str
+    scored: ScoredPolicy, input: DecisionInput, candidates: Candidates, line: str
 ) -> tuple[SlotChoice, ...]:
     """The pinned action, then actions drawn from the others."""
-    rules, pinned = policy.compiled.policy, candidates.pinned
-    others: Sequence[int] = range(len(rules.actions)) if candidates.eligible is None else candidates.eligible
-    first = () if pinned is None else (SlotChoice(pinned, ()),)
-    drawn = choose(
-        policy.model,
-        policy.examples,
-        line,
-        others if pinned is None else [position for position in others if position != pinned],
-        input.slots - len(first),
-        row=rules.slots > 1,
-        floor=rules.explore.floor,
-        key=input.key,
-        first=len(first),
-    )
-    return (*first, *drawn) if first else drawn
+    pinned = candidates.pinned
+    others: Sequence[int] = range(len(scored.examples)) if candidates.eligible is None else candidates.eligible
+    if pinned is None:
+        return choose(_sampler(scored), line, others, input.slots, input.key)
+    others = [position for position in others if position != pinned]
+    drawn = choose(_sampler(scored), line, others, input.slots - 1, input.key, first=1)
+    return (SlotChoice(pinned, ()), *drawn)
+
+
+def _sampler(scored: ScoredPolicy) -> Sampler:
+    policy = scored.compiled.policy
+    return Sampler(scored.model, scored.examples, policy.slots, policy.explore.floor)

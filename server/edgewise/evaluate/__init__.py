@@ -1,0 +1,1 @@
+"""Offline evaluation: replays of logged traffic, and estimates of rewards."""
