@@ -14,10 +14,17 @@ import pytest
 from edgewise.cli import main
 from edgewise.http.openapi import openapi_document
 from edgewise.policies.site_files import load_sites
+from tests.test_architecture import MAY_IMPORT, PACKAGE
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ARCHITECTURE = ROOT / "docs/engineering/architecture.md"
 STUB = (ROOT / "server/edgewise/sdk/edgewise-stub.js").read_text()
+MODULE = re.compile(r"(?<![\w/.-])([a-z_]+)/([a-z_]+)(?![\w/.-])")
+"""A module as the architecture names it: `room/module`."""
+
+FILE = re.compile(r"(?<![\w/.-])(?:server|tests|docs|sdk-js|load_tests)/[\w./-]*\w/?")
+BUILT = {"sdk-js/dist/"}
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 OPTIONS_OF_OTHER_PROGRAMS = {
     *("--system", "--now", "--rm", "--entrypoint", "--name", "--restart", "--stop-timeout", "--headless", "--users"),
@@ -88,6 +95,27 @@ def test_every_route_exists(page: Path) -> None:
     for method, path in re.findall(r"`(GET|POST|PUT|DELETE) (/[^`? ]*)", page.read_text()):
         assert path in routes, f"{page}: {path}"
         assert method.lower() in routes[path], f"{page}: {method} {path}"
+
+
+@pages
+def test_every_file_exists(page: Path) -> None:
+    files = {file for block in code(page) for file in FILE.findall(block)} - BUILT
+    assert [file for file in files if not (ROOT / file).exists()] == []
+
+
+@pytest.mark.parametrize("page", [ARCHITECTURE, PACKAGE / "app.py"], ids=lambda page: page.name)
+def test_every_module_of_the_architecture_exists(page: Path) -> None:
+    named = MODULE.findall(page.read_text() if page.suffix == ".py" else "\n".join(code(page)))
+    assert len(named) >= 5
+    assert [f"{room}/{module}" for room, module in named if not (PACKAGE / room / f"{module}.py").exists()] == []
+
+
+def test_the_architecture_lists_every_room_below_the_rooms_it_imports() -> None:
+    table = ARCHITECTURE.read_text().partition("\n## Rooms\n")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert sorted(listed) == sorted(MAY_IMPORT)
+    for room, allowed in MAY_IMPORT.items():
+        assert {one.partition(".")[0] for one in allowed} <= {*listed[: listed.index(room)]}, room
 
 
 def test_the_reference_documents_every_route() -> None:
