@@ -37,7 +37,7 @@ from tests.decisions.worker import Worker
 ACTIONS = (Action("plain"), Action("mobile", when={"device.type": "mobile"}), Action("deal"), Action("late", starts=9))
 POLICY = Policy("hero", ACTIONS, ("plain",), control_share=0.5)
 ROW = replace(POLICY, slots=2, baseline=("plain", "deal"))
-INPUT = DecisionInput({}, now=5, key=b"k" * 12, slots=1, control_point=NO_CONTROL_GROUP)
+INPUT = DecisionInput({}, 5, key=b"k" * 12, slots=1, control_point=NO_CONTROL_GROUP)
 INPUTS = st.builds(
     DecisionInput,
     attributes=st.fixed_dictionaries({"device": st.fixed_dictionaries({"type": st.sampled_from(["mobile", "tv"])})}),
@@ -165,7 +165,7 @@ async def test_a_new_eligibility_rule_applies_to_serving_explanation_and_replay(
     television: dict[str, Any] = {"screen": "tv"}
     assert await served_actions(store, policy, {}) == replayed_actions(policy, {}) == {"plain", "deal"}
     assert await served_actions(store, policy, television) == replayed_actions(policy, television) == {"plain"}
-    explanation = explain(served(policy), VisitorState({"data": television}), PlacementRequest("hero"))
+    explanation = explain(served(policy), VisitorState({"data": television}, now=5), PlacementRequest("hero"))
     assert [(one.id, one.propensity, one.refused) for one in explanation.actions] == [
         ("plain", 1.0, None),
         ("deal", None, "television"),

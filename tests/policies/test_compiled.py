@@ -195,20 +195,20 @@ POLICY = Policy(
 
 def test_actions_are_eligible_when_their_condition_holds() -> None:
     compiled = CompiledPolicy(POLICY)
-    assert compiled.eligible(Circumstances({"device": {"type": "mobile"}})) == (0, 1, 2)
-    assert compiled.eligible(Circumstances({})) == (0, 2, 3)
+    assert compiled.eligible(Circumstances({"device": {"type": "mobile"}}, NOON)) == (0, 1, 2)
+    assert compiled.eligible(Circumstances({}, NOON)) == (0, 2, 3)
 
 
 def test_eligible_is_none_if_all_actions_are_eligible() -> None:
     everyone = CompiledPolicy(replace(POLICY, actions=POLICY.actions[:3]))
-    assert everyone.eligible(Circumstances({"device": {"type": "mobile"}})) is None
-    assert everyone.eligible(Circumstances({"device": {"type": "mobile"}}, ("unknown", "desktop"))) is None
+    assert everyone.eligible(Circumstances({"device": {"type": "mobile"}}, NOON)) is None
+    assert everyone.eligible(Circumstances({"device": {"type": "mobile"}}, NOON, ("unknown", "desktop"))) is None
 
 
 def test_excluded_actions_are_not_eligible_even_in_the_baseline() -> None:
     compiled = CompiledPolicy(POLICY)
-    assert compiled.eligible(Circumstances({}, exclude=["plain", "unknown"])) == (2, 3)
-    assert compiled.eligible(Circumstances({}, exclude=["plain", "also plain", "desktop"])) == ()
+    assert compiled.eligible(Circumstances({}, NOON, exclude=["plain", "unknown"])) == (2, 3)
+    assert compiled.eligible(Circumstances({}, NOON, exclude=["plain", "also plain", "desktop"])) == ()
 
 
 def test_a_compiled_policy_names_actions_by_position() -> None:
@@ -252,7 +252,7 @@ ON_MOBILE = {"device": {"type": "mobile"}}
     [(NOON - 1, (0, 4, 5)), (NOON, (0, 2, 3, 5)), (NOON + 999, (0, 2, 3, 5)), (NOON + 1000, (0, 3, 5))],
 )
 def test_an_enabled_action_is_eligible_from_its_start_until_before_its_end(now: int, eligible: tuple[int, ...]) -> None:
-    assert CompiledPolicy(SALE).eligible(Circumstances(ON_MOBILE, now=now)) == eligible
+    assert CompiledPolicy(SALE).eligible(Circumstances(ON_MOBILE, now)) == eligible
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from edgewise.policies.compiled import CompiledPolicy
 from edgewise.policies.eligibility import Circumstances
 from edgewise.policies.site_files import load_sites
+from edgewise.wall_clock import now_ms
 
 EXAMPLES = Path(__file__).parents[2] / "policies"
 
@@ -19,7 +20,7 @@ def examples() -> dict[str, CompiledPolicy]:
 
 
 def eligible_ids(compiled: CompiledPolicy, **attributes: object) -> set[str]:
-    positions = compiled.eligible(Circumstances(attributes))
+    positions = compiled.eligible(Circumstances(attributes, now_ms()))
     return (
         {compiled.policy.actions[position].id for position in positions} if positions is not None else {*compiled.index}
     )
@@ -39,7 +40,7 @@ def test_only_students_on_mobiles_can_see_the_student_deal(examples: dict[str, C
 
 def test_everyone_can_see_every_product_of_the_row(examples: dict[str, CompiledPolicy]) -> None:
     row = examples["home-row"]
-    assert row.eligible(Circumstances({})) is None
+    assert row.eligible(Circumstances({}, now_ms())) is None
     assert len(row.baseline) == row.policy.slots == 4
 
 

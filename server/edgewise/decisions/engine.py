@@ -1,7 +1,7 @@
 """The decision engine: eligible actions, pins, control group, context line and draw.
 
-Serving, the debugger's explanation and `edgewise replay` all decide with it. The engine is pure: it reads no store and
-no clock, except that an input without a time uses the wall clock. The same input and model give the same decision.
+Serving, the debugger's explanation and `edgewise replay` all decide with it. The engine is pure: it reads no store, no
+clock and no random source. The same input and model give the same decision.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import msgspec
-
 from edgewise.decisions.engine import DecisionInput, propensities
 from edgewise.decisions.request import PlacementRequest
 from edgewise.decisions.visitor_state import VisitorState
@@ -42,13 +40,12 @@ class Explanation(NamedTuple):
 def explain(placement: ServedPlacement, state: VisitorState | None, request: PlacementRequest) -> Explanation:
     """Explain the decisions of this placement for a visitor. `state` is None if it could not be read."""
     policy, head = placement.policy, placement.model_head
-    now = now_ms() if state is None or state.now is None else state.now
+    now = now_ms() if state is None else state.now
     age = None if head is None else max(0, now - head.position.ms)
     if state is None:
         actions = tuple(ActionExplanation(action.id, None, None) for action in policy.actions)
     else:
-        input = msgspec.structs.replace(state.decision_input(request, placement.compiled), now=now)
-        actions = _explain_actions(placement, input)
+        actions = _explain_actions(placement, state.decision_input(request, placement.compiled))
     return Explanation(policy.enabled, policy.explore.mode, age, actions)
 
 

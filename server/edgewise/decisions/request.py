@@ -45,8 +45,8 @@ class PlacementRequest(NamedTuple):
 class DecideCall(NamedTuple):
     """One decide call.
 
-    `started` and `deadline` are times of the event loop. The store must answer before the deadline. `now` is the time
-    for the start and end of actions. None is the time of the wall clock. A call with a `preview` is never logged.
+    `started` and `deadline` are times of the event loop. The store must answer before the deadline. `now` is a time
+    since the epoch. None is the time of the wall clock. A call with a `preview` is never logged.
     """
 
     site: ServedSite

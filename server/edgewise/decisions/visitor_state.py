@@ -33,7 +33,7 @@ class VisitorState(NamedTuple):
     """
 
     attributes: Attributes
-    now: Milliseconds | None = None
+    now: Milliseconds
     digests: tuple[Digest, ...] = ()
     control_point: float | None = None
     exposure: Exposure | None = None
@@ -42,9 +42,9 @@ class VisitorState(NamedTuple):
         """The input of a new decision. Without an exposure, it bars every action that is limited by it."""
         return DecisionInput(
             attributes=self.attributes,
+            now=self.now,
             exclude=request.exclude,
             barred=compiled.limited_actions if self.exposure is None else self.exposure.barred(compiled),
-            now=self.now,
             key=new_key(),
             slots=request.slot_count(compiled.policy.slots),
             control_point=self.control_point,
@@ -60,16 +60,17 @@ async def load_visitor_state(store: Store, call: DecideCall) -> VisitorState:
     """
     site, visitor = call.site, call.visitor
     if visitor.consent != "granted":
-        return VisitorState(page_context(call.context), call.now)
+        return VisitorState(page_context(call.context), _now(call))
     digests = visitor_digests(visitor.anonymous_id, visitor.user_id)
     if not digests:
-        return VisitorState(call.context, call.now)
+        return VisitorState(call.context, _now(call))
     spans = () if call.log_mode == "robot" else _needed_spans(call)
     profile, exposure = await _load(store, call, digests, spans)
-    attributes = {**call.context, "visitor": make_attributes(profile, now_ms(), site.sensitive, site.needed_attributes)}
+    now = _now(call)
+    attributes = {**call.context, "visitor": make_attributes(profile, now, site.sensitive, site.needed_attributes)}
     if site.segments and _uses_segments(call):
         attributes["visitor"]["segments"] = site.segments.of(attributes)
-    return VisitorState(attributes, call.now, digests, _control_point(site.name, _first_id(profile, digests)), exposure)
+    return VisitorState(attributes, now, digests, _control_point(site.name, _first_id(profile, digests)), exposure)
 
 
 async def _load(
@@ -105,6 +106,10 @@ async def _load_exposure(store: Store, call: DecideCall, visitor: Digest, spans:
         commands += exposures.extend_session_commands(spans)
     replies = await gather(*[store.pipeline.submit(command, call.deadline) for command in commands])
     return Exposure(exposures, spans, replies[: len(spans)])
+
+
+def _now(call: DecideCall) -> Milliseconds:
+    return now_ms() if call.now is None else call.now
 
 
 def _needed_spans(call: DecideCall) -> tuple[Span, ...]:

@@ -15,7 +15,6 @@ from msgspec import Struct
 from edgewise.conditions.compiler import compile_conditions
 from edgewise.policies.policy import Policy
 from edgewise.types import Attributes, Milliseconds
-from edgewise.wall_clock import now_ms
 
 Refusal: TypeAlias = Literal["off", "time", "excluded", "seen", "condition"]
 """Why an action may not be shown.
@@ -31,14 +30,14 @@ Refusal: TypeAlias = Literal["off", "time", "excluded", "seen", "condition"]
 class Circumstances(Struct, frozen=True):
     """The facts of one request that eligibility depends on.
 
-    `exclude` has the ids of actions that the request does not want. Unknown ids are ignored. `barred` has the positions
-    of actions that this visitor may not see any more. `now` is None for the time of the wall clock.
+    `now` is a time since the epoch. `exclude` has the ids of actions that the request does not want. Unknown ids are
+    ignored. `barred` has the positions of actions that this visitor may not see any more.
     """
 
     attributes: Attributes
+    now: Milliseconds
     exclude: Collection[str] = ()
     barred: Collection[int] = ()
-    now: Milliseconds | None = None
 
 
 Check: TypeAlias = Callable[[Circumstances], Iterable[int]]
@@ -100,7 +99,7 @@ def _times(policy: Policy) -> Check | None:
         return None
 
     def check(circumstances: Circumstances) -> Iterable[int]:
-        now = now_ms() if circumstances.now is None else circumstances.now
+        now = circumstances.now
         return [position for position, starts, ends in limits if not starts <= now < ends]
 
     return check
