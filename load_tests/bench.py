@@ -1,10 +1,10 @@
-"""The benchmark: what Edgewise costs, next to what cannot cost less, in one run on one core.
+"""The benchmark. It compares Edgewise with minimal programs that do the same, in one run on one core.
 
     make bench
     python -m load_tests.bench [--quick] [--json FILE]
 
-Everything runs on this machine, on loopback and Unix sockets, and has ended when this ends. Exits with status 1 when a
-number to hold is missed, with 2 when what was measured is not what it is said to be.
+Everything runs on this machine, on loopback and Unix sockets, and stops at the end. The exit status is 1 if a strict
+threshold is missed, and 2 if a measurement is invalid.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ import uvloop
 from rich.console import Console
 
 from edgewise.processes.supervisor import APP
-from load_tests import report, serving, shop, stored, targeted, targeting, training
-from load_tests.anatomy import Anatomy
-from load_tests.client import Mismeasured
-from load_tests.cores import Cores, on
-from load_tests.learning import Learning
-from load_tests.report import Results
-from load_tests.stage import ECHO, stage
-from load_tests.targeting import Targeting
+from load_tests import bench_report, bench_shop, decide_load, stored_sizes, targeting, targeting_sites, training
+from load_tests.bench_report import BenchResults
+from load_tests.cpu_cores import Cores, pinned_to
+from load_tests.environment import ECHO, start_environment
+from load_tests.learning import LearningComparison
+from load_tests.load_client import MeasurementError
+from load_tests.targeting import TargetingCosts
+from load_tests.time_breakdown import TimeBreakdown
 
 
-class Plan(NamedTuple):
-    """How long to measure. Seconds are those of one round for one app; `decisions` is what each model learns from."""
+class BenchPlan(NamedTuple):
+    """The size of the measurement. Seconds are per round and app. Each model learns from `decisions` decisions."""
 
     decisions: int
     rounds: int
@@ -45,70 +45,81 @@ class Plan(NamedTuple):
     learning_rounds: int
 
 
-FULL = Plan(400, rounds=12, seconds=1.5, paced_rounds=3, paced_seconds=3, calls=3000, events=10_000, learning_rounds=7)
-QUICK = Plan(150, rounds=5, seconds=0.6, paced_rounds=1, paced_seconds=1, calls=500, events=3000, learning_rounds=3)
+FULL = BenchPlan(
+    400, rounds=12, seconds=1.5, paced_rounds=3, paced_seconds=3, calls=3000, events=10_000, learning_rounds=7
+)
+QUICK = BenchPlan(
+    150, rounds=5, seconds=0.6, paced_rounds=1, paced_seconds=1, calls=500, events=3000, learning_rounds=3
+)
 
-_REPETITIONS = 5  # of the calls that are taken apart
+_REPETITIONS = 5
+"""Of the calls whose steps are measured."""
 
 
-async def measure(plan: Plan, tell: Callable[[str], None]) -> Results:
-    """Measure everything; `tell` is told how far it is.
+async def measure(plan: BenchPlan, report_progress: Callable[[str], None]) -> BenchResults:
+    """Measure everything.
 
     Raises:
-        Mismeasured: what was measured is not what it is said to be.
+        MeasurementError: A measurement is invalid.
     """
     cores = Cores.of_this_machine()
-    with on(cores.others), tempfile.TemporaryDirectory(prefix="edgewise-bench-") as folder:
-        async with stage(Path(folder), cores) as scene:
-            tell(f"teaching {len(shop.CANDIDATES)} policies, {plan.decisions} decisions each")
-            model = await training.train(scene, plan.decisions)
-            profile = await stored.profile_size(scene)
-            async with scene.worker(ECHO) as echo, scene.worker(APP) as decide:
-                comparison = await serving.compare(scene, echo, decide, plan.rounds, plan.seconds, tell)
-                paced = await serving.pace(decide, plan.paced_rounds, plan.paced_seconds, tell)
-            tell("taking a decide call apart")
-            anatomy = await scene.measured("load_tests.anatomy", plan.calls, _REPETITIONS)
-            tell("deciding with and without targeting")
-            await targeted.fill_profiles(scene.store)
-            async with scene.worker(targeting.APP) as worker:
-                requests = await targeting.compare_requests(worker, 3 * plan.rounds, plan.seconds / 6, tell)
-            calls = await scene.measured("load_tests.targeting", plan.calls // 10, 3 * plan.rounds)
-            tell(f"learning {plan.events:,} events both ways, {plan.learning_rounds} rounds")
-            learning = await scene.measured("load_tests.learning", plan.events, plan.learning_rounds)
-    return Results(
+    with pinned_to(cores.others), tempfile.TemporaryDirectory(prefix="edgewise-bench-") as folder:
+        async with start_environment(Path(folder), cores) as environment:
+            report_progress(f"training {len(bench_shop.CANDIDATES)} models with {plan.decisions} decisions each")
+            model = await training.train(environment, plan.decisions)
+            profile = await stored_sizes.profile_size(environment)
+            async with environment.worker(ECHO) as echo, environment.worker(APP) as decide:
+                comparison = await decide_load.compare(
+                    environment, echo, decide, plan.rounds, plan.seconds, report_progress
+                )
+                paced = await decide_load.pace(decide, plan.paced_rounds, plan.paced_seconds, report_progress)
+            report_progress("measuring the steps of a decide call")
+            breakdown = await environment.run_module("load_tests.time_breakdown", plan.calls, _REPETITIONS)
+            report_progress("measuring decide calls with and without targeting")
+            await targeting_sites.fill_profiles(environment.store)
+            async with environment.worker(targeting.APP) as worker:
+                requests = await targeting.compare_requests(worker, 3 * plan.rounds, plan.seconds / 6, report_progress)
+            calls = await environment.run_module("load_tests.targeting", plan.calls // 10, 3 * plan.rounds)
+            report_progress(
+                f"learning {plan.events:,} events with the fold and with the bare loop, {plan.learning_rounds} rounds"
+            )
+            learning = await environment.run_module("load_tests.learning", plan.events, plan.learning_rounds)
+    return BenchResults(
         str(cores),
         model,
         comparison,
         paced,
-        msgspec.json.decode(anatomy, type=Anatomy),
+        msgspec.json.decode(breakdown, type=TimeBreakdown),
         requests,
-        msgspec.json.decode(calls, type=Targeting),
-        msgspec.json.decode(learning, type=Learning),
+        msgspec.json.decode(calls, type=TargetingCosts),
+        msgspec.json.decode(learning, type=LearningComparison),
         profile,
     )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure what Edgewise costs next to what cannot cost less.")
-    parser.add_argument("--quick", action="store_true", help="about 20 seconds, less sure figures")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write the results to this file too")
+    parser = argparse.ArgumentParser(description="Compare the cost of Edgewise with minimal programs that do the same.")
+    parser.add_argument("--quick", action="store_true", help="measure for about 20 seconds, with less precise figures")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the results to this file")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     try:
         with console.status("measuring") as status:
-            results = uvloop.run(measure(QUICK if arguments.quick else FULL, _teller(console, status.update)))
-    except Mismeasured as error:
-        console.print(f"[bold red]Not measured:[/] {error}", markup=True)
+            results = uvloop.run(
+                measure(QUICK if arguments.quick else FULL, _progress_reporter(console, status.update))
+            )
+    except MeasurementError as error:
+        console.print(f"[bold red]Invalid measurement:[/] {error}", markup=True)
         sys.exit(2)
-    report.show(results, console)
+    bench_report.show(results, console)
     if arguments.json:
         arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
-    sys.exit(any(hold.strict and not hold.holds for hold in report.holds(results)))
+    sys.exit(any(row.strict and not row.is_met for row in bench_report.thresholds(results)))
 
 
-def _teller(console: Console, update: Callable[[str], None]) -> Callable[[str], None]:
-    """Shows how far it is: in the last line of a terminal, else in a line each."""
+def _progress_reporter(console: Console, update: Callable[[str], None]) -> Callable[[str], None]:
+    """Report progress in the last line of a terminal, or in one line each without a terminal."""
     return update if console.is_terminal else lambda text: console.print(text, style="dim")
 
 

@@ -1,9 +1,9 @@
-"""Learning, measured: the fold over a log next to a bare vowpal-wabbit-next loop that parses and learns the same.
+"""Compares the fold over a log with a bare vowpal-wabbit-next loop that parses and learns the same events.
 
 python -m load_tests.learning EVENTS ROUNDS
 
-The decisions are those that stand in the shop's log, whose store EDGEWISE_REDIS names. Prints the result as JSON. Times
-are CPU times, which other processes hardly disturb.
+Reads the decisions from the shop's log in the store at EDGEWISE_REDIS. Prints the result as JSON. Times are CPU times,
+which depend little on other processes.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from edgewise.policies.policy import Policy
 from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.types import BEGINNING, StreamId
-from load_tests import shop
-from load_tests.client import Mismeasured
+from load_tests import bench_shop
+from load_tests.load_client import MeasurementError
 
 CANDIDATES = 20
 CLICKED = 0.2
-"""The share of decisions that are clicked. All of them are seen."""
+"""The share of decisions with a click. All have an impression."""
 
 Log: TypeAlias = list[tuple[StreamId, bytes]]
 Lines: TypeAlias = list[list[str]]
 Learn: TypeAlias = Callable[[], Callable[[], bytes]]
-"""Learns when called; what it returns gives the model's bytes."""
+"""A function that learns all events. It returns a function for the model's bytes."""
 
 
-class Learning(Struct, frozen=True):
-    """The fold next to the bare loop. `ratios` are those of their throughputs, one a round; events a second of CPU."""
+class LearningComparison(Struct, frozen=True):
+    """Events a second of CPU for the fold and the bare loop. `ratios` has the ratio of the two for each round."""
 
     ratios: Sequence[float]
     fold: float
@@ -54,17 +54,17 @@ class Learning(Struct, frozen=True):
 
 
 class Events(NamedTuple):
-    """The same events twice: as a policy's log, and as lines of Vowpal Wabbit's text format."""
+    """The same events as a policy's log and as lines of Vowpal Wabbit's text format."""
 
     log: Log
     lines: Lines
 
 
-def measure(policy: Policy, events: Events, rounds: int) -> Learning:
-    """Learn the events both ways, by turns.
+def measure(policy: Policy, events: Events, rounds: int) -> LearningComparison:
+    """Learn the events with the fold and with the bare loop, in alternating order.
 
     Raises:
-        Mismeasured: the two did not learn the same model, byte for byte.
+        MeasurementError: The two models differ.
     """
     folds: list[float] = []
     loops: list[float] = []
@@ -77,14 +77,14 @@ def measure(policy: Policy, events: Events, rounds: int) -> Learning:
             times.append(process_time() - began)
             models.append(serialize())
         if models[0] != models[1]:
-            raise Mismeasured("learning: found two models, expected the fold and the bare loop to learn the same one")
+            raise MeasurementError("Expected the same model from the fold and from the bare loop, found two models.")
     ratios = [loop / fold for fold, loop in zip(folds, loops, strict=True)]
     count = len(events.lines)
-    return Learning(ratios, count / median(folds), count / median(loops), count)
+    return LearningComparison(ratios, count / median(folds), count / median(loops), count)
 
 
 def prepare(policy: Policy, decisions: Sequence[Decision], count: int) -> Events:
-    """So many events: a decision each millisecond, which is seen 0.1 s later and clicked, if at all, after 0.2 s."""
+    """One decision per millisecond. Its impression comes 0.1 s later, and its click, if any, 0.2 s later."""
     chance = random.Random(0)
     timed: list[tuple[int, bytes]] = []
     lines: Lines = []
@@ -132,8 +132,8 @@ def _loop(shape: Shape, lines: Lines) -> Learn:
     return learn
 
 
-async def _stored() -> tuple[Policy, list[Decision]]:
-    ref = shop.policy_ref(CANDIDATES)
+async def _read_log() -> tuple[Policy, list[Decision]]:
+    ref = bench_shop.policy_ref(CANDIDATES)
     settings = Settings.load({}, os.environ)
     assert settings.redis is not None
     store = await Store.connect(settings.redis)
@@ -150,9 +150,9 @@ async def _stored() -> tuple[Policy, list[Decision]]:
 
 def main() -> None:
     count, rounds = map(int, sys.argv[1:])
-    policy, decisions = asyncio.run(_stored())
+    policy, decisions = asyncio.run(_read_log())
     events = prepare(policy, decisions, count)
-    measure(policy, events, 1)  # To warm up.
+    measure(policy, events, 1)  # Warm up.
     print(msgspec.json.encode(measure(policy, events, rounds)).decode())
 
 

@@ -1,21 +1,22 @@
-"""Journeys of visitors, for those who want to see their own Edgewise under load before they trust it.
+"""Visitor journeys for Locust, to load-test your own server.
 
     python3 -m venv load && load/bin/pip install locust
-    .venv/bin/edgewise serve --port 8090 --data load/data                             # in another terminal
+    .venv/bin/edgewise serve --port 8090 --data load/data                             # second terminal
     load/bin/locust -f load_tests/locustfile.py --headless --users 50 --spawn-rate 10 --host http://127.0.0.1:8090
 
-What it sends is learned, so it is not for a live server. docs/engineering/operations.md says what to look at.
+Do not run it against a live server, because the model learns from all events. docs/engineering/operations.md explains
+the results.
 
-A visitor comes, is shown something, sees it and clicks now and then. Locust reports rates and latencies of both calls,
-and counts an answer that is a fallback as failed. Environment variables:
+A visitor requests a decision, sends an impression and sometimes a click. Locust reports the rates and latencies of both
+calls. A fallback counts as a failure. Environment variables:
 
-    EDGEWISE_WRITE_KEY    the site's write key                                      default
-    EDGEWISE_PLACEMENT    the placement to ask for                                  home-hero
-    EDGEWISE_CLICKED      the share of the visits that end in a click               0.1
-    EDGEWISE_RUN_TIME     seconds after which it ends, if --run-time says nothing   60
+- `EDGEWISE_WRITE_KEY`: the site's write key, by default `default`
+- `EDGEWISE_PLACEMENT`: the placement to request, by default `home-hero`
+- `EDGEWISE_CLICKED`: the share of visits with a click, by default 0.1
+- `EDGEWISE_RUN_TIME`: the seconds until it stops, by default 60, unless --run-time is given
 
-Without --host it calls http://127.0.0.1:8080 and nothing else. One process of Locust spends about a millisecond on a
-request; for the most that a server can do, use `make bench`.
+Without --host it calls http://127.0.0.1:8080. One process of Locust spends about a millisecond on each request. To
+measure the highest rate of a server, use `make bench`.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ CLICKED = float(os.environ.get("EDGEWISE_CLICKED", "0.1"))
 RUN_TIME = int(os.environ.get("EDGEWISE_RUN_TIME", "60"))
 
 
-class Visitor(FastHttpUser):  # type: ignore[misc, unused-ignore]  # Locust need not be installed.
-    """Opens pages, one every few seconds, as one anonymous visitor."""
+class LocustVisitor(FastHttpUser):  # type: ignore[misc, unused-ignore]  # Locust may be missing.
+    """An anonymous visitor who opens a page every few seconds."""
 
     host = "http://127.0.0.1:8080"
     wait_time = between(1, 5)
@@ -47,12 +48,12 @@ class Visitor(FastHttpUser):  # type: ignore[misc, unused-ignore]  # Locust need
     def open_a_page(self) -> None:
         decision_id = self._decide()
         if decision_id is not None:
-            self._tell("$impression", decision_id)
+            self._track("$impression", decision_id)
             if random.random() < CLICKED:
-                self._tell("$click", decision_id)
+                self._track("$click", decision_id)
 
     def _decide(self) -> str | None:
-        """What to show: the id of the decision, None where there is nothing to learn from."""
+        """The id of the decision, or None for a fallback or an error."""
         body = {
             "writeKey": WRITE_KEY,
             "anonymousId": self.anonymous_id,
@@ -61,14 +62,14 @@ class Visitor(FastHttpUser):  # type: ignore[misc, unused-ignore]  # Locust need
         }
         with self.client.post("/v1/decide", json=body, catch_response=True) as response:
             if response.status_code != 200:
-                return None  # Locust counts it as failed by itself.
+                return None  # Locust counts this as a failure.
             decision: dict[str, Any] = response.json()["decisions"][0]
             if decision["group"] not in ("policy", "control"):
-                response.failure(f"found group {decision['group']!r}, expected 'policy' or 'control'")
+                response.failure(f"Expected group 'policy' or 'control', found {decision['group']!r}.")
             decision_id: str | None = decision["decisionId"]
             return decision_id
 
-    def _tell(self, event: str, decision_id: str) -> None:
+    def _track(self, event: str, decision_id: str) -> None:
         message = {
             "type": "track",
             "event": event,
@@ -80,8 +81,8 @@ class Visitor(FastHttpUser):  # type: ignore[misc, unused-ignore]  # Locust need
 
 
 @events.init.add_listener  # type: ignore[misc, untyped-decorator, unused-ignore]
-def end_some_time(environment: Any, **_: Any) -> None:
-    """A load test that was forgotten must not run for ever."""
+def limit_run_time(environment: Any, **_: Any) -> None:
+    """Stop a load test that was left running."""
     options = environment.parsed_options
     if options is not None and not options.run_time:
         options.run_time = RUN_TIME

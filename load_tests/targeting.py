@@ -1,12 +1,10 @@
-"""What targeting costs: a decide call with a full profile, conditions and segments, next to one without.
+"""Measures the cost of targeting: a full profile, conditions and segments.
 
-It is measured as whole requests to a worker, and in the door alone, without a server. Three kinds of calls are made in
-turns: those of visitors of whom nothing is known, those of visitors with a full profile, and those of the latter where
-each action has a condition and the site has segments.
+It measures whole requests to a worker, and the endpoint alone. The sites of `targeting_sites` take turns.
 
 python -m load_tests.targeting CALLS ROUNDS
 
-measures the door. The store is the one that EDGEWISE_REDIS names. Prints the result as JSON.
+This command measures the endpoint alone, with the store at EDGEWISE_REDIS. It prints the result as JSON.
 """
 
 from __future__ import annotations
@@ -23,21 +21,20 @@ from msgspec import Struct
 
 from edgewise.settings import Settings
 from edgewise.store import Store
-from load_tests.anatomy import Browser, together
-from load_tests.serving import DECIDED, Tell, saturate
-from load_tests.stage import Worker
-from load_tests.targeted import SITES, door, requests
+from load_tests.decide_load import DECIDED, ReportProgress, saturate
+from load_tests.environment import BenchWorker
+from load_tests.targeting_sites import SITES, create_endpoint, requests
+from load_tests.time_breakdown import EndpointCaller, run_calls
 
-APP = "load_tests.targeted:create_app"
+APP = "load_tests.targeting_sites:create_app"
 
-_WARM_UP = 0.3  # seconds
+_WARM_UP = 0.3  # Seconds.
 
 
-class Targeting(Struct, frozen=True):
-    """Microseconds of CPU of a call, and round by round what targeting makes of it.
+class TargetingCosts(Struct, frozen=True):
+    """Microseconds of CPU per call on each site, and the ratio of two sites in each round.
 
-    `conditions` is what conditions and segments make of a call with a full profile, `all_in` what all three make of one
-    without.
+    `conditions` is `targeted` / `profiled`, and `all_in` is `targeted` / `bare`.
     """
 
     bare: float
@@ -47,8 +44,8 @@ class Targeting(Struct, frozen=True):
     all_in: Sequence[float]
 
     @classmethod
-    def of(cls, rounds: Sequence[Sequence[float]]) -> Targeting:
-        """`rounds` have the microseconds of each of the three sites, in their order."""
+    def of(cls, rounds: Sequence[Sequence[float]]) -> TargetingCosts:
+        """Each of the `rounds` has the microseconds of the three sites, in the order of `SITES`."""
         bare, profiled, targeted = (median(column) for column in zip(*rounds, strict=True))
         return cls(
             bare,
@@ -59,11 +56,13 @@ class Targeting(Struct, frozen=True):
         )
 
 
-async def compare_requests(worker: Worker, rounds: int, seconds: float, tell: Tell) -> Targeting:
-    """Saturate a worker with the requests of each site by turns, so many seconds each in so many rounds.
+async def compare_requests(
+    worker: BenchWorker, rounds: int, seconds: float, report_progress: ReportProgress
+) -> TargetingCosts:
+    """Saturate a worker with the requests of each site in turn, for `seconds` each.
 
     Raises:
-        Mismeasured: a call was not answered as it must be.
+        MeasurementError: A response is invalid.
     """
     sent = [requests(site) for site in SITES]
     for some in sent:
@@ -71,27 +70,27 @@ async def compare_requests(worker: Worker, rounds: int, seconds: float, tell: Te
     taken = []
     for number in range(rounds):
         taken.append([1e6 / (await saturate(worker, DECIDED, some, seconds)).rate for some in sent])
-        tell(f"targeted / bare requests, round {number + 1} of {rounds}: {taken[-1][2] / taken[-1][0]:.3f}")
-    return Targeting.of(taken)
+        report_progress(f"targeted / bare requests, round {number + 1} of {rounds}: {taken[-1][2] / taken[-1][0]:.3f}")
+    return TargetingCosts.of(taken)
 
 
-async def compare_calls(store: Store, settings: Settings, calls: int, rounds: int) -> Targeting:
-    """Call the door alone, so many times for each site in so many rounds.
+async def compare_calls(store: Store, settings: Settings, calls: int, rounds: int) -> TargetingCosts:
+    """Call the endpoint alone, in turn for each site.
 
     Raises:
-        Mismeasured: a call was not answered as it must be.
+        MeasurementError: A response is invalid.
     """
-    decide = await door(store, settings)
-    browsers = [Browser(decide, requests(site)) for site in SITES]
-    for browser in browsers:
-        await _cpu(browser, calls)
-    return Targeting.of([[await _cpu(browser, calls) for browser in browsers] for _ in range(rounds)])
+    endpoint = await create_endpoint(store, settings)
+    callers = [EndpointCaller(endpoint, requests(site)) for site in SITES]
+    for caller in callers:
+        await _cpu(caller, calls)
+    return TargetingCosts.of([[await _cpu(caller, calls) for caller in callers] for _ in range(rounds)])
 
 
-async def _cpu(browser: Browser, calls: int) -> float:
-    """Microseconds of CPU that a call takes."""
+async def _cpu(caller: EndpointCaller, calls: int) -> float:
+    """Microseconds of CPU per call."""
     began = process_time()
-    await together(browser.call, calls)
+    await run_calls(caller.call, calls)
     return (process_time() - began) / calls * 1e6
 
 

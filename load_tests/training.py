@@ -1,4 +1,4 @@
-"""How the models that are measured came about: by decisions, by what visitors did next, and by a real learner."""
+"""Trains the models of the benchmark with decisions, outcomes and a real learner."""
 
 from __future__ import annotations
 
@@ -12,53 +12,53 @@ import msgspec
 
 from edgewise.processes.supervisor import APP
 from edgewise.statistics import Statistics
-from load_tests import shop
-from load_tests.client import Client
-from load_tests.stage import Stage, Worker
+from load_tests import bench_shop
+from load_tests.environment import BenchEnvironment, BenchWorker
+from load_tests.load_client import LoadClient
 
-_PATIENCE = 60.0  # seconds
+_TIMEOUT = 60.0  # Seconds.
 _CONNECTIONS = 8
 _RECORDED = b'"rejected":[]'
 
 
-async def train(stage: Stage, decisions: int) -> str:
-    """Give every visitor a past, and every policy a model that learned from so many decisions; tells how.
+async def train(environment: BenchEnvironment, decisions: int) -> str:
+    """Give every visitor a history, and train every policy's model with `decisions` decisions. Return a description.
 
-    All of it goes through the doors of a worker of its own. Worker and learner have ended when this returns.
+    All requests go through a separate worker. Worker and learner have stopped at the return.
 
     Raises:
-        Mismeasured: a call was not answered as it must be.
-        TimeoutError: the learner does not get there.
+        MeasurementError: A response is invalid.
+        TimeoutError: The learner takes too long.
     """
-    async with stage.worker(APP) as worker, asyncio.timeout(_PATIENCE):
-        await _ask(worker, shop.visits(datetime.now(UTC)), _RECORDED)
-        for candidates in shop.CANDIDATES:
-            requests = list(islice(cycle(shop.decide_requests(candidates)), decisions))
-            answers = await _ask(worker, requests, b'"group":"policy"')
-            await _ask(worker, [_outcomes(answer, index) for index, answer in enumerate(answers)], _RECORDED)
-        async with stage.learner():
-            for candidates in shop.CANDIDATES:
-                await _learned(stage, candidates, decisions)
+    async with environment.worker(APP) as worker, asyncio.timeout(_TIMEOUT):
+        await _send(worker, bench_shop.history_requests(datetime.now(UTC)), _RECORDED)
+        for candidates in bench_shop.CANDIDATES:
+            requests = list(islice(cycle(bench_shop.decide_requests(candidates)), decisions))
+            answers = await _send(worker, requests, b'"group":"policy"')
+            await _send(worker, [_outcomes(answer, index) for index, answer in enumerate(answers)], _RECORDED)
+        async with environment.learner():
+            for candidates in bench_shop.CANDIDATES:
+                await _wait_until_learned(environment, candidates, decisions)
     return (
-        f"Each model was learned by the real learner from {decisions:,} decisions, their impressions and clicks, all "
-        "sent over HTTP; the learner has ended since."
+        f"A real learner trained each model with {decisions:,} decisions, their impressions and clicks, all sent over "
+        "HTTP. It has stopped since."
     )
 
 
-async def _ask(worker: Worker, requests: Sequence[bytes], expected: bytes) -> list[bytes]:
-    async with Client.connected(worker.port, _CONNECTIONS, expected) as client:
-        return await client.ask(requests)
+async def _send(worker: BenchWorker, requests: Sequence[bytes], expected: bytes) -> list[bytes]:
+    async with LoadClient.connected(worker.port, _CONNECTIONS, expected) as client:
+        return await client.send(requests)
 
 
 def _outcomes(answer: bytes, index: int) -> bytes:
     decisions: Sequence[dict[str, Any]] = msgspec.json.decode(answer)["decisions"]
-    return shop.batch_request(shop.told(decisions, index % len(shop.VISITORS)))
+    return bench_shop.batch_request(bench_shop.outcome_messages(decisions, index % len(bench_shop.VISITORS)))
 
 
-async def _learned(stage: Stage, candidates: int, decisions: int) -> None:
-    """Wait until the published model has learned from all of its decisions."""
+async def _wait_until_learned(environment: BenchEnvironment, candidates: int, decisions: int) -> None:
+    """Wait until the published model includes all decisions."""
     while True:
-        checkpoint = await stage.store.checkpoints.read(shop.policy_ref(candidates))
+        checkpoint = await environment.store.checkpoints.read(bench_shop.policy_ref(candidates))
         if checkpoint is not None and Statistics.decode(checkpoint.statistics).learned == decisions:
             return
         await asyncio.sleep(0.05)

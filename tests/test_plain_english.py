@@ -26,9 +26,7 @@ BANNED = re.compile(
 BANNED_IN_NAMES = {"told", "tell", "tells", "say", "says", "stands", "heed", "heeds", "anew", "whoever", "whom"}
 
 PENDING: tuple[str, ...] = (
-    "load_tests/",
     "tests/integration/",
-    "tests/load_tests/",
     "tests/quality/",
     "tests/cluster.py",
     "tests/conftest.py",

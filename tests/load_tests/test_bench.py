@@ -1,4 +1,4 @@
-"""The benchmark from one end to the other, far too short for its figures to mean anything."""
+"""The whole benchmark, in a run that is too short for meaningful figures."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from load_tests import bench, report
-from load_tests.anatomy import STEPS
-from load_tests.client import Client, Mismeasured
+from load_tests import bench, bench_report
+from load_tests.bench import BenchPlan
+from load_tests.load_client import LoadClient, MeasurementError
+from load_tests.time_breakdown import STEPS
 
-TINY = bench.Plan(30, rounds=1, seconds=0.1, paced_rounds=1, paced_seconds=0.2, calls=64, events=100, learning_rounds=1)
+TINY = BenchPlan(30, rounds=1, seconds=0.1, paced_rounds=1, paced_seconds=0.2, calls=64, events=100, learning_rounds=1)
 
 
-async def test_everything_is_measured_and_reported() -> None:
-    told: list[str] = []
-    results = await bench.measure(TINY, told.append)
+async def test_the_benchmark_measures_and_reports_everything() -> None:
+    progress: list[str] = []
+    results = await bench.measure(TINY, progress.append)
     assert results.comparison.answered > 0
     assert results.comparison.echo.rate > 0
     assert results.comparison.decide.rate > 0
@@ -34,33 +35,36 @@ async def test_everything_is_measured_and_reported() -> None:
         assert len(targeting.conditions) == len(targeting.all_in) == 3 * TINY.rounds
     assert 80 < results.comparison.entry.encoded < results.comparison.entry.stored
     shown = io.StringIO()
-    report.show(results, Console(width=120, file=shown))
-    assert all(hold.what in shown.getvalue() for hold in report.holds(results))
-    assert msgspec.json.decode(msgspec.json.encode(results), type=report.Results) == results
+    bench_report.show(results, Console(width=120, file=shown))
+    assert all(row.what in shown.getvalue() for row in bench_report.thresholds(results))
+    assert msgspec.json.decode(msgspec.json.encode(results), type=bench_report.BenchResults) == results
 
 
-async def test_an_answer_that_is_not_what_is_measured_ends_the_measurement() -> None:
-    async with answering(b'{"group":"fallback"}') as port, Client.connected(port, 2, b'"group":"policy"') as client:
-        with pytest.raises(Mismeasured, match=r"found .*fallback.*, expected status 200"):
+async def test_an_unexpected_response_is_an_error() -> None:
+    async with (
+        run_server(b'{"group":"fallback"}') as port,
+        LoadClient.connected(port, 2, b'"group":"policy"') as client,
+    ):
+        with pytest.raises(MeasurementError, match=r"Expected status 200.*, found .*fallback"):
             await client.saturate([b"?"], 1.0)
 
 
-async def test_a_latency_counts_from_when_the_request_was_meant_to_be_sent() -> None:
-    """The one connection is busy for 0.1 s with each request, and one is meant to be sent every 0.05 s."""
-    async with answering(b"ok", seconds=0.1) as port, Client.connected(port, 1, b"ok") as client:
+async def test_a_latency_counts_from_the_scheduled_time() -> None:
+    """The only connection needs 0.1 s per request, and a request is due every 0.05 s."""
+    async with run_server(b"ok", seconds=0.1) as port, LoadClient.connected(port, 1, b"ok") as client:
         traffic = await client.pace([b"?"], rate=20, seconds=0.12)
     assert all(took > at_least for took, at_least in zip(traffic.latencies, (0.09, 0.14, 0.19), strict=True))
 
 
 @asynccontextmanager
-async def answering(body: bytes, seconds: float = 0.0) -> AsyncIterator[int]:
-    """A server that answers whatever comes with this body, after so long; its port."""
-    server = await asyncio.get_running_loop().create_server(lambda: Answering(body, seconds), "127.0.0.1", 0)
+async def run_server(body: bytes, seconds: float = 0.0) -> AsyncIterator[int]:
+    """Run a server that sends this body in every response, after a delay. Yield its port."""
+    server = await asyncio.get_running_loop().create_server(lambda: FixedResponse(body, seconds), "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
 
 
-class Answering(asyncio.Protocol):
+class FixedResponse(asyncio.Protocol):
     def __init__(self, body: bytes, seconds: float) -> None:
         self._answer = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
         self._seconds = seconds

@@ -1,8 +1,8 @@
-"""Where the time of a decide call goes: the real door, called without a server, with a clock around its steps.
+"""Measures the CPU time of each step of a decide call. It calls the real endpoint without a server.
 
-python -m load_tests.anatomy CALLS REPETITIONS
+python -m load_tests.time_breakdown CALLS REPETITIONS
 
-The store is the one that EDGEWISE_REDIS names. Prints the result as JSON.
+Uses the store at EDGEWISE_REDIS. Prints the result as JSON.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from unittest.mock import patch
 
 import msgspec
 import uvloop
-from msgspec import Struct
+from msgspec import Struct, field
 from starlette.types import Message, Scope
 
 from edgewise.decisions.service import DecisionService
@@ -34,8 +34,8 @@ from edgewise.serving.follower import Follower
 from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.types import PolicyRef
-from load_tests import shop
-from load_tests.client import Mismeasured
+from load_tests import bench_shop
+from load_tests.load_client import MeasurementError
 
 CANDIDATES = 20
 CONCURRENT = 32
@@ -55,35 +55,35 @@ STEPS: Mapping[str, Sequence[str]] = {
     "floor and draw": ["edgewise.decisions.engine.choose"],
     "encode the log entry": ["edgewise.decisions.service.encode"],
     "decision id": ["edgewise.ids.decision.DecisionIds.issue"],
-    "encode the answer": ["edgewise.http.endpoint.send_response"],
+    "encode the response": ["edgewise.http.endpoint.send_response"],
     "metrics": ["edgewise.http.metrics.observe_decide_call"],
 }
-"""What is timed, by the names under which it is called. A step inside of another does not count for that."""
+"""The functions of each step, by the names under which they are called. A nested step counts only for itself."""
 
 
 class Step(Struct, frozen=True):
-    """One step of a decide call; microseconds of CPU."""
+    """One step of a decide call, in microseconds of CPU."""
 
     name: str
     microseconds: float
 
 
-class Anatomy(Struct, frozen=True):
-    """The steps of a decide call inside of its door, and all that the door takes, in microseconds of CPU."""
+class TimeBreakdown(Struct, frozen=True):
+    """The steps of a decide call and the whole endpoint, in microseconds of CPU."""
 
     steps: Sequence[Step]
-    door: float
+    endpoint: float = field(name="door")
 
 
-class Clock:
-    """Adds up the time of each step, less that of the steps inside of it."""
+class StepClock:
+    """Sums the time of each step, without the time of its nested steps."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._inner = 0.0
 
     def around(self, step: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, timed. A coroutine must never really wait."""
+        """Wrap a function to measure its time. A coroutine function must never suspend."""
 
         @wraps(function)
         def timed(*arguments: Any, **named: Any) -> Any:
@@ -108,69 +108,69 @@ class Clock:
         self._inner = outer + took
 
 
-class Browser:
-    """Calls the door as a server would, and takes the answer."""
+class EndpointCaller:
+    """Calls the endpoint as an ASGI server does, and checks the response."""
 
-    def __init__(self, door: DecideEndpoint, requests: Sequence[bytes]) -> None:
-        self._door = door
+    def __init__(self, endpoint: DecideEndpoint, requests: Sequence[bytes]) -> None:
+        self._endpoint = endpoint
         self._calls = [_parsed(request) for request in requests]
 
     async def call(self, number: int) -> None:
         scope, body = self._calls[number % len(self._calls)]
-        answers: list[Message] = []
+        sent: list[Message] = []
 
         async def receive() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(message: Message) -> None:
-            answers.append(message)
+            sent.append(message)
 
-        await self._door(scope, receive, send)
-        if answers[0]["status"] != 200 or b'"group":"policy"' not in answers[1]["body"]:
-            raise Mismeasured(f"door: found {answers!r}, expected status 200 and a decision of the policy")
+        await self._endpoint(scope, receive, send)
+        if sent[0]["status"] != 200 or b'"group":"policy"' not in sent[1]["body"]:
+            raise MeasurementError(f"Expected status 200 and a decision of the policy, found {sent!r}.")
 
 
-async def dissect(store: Store, settings: Settings, calls: int, repetitions: int) -> Anatomy:
-    """Take a decide call apart; the best of so many repetitions of so many calls counts.
+async def break_down(store: Store, settings: Settings, calls: int, repetitions: int) -> TimeBreakdown:
+    """Measure each step. The fastest repetition counts.
 
     Raises:
-        Mismeasured: a call was not answered as it must be.
+        MeasurementError: A response is invalid.
     """
     assert settings.secret_key is not None
     follower = Follower(store)
     await follower.refresh()
     ids = DecisionIds([await store.registry.decision_keys(os.urandom(KEY_BYTES))])
     auth = Authenticator(follower, settings.secret_key)
-    door = DecideEndpoint(auth, DecisionService(store, ids, settings.decide_budget / 1000), 1 << 20)
-    browser = Browser(door, shop.decide_requests(CANDIDATES))
-    whole = await _best(browser.call, calls, repetitions)
-    steps = await _timed_steps(browser, calls, repetitions)
-    steps.append(Step("store: read, append", await _best(_Commands(store).send, calls, repetitions)))
-    steps.append(Step("the rest of the door", whole - sum(step.microseconds for step in steps)))
-    return Anatomy(steps, whole)
+    endpoint = DecideEndpoint(auth, DecisionService(store, ids, settings.decide_budget / 1000), 1 << 20)
+    caller = EndpointCaller(endpoint, bench_shop.decide_requests(CANDIDATES))
+    whole = await _best(caller.call, calls, repetitions)
+    steps = await _timed_steps(caller, calls, repetitions)
+    steps.append(Step("store: read, append", await _best(_StoreCommands(store).send, calls, repetitions)))
+    steps.append(Step("rest of the endpoint", whole - sum(step.microseconds for step in steps)))
+    return TimeBreakdown(steps, whole)
 
 
-async def _timed_steps(browser: Browser, calls: int, repetitions: int) -> list[Step]:
+async def _timed_steps(caller: EndpointCaller, calls: int, repetitions: int) -> list[Step]:
     best = dict.fromkeys(STEPS, inf)
     for _ in range(repetitions):
-        clock = Clock()
+        clock = StepClock()
         with ExitStack() as stack:
             for step, names in STEPS.items():
                 for name in names:
                     stack.enter_context(patch(name, clock.around(step, resolve_name(name))))
-            await together(browser.call, calls)
+            await run_calls(caller.call, calls)
         best = {step: min(seconds, clock.seconds[step]) for step, seconds in best.items()}
     return [Step(step, seconds / calls * 1e6) for step, seconds in best.items()]
 
 
-class _Commands:
-    """What a decide call sends to the store."""
+class _StoreCommands:
+    """The store commands of a decide call."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        visitor = anonymous_digest(shop.VISITORS[0])
-        self._read = store.profiles.read_command(shop.SITE, visitor)
-        self._append = store.log.append_command(PolicyRef(shop.SITE, "anatomy"), bytes(500))
+        visitor = anonymous_digest(bench_shop.VISITORS[0])
+        self._read = store.profiles.read_command(bench_shop.SITE, visitor)
+        self._append = store.log.append_command(PolicyRef(bench_shop.SITE, "breakdown"), bytes(500))
 
     async def send(self, number: int) -> None:
         deadline = asyncio.get_running_loop().time() + 1.0
@@ -179,24 +179,24 @@ class _Commands:
 
 
 async def _best(call: Callable[[int], Awaitable[None]], calls: int, repetitions: int) -> float:
-    """Microseconds of CPU that a call takes, of those of this process."""
+    """The microseconds of this process's CPU per call, in the fastest repetition."""
     best = inf
     for _ in range(repetitions):
         began = process_time()
-        await together(call, calls)
+        await run_calls(call, calls)
         best = min(best, process_time() - began)
     return best / calls * 1e6
 
 
-async def together(call: Callable[[int], Awaitable[None]], calls: int) -> None:
-    """So many calls, a few at a time."""
+async def run_calls(call: Callable[[int], Awaitable[None]], calls: int) -> None:
+    """Make this many calls, `CONCURRENT` at a time."""
     left = iter(range(calls))
 
-    async def some() -> None:
+    async def make_calls() -> None:
         for number in left:
             await call(number)
 
-    await asyncio.gather(*(some() for _ in range(CONCURRENT)))
+    await asyncio.gather(*(make_calls() for _ in range(CONCURRENT)))
 
 
 def _parsed(request: bytes) -> tuple[Scope, bytes]:
@@ -211,7 +211,7 @@ async def _main(calls: int, repetitions: int) -> None:
     assert settings.redis is not None
     store = await Store.connect(settings.redis, patience=settings.decide_budget / 1000)
     try:
-        print(msgspec.json.encode(await dissect(store, settings, calls, repetitions)).decode())
+        print(msgspec.json.encode(await break_down(store, settings, calls, repetitions)).decode())
     finally:
         await store.close()
 

@@ -1,4 +1,4 @@
-"""The yardstick: a bare Starlette app that parses a JSON body and sends it back."""
+"""The baseline of the benchmark: a bare Starlette app that parses a JSON body and sends it back."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ async def alive(_: Request) -> JSONResponse:
 
 
 def create_app(settings: Settings) -> Starlette:
-    """The app, as `edgewise.processes.worker` makes it. It takes the very requests that the real one takes."""
+    """The app for `edgewise.processes.worker`. It accepts the same requests as the real one."""
     return Starlette(routes=[Route("/v1/decide", echo, methods=["POST"]), Route("/healthz", alive, methods=["GET"])])

@@ -1,4 +1,4 @@
-"""The shop that is measured: its policies, its visitors, and what their browsers send. The same ones every time."""
+"""The shop of the benchmark: its policies, visitors and requests. They are the same in every run."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import msgspec
 from edgewise.types import PolicyRef
 
 SITE = "shop"
-SECRET_KEY = "the secret key of a shop that is only measured"
+SECRET_KEY = "the secret key of the benchmark's shop"
 WRITE_KEY = "shop-key"
 ORIGIN = "https://shop.example"
 WINDOW = "200ms"
 
 CANDIDATES = (20, 100, 1000)
-"""How many actions the policies have. All of them are eligible in every decision."""
+"""The numbers of actions of the policies. All actions are eligible in every decision."""
 
 VISITORS = tuple(f"{random.Random(index).getrandbits(128):032x}" for index in range(64))
-"""Their anonymous ids, as the browser SDK makes them."""
+"""The visitors' anonymous ids, in the format of the browser SDK."""
 
 _TONES = ("neutral", "warm", "loud", "young")
 _TOPICS = ("new", "sale", "shipping", "gift", "tea", "linen", "kitchen")
@@ -40,12 +40,12 @@ _BROWSERS = (
 
 
 def policy_ref(candidates: int) -> PolicyRef:
-    """The policy that chooses among so many actions."""
+    """The policy with this number of actions."""
     return PolicyRef(SITE, f"hero-{candidates}")
 
 
 def write_policies(folder: Path) -> None:
-    """Write the shop's files: its site, and one policy for each number of candidates."""
+    """Write the site file and one policy file for each number of candidates."""
     folder.mkdir()
     (folder / "site.toml").write_text(
         f'name = "{SITE}"\nwrite_key = "{WRITE_KEY}"\norigins = ["{ORIGIN}"]\nrobots = "learn"\n'
@@ -55,7 +55,7 @@ def write_policies(folder: Path) -> None:
 
 
 def decide_requests(candidates: int) -> list[bytes]:
-    """What the visitors' browsers send to `/v1/decide`: one request for each of them."""
+    """One request to `/v1/decide` for each visitor."""
     return [
         browser_request("/v1/decide", decide_body(index, candidates), _BROWSERS[index % len(_BROWSERS)])
         for index in range(len(VISITORS))
@@ -83,13 +83,16 @@ def decide_body(visitor: int, candidates: int) -> dict[str, Any]:
     }
 
 
-def visits(now: datetime) -> list[bytes]:
-    """A past for every visitor: three visits in the last weeks, 33 pages and products looked at, one order."""
-    return [_past(visitor, index, now) for index, visitor in enumerate(VISITORS)]
+def history_requests(now: datetime) -> list[bytes]:
+    """One request per visitor with a history: three visits in the last weeks, 33 page and product views, one order."""
+    return [_history(visitor, index, now) for index, visitor in enumerate(VISITORS)]
 
 
-def told(decisions: Iterable[Mapping[str, Any]], visitor: int) -> list[dict[str, Any]]:
-    """What follows these decisions: each is seen; visitors of even numbers click what is young, others what is warm."""
+def outcome_messages(decisions: Iterable[Mapping[str, Any]], visitor: int) -> list[dict[str, Any]]:
+    """An impression for each decision, and some clicks.
+
+    Visitors with even numbers click on `young` actions, the others on `warm` ones.
+    """
     messages = []
     for decision in decisions:
         tone = decision["payload"]["tone"]
@@ -101,7 +104,6 @@ def told(decisions: Iterable[Mapping[str, Any]], visitor: int) -> list[dict[str,
 
 
 def batch_request(messages: Sequence[Mapping[str, Any]], sent_at: datetime | None = None) -> bytes:
-    """One call to `/v1/batch`."""
     body: dict[str, Any] = {"writeKey": WRITE_KEY, "batch": messages}
     if sent_at is not None:
         body["sentAt"] = sent_at
@@ -109,7 +111,7 @@ def batch_request(messages: Sequence[Mapping[str, Any]], sent_at: datetime | Non
 
 
 def browser_request(path: str, body: Mapping[str, Any], browser: str) -> bytes:
-    """A whole request, with the headers that a browser sends to another origin."""
+    """A complete request, with the headers of a browser's cross-origin request."""
     content = msgspec.json.encode(body)
     headers = (
         f"POST {path} HTTP/1.1",
@@ -130,7 +132,7 @@ def browser_request(path: str, body: Mapping[str, Any], browser: str) -> bytes:
     return "\r\n".join(headers).encode() + b"\r\n\r\n" + content
 
 
-def _past(visitor: str, index: int, now: datetime) -> bytes:
+def _history(visitor: str, index: int, now: datetime) -> bytes:
     chance = random.Random(index)
     messages: list[dict[str, Any]] = []
     for days in (20, 6, 1):
@@ -141,12 +143,14 @@ def _past(visitor: str, index: int, now: datetime) -> bytes:
             messages.append({**what, "timestamp": at})
     order = {"type": "track", "event": "Order Completed", "properties": {"revenue": 59.9}, "timestamp": at}
     messages.append(order)
-    known = [{**message, "anonymousId": visitor, "messageId": f"{index}-{n}"} for n, message in enumerate(messages)]
-    return batch_request(known, now)
+    identified = [
+        {**message, "anonymousId": visitor, "messageId": f"{index}-{n}"} for n, message in enumerate(messages)
+    ]
+    return batch_request(identified, now)
 
 
 def _policy(candidates: int) -> str:
-    """Two actions have a condition, which holds for every visitor here."""
+    """Two actions have a condition, which is true for every visitor here."""
     head = f"""
         placement = "{policy_ref(candidates).placement}"
         baseline = "offer-0"

@@ -1,4 +1,4 @@
-"""The stage: a store with the shop's policies, one worker that decides and one that echoes, each with its core."""
+"""The processes of the benchmark: a store with the shop's policies, and web workers on the measured core."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.store.data_folder import DataFolder
 from edgewise.store.embedded import EmbeddedValkey
-from load_tests import shop
-from load_tests.cores import Cores, on
+from load_tests import bench_shop
+from load_tests.cpu_cores import Cores, pinned_to
 
-ECHO = "load_tests.echo:create_app"
+ECHO = "load_tests.echo_app:create_app"
 BUDGET = 9000
-"""Milliseconds that a decide call may wait for the store. It is long, so that an answer that comes late is measured as
-late, instead of being a fallback, which would end the measurement."""
+"""Milliseconds that a decide call may wait for the store. It is long so that a late response counts as a latency. A
+fallback would end the measurement."""
 
-_PATIENCE = 30.0  # seconds
+_TIMEOUT = 30.0  # Seconds.
 
 
-class Worker:
-    """A web worker, exactly as `edgewise serve` starts it."""
+class BenchWorker:
+    """A web worker, started as `edgewise serve` starts it."""
 
     def __init__(self, child: Child, port: int) -> None:
         self.port = port
@@ -40,8 +40,8 @@ class Worker:
         return self._child.pid
 
 
-class Stage:
-    """All that runs while decisions are measured."""
+class BenchEnvironment:
+    """The store and the processes that run during a measurement."""
 
     def __init__(self, store: Store, settings: Settings, cores: Cores, metrics: Path) -> None:
         self.store = store
@@ -55,27 +55,27 @@ class Stage:
         return self._settings.redis
 
     @asynccontextmanager
-    async def worker(self, app: str) -> AsyncIterator[Worker]:
-        """A web worker on the measured core, for as long as the context lasts; it answers from the beginning.
+    async def worker(self, app: str) -> AsyncIterator[BenchWorker]:
+        """Run a web worker on the measured core. It is ready for requests.
 
         Raises:
-            TimeoutError: it does not answer; what it wrote to standard error says why.
+            TimeoutError: The worker does not become ready. Its standard error has the cause.
         """
         with listen("127.0.0.1", 0) as listener:
             command = [sys.executable, "-m", "edgewise.processes.worker", str(listener.descriptor), app]
             child = Child(app, command, environ=self._environ, pass_fds=[listener.descriptor])
-            with on(self._cores.measured):
+            with pinned_to(self._cores.measured):
                 await child.start()
             try:
-                async with asyncio.timeout(_PATIENCE):
+                async with asyncio.timeout(_TIMEOUT):
                     await listener.wait_until_healthy()
-                yield Worker(child, listener.port)
+                yield BenchWorker(child, listener.port)
             finally:
                 await child.stop()
 
     @asynccontextmanager
     async def learner(self) -> AsyncIterator[None]:
-        """What `edgewise learn` runs, for as long as the context lasts."""
+        """Run the learner in this process."""
         stop = asyncio.Event()
         learning = asyncio.create_task(Learner(self.store, self._settings).run(stop))
         try:
@@ -84,11 +84,11 @@ class Stage:
             stop.set()
             await learning
 
-    async def measured(self, module: str, *arguments: int) -> bytes:
-        """What this module prints when it runs on the measured core.
+    async def run_module(self, module: str, *arguments: int) -> bytes:
+        """Run a module on the measured core, and return its output.
 
         Raises:
-            RuntimeError: it ended with an error; what it wrote to standard error says why.
+            RuntimeError: The module failed. Its standard error has the cause.
         """
         child = Child(
             module,
@@ -96,7 +96,7 @@ class Stage:
             environ=self._environ,
             stdout=asyncio.subprocess.PIPE,
         )
-        with on(self._cores.measured):
+        with pinned_to(self._cores.measured):
             await child.start()
         try:
             printed = await child.output.read()
@@ -104,14 +104,14 @@ class Stage:
         finally:
             await child.stop()
         if status != 0:
-            raise RuntimeError(f"{module}: found it ended with status {status}, expected 0")
+            raise RuntimeError(f"{module}: Expected exit status 0, found {status}. See its standard error.")
         return printed
 
 
 @asynccontextmanager
-async def stage(folder: Path, cores: Cores) -> AsyncIterator[Stage]:
-    """A stage whose files are in this folder. Whatever runs on it has ended when the context ends."""
-    shop.write_policies(folder / "policies")
+async def start_environment(folder: Path, cores: Cores) -> AsyncIterator[BenchEnvironment]:
+    """Start an environment with its files in this folder. It stops with the block."""
+    bench_shop.write_policies(folder / "policies")
     metrics = folder / "metrics"
     metrics.mkdir()
     async with AsyncExitStack() as stack:
@@ -124,5 +124,5 @@ async def stage(folder: Path, cores: Cores) -> AsyncIterator[Stage]:
         publisher = Publisher(folder / "policies")
         await publisher.load()
         await publisher.publish(store)
-        settings = Settings(redis=valkey.url, secret_key=shop.SECRET_KEY, decide_budget=BUDGET)
-        yield Stage(store, settings, cores, metrics)
+        settings = Settings(redis=valkey.url, secret_key=bench_shop.SECRET_KEY, decide_budget=BUDGET)
+        yield BenchEnvironment(store, settings, cores, metrics)

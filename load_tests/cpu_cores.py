@@ -1,4 +1,4 @@
-"""Cores: what is measured has one for itself, everything else shares the others."""
+"""CPU cores. The measured process has one core for itself, and all other processes share the others."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 
 class Cores(NamedTuple):
-    """The core of what is measured, and those of everything else; both empty where nothing can be pinned."""
+    """The core of the measured process and the cores of the others. Both are empty where pinning is impossible."""
 
     measured: frozenset[int]
     others: frozenset[int]
 
     @classmethod
     def of_this_machine(cls) -> Cores:
-        """The last core that this process may use, and the rest. With a single core, or off Linux, none."""
+        """The last core that this process may use, and the rest. Both are empty with a single core or without Linux."""
         usable = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
         if len(usable) < 2:
             return cls(frozenset(), frozenset())
@@ -25,15 +25,15 @@ class Cores(NamedTuple):
 
     def __str__(self) -> str:
         if not self.measured:
-            return "Nothing is pinned: this machine has one core, or cannot pin. The figures are worth little."
+            return "This machine has one core or cannot pin processes, so the figures are not reliable."
         (core,) = self.measured
         others = ", ".join(map(str, sorted(self.others)))
-        return f"What is measured runs on core {core}, the client and the store on core {others}."
+        return f"The measured process runs on core {core}, the client and the store on core {others}."
 
 
 @contextmanager
-def on(cores: frozenset[int]) -> Iterator[None]:
-    """Run on these cores meanwhile, and let every process that is started now stay there."""
+def pinned_to(cores: frozenset[int]) -> Iterator[None]:
+    """Pin this process, and the processes that it starts in the block, to these cores."""
     if not cores:
         yield
         return
@@ -46,14 +46,14 @@ def on(cores: frozenset[int]) -> Iterator[None]:
 
 
 class CoreTime(NamedTuple):
-    """How many seconds a process's main thread has run on a core so far, and has waited for one that others held."""
+    """The seconds for which a process's main thread has run on a core, and has waited for a busy core."""
 
     running: float
     waiting: float
 
     @classmethod
     def of(cls, pid: int) -> CoreTime:
-        """Zeros where the system does not tell."""
+        """Zeros on systems without this information."""
         try:
             running, waiting, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
         except (OSError, ValueError):

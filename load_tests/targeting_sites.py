@@ -1,8 +1,10 @@
-"""The sites that show what targeting costs, and a worker's app that serves them.
+"""Three sites for measuring the cost of targeting, and an app that serves them.
 
-All have one policy with the same 21 actions, all of them eligible, and the model of the shop's. Of the visitors of one
-nothing is known, those of another have a full profile, and those of the third have one too, where each action has a
-condition and the site has segments.
+All sites use the shop's model and one policy with the same 21 actions, which are all eligible.
+
+- `bare`: The visitors have no profile.
+- `profiled`: The visitors have a full profile.
+- `targeted`: The visitors have a full profile, each action has a condition, and the site has segments.
 """
 
 from __future__ import annotations
@@ -32,9 +34,9 @@ from edgewise.settings import Settings
 from edgewise.sites import Site
 from edgewise.store import Store
 from edgewise.types import Condition
-from load_tests import shop
-from load_tests.anatomy import CANDIDATES
-from load_tests.client import Mismeasured
+from load_tests import bench_shop
+from load_tests.load_client import MeasurementError
+from load_tests.time_breakdown import CANDIDATES
 
 BARE, PROFILED, TARGETED = SITES = "bare", "profiled", "targeted"
 
@@ -60,7 +62,7 @@ CONDITIONS: Sequence[Condition] = (
     {"$or": [{"visitor.topCategory": "tea"}, {"visitor.productsViewed": {"$gt": 3}}]},
     {"data.loggedIn": False},
 )
-"""One for each action, and each of them holds for every visitor here."""
+"""One for each action. Each one is true for every visitor here."""
 
 SEGMENTS: dict[str, Condition] = {
     "new-visitor": {"visitor.sessions": {"$lte": 1}},
@@ -77,7 +79,7 @@ SEGMENTS: dict[str, Condition] = {
 
 
 def create_app(settings: Settings) -> App:
-    """The app of a worker, whose decide calls are those of these sites."""
+    """The app of a worker that serves decide calls of these sites."""
     app = service.create_app(settings)
     whole = app.router.lifespan_context
 
@@ -87,7 +89,7 @@ def create_app(settings: Settings) -> App:
         async with whole(app):
             store = await Store.connect(settings.redis, patience=settings.decide_budget / 1000)
             try:
-                app.decide = await door(store, settings)
+                app.decide = await create_endpoint(store, settings)
                 yield
             finally:
                 await store.close()
@@ -96,17 +98,17 @@ def create_app(settings: Settings) -> App:
     return app
 
 
-async def door(store: Store, settings: Settings) -> DecideEndpoint:
-    """The door of decide calls to these sites.
+async def create_endpoint(store: Store, settings: Settings) -> DecideEndpoint:
+    """The decide endpoint for these sites.
 
     Raises:
-        Mismeasured: there is no model in the store to score with.
+        MeasurementError: The store has no model of the shop.
     """
     assert settings.secret_key is not None
     follower = _follower(store)
-    checkpoint = await store.checkpoints.read(shop.policy_ref(CANDIDATES))
+    checkpoint = await store.checkpoints.read(bench_shop.policy_ref(CANDIDATES))
     if checkpoint is None:
-        raise Mismeasured("targeting: found no model of the shop's, expected one to score with")
+        raise MeasurementError("Missing the model of the shop. Train it first.")
     for site in follower.sites.values():
         site.placements["hero"].load_model(checkpoint)
     decisions = DecisionService(store, await _ids(store), settings.decide_budget / 1000)
@@ -114,35 +116,35 @@ async def door(store: Store, settings: Settings) -> DecideEndpoint:
 
 
 def requests(site: str) -> list[bytes]:
-    """What the visitors' browsers send to `/v1/decide`: one request for each of them."""
+    """One request to `/v1/decide` for each visitor."""
     return [
-        shop.browser_request(
+        bench_shop.browser_request(
             "/v1/decide",
-            {**shop.decide_body(index, CANDIDATES), "writeKey": site, "placements": ["hero"]},
+            {**bench_shop.decide_body(index, CANDIDATES), "writeKey": site, "placements": ["hero"]},
             "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0",
         )
-        for index in range(len(shop.VISITORS))
+        for index in range(len(bench_shop.VISITORS))
     ]
 
 
 async def fill_profiles(store: Store) -> None:
-    """All that a profile has room for, but impressions, happens to every visitor of two of the sites.
+    """Fill the profiles of two sites' visitors to their limits, except for impressions.
 
     Raises:
-        Mismeasured: a message was not taken.
+        MeasurementError: A message was rejected.
     """
     follower = _follower(store)
     recorder = Recorder(store, await _ids(store), follower.find)
-    past = _past(datetime.now(UTC))
-    for site, visitor in product((PROFILED, TARGETED), shop.VISITORS):
+    history = _history(datetime.now(UTC))
+    for site, visitor in product((PROFILED, TARGETED), bench_shop.VISITORS):
         raw = [
             msgspec.json.encode({"anonymousId": visitor, "messageId": f"{visitor}-{number}", **message})
-            for number, message in enumerate(past)
+            for number, message in enumerate(history)
         ]
         messages, wrong = decode_messages(raw, JSON)
-        refused = [*wrong, *await recorder.record(follower.sites[site], messages, None)]
-        if refused:
-            raise Mismeasured(f"profile: found {refused[0]}, expected every message to be taken")
+        rejected = [*wrong, *await recorder.record(follower.sites[site], messages, None)]
+        if rejected:
+            raise MeasurementError(f"Expected no rejected message, found {rejected[0]}.")
 
 
 def _follower(store: Store) -> Follower:
@@ -157,7 +159,7 @@ async def _ids(store: Store) -> DecisionIds:
 
 def _sites() -> list[LoadedSite]:
     actions = [Action(f"offer-{index}", {"discount": index * 5 % 35}) for index in range(CANDIDATES + 1)]
-    # The baseline is for everyone, so it is one more.
+    # The baseline has no condition, so there is one more action.
     targeted = [
         actions[0],
         *(Action(one.id, one.features, when=when) for one, when in zip(actions[1:], CONDITIONS, strict=True)),
@@ -170,8 +172,8 @@ def _sites() -> list[LoadedSite]:
     ]
 
 
-def _past(now: datetime) -> list[dict[str, object]]:
-    """Within the last hour, one after the other, so that what went into the cart after an order is still there."""
+def _history(now: datetime) -> list[dict[str, object]]:
+    """Events of the last hour in order. Products added after the orders are still in the cart."""
     messages: list[dict[str, object]] = [
         {"type": "identify", "traits": {f"trait-{number}": f"value {number}" for number in range(6)}},
         *(_viewed(number) for number in range(8)),
@@ -199,7 +201,7 @@ def _item(number: int) -> dict[str, object]:
 
 
 _CONTEXT = {
-    "page": {"url": f"{shop.ORIGIN}/c/tea?utm_source=newsletter&utm_medium=email&utm_campaign=autumn"},
+    "page": {"url": f"{bench_shop.ORIGIN}/c/tea?utm_source=newsletter&utm_medium=email&utm_campaign=autumn"},
     "locale": "en-GB",
     "timezone": "Europe/London",
     "device": {"type": "desktop"},
