@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { dirname, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium } from "playwright-core";
 import type { Decision } from "../../src/types.js";
 import { chromiumPath, FLAGS } from "./chromium.js";
 import { type Visit, Visitor } from "./visit.js";
@@ -46,7 +46,7 @@ after(async () => {
 });
 
 test("the shop shows decisions, and each interaction is logged once", async () => {
-  const visitor = await Visitor.of(browser, { userAgent: USER_AGENT });
+  const visitor = await visitorOf();
   const [home, decisions] = await decided(visitor);
 
   const { action, payload } = decisions["home-hero"]!;
@@ -73,7 +73,7 @@ test("the shop shows decisions, and each interaction is logged once", async () =
 
   // The log of the server has the outcomes.
   const logged = async (): Promise<string[]> => {
-    const lines = (await held(anonymousId)).filter(({ placement }) => placement === "home-hero");
+    const lines = (await exported(anonymousId)).filter(({ placement }) => placement === "home-hero");
     return lines.filter(({ name }) => name).map(({ entry, name }) => `${entry} ${name}`);
   };
   const expected = ["event Order Completed", "outcome $click", "outcome $impression"];
@@ -82,7 +82,7 @@ test("the shop shows decisions, and each interaction is logged once", async () =
     return true;
   });
   await eventually("the profile to have all events", async () => {
-    const events = (await held(anonymousId)).map(({ profile }) => profile?.events).find(Boolean);
+    const events = (await exported(anonymousId)).map(({ profile }) => profile?.events).find(Boolean);
     return events?.["Product Viewed"] === 1 && events["Product Added"] === 1 && events["Checkout Started"] === 1;
   });
   assert.deepEqual(visitor.errors, []);
@@ -90,7 +90,7 @@ test("the shop shows decisions, and each interaction is logged once", async () =
 });
 
 test("the bar names the banner and the nudge, and the row leaves out the products in the basket", async () => {
-  const visitor = await Visitor.of(browser, { userAgent: USER_AGENT });
+  const visitor = await visitorOf();
   const [visit, { "home-hero": hero }] = await decided(visitor, "gift-buyers", "policy");
   assert.equal(await visit.text(".demo-shown b"), hero!.action);
   assert.equal(await visit.text(".demo-shown small"), `banner, drawn with ${percent(hero!.propensity!)}`);
@@ -124,7 +124,7 @@ test("the bar names the banner and the nudge, and the row leaves out the product
 });
 
 test("the bar names the control group, and offers to become another visitor", async () => {
-  const visitor = await Visitor.of(browser, { userAgent: USER_AGENT, viewport: { width: 390, height: 844 } });
+  const visitor = await visitorOf({ viewport: { width: 390, height: 844 } });
   await visitor.context.route("**/v1/decide", async (route) => {
     const response = await route.fetch();
     const answer = (await response.json()) as { decisions: Decision[] };
@@ -145,7 +145,25 @@ test("the bar names the control group, and offers to become another visitor", as
   await visitor.close();
 });
 
-/** The first visit to the home page whose decisions came in time. On a busy machine, pages may show their defaults. */
+/** Creates a visitor whose pages have a long budget, so that a slow machine behaves as a fast one. */
+async function visitorOf(options: BrowserContextOptions = {}): Promise<Visitor> {
+  const visitor = await Visitor.of(browser, { userAgent: USER_AGENT, ...options });
+  await visitor.context.addInitScript(() => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync("[data-edgewise][data-edgewise]:not([data-e]){animation-duration:20s!important}");
+    const observer = new MutationObserver(() => {
+      const tag = document.querySelector<HTMLElement>("script[data-write-key]");
+      if (!tag) return;
+      observer.disconnect();
+      tag.dataset.budget = "20000";
+      document.adoptedStyleSheets.push(sheet);
+    });
+    observer.observe(document, { childList: true, subtree: true });
+  });
+  return visitor;
+}
+
+/** Opens the home page as a visitor of this kind and group, and returns its decisions. */
 async function decided(
   visitor: Visitor,
   guise = "students",
@@ -158,7 +176,7 @@ async function decided(
   return [visit, decisions];
 }
 
-/** Reloads the page until these placements were decided in time, for the given group. */
+/** The decisions of these placements. Opens the page again until the visitor is in the given group. */
 async function shown(
   visit: Visit,
   names: string[],
@@ -169,8 +187,11 @@ async function shown(
     const rendered = await visit.rendered();
     const decisions = Object.fromEntries((await visit.decisions()).map((one) => [one.placement, one]));
     await visit.check();
-    const isDecided = (name: string) => decisions[name]?.source === "policy" && /swapped|default/.test(rendered[name]!);
-    if (names.every((name) => isDecided(name) && (!group || decisions[name]!.group === group))) return decisions;
+    for (const name of names) {
+      assert.equal(decisions[name]?.source, "policy", name);
+      assert.match(rendered[name]!, /swapped|default/);
+    }
+    if (names.every((name) => !group || decisions[name]!.group === group)) return decisions;
     await again();
   }
 }
@@ -189,7 +210,7 @@ interface Line {
   profile?: { events: Record<string, number> } | null;
 }
 
-async function held(anonymousId: string): Promise<Line[]> {
+async function exported(anonymousId: string): Promise<Line[]> {
   const [, key] = /cat (\S+secret-key)/.exec(output)!;
   const flags = ["export", "--visitor", anonymousId, "--data", dirname(key!)];
   const { stdout } = await promisify(execFile)(EDGEWISE, flags);
