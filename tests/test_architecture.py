@@ -155,3 +155,12 @@ def test_imports_have_no_cycle() -> None:
 
     for module in sorted(graph):
         visit(module, ())
+
+
+def test_the_decision_engine_does_not_reach_the_store() -> None:
+    graph, reached, pending = import_graph(), set[str](), ["edgewise.decisions.engine"]
+    while pending:
+        module = pending.pop()
+        pending += graph.get(module, set()) - reached
+        reached.add(module)
+    assert {room(module) for module in reached} & {"store", "serving", "http", "events", "webhooks"} == set()

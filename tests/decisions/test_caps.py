@@ -176,3 +176,27 @@ async def test_a_sticky_row_fills_the_requested_slots(workers: list[Worker]) -> 
     (more,) = await workers[0].decide(PlacementRequest("hero", slots=2), visitor=Visitor("b", None))
     assert (len(fewer.slots), len(more.slots)) == (1, 2)
     assert fewer.decision_id != more.decision_id
+
+
+async def test_a_visitor_gets_the_baseline_after_too_many_lost_races(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await worker.serve(CAPPED)
+    submit = worker.store.pipeline.submit
+    attempts = 0
+
+    async def refuse(reply: asyncio.Future[Any]) -> Any:
+        nonlocal attempts
+        attempts += 1
+        await reply
+        return [[]]
+
+    def submit_and_refuse(command: Command, deadline: float) -> asyncio.Future[Any]:
+        reply = submit(command, deadline)
+        return asyncio.ensure_future(refuse(reply)) if command[0] == "EVALSHA" else reply
+
+    monkeypatch.setattr(worker.store.pipeline, "submit", submit_and_refuse)
+    (result,) = await worker.decide()
+    assert (result.group, result.slots[0].action, result.decision_id) == ("fallback", "plain", None)
+    assert attempts == 16
+    assert "Cannot count a decision of shop/hero" in caplog.text

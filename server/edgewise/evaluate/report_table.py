@@ -38,7 +38,7 @@ def _print_report(console: Console, report: ReplayReport) -> None:
         ("policy", report.policy),
         ("log", report.logged),
         (f"always {report.best_action}", report.best),
-        ("policy - best action", report.difference),
+        ("policy - best", report.difference),
     )
     for name, halves in rows:
         table.add_row(name, *map(_interval, halves))
@@ -47,7 +47,7 @@ def _print_report(console: Console, report: ReplayReport) -> None:
 
 
 def _print_several(console: Console, reports: Sequence[ReplayReport]) -> None:
-    table = _table("policy - best action", "all rows", "first half", "second half")
+    table = _table("policy - best", "all rows", "first half", "second half")
     for report in reports:
         table.add_row(f"seed {report.seed}", *map(_interval, report.difference))
     table.add_section()
