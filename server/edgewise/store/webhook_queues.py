@@ -196,11 +196,11 @@ class WebhookQueues:
         return fields_of(await self._client.execute(read_command(site, visitor)))
 
     async def settle_condition(
-        self, site: str, visitor: Digest, field: bytes, held: bytes, mark: bytes, message: bytes | None
+        self, site: str, visitor: Digest, field: bytes, expected: bytes, mark: bytes, message: bytes | None
     ) -> None:
         """Remove a waiting condition. With a message, queue it and mark the condition as met."""
         pair = [keys.hooks(site, visitor), keys.hook_queue(site, visitor)]
-        await self._client.execute(_settle_condition.command(pair, field, held, mark, message or b"", QUEUE_TTL))
+        await self._client.execute(_settle_condition.command(pair, field, expected, mark, message or b"", QUEUE_TTL))
 
     async def first(self, site: str, visitor: Digest) -> bytes | None:
         """The next message to send."""
