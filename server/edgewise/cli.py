@@ -124,9 +124,10 @@ def learn(settings: Settings) -> None:
 @click.option("--site", metavar="NAME", help="The placement's site. Required if several sites have this placement.")
 @with_settings("data", "redis")
 def rebuild(settings: Settings, placement: str, site: str | None) -> None:
-    """Rebuild the model of PLACEMENT from its log and compare it with the published one.
+    """Rebuild a model from its log and check the published one.
 
-    Works beside a running server and changes nothing. Exits with status 1 if the models differ.
+    PLACEMENT names the policy. Works beside a running server and changes nothing. Exits with status 1 if the models
+    differ.
 
     \b
     Examples:
@@ -164,11 +165,11 @@ def replay(
     shuffles: int | None,
     as_json: bool,
 ) -> None:
-    """Replay a logged file and estimate what the policy would have earned on it.
+    """Estimate what a policy would have earned on a logged file.
 
     Each row of FILE has a context, the action that was shown, its probability, and its reward. FILE is .csv, .ndjson or
-    .jsonl, and may be gzipped (.gz). MAP names the columns. The policy decides each row again. If its choice equals the
-    logged action, the reward counts and the model learns it.
+    .jsonl, and may be gzipped (.gz). MAP names the columns, and may name a policy file. The policy decides each row
+    again. If its choice equals the logged action, the reward counts and the model learns it.
 
     \b
     Examples:

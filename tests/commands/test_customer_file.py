@@ -116,7 +116,7 @@ def test_header_without_the_id_column_is_an_error(tmp_path: Path, header: str) -
 
 
 def test_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(EdgewiseError, match=r"none\.csv: The file cannot be read: No such file"):
+    with pytest.raises(EdgewiseError, match=r"none\.csv: Cannot read the file: No such file"):
         list(read_rows(tmp_path / "none.csv", "id"))
 
 

@@ -60,6 +60,9 @@ async def test_export_of_a_visitor_has_everything_an_erasure_removes(store: Stor
             await store.log.append(REF, encode(entry))
     said = await edgewise(store_url, "export", "--visitor", "ann")
     assert said.exit_code == 0, said.output
+    unknown = await edgewise(store_url, "export", "--visitor", "an")
+    assert (unknown.exit_code, unknown.stdout) == (0, "")
+    assert unknown.stderr == "Site shop stores nothing about 'an'. Check the spelling.\n"
     profile, *log = map(json.loads, said.stdout.splitlines())
     assert profile["id"] == ann.hex()
     assert profile["profile"]["traits"]["plan"][1] == "pro"

@@ -34,6 +34,7 @@ async def test_debug_token_shows_any_action_and_explains_it(store_url: str) -> N
         made = await asyncio.to_thread(edgewise, "preview", "--debug", "--redis", store_url)
         assert made.exit_code == 0, made.output
         body = {"placements": [{"id": "hero", "action": "deal"}], "preview": made.stdout.strip()}
+        assert "Open a page of your site with ?edgewise-debug=TOKEN" in made.stderr
         (decision,) = (await server.post("/v1/decide", body)).json()["decisions"]
         assert (decision["action"], decision["group"]) == ("deal", "preview")
         assert [action["id"] for action in decision["debug"]["actions"]] == ["plain", "deal"]

@@ -53,6 +53,12 @@ async def test_dead_letters_are_printed(store: Store, store_url: str) -> None:
     }
 
 
+async def test_no_dead_letters_are_reported(store: Store, store_url: str) -> None:
+    await store.registry.publish_sites(encode_sites([Site("shop", "key", (), ())]))
+    shown = await asyncio.to_thread(CliRunner().invoke, main, ["webhooks", "dead", "--redis", store_url])
+    assert (shown.exit_code, shown.stdout, shown.stderr) == (0, "", "There are no dead letters.\n")
+
+
 async def test_at_most_a_hundred_messages_of_a_visitor_wait(store: Store, store_url: str) -> None:
     jobs = [QueuedMessage(f"m{number}", "n", b"{}").encode() for number in range(120)]
     command = store.webhook_queues.write_command("shop", VISITOR, None, b"profile", 60_000, {b"h:n": b"1"}, jobs)

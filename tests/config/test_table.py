@@ -35,6 +35,18 @@ def test_unknown_keys_are_reported_with_a_suggestion() -> None:
     ]
 
 
+def test_a_key_of_the_file_in_an_inner_table_is_reported_with_its_place() -> None:
+    file = table({"sticky": "session", "control": {"sticky": "session"}})
+    file.take("sticky", label(10), "")
+    file.table("control").report_unknown_keys()
+    assert file.problems == [
+        Problem(
+            "control.sticky",
+            'Unknown key "sticky" in this table. Move it to the top of the file, above the first [table].',
+        )
+    ]
+
+
 def test_inner_tables_have_paths_and_share_the_problems() -> None:
     file = table({"outer": {"a": [{"b": 1}, 2]}})
     (inner,) = file.table("outer").tables("a")

@@ -12,9 +12,17 @@ from edgewise.errors import PolicyError
 @pytest.mark.parametrize(
     ("source", "path", "message"),
     [
-        (b"a = 1\nb = \n", "x.toml:2:5", "Invalid TOML: Invalid value."),
+        (b"a = 1\nb = \n", "x.toml:2:5", "Invalid TOML: Invalid value. Write texts in straight quotes"),
         (b"a = 1\na = 2\n", "x.toml:2:6", "Invalid TOML: Cannot overwrite a value"),
         (b"\n\na = [1,\n\n", "x.toml:3", "Invalid TOML: Invalid value at the end of the file."),
+        (b"[actions]\n[[actions]]\n", "x.toml:2:10", "Invalid TOML: Cannot overwrite a value. Write each key once."),
+        (
+            b'a = "b\n',
+            "x.toml:1:7",
+            r"Invalid TOML: Illegal character '\n'. Close the quotes",
+        ),
+        (b"$click = 1\n", "x.toml:1:1", "Invalid TOML: Invalid statement. Write it as `key = value`, with straight"),
+        (b"a = 5%\n", "x.toml:1:6", "Invalid TOML: Expected newline or end of document after a statement. Write each"),
         (b"a = 1\nb = '\xff'\n", "x.toml:2", "Expected UTF-8, found the byte 0xff. Save the file as UTF-8."),
         (b"a = " + b"[" * 5000, "x.toml", "Invalid TOML: lists or tables are nested too deeply."),
         (b"a = " + b"9" * 5000, "x.toml", "Invalid TOML: Exceeds the limit"),

@@ -135,7 +135,10 @@ async def test_a_second_server_on_the_same_data_folder_is_refused(tmp_path: Path
     async with serving(tmp_path) as first:
         async with served("-m", "edgewise", "serve", **environ_in(tmp_path)) as second:
             assert await second.ends() == 1
-            assert f"Error: Process {first.pid} uses data folder {tmp_path}/data." in second.said[0]
+            assert (
+                f"Error: Edgewise already runs on data folder {tmp_path}/data, as process {first.pid}."
+                in second.said[0]
+            )
         assert await first.get("/healthz") == "ok"
 
 
@@ -187,7 +190,7 @@ async def test_a_learner_that_dies_is_started_again(tmp_path: Path) -> None:
         [before] = server.children("edgewise learn")
         os.kill(before, signal.SIGKILL)
         after = int(await server.process.until(r"learner: Restarted as process (\d+)"))
-        assert await server.process.until(rf" {after} edgewise\.learner\S+ (default/home-hero: learning from)")
+        assert await server.process.until(rf" {after} edgewise\.learner\S+ (default/home-hero: Learning from)")
         server.process.tell(signal.SIGTERM)
         assert await server.process.ends() == 0
 

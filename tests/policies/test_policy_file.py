@@ -12,8 +12,8 @@ from edgewise.policies.policy_file import read_policy
 from tests.policies.policy_text import FULL, SMALLEST, check_edit, problems, read
 
 UNKNOWN_KEY = (
-    'Unknown key "bandit". Use one of placement, slots, baseline, explore, reward, features, control, actions, '
-    "enabled, sticky, pins."
+    'Unknown key "bandit". Use one of placement, slots, baseline, enabled, sticky, explore, reward, features, '
+    "control, actions, pins."
 )
 ZERO_FLOOR = (
     "Expected a number above 0 and at most 1, found 0. "
@@ -88,6 +88,12 @@ def test_a_policy_has_every_setting_of_its_file(tmp_path: Path) -> None:
         ("slots = 2", "slots = 3", "baseline", "Expected as many action ids as `slots` (3), found 2."),
         ("slots = 2", "slot = 2", "slot", 'Unknown key "slot". Did you mean `slots`?'),
         ("slots = 2", "slots = 2\n[bandit]", "bandit", UNKNOWN_KEY),
+        (
+            'algorithm = "regcb"',
+            'algorithm = "regcb"\nenabled = true',
+            "explore.enabled",
+            'Unknown key "enabled" in this table. Move it to the top of the file, above the first [table].',
+        ),
         (
             'algorithm = "regcb"',
             'algorithm = "linucb"',

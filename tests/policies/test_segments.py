@@ -53,7 +53,11 @@ def test_a_visitor_is_in_every_segment_that_holds_sorted_by_name() -> None:
     [
         (LOYAL.replace("$gte", "$gtee"), 'segments.loyal["visitor.orders"].$gtee', "Did you mean `$gte`?"),
         (LOYAL + "empty = {}", "segments.empty", "Empty condition."),
-        (LOYAL + "text = 'x'", "segments.text", 'Expected a table, found "x".'),
+        (
+            LOYAL + "text = 'x'",
+            "segments.text",
+            'Expected a table, found "x". If this is a setting of',
+        ),
         (
             LOYAL + '"Big Spender" = { "visitor.orders" = 1 }',
             'segments["Big Spender"]',

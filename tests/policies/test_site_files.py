@@ -165,6 +165,8 @@ def test_a_folder_without_policies_is_rejected(tmp_path: Path) -> None:
         (str(missing), "Cannot read the folder of policy files: No such file or directory. Check its path.")
     ]
     write_site(tmp_path, 'name = "shop"')
+    file = tmp_path / "site.toml"
+    assert problems(file) == [(str(file), "Expected a folder of policy files, found a file. Pass the folder.")]
     assert problems(tmp_path) == [
         (str(tmp_path), "Missing policy file. Add at least one *.toml file next to site.toml.")
     ]

@@ -119,7 +119,9 @@ async def test_a_server_that_cannot_start_is_quoted(tmp_path: Path) -> None:
 
 async def test_locked_data_folder_is_refused_with_its_process(tmp_path: Path) -> None:
     async with DataFolder.locked(tmp_path):
-        with pytest.raises(DataFolderLocked, match=f"Process {os.getpid()} uses data folder {tmp_path}"):
+        with pytest.raises(
+            DataFolderLocked, match=f"Edgewise already runs on data folder {tmp_path}, as process {os.getpid()}"
+        ):
             async with DataFolder.locked(tmp_path):
                 pass
     async with DataFolder.locked(tmp_path):

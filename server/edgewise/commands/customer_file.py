@@ -51,7 +51,7 @@ def read_rows(path: Path, column: str) -> Iterator[Row | WrongRow]:
         with path.open("rb") as file:
             yield from (_csv_rows if path.suffix.lower() == ".csv" else _json_rows)(path, file, column)
     except OSError as error:
-        raise EdgewiseError(f"{path}: The file cannot be read: {error.strerror}.") from error
+        raise EdgewiseError(f"{path}: Cannot read the file: {error.strerror}. Check its path.") from error
 
 
 def _json_rows(path: Path, file: BinaryIO, column: str) -> Iterator[Row | WrongRow]:

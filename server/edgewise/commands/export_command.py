@@ -21,7 +21,7 @@ from edgewise.settings import Settings
 @site_option
 @with_settings("data", "redis")
 def export(settings: Settings, visitor: str | None, visitors: bool, site: str | None) -> None:
-    """Write visitor data to the standard output, as one JSON object per line.
+    """Export visitor data as one JSON object per line.
 
     For one visitor, it writes the records under each of their ids and their entries in the logs.
 
@@ -45,5 +45,9 @@ async def _export(settings: Settings, visitor: str | None, site: str | None) -> 
             async for digest, stored in store.profiles.all(name):
                 click.echo(json.dumps(describe_record(digest, stored), ensure_ascii=False))
             return
+        is_known = False
         async for line in export_visitor(store, name, visitor):
+            is_known = True
             click.echo(json.dumps(line, ensure_ascii=False))
+        if not is_known:
+            click.echo(f"Site {name} stores nothing about {visitor!r}. Check the spelling.", err=True)

@@ -44,8 +44,9 @@ def _span(ctx: click.Context, param: click.Parameter, value: str) -> Millisecond
 def preview(
     settings: Settings, placement: str | None, action: str | None, debug: bool, valid: int, site: str | None
 ) -> None:
-    """Create a token that shows ACTION in PLACEMENT, even if its conditions, dates or switches forbid it.
+    """Create a token that shows an action or opens the debugger.
 
+    The token shows ACTION in PLACEMENT, even if its conditions, dates or switches forbid it.
     Pass the token as `preview` in a decide call, or open a page with `?edgewise-debug=TOKEN`. Edgewise logs nothing of
     such a call and learns nothing from it. A token of --debug can show any action, and explains each decision.
 
@@ -60,6 +61,7 @@ def preview(
     if not debug and (placement is None or action is None):
         raise click.UsageError("Missing PLACEMENT or ACTION. Pass both, or pass --debug.")
     click.echo(asyncio.run(_preview(settings, placement, action, valid, site)))
+    click.echo("Open a page of your site with ?edgewise-debug=TOKEN at the end of its address.", err=True)
 
 
 async def _preview(

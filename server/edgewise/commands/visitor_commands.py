@@ -36,7 +36,7 @@ site_option = click.option("--site", metavar="NAME", help="The visitor's site. R
 @click.option("--now", is_flag=True, help="Do not wait for other erasures. Exit when the erasure is complete.")
 @with_settings("data", "redis", "erase_within")
 def erase(settings: Settings, id: str, site: str | None, now: bool) -> None:
-    """Erase the visitor with this anonymous or user ID, under every known id of theirs.
+    """Erase a visitor, under every known id of theirs. ID is an anonymous id or a user id.
 
     Deletes their profiles at once. The learner rewrites the logs without their entries and rebuilds the models. The
     present models serve until then. An unknown ID prints a warning, in case of a typing error, and exits with status 0.
@@ -56,7 +56,9 @@ def erase(settings: Settings, id: str, site: str | None, now: bool) -> None:
 @site_option
 @with_settings("data", "redis")
 def import_(settings: Settings, file: Path, column: str, anonymous: bool, site: str | None) -> None:
-    """Import traits of visitors from FILE, a CSV with a header (.csv) or NDJSON. Each row is one visitor.
+    """Import traits of visitors from a CSV or NDJSON file.
+
+    A CSV (.csv) has a header. Each row is one visitor.
 
     Reports each wrong row with its line, skips it, and exits with status 1. You can run an interrupted import again: it
     writes nothing twice. Traits that a visitor got after the file's modification time stay.

@@ -41,8 +41,11 @@ def dead(settings: Settings) -> None:
     Example:
       edgewise webhooks dead
     """
-    for line in asyncio.run(_dead(settings)):
+    lines = asyncio.run(_dead(settings))
+    for line in lines:
         click.echo(line)
+    if not lines:
+        click.echo("There are no dead letters.", err=True)
 
 
 async def _courier(settings: Settings) -> None:

@@ -7,23 +7,31 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from edgewise.config.messages import duplicate, mismatch, missing, unknown
+from edgewise.config.messages import describe, duplicate, mismatch, missing, unknown
 from edgewise.config.values import mapping
 from edgewise.errors import Problem
 
 T = TypeVar("T")
 
+MOVE_TO_TOP = "Move it to the top of the file, above the first [table]."
+
 _BARE_KEY = re.compile(r"[A-Za-z0-9_$-]+")
 
 
 class Table:
-    """The table at `path`. Reading adds each problem to `problems` and continues, to find all of them."""
+    """The table at `path`. Reading adds each problem to `problems` and continues, to find all of them.
 
-    def __init__(self, entries: Mapping[str, Any], path: str, problems: list[Problem]) -> None:
+    `file_keys` are the keys read so far from the top of the file. None means that this table is the file.
+    """
+
+    def __init__(
+        self, entries: Mapping[str, Any], path: str, problems: list[Problem], file_keys: list[str] | None = None
+    ) -> None:
         self.entries = entries
         self.path = path
         self.problems = problems
         self._known_keys: list[str] = []
+        self._file_keys = self._known_keys if file_keys is None else file_keys
 
     def take(self, key: str, read: Callable[[Any], T], default: T, *, required: bool = False) -> T:
         """The value of `key`, converted by `read`. The default replaces a missing or invalid value."""
@@ -52,7 +60,7 @@ class Table:
 
     def table(self, key: str) -> Table:
         """The table at `key`. It is empty when the value is missing or invalid."""
-        return Table(self.take(key, mapping, {}), child(self.path, key), self.problems)
+        return Table(self.take(key, mapping, {}), child(self.path, key), self.problems, self._file_keys)
 
     def tables(self, key: str, *, required: bool = False) -> list[Table]:
         """The list of tables at `key`, without the elements that are not tables."""
@@ -60,7 +68,7 @@ class Table:
         empty: list[Any] = []
         for index, entry in enumerate(self.take(key, _list_of_tables, empty, required=required)):
             if isinstance(entry, dict):
-                tables.append(Table(entry, child(path, index), self.problems))
+                tables.append(Table(entry, child(path, index), self.problems, self._file_keys))
             else:
                 self.problems.append(Problem(child(path, index), mismatch("a table", entry)))
         return tables
@@ -72,7 +80,11 @@ class Table:
     def report_unknown_keys(self) -> None:
         """Add a problem for each key that no earlier call has read."""
         for key in self.entries:
-            if key not in self._known_keys:
+            if key in self._known_keys:
+                continue
+            if key in self._file_keys:
+                self.report(key, f"Unknown key {describe(key)} in this table. {MOVE_TO_TOP}")
+            else:
                 self.report(key, unknown("key", key, self._known_keys))
 
 

@@ -14,6 +14,18 @@ LARGEST_FILE = 32 * 1024 * 1024
 
 _TOMLLIB_MESSAGE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
+_ADVICE = {
+    "Cannot declare": " Write each [table] once. A list such as [[actions]] has double brackets.",
+    "Cannot overwrite a value": " Write each key once. A list such as [[actions]] has double brackets.",
+    "Expected '=' after a key": " Write it as `key = value`.",
+    "Expected newline": " Write each `key = value` on its own line, and texts in straight quotes.",
+    "Illegal character": " Close the quotes of the text on this line.",
+    "Invalid statement": ' Write it as `key = value`, with straight quotes around a key such as "$click".',
+    "Invalid value": ' Write texts in straight quotes, such as "home-hero".',
+    "Unclosed": " Close the bracket or brace.",
+}
+"""The next step for the author of the file, by the beginning of tomllib's message."""
+
 
 def read_toml(path: Path, name: str) -> dict[str, Any]:
     """Read and parse a file. Problems refer to the file as `name`.
@@ -56,7 +68,8 @@ def _syntax_problem(message: str, source: bytes, name: str) -> Problem:
     if match is None:
         return Problem(name, f"Invalid TOML: {message}.")
     error, line, column = match.groups()
+    advice = next((advice for beginning, advice in _ADVICE.items() if error.startswith(beginning)), "")
     if line is None:
         last = source.rstrip().count(b"\n") + 1
-        return Problem(f"{name}:{last}", f"Invalid TOML: {error} at the end of the file.")
-    return Problem(f"{name}:{line}:{column}", f"Invalid TOML: {error}.")
+        return Problem(f"{name}:{last}", f"Invalid TOML: {error} at the end of the file.{advice}")
+    return Problem(f"{name}:{line}:{column}", f"Invalid TOML: {error}.{advice}")

@@ -69,7 +69,7 @@ class PolicyLearner:
             self._publish_from = checkpoint.position
             self._published, self._newest_close = checkpoint.position, checkpoint.newest_close
         self.read_from, self._last_read = first_to_read(checkpoint), None
-        log.info("%s/%s: learning from %s under epoch %d.", *self.ref, self.read_from, self.epoch)
+        log.info("%s/%s: Learning from log position %s, epoch %d.", *self.ref, self.read_from, self.epoch)
         return True
 
     async def fold_page(self, page: Page) -> bool:

@@ -42,13 +42,13 @@ def _read_policy(file: Table) -> Policy:
         placement=file.take("placement", values.short_name, "", required=True),
         slots=file.take("slots", values.whole_number(1, MOST_SLOTS), 1),
         baseline=file.take("baseline", _action_ids, (), required=True),
+        enabled=file.take("enabled", values.boolean, True),
+        sticky=file.take("sticky", values.one_of(get_args(policy.Sticky)), "request"),
         explore=_read_explore(file.table("explore")),
         reward=_read_reward(file.table("reward")),
         features=_read_features(file.table("features")),
         control_share=_read_control_share(file.table("control")),
         actions=(actions := read_actions(file)),
-        enabled=file.take("enabled", values.boolean, True),
-        sticky=file.take("sticky", values.one_of(get_args(policy.Sticky)), "request"),
         pins=_read_pins(file, actions),
     )
     file.report_unknown_keys()

@@ -9,7 +9,7 @@ from typing import Any
 from edgewise.conditions.compiler import compile_conditions
 from edgewise.conditions.validation import attributes_in, problems_in
 from edgewise.config.messages import unknown
-from edgewise.config.table import Table, child
+from edgewise.config.table import MOVE_TO_TOP, Table, child
 from edgewise.config.values import mapping, short_name
 from edgewise.errors import Problem
 from edgewise.types import Attributes, Condition
@@ -51,7 +51,7 @@ NO_SEGMENTS = Segments({})
 def read_segments(site: Table) -> Mapping[str, Condition]:
     """The `[segments]` of a site file. Problems go to the file's table."""
     table = site.table("segments")
-    segments = table.take_all(short_name, mapping, most=MOST_SEGMENTS)
+    segments = table.take_all(short_name, _condition, most=MOST_SEGMENTS)
     for name, condition in segments.items():
         path = child(table.path, name)
         table.problems += problems_in(condition, path)
@@ -61,6 +61,13 @@ def read_segments(site: Table) -> Mapping[str, Condition]:
             if refers_to_segments(attribute)
         )
     return segments
+
+
+def _condition(value: Any) -> dict[str, Any]:
+    try:
+        return mapping(value)
+    except ValueError as error:
+        raise ValueError(f"{error} If this is a setting of the site: {MOVE_TO_TOP}") from error
 
 
 def refers_to_segments(attribute: str) -> bool:

@@ -55,6 +55,9 @@ def _site_folders(folder: Path) -> list[Path]:
     """This folder, or the folders in it."""
     try:
         inner = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and _toml_files(entry)]
+    except NotADirectoryError as error:
+        message = "Expected a folder of policy files, found a file. Pass the folder."
+        raise PolicyError([Problem(str(folder), message)]) from error
     except OSError as error:
         message = f"Cannot read the folder of policy files: {error.strerror}. Check its path."
         raise PolicyError([Problem(str(folder), message)]) from error

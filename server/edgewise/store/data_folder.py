@@ -87,7 +87,8 @@ async def _acquire(path: Path, lock: int) -> None:
         holder, _ = _read(path)
         if holder is not None and _is_alive(holder):
             raise DataFolderLocked(
-                f"Process {holder} uses data folder {path}. Stop it, or choose another folder with --data."
+                f"Edgewise already runs on data folder {path}, as process {holder}. "
+                "Stop it, or choose another folder with --data."
             )
         if asyncio.get_running_loop().time() > deadline:
             raise DataFolderLocked(
