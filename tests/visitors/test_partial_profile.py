@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +30,13 @@ def test_decoded_fields_equal_those_of_the_profile(many: list[Activity]) -> None
     profile = make_profile(*many)
     partial = decode_partial(profile.encode())
     assert [getattr(partial, name) for name in DECODED] == [getattr(profile, name) for name in DECODED]
+
+
+def test_a_record_without_the_newest_fields_has_their_defaults() -> None:
+    record = msgspec.msgpack.decode(Profile(sessions=3).encode())
+    for length in range(DECODED.index("sessions") + 1, len(record)):
+        partial = decode_partial(msgspec.msgpack.encode(record[:length]))
+        assert [getattr(partial, name) for name in DECODED] == [getattr(Profile(sessions=3), name) for name in DECODED]
 
 
 @given(st.lists(activities, max_size=20), st.sets(st.sampled_from(NAMES)))

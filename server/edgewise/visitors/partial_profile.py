@@ -5,11 +5,11 @@ The other fields stay raw bytes, and are not validated.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Raw
-from msgspec.structs import fields
+from msgspec.structs import FieldInfo, fields
 
 from edgewise.errors import ProfileError
 from edgewise.visitors.profile import Profile
@@ -22,9 +22,17 @@ if TYPE_CHECKING:
         """Never a `Profile` at run time. Type checkers see its fields, of which code must not use the raw ones."""
 
 else:
+
+    def _partial_field(field: FieldInfo) -> tuple[str, Any, Any]:
+        """A record of an earlier release lacks the newest fields, so each field needs its default."""
+        if field.name in RAW_FIELDS:
+            return field.name, Raw, Raw()
+        default = msgspec.field(default=field.default, default_factory=field.default_factory)
+        return field.name, field.type, default
+
     PartialProfile = msgspec.defstruct(
         "PartialProfile",
-        [(field.name, Raw if field.name in RAW_FIELDS else field.type) for field in fields(Profile)],
+        [_partial_field(field) for field in fields(Profile)],
         frozen=True,
         array_like=True,
         forbid_unknown_fields=True,
