@@ -36,8 +36,8 @@ export function describeReason(decision: Decision): string {
   const isOff = explanationOf(decision)?.enabled === false;
   if (!policyVersion) {
     return group === "none"
-      ? "The site has no such placement."
-      : "The server did not answer in time, so the default content stays.";
+      ? "The site has no such placement. Compare its name with the policy files."
+      : "The page got no decision in time, so the default content stays.";
   }
   if (group === "none" && isOff) return "The policy is switched off: everyone gets the baseline.";
   const reason = group === "policy" ? describeDraw(decision) : GROUPS[group];

@@ -63,7 +63,7 @@ suite("the debugger describes", () => {
     [
       "a missing answer",
       { ...DRAWN, action: null, group: "fallback", source: "fallback", policyVersion: null },
-      "The server did not answer in time, so the default content stays.",
+      "The page got no decision in time, so the default content stays.",
     ],
     [
       "a cached answer",
@@ -78,7 +78,7 @@ suite("the debugger describes", () => {
     [
       "a placement without a policy",
       { ...DRAWN, group: "none", policyVersion: null },
-      "The site has no such placement.",
+      "The site has no such placement. Compare its name with the policy files.",
     ],
     ["a decision without an eligible action", { ...DRAWN, group: "none" }, "No action may be shown to this visitor."],
   ] as [string, Decision, string][]) {
