@@ -16,7 +16,7 @@ from edgewise.processes.publisher import Publisher
 from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.store.data_folder import DataFolder
-from edgewise.store.embedded import EmbeddedValkey
+from edgewise.store.embedded_valkey import EmbeddedValkey
 from load_tests import bench_shop
 from load_tests.cpu_cores import Cores, pinned_to
 

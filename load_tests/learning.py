@@ -26,7 +26,7 @@ from edgewise.bandit.features import action_line
 from edgewise.bandit.shape import Shape, shape_of
 from edgewise.entries import Decision, Outcome, Tick, decode, encode
 from edgewise.learner.fold import Fold
-from edgewise.policies.compiled import decode_policy
+from edgewise.policies.compiled_policy import decode_policy
 from edgewise.policies.policy import Policy
 from edgewise.settings import Settings
 from edgewise.store import Store

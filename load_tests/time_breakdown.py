@@ -49,7 +49,7 @@ STEPS: Mapping[str, Sequence[str]] = {
         "edgewise.decisions.visitor_state.read_partial_profile",
         "edgewise.decisions.visitor_state.make_attributes",
     ],
-    "eligible actions": ["edgewise.policies.compiled.CompiledPolicy.eligible"],
+    "eligible actions": ["edgewise.policies.compiled_policy.CompiledPolicy.eligible"],
     "context line": ["edgewise.decisions.engine.context_line"],
     "predict": ["edgewise.bandit.model.ScoringModel.probabilities"],
     "floor and draw": ["edgewise.decisions.engine.choose"],

@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "privacy": {"ids", "visitors", "store", "webhooks", "events", "decisions", "learner.erasure"},
     "http": {"ids", "policies", "visitors", "bandit", "store", "serving", "decisions", "events", "privacy", "webhooks"},
     "learner": {"bandit", "policies", "store"},
-    "evaluate": {"decisions.engine", "learner", "bandit", "policies", "store"},
+    "evaluation": {"decisions.engine", "learner", "bandit", "policies", "store"},
     "demo": {"policies"},
     "processes": {"bandit", "policies", "store"},
     "commands": {"ids", "webhooks", "serving", "decisions", "privacy", "visitors", "policies", "store", "learner"},

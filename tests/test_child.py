@@ -30,7 +30,7 @@ async def main():
 
 asyncio.run(main())
 """
-LEASH = Path(__file__).parent.parent / "server" / "edgewise" / "leash.py"
+LEASH = Path(__file__).parent.parent / "server" / "edgewise" / "parent_watch.py"
 ELSEWHERE = f"import runpy, sys; sys.platform = 'elsewhere'; sys.argv[0] = {str(LEASH)!r}; "
 ELSEWHERE += "runpy.run_path(sys.argv[0], run_name='__main__')"
 
@@ -95,11 +95,11 @@ async def test_child_ends_when_its_parent_is_killed(number: signal.Signals) -> N
         await gone([child])
 
 
-async def leashed_elsewhere(parent: int, lifeline: int) -> asyncio.subprocess.Process:
-    """A sleeping command on the leash of systems whose kernel gives no signal when a parent dies."""
-    leash = ("-c", ELSEWHERE, str(int(signal.SIGKILL)), str(parent), str(lifeline))
+async def watched_elsewhere(parent: int, lifeline: int) -> asyncio.subprocess.Process:
+    """A sleeping command under the parent watch of systems whose kernel gives no signal when a parent dies."""
+    watch = ("-c", ELSEWHERE, str(int(signal.SIGKILL)), str(parent), str(lifeline))
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, *leash, sys.executable, "-c", SLEEPER),
+        *(sys.executable, *watch, sys.executable, "-c", SLEEPER),
         pass_fds=[lifeline],
         stdout=asyncio.subprocess.PIPE,
     )
@@ -107,7 +107,7 @@ async def leashed_elsewhere(parent: int, lifeline: int) -> asyncio.subprocess.Pr
 
 async def test_watcher_ends_the_child_when_the_lifeline_closes() -> None:
     reading, writing = os.pipe()
-    child = await leashed_elsewhere(os.getpid(), reading)
+    child = await watched_elsewhere(os.getpid(), reading)
     assert child.stdout is not None
     assert await child.stdout.readline() == b"ready\n"
     os.close(writing)
@@ -118,7 +118,7 @@ async def test_watcher_ends_the_child_when_the_lifeline_closes() -> None:
 
 async def test_watcher_ends_after_the_child() -> None:
     reading, writing = os.pipe()
-    child = await leashed_elsewhere(os.getpid(), reading)
+    child = await watched_elsewhere(os.getpid(), reading)
     assert child.stdout is not None
     assert await child.stdout.readline() == b"ready\n"
     child.kill()
@@ -137,7 +137,7 @@ async def test_watcher_ends_after_the_child() -> None:
 
 async def test_command_is_not_run_if_the_parent_is_already_dead() -> None:
     reading, writing = os.pipe()
-    child = await leashed_elsewhere(os.getppid(), reading)
+    child = await watched_elsewhere(os.getppid(), reading)
     printed, _ = await child.communicate()
     assert (child.returncode, printed) == (1, b"")
     os.close(reading)

@@ -59,7 +59,7 @@ def create_app(settings: Settings) -> App:
     @asynccontextmanager
     async def lifespan(app: App) -> AsyncIterator[None]:
         budget = settings.decide_budget / 1000
-        store = await Store.connect(url, patience=budget, proven=False)
+        store = await Store.connect(url, patience=budget, must_answer=False)
         follower = Follower(store, metrics.observe_loaded_model)
         try:
             await follower.start()

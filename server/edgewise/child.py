@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-_LEASH = Path(__file__).with_name("leash.py")
+_PARENT_WATCH = Path(__file__).with_name("parent_watch.py")
 
 
 class Child:
@@ -67,7 +67,7 @@ class Child:
         """
         lifeline = _lifeline()
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", _LEASH, str(int(self._death_signal)), str(os.getpid()), str(lifeline)),
+            *(sys.executable, "-I", "-S", _PARENT_WATCH, str(int(self._death_signal)), str(os.getpid()), str(lifeline)),
             *self._command,
             env=self._environ,
             pass_fds=(lifeline, *self._pass_fds),

@@ -182,8 +182,8 @@ def replay(
         )
     from rich.console import Console
 
-    from edgewise.evaluate import report_table as table
-    from edgewise.evaluate.replay import replay
+    from edgewise.evaluation import report_table as table
+    from edgewise.evaluation.replay import replay
 
     first = shuffle or 0
     seeds = [shuffle] if shuffles is None else list(range(first, first + shuffles))
@@ -214,7 +214,7 @@ def check(folder: Path) -> None:
     Example:
       edgewise policy check policies
     """
-    from edgewise.policies.compiled import encode_policy, version_of
+    from edgewise.policies.compiled_policy import encode_policy, version_of
     from edgewise.policies.site_files import load_sites
 
     try:

@@ -8,7 +8,7 @@ _THRESHOLD = 20_000
 """New containers between two collections of the youngest generation. Python's default is 700."""
 
 
-def tame() -> None:
+def configure_gc() -> None:
     """Exclude all present objects from collection, and collect the others less often.
 
     A call's objects are freed by reference counting. The collector would take a tenth of a decide call and a fifth of

@@ -23,13 +23,13 @@ from edgewise.decisions.engine import (
 from edgewise.decisions.explanation import explain
 from edgewise.decisions.request import PlacementRequest
 from edgewise.decisions.visitor_state import VisitorState
-from edgewise.evaluate.logged_traffic import LoggedRow
-from edgewise.evaluate.replayed_policy import ReplayedPolicy
+from edgewise.evaluation.logged_traffic import LoggedRow
+from edgewise.evaluation.replayed_policy import ReplayedPolicy
 from edgewise.policies import eligibility
-from edgewise.policies.compiled import encode_policy
+from edgewise.policies.compiled_policy import encode_policy
 from edgewise.policies.eligibility import Check, Circumstances, EligibilityRule
 from edgewise.policies.policy import Action, Explore, Pin, Policy
-from edgewise.serving.served import ServedPlacement
+from edgewise.serving.served_site import ServedPlacement
 from edgewise.store import Store
 from edgewise.types import PolicyRef
 from tests.decisions.worker import Worker

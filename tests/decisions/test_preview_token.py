@@ -14,8 +14,8 @@ from edgewise.decisions.preview_token import (
 )
 from edgewise.errors import StoreUnavailable
 from edgewise.ids.decision import DecisionIds
-from edgewise.policies.compiled import encode_policy
-from edgewise.serving.served import ServedPlacement, ServedSite
+from edgewise.policies.compiled_policy import encode_policy
+from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.sites import Site
 from edgewise.types import PolicyRef
 from tests.learner.published_policy import POLICY, REF

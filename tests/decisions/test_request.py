@@ -6,7 +6,7 @@ import pytest
 
 from edgewise.decisions.preview_token import Preview
 from edgewise.decisions.request import DecideCall, LogMode, PlacementRequest, Visitor
-from edgewise.serving.served import ServedSite
+from edgewise.serving.served_site import ServedSite
 from edgewise.sites import Site
 from edgewise.types import Consent
 

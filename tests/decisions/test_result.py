@@ -11,9 +11,9 @@ from edgewise.decisions.preview_token import Preview, WrongPreview
 from edgewise.decisions.request import PlacementRequest
 from edgewise.decisions.result import PlacementResult, SlotResult
 from edgewise.entries import Decision, SlotChoice
-from edgewise.policies.compiled import encode_policy
+from edgewise.policies.compiled_policy import encode_policy
 from edgewise.policies.policy import Action, Policy
-from edgewise.serving.served import ServedPlacement, ServedSite
+from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.sites import Site
 from edgewise.types import PolicyRef
 

@@ -16,7 +16,7 @@ from edgewise.decisions.request import PlacementRequest, Visitor
 from edgewise.decisions.result import SlotResult
 from edgewise.entries import SlotChoice
 from edgewise.ids.visitor import visitor_digests
-from edgewise.policies.compiled import encode_policy, version_of
+from edgewise.policies.compiled_policy import encode_policy, version_of
 from edgewise.policies.policy import Action, Explore, Pin, Policy
 from edgewise.statistics import Statistics, Tally
 from edgewise.store import Command, Store

@@ -6,7 +6,7 @@ from edgewise.entries import Event, Outcome, decode
 from edgewise.events.recorder import Recorder, Rejection
 from edgewise.ids.decision import DecisionIds
 from edgewise.serving.follower import Follower
-from edgewise.serving.served import ServedSite
+from edgewise.serving.served_site import ServedSite
 from edgewise.store import Store
 from edgewise.types import BEGINNING, Digest
 from edgewise.visitors import profile as profiles

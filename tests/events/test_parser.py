@@ -12,8 +12,8 @@ from edgewise.entries import Outcome
 from edgewise.events.parser import FAR_AHEAD, FAR_BACK, MAX_AGE, EventParser, MessageRejected, ParsedEvent, milliseconds
 from edgewise.ids.decision import DecisionIds, policy_id
 from edgewise.ids.visitor import anonymous_digest, user_digest
-from edgewise.policies.compiled import encode_policy
-from edgewise.serving.served import ServedPlacement, ServedSite
+from edgewise.policies.compiled_policy import encode_policy
+from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.sites import Site
 from edgewise.types import PolicyRef
 from edgewise.visitors.message import Message, Properties

@@ -12,7 +12,7 @@ from edgewise.errors import EdgewiseError, RequestError, StoreUnavailable
 from edgewise.http.auth import Authenticator
 from edgewise.http.endpoint import Endpoint, HttpRequest
 from edgewise.http.responses import StatusResponse
-from edgewise.serving.served import ServedSite
+from edgewise.serving.served_site import ServedSite
 
 ORIGIN = (b"origin", b"https://unknown.example")
 

@@ -72,7 +72,7 @@ async def show():
         print(message.get("body", b"").decode())
     follower = Follower(None)
     scope = {"type": "http", "headers": []}
-    store = await Store.connect("redis://127.0.0.1:9", proven=False)
+    store = await Store.connect("redis://127.0.0.1:9", must_answer=False)
     await MetricsEndpoint(Authenticator(follower, "secret"), follower, store)(scope, None, send)
     await store.close()
 

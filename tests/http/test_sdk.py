@@ -17,7 +17,7 @@ from edgewise.http.auth import Authenticator
 from edgewise.http.cors import Preflight
 from edgewise.http.routes import SDK_OPERATIONS, build_routes
 from edgewise.http.sdk import SDK, SdkEndpoint, read_files
-from edgewise.serving.served import ServedSite
+from edgewise.serving.served_site import ServedSite
 from tests.servers import BEARER, Server, running
 
 SCRIPT = "console.log('“hello”');\n" * 40

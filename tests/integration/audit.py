@@ -16,7 +16,7 @@ import httpx
 from edgewise.entries import Decision, Entry, Event, Outcome, Tick, decode
 from edgewise.ids.visitor import anonymous_digest, message_digest
 from edgewise.learner.rebuild import rebuild
-from edgewise.policies.compiled import decode_policy
+from edgewise.policies.compiled_policy import decode_policy
 from edgewise.policies.policy import Policy
 from edgewise.statistics import Statistics
 from edgewise.store import Checkpoint, Store

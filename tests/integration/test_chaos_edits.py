@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 from edgewise.bandit.shape import shape_of
-from edgewise.policies.compiled import encode_policy, version_of
+from edgewise.policies.compiled_policy import encode_policy, version_of
 from edgewise.policies.policy_file import read_policy
 from edgewise.statistics import Statistics
 from edgewise.store import Checkpoint, Store

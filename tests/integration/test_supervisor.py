@@ -17,7 +17,7 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from edgewise.store.embedded import join_or_start
+from edgewise.store.embedded_valkey import join_or_start
 from tests.eventually import eventually
 from tests.integration.processes import Served, children_of, gone, served
 from tests.valkey import Valkey

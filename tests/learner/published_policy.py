@@ -9,7 +9,7 @@ from edgewise.bandit.shape import shape_of
 from edgewise.entries import Decision, Outcome, SlotChoice, Tick, Version, encode
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.learner.retention import Retention
-from edgewise.policies.compiled import encode_policy, version_of
+from edgewise.policies.compiled_policy import encode_policy, version_of
 from edgewise.policies.policy import Action, Explore, Policy, Reward
 from edgewise.sites import Site, encode_sites
 from edgewise.store import Checkpoint, Store, keys

@@ -9,7 +9,7 @@ from edgewise.entries import Outcome, Version, encode
 from edgewise.errors import Fenced, StoreError
 from edgewise.learner import retention
 from edgewise.learner.rebuild import rebuild
-from edgewise.policies.compiled import encode_policy
+from edgewise.policies.compiled_policy import encode_policy
 from edgewise.policies.policy import Explore, Reward
 from edgewise.store import Store
 from edgewise.types import BEGINNING

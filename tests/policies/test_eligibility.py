@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.policies.compiled import CompiledPolicy
+from edgewise.policies.compiled_policy import CompiledPolicy
 from edgewise.policies.eligibility import ELIGIBILITY_RULES, Circumstances, Refusal
 from edgewise.policies.policy import Action, Policy
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgewise.policies.compiled import CompiledPolicy
+from edgewise.policies.compiled_policy import CompiledPolicy
 from edgewise.policies.eligibility import Circumstances
 from edgewise.policies.site_files import load_sites
 from edgewise.wall_clock import now_ms

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from edgewise.errors import PolicyError, Problem
-from edgewise.policies.compiled import CompiledPolicy
+from edgewise.policies.compiled_policy import CompiledPolicy
 from edgewise.policies.policy import Action, Features, Policy
 from edgewise.policies.segments import NO_SEGMENTS, Segments
 from edgewise.policies.site_files import load_sites

@@ -13,7 +13,7 @@ import pytest
 from edgewise import entries
 from edgewise.bandit.shape import shape_of
 from edgewise.errors import PolicyError
-from edgewise.policies.compiled import decode_policy, version_of
+from edgewise.policies.compiled_policy import decode_policy, version_of
 from edgewise.policies.site_files import load_sites
 from edgewise.processes.publisher import Publisher
 from edgewise.serving.follower import Follower

@@ -15,9 +15,9 @@ from typing import get_args
 import pytest
 from rich.console import Console
 
-from edgewise.evaluate.replay import replay, replay_in_process
-from edgewise.evaluate.replay_report import ReplayReport, make_report
-from edgewise.evaluate.traffic_reader import read_traffic
+from edgewise.evaluation.replay import replay, replay_in_process
+from edgewise.evaluation.replay_report import ReplayReport, make_report
+from edgewise.evaluation.traffic_reader import read_traffic
 from edgewise.policies.policy import Algorithm, Explore
 from tests.integration.service import serving
 from tests.quality.hillstrom import LOG, MAP, needs_log

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from edgewise.evaluate.replay import replay_in_process
-from edgewise.evaluate.replay_report import make_report
-from edgewise.evaluate.replayed_policy import ReplayedPolicy
+from edgewise.evaluation.replay import replay_in_process
+from edgewise.evaluation.replay_report import make_report
+from edgewise.evaluation.replayed_policy import ReplayedPolicy
 from edgewise.policies.policy import Explore
-from tests.evaluate.logs import HERO, planted
+from tests.evaluation.logs import HERO, planted
 from tests.quality.variants import Variant, measure, replayed_policy
 
 EXPLORE = Explore("softmax", 0.1)

@@ -23,10 +23,10 @@ from vowpal_wabbit_next import CBLabel
 
 from edgewise.bandit.model import ActionExamples, LearningModel
 from edgewise.bandit.shape import Shape, shape_of
-from edgewise.evaluate.logged_traffic import LoggedTraffic
-from edgewise.evaluate.replay_report import Halves, ReplayResult, make_report
-from edgewise.evaluate.replayed_policy import ReplayedPolicy
-from edgewise.evaluate.traffic_reader import read_traffic
+from edgewise.evaluation.logged_traffic import LoggedTraffic
+from edgewise.evaluation.replay_report import Halves, ReplayResult, make_report
+from edgewise.evaluation.replayed_policy import ReplayedPolicy
+from edgewise.evaluation.traffic_reader import read_traffic
 from edgewise.learner.fold import Fold
 from edgewise.learner.open_decisions import OpenDecision
 from edgewise.policies.policy import Algorithm, Explore, Policy

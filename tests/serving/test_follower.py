@@ -11,7 +11,7 @@ from edgewise.policies.policy import Explore
 from edgewise.policies.site_files import LoadedSite
 from edgewise.serving import follower as following
 from edgewise.serving.follower import Follower
-from edgewise.serving.served import ServedPlacement
+from edgewise.serving.served_site import ServedPlacement
 from edgewise.sites import Site
 from edgewise.store import Store, keys
 from edgewise.types import PolicyRef
@@ -190,7 +190,7 @@ async def test_policies_are_served_while_the_store_is_down() -> None:
 async def test_files_are_served_until_the_store_is_reachable() -> None:
     server = Valkey()
     server.kill()
-    store = await Store.connect(server.url, proven=False)
+    store = await Store.connect(server.url, must_answer=False)
     follower = Follower(store)
     await follower.start()
     site = Site("shop", "shop", (), (POLICY.placement,))

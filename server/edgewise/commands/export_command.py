@@ -37,7 +37,7 @@ def export(settings: Settings, visitor: str | None, visitors: bool, site: str | 
 
 async def _export(settings: Settings, visitor: str | None, site: str | None) -> None:
     from edgewise.privacy.export import export_visitor
-    from edgewise.privacy.readable import describe_record
+    from edgewise.privacy.readable_record import describe_record
 
     async with open_store(settings) as store:
         name = (await site_named(store, site)).name

@@ -83,7 +83,7 @@ async def _preview(
 
 
 async def _require_action(store: Store, ref: PolicyRef, action: str) -> None:
-    from edgewise.policies.compiled import CompiledPolicy
+    from edgewise.policies.compiled_policy import CompiledPolicy
 
     version = (await store.versions.current([ref]))[ref].version
     blob = await store.versions.blob(ref, version)

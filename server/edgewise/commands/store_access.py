@@ -23,7 +23,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         StoreError: the store does not answer.
     """
     from edgewise.store import Store
-    from edgewise.store.embedded import join_or_start
+    from edgewise.store.embedded_valkey import join_or_start
 
     async with AsyncExitStack() as stack:
         url = settings.redis

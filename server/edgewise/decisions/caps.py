@@ -16,8 +16,8 @@ from edgewise.decisions.request import DecideCall, PlacementRequest
 from edgewise.decisions.visitor_state import VisitorState
 from edgewise.entries import Decision
 from edgewise.errors import StoreUnavailable
-from edgewise.policies.compiled import CompiledPolicy
-from edgewise.serving.served import ServedPlacement
+from edgewise.policies.compiled_policy import CompiledPolicy
+from edgewise.serving.served_site import ServedPlacement
 from edgewise.store import Command, Store
 
 log = logging.getLogger(__name__)

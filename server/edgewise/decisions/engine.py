@@ -17,7 +17,7 @@ from edgewise.bandit.exploration import uniform
 from edgewise.bandit.features import context_line
 from edgewise.bandit.model import ActionExamples, ScoringModel
 from edgewise.entries import Decision, SlotChoice
-from edgewise.policies.compiled import CompiledPolicy
+from edgewise.policies.compiled_policy import CompiledPolicy
 from edgewise.policies.eligibility import Circumstances
 from edgewise.policies.policy import Action
 from edgewise.types import DecisionKey, Digest, LoggedGroup

@@ -9,7 +9,7 @@ from edgewise.decisions.request import PlacementRequest
 from edgewise.decisions.visitor_state import VisitorState
 from edgewise.policies.eligibility import Refusal
 from edgewise.policies.policy import Mode
-from edgewise.serving.served import ServedPlacement
+from edgewise.serving.served_site import ServedPlacement
 from edgewise.types import Milliseconds
 from edgewise.wall_clock import now_ms
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import msgpack
 
 from edgewise.entries import Decision
-from edgewise.policies.compiled import CompiledPolicy
-from edgewise.serving.served import ServedPlacement
+from edgewise.policies.compiled_policy import CompiledPolicy
+from edgewise.serving.served_site import ServedPlacement
 from edgewise.store.exposures import (
     CountedView,
     Exposures,

@@ -14,7 +14,7 @@ import msgspec
 from edgewise.errors import EdgewiseError
 from edgewise.ids.decision import DecisionIds
 from edgewise.ids.signing import Signer
-from edgewise.serving.served import ServedSite
+from edgewise.serving.served_site import ServedSite
 from edgewise.types import PolicyRef
 
 MAX_LENGTH = 1024

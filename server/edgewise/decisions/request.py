@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from edgewise.decisions.preview_token import Preview
-from edgewise.serving.served import ServedSite
+from edgewise.serving.served_site import ServedSite
 from edgewise.types import Attributes, Consent, Milliseconds
 
 LogMode: TypeAlias = Literal["decision", "robot", "none"]

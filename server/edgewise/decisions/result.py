@@ -11,7 +11,7 @@ from edgewise.decisions.exposure import StickyChoice
 from edgewise.decisions.preview_token import Preview
 from edgewise.decisions.request import PlacementRequest
 from edgewise.entries import Decision
-from edgewise.serving.served import ServedPlacement, ServedSite
+from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.types import Group
 
 

@@ -20,7 +20,7 @@ from edgewise.decisions.visitor_state import VisitorState, load_visitor_state
 from edgewise.entries import Decision, Robot, encode
 from edgewise.errors import StoreError
 from edgewise.ids.decision import DecisionIds
-from edgewise.serving.served import ServedPlacement, ServedSite
+from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.store import Store
 from edgewise.wall_clock import now_ms
 

@@ -12,7 +12,7 @@ from edgewise.decisions.exposure import Exposure
 from edgewise.decisions.request import DecideCall, PlacementRequest
 from edgewise.ids.decision import new_key
 from edgewise.ids.visitor import visitor_digests
-from edgewise.policies.compiled import CompiledPolicy
+from edgewise.policies.compiled_policy import CompiledPolicy
 from edgewise.store import Store
 from edgewise.store.exposures import Exposures
 from edgewise.types import Attributes, Digest, Milliseconds, Span

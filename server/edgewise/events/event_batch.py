@@ -8,7 +8,7 @@ from edgewise.entries import Event, encode
 from edgewise.events.parser import ParsedEvent
 from edgewise.events.profile_records import ProfileRecords
 from edgewise.events.profile_writer import ProfileUpdate
-from edgewise.serving.served import ServedSite
+from edgewise.serving.served_site import ServedSite
 from edgewise.store import Command, Store
 from edgewise.store.exposures import Exposures
 from edgewise.types import Digest

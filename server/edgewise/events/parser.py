@@ -18,7 +18,7 @@ from edgewise.ids.visitor import (
     user_digest,
     visitor_digests,
 )
-from edgewise.serving.served import ServedPlacement, ServedSite
+from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.types import Consent, Digest, Milliseconds, PolicyRef
 from edgewise.visitors.activity import Activity, read_activity
 from edgewise.visitors.browser import UNKNOWN, Browser

@@ -19,7 +19,7 @@ from edgewise.events.profile_writer import ProfileWriter
 from edgewise.events.store_batch import StoreBatch
 from edgewise.events.visitor_locks import VisitorLocks
 from edgewise.ids.decision import DecisionIds
-from edgewise.serving.served import ServedPlacement, ServedSite
+from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.store import Store
 from edgewise.types import Consent, Digest, Milliseconds
 from edgewise.visitors.browser import UNKNOWN, Browser

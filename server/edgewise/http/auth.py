@@ -11,7 +11,7 @@ from edgewise.http.content import Headers
 from edgewise.http.cors import Cors, Sites, allowed_headers, allows_origin, origin_error
 from edgewise.http.origin_log import OriginLog
 from edgewise.http.responses import HeaderList
-from edgewise.serving.served import ServedSite
+from edgewise.serving.served_site import ServedSite
 
 
 class Caller(NamedTuple):

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from edgewise.errors import RequestError
 from edgewise.http.responses import HeaderList
 from edgewise.policies.origins import ANY_ORIGIN, normalize_origin
-from edgewise.serving.served import ServedSite
+from edgewise.serving.served_site import ServedSite
 
 Origin: TypeAlias = bytes
 """The value of an Origin header, such as `https://shop.example`."""

@@ -13,7 +13,7 @@ from prometheus_client import Counter, Histogram
 
 from edgewise.decisions.result import PlacementResult
 from edgewise.events.recorder import Reason, Rejection
-from edgewise.serving.served import ServedSite
+from edgewise.serving.served_site import ServedSite
 from edgewise.types import Consent, Milliseconds, PolicyRef
 
 NonVisitor: TypeAlias = Literal["robot", "preview"]

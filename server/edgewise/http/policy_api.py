@@ -13,7 +13,7 @@ from edgewise.http.query import query_site
 from edgewise.http.responses import ActionResponse, ModelResponse, PoliciesResponse, PolicyResponse
 from edgewise.policies.policy import Action
 from edgewise.serving.follower import Follower
-from edgewise.serving.served import ServedPlacement
+from edgewise.serving.served_site import ServedPlacement
 from edgewise.statistics import Statistics, Tally
 from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING

@@ -13,7 +13,7 @@ from edgewise.http.endpoint import Endpoint, HttpRequest
 from edgewise.http.requests import PreviewBody
 from edgewise.http.responses import PreviewResponse
 from edgewise.ids.decision import DecisionIds
-from edgewise.serving.served import ServedSite
+from edgewise.serving.served_site import ServedSite
 
 MAX_BODY_BYTES = 65536
 

@@ -18,9 +18,9 @@ from edgewise.http.requests import ProfileBody
 from edgewise.http.responses import ErasureResponse, ProfileResponse
 from edgewise.ids.visitor import VisitorIds
 from edgewise.privacy.access import VisitorData, possible_digests
-from edgewise.privacy.readable import describe_record
+from edgewise.privacy.readable_record import describe_record
 from edgewise.serving.follower import Follower
-from edgewise.serving.served import ServedSite
+from edgewise.serving.served_site import ServedSite
 from edgewise.types import Milliseconds
 from edgewise.visitors.message import Id
 from edgewise.visitors.traits import check_traits

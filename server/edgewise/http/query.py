@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 from edgewise.errors import Problem, RequestError
 from edgewise.serving.follower import Follower
-from edgewise.serving.served import ServedSite
+from edgewise.serving.served_site import ServedSite
 
 
 def query_site(follower: Follower, query: bytes) -> ServedSite:

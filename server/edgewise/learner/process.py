@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 
 from edgewise.errors import EdgewiseError, Fenced, SettingsError, StoreError, WritesLost
-from edgewise.gc_tuning import tame
+from edgewise.gc_tuning import configure_gc
 from edgewise.learner.erasure import Eraser
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.learner.retention import Retention
@@ -157,7 +157,7 @@ async def run(settings: Settings) -> None:
         raise SettingsError("Missing store URL. Set --redis or EDGEWISE_REDIS.")
     stop = stop_event()
     store = await Store.connect(settings.redis)
-    tame()
+    configure_gc()
     try:
         await Learner(store, settings).run(stop)
     finally:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from edgewise.bandit.shape import shape_of
 from edgewise.errors import StoreError
 from edgewise.learner.fold import Fold
-from edgewise.policies.compiled import decode_policy
+from edgewise.policies.compiled_policy import decode_policy
 from edgewise.policies.policy import Policy
 from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING, Digest, PolicyRef, StreamId

@@ -16,7 +16,7 @@ from edgewise.policies.origins import origin_list
 from edgewise.policies.policy import Policy
 from edgewise.policies.policy_file import read_policy
 from edgewise.policies.segments import read_segments, segment_problems
-from edgewise.policies.sensitive import sensitive_problems, trait_names
+from edgewise.policies.sensitive_traits import sensitive_problems, trait_names
 from edgewise.policies.webhook_table import read_webhooks
 from edgewise.sites import Site
 from edgewise.types import Condition, ConsentMode, Robots

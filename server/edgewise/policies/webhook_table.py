@@ -14,7 +14,7 @@ from edgewise.config.values import DAY, duration, short_name
 from edgewise.errors import Problem
 from edgewise.policies.actions import read_condition
 from edgewise.policies.segments import segment_problems
-from edgewise.policies.sensitive import sensitive_problems
+from edgewise.policies.sensitive_traits import sensitive_problems
 from edgewise.types import Webhook
 
 MOST_WEBHOOKS = 20

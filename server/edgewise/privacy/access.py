@@ -11,7 +11,7 @@ from edgewise.events.profile_records import ProfileRecords
 from edgewise.events.profile_writer import ProfileUpdate, ProfileWriter
 from edgewise.events.store_batch import StoreBatch
 from edgewise.ids.visitor import VisitorIds, anonymous_digest, user_digest, visitor_digests
-from edgewise.privacy.readable import describe_exposure
+from edgewise.privacy.readable_record import describe_exposure
 from edgewise.store import Store
 from edgewise.store.exposures import Exposures, fields_of
 from edgewise.types import SPANS, Digest, Milliseconds

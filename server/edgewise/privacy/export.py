@@ -10,7 +10,7 @@ from typing import Any
 from edgewise.entries import Decision, Event, Outcome, decode
 from edgewise.learner.erasure import belongs_to, linked_ids
 from edgewise.privacy.access import VisitorData
-from edgewise.privacy.readable import describe_record, to_plain
+from edgewise.privacy.readable_record import describe_record, to_plain
 from edgewise.store import Store
 from edgewise.types import DecisionKey, Digest, PolicyRef
 from edgewise.webhooks.webhook_state import decode_message, read_met, read_pending

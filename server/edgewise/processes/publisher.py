@@ -14,7 +14,7 @@ from edgewise.bandit.shape import shape_of
 from edgewise.entries import Version
 from edgewise.errors import PolicyError, StoreError
 from edgewise.logs import RepeatedErrorLog
-from edgewise.policies.compiled import encode_policy, version_of
+from edgewise.policies.compiled_policy import encode_policy, version_of
 from edgewise.policies.site_files import LoadedSite, load_sites
 from edgewise.sites import encode_sites
 from edgewise.store import Store

@@ -22,7 +22,7 @@ from edgewise.processes.secret_key import load_or_create_secret_key
 from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.store.data_folder import DataFolder
-from edgewise.store.embedded import EmbeddedValkey
+from edgewise.store.embedded_valkey import EmbeddedValkey
 from edgewise.store.runtime import METRICS
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Supervisor:
             url = settings.redis
             if url is None:
                 url = await stack.enter_async_context(self._valkey(folder))
-            store = await Store.connect(url, proven=False)
+            store = await Store.connect(url, must_answer=False)
             stack.push_async_callback(store.close)
             folder.announce(url)
             await publisher.try_to_publish(store)

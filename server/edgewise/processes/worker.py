@@ -16,7 +16,7 @@ import uvicorn
 from uvicorn.importer import import_from_string
 
 from edgewise import logs
-from edgewise.gc_tuning import tame
+from edgewise.gc_tuning import configure_gc
 from edgewise.processes.listener import BACKLOG
 from edgewise.settings import Settings
 
@@ -41,7 +41,7 @@ def main() -> None:
         backlog=BACKLOG,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    tame()
+    configure_gc()
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(descriptor))])
 
 

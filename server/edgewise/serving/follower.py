@@ -16,10 +16,10 @@ from contextlib import suppress
 from edgewise.errors import EdgewiseError, StoreError
 from edgewise.ids.decision import KEY_BYTES, DecisionIds
 from edgewise.logs import RepeatedErrorLog
-from edgewise.policies.compiled import encode_policy
+from edgewise.policies.compiled_policy import encode_policy
 from edgewise.policies.segments import Segments
 from edgewise.policies.site_files import LoadedSite
-from edgewise.serving.served import ServedPlacement, ServedSite
+from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.sites import Site, decode_sites
 from edgewise.store import Checkpoint, Current, Head, Store
 from edgewise.types import BEGINNING, Milliseconds, PolicyRef, StreamId

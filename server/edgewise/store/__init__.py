@@ -58,9 +58,9 @@ class Store:
         reply_timeout: float = 5.0,
         connect_timeout: float = 2.0,
         patience: float = 0.05,
-        proven: bool = True,
+        must_answer: bool = True,
     ) -> Store:
-        """Connect to a store. With `proven` false, the store may start later.
+        """Connect to a store. With `must_answer` false, the store may start later.
 
         All times are in seconds. `patience` is the pipeline's. See `connect` for the others.
 
@@ -71,7 +71,7 @@ class Store:
         client = connect(url, reply_timeout=reply_timeout, connect_timeout=connect_timeout)
         store = cls(client, patience)
         try:
-            if proven:
+            if must_answer:
                 await store.ping()
         except BaseException:
             await store.close()

@@ -7,7 +7,7 @@ from itertools import chain
 from edgewise.bandit.model import ActionExamples, ScoringModel
 from edgewise.bandit.shape import shape_of
 from edgewise.ids.decision import policy_id
-from edgewise.policies.compiled import CompiledPolicy
+from edgewise.policies.compiled_policy import CompiledPolicy
 from edgewise.policies.policy import Policy
 from edgewise.policies.segments import NO_SEGMENTS, Segments
 from edgewise.sites import Site

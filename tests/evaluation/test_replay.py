@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgewise.cli import main
-from tests.evaluate.logs import MAP, write
+from tests.evaluation.logs import MAP, write
 from tests.servers import serve
 
 POLICY = """

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edgewise.evaluate.estimate import Estimate, Floats, Mask, snips, snips_difference
-from edgewise.evaluate.logged_traffic import LoggedTraffic
+from edgewise.evaluation.estimate import Estimate, Floats, Mask, snips, snips_difference
+from edgewise.evaluation.logged_traffic import LoggedTraffic
 
 
 class ReplayResult(NamedTuple):

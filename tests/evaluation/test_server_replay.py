@@ -6,12 +6,12 @@ import pytest
 
 from edgewise.entries import Decision, Entry, Outcome, decode
 from edgewise.errors import ReplayError
-from edgewise.evaluate.logged_traffic import LoggedTraffic
-from edgewise.evaluate.replay_report import ReplayResult
-from edgewise.evaluate.server_replay import CONNECTIONS, replay_over_http
+from edgewise.evaluation.logged_traffic import LoggedTraffic
+from edgewise.evaluation.replay_report import ReplayResult
+from edgewise.evaluation.server_replay import CONNECTIONS, replay_over_http
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
-from tests.evaluate.logs import planted
+from tests.evaluation.logs import planted
 from tests.servers import HERO, Server, serve
 from tests.valkey import free_port
 

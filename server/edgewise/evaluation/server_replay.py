@@ -14,9 +14,9 @@ import httpx
 import msgspec
 
 from edgewise.errors import ReplayError
-from edgewise.evaluate.logged_traffic import LoggedRow, LoggedTraffic
-from edgewise.evaluate.progress import Advance
-from edgewise.evaluate.replay_report import ReplayResult
+from edgewise.evaluation.logged_traffic import LoggedRow, LoggedTraffic
+from edgewise.evaluation.progress import Advance
+from edgewise.evaluation.replay_report import ReplayResult
 
 CONNECTIONS = 16
 """The number of concurrent requests. Rows are sent in order, but may overtake each other on the way."""

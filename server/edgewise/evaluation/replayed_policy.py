@@ -12,9 +12,9 @@ from edgewise.bandit.model import ActionExamples, ScoringModel
 from edgewise.bandit.shape import shape_of
 from edgewise.decisions.engine import NO_CONTROL_GROUP, DecisionInput, decide
 from edgewise.entries import Entry, Outcome, Tick, Version, encode
-from edgewise.evaluate.logged_traffic import LoggedRow
+from edgewise.evaluation.logged_traffic import LoggedRow
 from edgewise.learner.fold import Fold
-from edgewise.policies.compiled import CompiledPolicy
+from edgewise.policies.compiled_policy import CompiledPolicy
 from edgewise.policies.policy import Policy
 from edgewise.types import BEGINNING, DECISION_KEY_BYTES, DecisionKey, Milliseconds, StreamId
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgewise.errors import ReplayError
-from edgewise.evaluate.log_records import LogRecord, read_records
+from edgewise.evaluation.log_records import LogRecord, read_records
 
 CSV = 'age,city,code,shown,paid\n41,"Bonn, am Rhein",007,14,0.5\n\n,Köln,1e2,a,-3\n'
 NDJSON = """{"age": 41, "city": "Bonn, am Rhein", "code": "007", "shown": "14", "paid": 0.5}

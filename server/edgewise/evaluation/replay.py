@@ -9,12 +9,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edgewise.evaluate.logged_traffic import LoggedTraffic
-from edgewise.evaluate.progress import Advance, progress
-from edgewise.evaluate.replay_report import ReplayReport, ReplayResult, make_report
-from edgewise.evaluate.replayed_policy import ReplayedPolicy
-from edgewise.evaluate.server_replay import replay_over_http
-from edgewise.evaluate.traffic_reader import read_traffic
+from edgewise.evaluation.logged_traffic import LoggedTraffic
+from edgewise.evaluation.progress import Advance, progress
+from edgewise.evaluation.replay_report import ReplayReport, ReplayResult, make_report
+from edgewise.evaluation.replayed_policy import ReplayedPolicy
+from edgewise.evaluation.server_replay import replay_over_http
+from edgewise.evaluation.traffic_reader import read_traffic
 
 
 def replay(

@@ -1,6 +1,6 @@
 """Runs a command that ends when its parent process dies, even if the parent is killed.
 
-    python -I -S leash.py SIGNAL PARENT LIFELINE COMMAND [ARGUMENT ...]
+    python -I -S parent_watch.py SIGNAL PARENT LIFELINE COMMAND [ARGUMENT ...]
 
 The command replaces this process, so process id, signals and exit status are the command's own. It gets SIGNAL when
 process PARENT dies. LIFELINE is the reading end of a pipe. Only PARENT holds its writing end.
@@ -27,7 +27,7 @@ def main() -> None:
         fork_watcher(death_signal, lifeline)
     os.close(lifeline)
     if os.getppid() != parent:  # It died before this process could watch it.
-        sys.exit(f"leash: the parent {parent} is gone")
+        sys.exit(f"parent_watch: the parent {parent} is gone")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores SIGPIPE, and the command would inherit that.
     os.execv(command[0], command)
 
@@ -37,7 +37,7 @@ def request_death_signal(death_signal: int) -> None:
     import ctypes
 
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
-        sys.exit(f"leash: prctl(PR_SET_PDEATHSIG): {os.strerror(ctypes.get_errno())}")
+        sys.exit(f"parent_watch: prctl(PR_SET_PDEATHSIG): {os.strerror(ctypes.get_errno())}")
 
 
 def fork_watcher(death_signal: int, lifeline: int) -> None:

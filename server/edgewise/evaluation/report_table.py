@@ -11,8 +11,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from edgewise.evaluate.estimate import Estimate
-from edgewise.evaluate.replay_report import Halves, ReplayReport
+from edgewise.evaluation.estimate import Estimate
+from edgewise.evaluation.replay_report import Halves, ReplayReport
 
 
 def as_json(reports: Sequence[ReplayReport]) -> str:

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from edgewise.config.messages import describe, mismatch, suggestion
 from edgewise.config.values import DAY, label, number
 from edgewise.errors import ReplayError
-from edgewise.evaluate.column_map import ColumnMap, read_column_map, read_probability
-from edgewise.evaluate.log_records import LogRecord, read_records
-from edgewise.evaluate.logged_traffic import LoggedRow, LoggedTraffic
+from edgewise.evaluation.column_map import ColumnMap, read_column_map, read_probability
+from edgewise.evaluation.log_records import LogRecord, read_records
+from edgewise.evaluation.logged_traffic import LoggedRow, LoggedTraffic
 from edgewise.policies.actions import MOST_ACTIONS
 from edgewise.policies.policy import Action, Policy, Reward
 from edgewise.policies.policy_file import read_policy

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edgewise.errors import PolicyError
 from edgewise.policies import policy as policies
-from edgewise.policies.compiled import CompiledPolicy, decode_policy, encode_policy, version_of
+from edgewise.policies.compiled_policy import CompiledPolicy, decode_policy, encode_policy, version_of
 from edgewise.policies.eligibility import Circumstances
 from edgewise.policies.policy import NAMESPACES, Action, Cap, Explore, Features, Pin, Policy, Reward
 from edgewise.policies.policy_file import read_policy

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.evaluate.estimate import Floats, Mask, snips, snips_difference
+from edgewise.evaluation.estimate import Floats, Mask, snips, snips_difference
 
 Z = 1.959963984540054
 

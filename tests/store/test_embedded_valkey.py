@@ -16,14 +16,14 @@ from redis.asyncio import Redis
 
 from edgewise.errors import DataFolderLocked, StoreUnavailable
 from edgewise.store.data_folder import DataFolder, running_store_url
-from edgewise.store.embedded import EmbeddedValkey, join_or_start
+from edgewise.store.embedded_valkey import EmbeddedValkey, join_or_start
 from tests.eventually import eventually
 from tests.integration.processes import gone, served
 
 HOLDER = """
 import asyncio, sys
 from pathlib import Path
-from edgewise.store.embedded import EmbeddedValkey
+from edgewise.store.embedded_valkey import EmbeddedValkey
 from edgewise.store.data_folder import DataFolder
 
 async def main():

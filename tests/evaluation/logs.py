@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 
-from edgewise.evaluate.logged_traffic import LoggedRow, LoggedTraffic
+from edgewise.evaluation.logged_traffic import LoggedRow, LoggedTraffic
 from edgewise.policies.policy import Action, Policy, Reward
 
 MAP = """

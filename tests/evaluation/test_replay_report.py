@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from edgewise.evaluate.logged_traffic import LoggedRow, LoggedTraffic
-from edgewise.evaluate.replay_report import Halves, ReplayReport, ReplayResult, make_report
-from tests.evaluate.logs import HERO
+from edgewise.evaluation.logged_traffic import LoggedRow, LoggedTraffic
+from edgewise.evaluation.replay_report import Halves, ReplayReport, ReplayResult, make_report
+from tests.evaluation.logs import HERO
 
 EVEN = [0.5] * 8
 

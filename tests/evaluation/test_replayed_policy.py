@@ -9,12 +9,12 @@ import numpy as np
 
 from edgewise.bandit.shape import shape_of
 from edgewise.entries import Decision, Entry, Outcome, Version, decode
-from edgewise.evaluate.logged_traffic import LoggedTraffic
-from edgewise.evaluate.replayed_policy import ReplayedPolicy
+from edgewise.evaluation.logged_traffic import LoggedTraffic
+from edgewise.evaluation.replayed_policy import ReplayedPolicy
 from edgewise.learner.fold import Fold
 from edgewise.policies.policy import Action, Cap, Pin, Reward
 from edgewise.types import StreamId
-from tests.evaluate.logs import HERO, planted
+from tests.evaluation.logs import HERO, planted
 
 SLOW = replace(HERO, reward=Reward(window=10_000))
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from edgewise.errors import PolicyError, ReplayError
-from edgewise.evaluate.logged_traffic import LoggedRow, LoggedTraffic
-from edgewise.evaluate.traffic_reader import read_traffic
+from edgewise.evaluation.logged_traffic import LoggedRow, LoggedTraffic
+from edgewise.evaluation.traffic_reader import read_traffic
 from edgewise.policies.policy import Action, Explore, Reward
-from tests.evaluate.logs import LOG, MAP, write
+from tests.evaluation.logs import LOG, MAP, write
 
 POLICY = """
 placement = "hero"

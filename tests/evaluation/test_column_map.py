@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from edgewise.errors import PolicyError, ReplayError
-from edgewise.evaluate.column_map import SECONDS_PER_ROW, read_column_map
-from tests.evaluate.logs import MAP
+from edgewise.evaluation.column_map import SECONDS_PER_ROW, read_column_map
+from tests.evaluation.logs import MAP
 
 
 def error_of(folder: Path, text: str) -> str:

@@ -6,7 +6,7 @@ import msgpack
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.privacy.readable import describe_exposure, describe_record, to_plain
+from edgewise.privacy.readable_record import describe_exposure, describe_record, to_plain
 from edgewise.store.exposures import bar_field, choice_field, count_field
 from edgewise.visitors.activity import Activity
 from edgewise.visitors.identity import Redirect

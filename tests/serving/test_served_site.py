@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgewise.bandit.model import ScoringModel
-from edgewise.policies.compiled import encode_policy
+from edgewise.policies.compiled_policy import encode_policy
 from edgewise.policies.policy import Explore
-from edgewise.serving.served import ServedPlacement, ServedSite
+from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.sites import Site
 from tests.learner.published_policy import POLICY, REF
 
