@@ -1,4 +1,4 @@
-"""A real cluster for tests: three nodes on this machine."""
+"""A real Valkey cluster for tests, with three nodes on this machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def slot(ref: PolicyRef) -> int:
 
 
 def on_node(node: int) -> PolicyRef:
-    """A policy whose keys live on this node."""
+    """A policy whose keys are on this node."""
     return next(ref for n in range(1000) if slot(ref := PolicyRef("shop", f"placement-{n}")) in RANGES[node])
 
 
@@ -27,7 +27,7 @@ REFS = [on_node(0), on_node(1), on_node(2)]
 
 
 class Cluster:
-    """Three nodes that share the 16384 slots. `options` are those of each node's command line."""
+    """Three nodes that share the 16384 slots. Each node's command line gets `options`."""
 
     def __init__(self, *options: str) -> None:
         self.ports = [free_port() for _ in RANGES]
@@ -41,13 +41,13 @@ class Cluster:
         ]
         self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in self.ports)
         for number, (node, slots) in enumerate(zip(self.nodes, RANGES, strict=True), start=1):
-            node.tell(f"CLUSTER ADDSLOTSRANGE {slots[0]} {slots[-1]}")
-            node.tell(f"CLUSTER SET-CONFIG-EPOCH {number}")
+            node.execute(f"CLUSTER ADDSLOTSRANGE {slots[0]} {slots[-1]}")
+            node.execute(f"CLUSTER SET-CONFIG-EPOCH {number}")
         for port, bus in zip(self.ports[1:], buses[1:], strict=True):
-            self.nodes[0].tell(f"CLUSTER MEET 127.0.0.1 {port} {bus}")
+            self.nodes[0].execute(f"CLUSTER MEET 127.0.0.1 {port} {bus}")
         until = time.monotonic() + 60
-        while not all("cluster_state:ok" in node.tell("CLUSTER INFO") for node in self.nodes):
-            assert time.monotonic() < until, "the cluster did not form"
+        while not all("cluster_state:ok" in node.execute("CLUSTER INFO") for node in self.nodes):
+            assert time.monotonic() < until, "The cluster did not become ready."
             time.sleep(0.02)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures for every room: one Valkey a test process, emptied for each test that asks for a store."""
+"""Shared fixtures: one Valkey per test process, emptied for each test that uses a store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from edgewise.store import Store
 from tests.valkey import Valkey
 
-# A shared machine may be slow at any moment, and Hypothesis builds its tables of characters in the first test of all.
+# A shared machine may be slow at any moment, and Hypothesis builds its character tables in the first test.
 settings.register_profile("edgewise", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("many", settings.get_profile("edgewise"), max_examples=1000)
 settings.load_profile("edgewise")
@@ -18,7 +18,7 @@ settings.load_profile("edgewise")
 
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[Valkey]:
-    """A server for the whole session; take `store` or `store_url`, unless you only need its process."""
+    """A server for the whole session. Use `store` or `store_url`, unless you need the process itself."""
     server = Valkey()
     yield server
     server.close()
@@ -27,13 +27,13 @@ def valkey() -> Iterator[Valkey]:
 @pytest.fixture
 def store_url(valkey: Valkey) -> str:
     """The URL of an empty store."""
-    valkey.tell("FLUSHALL")
+    valkey.execute("FLUSHALL")
     return valkey.url
 
 
 @pytest.fixture
 async def store(store_url: str) -> AsyncIterator[Store]:
     """An empty store, connected."""
-    store = await Store.connect(store_url, patience=5.0)  # What is not about patience must not run out of it.
+    store = await Store.connect(store_url, patience=5.0)  # A busy machine must not cause timeouts.
     yield store
     await store.close()

@@ -1,4 +1,4 @@
-"""Waiting for what tells no event."""
+"""Polling, for conditions without an event to await."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]], within: float = 60.0) -> None:
-    """Wait until the condition holds, looking every few milliseconds.
+    """Wait until the condition is true, and check it every few milliseconds.
 
     Raises:
-        TimeoutError: it does not hold within this many seconds; far more than anything here takes.
+        TimeoutError: It is not true within this many seconds. The default is far above any expected duration.
     """
     async with asyncio.timeout(within):
         while True:

@@ -55,11 +55,11 @@ id = "sku-3"
 """
 
 SHOP = {"hero.toml": HERO, "row.toml": ROW}
-"""The files of one site, which has no `site.toml`: its name and its write key are `default`."""
+"""The files of a site without `site.toml`. Its name and its write key are `default`."""
 
 
 class Server:
-    """A server that listens on a port of 127.0.0.1, and a client that speaks to it."""
+    """A server on a port of 127.0.0.1, with a client."""
 
     def __init__(self, app: Starlette, client: httpx.AsyncClient, port: int) -> None:
         self.app = app
@@ -67,7 +67,7 @@ class Server:
         self.port = port
 
     async def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
-        """Post a JSON body with the default site's write key, unless it brings its own."""
+        """Post a JSON body. Its default `writeKey` is that of the default site."""
         return await self.client.post(path, json={"writeKey": "default"} | body, headers=_dashed(headers))
 
     async def get(self, path: str, **headers: str) -> httpx.Response:
@@ -78,13 +78,13 @@ class Server:
 async def serve(
     store_url: str, files: Mapping[str, str] = SHOP, *, publish: bool = True, **settings: Any
 ) -> AsyncIterator[Server]:
-    """Serve these policy files (by their path) on a port of their own; first publish them, as the supervisor does."""
+    """Publish these policy files as the supervisor does, and serve them on a free port. Their paths are the keys."""
     with tempfile.TemporaryDirectory() as folder:
         policies = Path(folder)
         _write(policies, files)
         if publish:
             await _publish(store_url, policies)
-        # Unless a test is about the budget, it must not depend on how busy the machine is.
+        # Tests must not depend on the load of the machine, unless they test the budget.
         chosen: dict[str, Any] = {"policies": policies, "decide_budget": 5000} | settings
         app = create_app(Settings(redis=store_url, secret_key=SECRET, **chosen))
         async with running(app) as port, _client(port) as client:
@@ -93,13 +93,13 @@ async def serve(
 
 @asynccontextmanager
 async def running(app: Starlette) -> AsyncIterator[int]:
-    """A server's port. Its main loop, which looks only every 0.1 s whether it shall end, is not needed."""
+    """Run an app, and yield its port. Without uvicorn's main loop, which polls every 0.1 s, the shutdown is faster."""
     config = uvicorn.Config(app, port=0, lifespan="on", ws="none", log_config=None, access_log=False)
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     await server.startup()
-    assert server.started, "the app did not start"
+    assert server.started, "The app did not start."
     try:
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:

@@ -12,7 +12,7 @@ import pytest
 
 from edgewise.child import Child
 from tests.eventually import eventually
-from tests.integration.processes import gone, served
+from tests.integration.processes import run_process, wait_until_gone
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
@@ -89,10 +89,10 @@ async def test_ctrl_c_does_not_reach_the_child() -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 async def test_child_ends_when_its_parent_is_killed(number: signal.Signals) -> None:
     code = PARENT.replace("{options}", f"{{'death_signal': signal.{number.name}}}")
-    async with served("-c", code) as parent:
-        child = int(await parent.until(r"child is (\d+)"))
-        parent.tell(signal.SIGKILL)
-        await gone([child])
+    async with run_process("-c", code) as parent:
+        child = int(await parent.wait_for(r"child is (\d+)"))
+        parent.send_signal(signal.SIGKILL)
+        await wait_until_gone([child])
 
 
 async def watched_elsewhere(parent: int, lifeline: int) -> asyncio.subprocess.Process:

@@ -1,4 +1,4 @@
-"""A real Valkey for tests: a child process on a Unix socket, nothing kept on disk."""
+"""A real Valkey for tests: a child process on a Unix socket, without persistence."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _READY = ("Ready to accept connections", "Sentinel ID is")
 
 
 class Valkey:
-    """One server. It can be frozen, killed and started again; what it held is lost with it.
+    """One server, which can be frozen, killed and restarted. A kill loses its data.
 
-    `options` are its command line's; they may open a port besides the socket. With a `sentinel` file it is a Sentinel.
+    `options` are for its command line, and may open a port besides the socket. With a `sentinel` file it is a Sentinel.
     """
 
     def __init__(self, *options: str, sentinel: Path | None = None) -> None:
@@ -30,8 +30,8 @@ class Valkey:
         self._options = [*mode, "--unixsocket", str(self.path), "--dir", str(self._folder), *options]
         self._process = self._start()
 
-    def tell(self, command: str) -> str:
-        """Give an order, and wait for its reply, which is short."""
+    def execute(self, command: str) -> str:
+        """Run a command, and return its raw reply, which must be short."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self.path))
             connection.sendall(command.encode() + b"\r\n")
@@ -51,7 +51,7 @@ class Valkey:
             self._process.wait()
 
     def restart(self) -> None:
-        """Start again after `kill`, empty."""
+        """Start an empty server after `kill`."""
         self._process = self._start()
 
     def close(self) -> None:
@@ -62,17 +62,17 @@ class Valkey:
         command = [str(get_binary_path()), *self._options]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert process.stdout is not None
-        said = ""
+        output = ""
         for line in process.stdout:
-            said += line
+            output += line
             if any(sign in line for sign in _READY):
                 return process
         process.wait()
-        raise RuntimeError(f"Valkey ended with {process.returncode} before it was ready:\n{said}")
+        raise RuntimeError(f"Valkey ended with status {process.returncode} before it was ready. Its output:\n{output}")
 
 
 def free_port() -> int:
-    """A port of this machine that is free now, and that nobody is given unasked: systems take those from above."""
+    """A free port below the range from which the system assigns ports."""
     while True:
         port = 10_000 + secrets.randbelow(22_000)
         with socket.socket() as listener:

@@ -21,7 +21,7 @@ import pytest
 from edgewise.demo.demo_server import run_server
 from edgewise.demo.example import copy_examples
 from tests.eventually import eventually
-from tests.integration.processes import children_of, gone
+from tests.integration.processes import children_of, wait_until_gone
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 300.0
@@ -144,7 +144,7 @@ async def test_the_suggested_commands_work_as_printed(tmp_path: Path) -> None:
         started.process.send_signal(signal.SIGINT)
         assert await started.wait() == 0
         assert started.output.endswith("Stopped.\n")
-        await gone(family)
+        await wait_until_gone(family)
         assert list(started.folder.iterdir()) == []
 
 
@@ -155,7 +155,7 @@ async def test_ctrl_c_stops_the_demo_and_removes_its_files_and_processes(tmp_pat
         family = started.family()
         started.process.send_signal(signal.SIGINT)
         assert await started.wait() == 0
-        await gone(family)
+        await wait_until_gone(family)
         assert list(started.folder.iterdir()) == []
 
 
@@ -167,7 +167,7 @@ async def test_the_error_has_the_end_of_the_log_of_a_failed_server(tmp_path: Pat
         assert await started.wait() == 1
         assert "Error: The server was ended by signal 9. The last lines of its log:" in started.output
         assert "Listening on http://127.0.0.1:" in started.output
-        await gone(family)
+        await wait_until_gone(family)
 
 
 async def test_a_missing_policy_folder_is_an_error(tmp_path: Path) -> None:

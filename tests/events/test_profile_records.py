@@ -57,12 +57,12 @@ async def test_histories_on_a_shared_device_stay_apart_and_the_last_user_continu
 async def test_redirect_lives_as_long_as_the_profile(recording: Recording, valkey: Valkey) -> None:
     key = profile_key("shop", anonymous_digest("a"))
     await recording.record(Message("identify", anonymous_id="a", user_id="u"))
-    valkey.tell(f"EXPIRE {key} 60")
+    valkey.execute(f"EXPIRE {key} 60")
     await recording.record(Message("page", anonymous_id="a"))
-    assert int(valkey.tell(f"TTL {key}")[1:]) > 364 * 86_400
+    assert int(valkey.execute(f"TTL {key}")[1:]) > 364 * 86_400
 
 
 async def test_profiles_expire(recording: Recording, valkey: Valkey) -> None:
     await recording.record(Message("page", anonymous_id="a"))
-    seconds = int(valkey.tell(f"TTL {profile_key('shop', anonymous_digest('a'))}")[1:])
+    seconds = int(valkey.execute(f"TTL {profile_key('shop', anonymous_digest('a'))}")[1:])
     assert 364 * 86_400 < seconds <= 365 * 86_400

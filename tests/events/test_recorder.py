@@ -36,11 +36,11 @@ async def test_batch_that_the_store_failed_may_be_sent_again(recording: Recordin
 
 
 async def test_rejected_messages_write_nothing(recording: Recording, valkey: Valkey) -> None:
-    before = valkey.tell("DBSIZE")
+    before = valkey.execute("DBSIZE")
     rejections = await recording.record(Message("track"), Message("page"), Message("track", event="$click"))
     assert [(rejection.index, rejection.code) for rejection in rejections] == [
         (0, "invalid_message"),
         (1, "invalid_message"),
         (2, "unknown_decision"),
     ]
-    assert valkey.tell("DBSIZE") == before
+    assert valkey.execute("DBSIZE") == before

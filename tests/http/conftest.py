@@ -12,6 +12,6 @@ from tests.valkey import Valkey
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def server(valkey: Valkey) -> AsyncIterator[Server]:
-    valkey.tell("FLUSHALL")
+    valkey.execute("FLUSHALL")
     async with serve(valkey.url) as server:
         yield server

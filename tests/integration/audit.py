@@ -1,7 +1,9 @@
-"""The audit of one policy: its model, its counts and its rewards against its log, and the log against the ledger.
+"""The audit of a policy after a chaos test. It compares four records of the same traffic:
 
-Four accounts of the same traffic must agree: what visitors were told (the ledger), what is kept (the log), what a plain
-second reading of the rules makes of it (the reference), and what the learner published (its checkpoint).
+- the ledger, which has everything that was acknowledged to visitors
+- the log
+- the reference, a second implementation of the rules, which reads the log
+- the checkpoint that the learner published
 """
 
 from __future__ import annotations
@@ -24,18 +26,18 @@ from edgewise.types import BEGINNING, DecisionKey, Digest, PolicyRef, StreamId
 from edgewise.visitors import profile as profiles
 from edgewise.visitors.identity import read_redirect
 from tests.eventually import eventually
-from tests.integration.ledger import Ledger, Payment, Shown
+from tests.integration.chaos_shop import REFS, SITE, WINDOW
+from tests.integration.ledger import Ledger, RewardEvent, ShownDecision
 from tests.integration.service import SECRET, Service, store_of
-from tests.integration.shop import REFS, SITE, WINDOW
 from tests.learner.reference import Made, Reference
 
 _PAGE = 1000
 _ROUNDING = 0.01
-"""Seconds: the store counts in milliseconds, and visitors do not."""
+"""Seconds. The store counts in milliseconds, the visitors do not."""
 
 
-class Account:
-    """One policy's log, read up to where its published model stands, with the reference's account of it."""
+class PolicyAudit:
+    """One policy's log up to its published model, with the reference's state at that position."""
 
     def __init__(self, store: Store, ref: PolicyRef) -> None:
         self.ref = ref
@@ -45,21 +47,21 @@ class Account:
         self._store = store
 
     async def settle(self) -> None:
-        """Wait until a published model knows the whole log, with everything closed that was ever seen."""
+        """Wait until a published model covers the whole log, and all windows with an impression are closed."""
         await eventually(self._is_settled)
 
     async def watch(self) -> None:
-        """Read for ever; whatever is published must be newer than what was."""
+        """Read until cancelled. Each published model must be newer than the one before."""
         while True:
             await self.read()
             await asyncio.sleep(0.01)
 
     async def read(self) -> list[tuple[StreamId, Entry]]:
-        """Read up to where the published model stands; what the log has after that."""
+        """Read up to the position of the published model. Return the later entries."""
         last, self.checkpoint = self.checkpoint, await self._store.checkpoints.read(self.ref)
         if self.checkpoint is None:
             return []
-        assert last is None or _order(last) <= _order(self.checkpoint), f"{self.ref}: an older model was published"
+        assert last is None or _order(last) <= _order(self.checkpoint), f"{self.ref}: An older model was published."
         entries = await self._entries_after(self.log[-1][0] if self.log else BEGINNING)
         known = [(id, entry) for id, entry in entries if id <= self.checkpoint.position]
         for version in {entry.version for _, entry in known if isinstance(entry, Decision)}:
@@ -83,7 +85,7 @@ class Account:
             blobs.append(await self._store.versions.blob(self.ref, version))
             return blobs[-1] is not None
 
-        await eventually(has_blob)  # A worker writes what its store lost again when it looks at it next.
+        await eventually(has_blob)  # After a loss, a worker writes the version again at its next poll.
         return decode_policy(blobs[-1] or b"")
 
     async def _entries_after(self, last: StreamId) -> list[tuple[StreamId, Entry]]:
@@ -96,100 +98,100 @@ class Account:
             last = found[-1][0]
 
 
-async def audit(service: Service, ledger: Ledger) -> dict[PolicyRef, Account]:
-    """Wait until everything is learned, and audit every policy; their accounts."""
-    assert ledger.shown, "nobody was shown anything, so there is nothing to audit"
+async def audit(service: Service, ledger: Ledger) -> dict[PolicyRef, PolicyAudit]:
+    """Wait until everything is learned, and audit every policy."""
+    assert ledger.decisions, "The ledger has no decisions to audit."
     async with store_of(service) as store:
-        accounts = {ref: await audit_policy(store, ref, ledger) for ref in REFS}
+        audits = {ref: await audit_policy(store, ref, ledger) for ref in REFS}
         await _audit_profiles(store, ledger)
         await _audit_report(service, store)
-    return accounts
+    return audits
 
 
-async def audit_policy(store: Store, ref: PolicyRef, ledger: Ledger) -> Account:
-    """Wait until everything is learned, and audit one policy; its account."""
-    account = Account(store, ref)
-    await account.settle()
-    audit_counts(account)
-    audit_log(account, ledger)
-    audit_rewards(account, ledger)
+async def audit_policy(store: Store, ref: PolicyRef, ledger: Ledger) -> PolicyAudit:
+    """Wait until everything is learned, and audit one policy."""
+    audited = PolicyAudit(store, ref)
+    await audited.settle()
+    audit_counts(audited)
+    audit_log(audited, ledger)
+    audit_rewards(audited, ledger)
     rebuilt = await rebuild(store, ref)
-    assert rebuilt.equal, f"{ref}: published {rebuilt.published}, but the log makes {rebuilt.sha256}"
-    return account
+    assert rebuilt.equal, f"{ref}: Published {rebuilt.published}, but the rebuilt model is {rebuilt.sha256}."
+    return audited
 
 
-def audit_counts(account: Account) -> None:
-    """The learner has counted what the reference counts."""
-    assert account.checkpoint is not None
-    counted, reference = Statistics.decode(account.checkpoint.statistics), account.reference
+def audit_counts(audited: PolicyAudit) -> None:
+    """The learner's counts equal those of the reference."""
+    assert audited.checkpoint is not None
+    counted, reference = Statistics.decode(audited.checkpoint.statistics), audited.reference
     for name in ("decisions", "outcomes", "repeats", "closed", "unattributed", "unseen", "cut", "unlearned"):
-        assert getattr(counted, name) == reference.counts.get(name, 0), f"{account.ref}: {name}"
+        assert getattr(counted, name) == reference.counts.get(name, 0), f"{audited.ref}: {name}"
     assert counted.learned == len(reference.learned)
     for group, tally in (("policy", counted.policy), ("control", counted.control)):
         assert (tally.seen, tally.reward) == (len(reference.rewards[group]), sum(reference.rewards[group])), group
     assert counted.unreadable == 0
 
 
-def audit_log(account: Account, ledger: Ledger) -> None:
-    """The log has every decision once, every un-linked event once, and every linked outcome, as acknowledged."""
-    entries = [entry for _, entry in account.log]
+def audit_log(audited: PolicyAudit, ledger: Ledger) -> None:
+    """The log has every decision and every unlinked event once, and every acknowledged linked outcome."""
+    entries = [entry for _, entry in audited.log]
     decisions = {entry.key: entry for entry in entries if isinstance(entry, Decision)}
     repeated = _repeated(entry.key for entry in entries if isinstance(entry, Decision))
-    assert not repeated, f"{account.ref}: in the log more than once: {repeated}"
-    for shown in _of(account.ref, ledger):
+    assert not repeated, f"{audited.ref}: The log has duplicate decisions: {repeated}."
+    for shown in _decisions_of(audited.ref, ledger):
         entry = decisions.get(shown.key)
-        assert entry or not ledger.is_kept(shown.span), f"{account.ref}: acknowledged, but not in the log: {shown}"
+        assert entry or not ledger.is_kept(shown.span), f"{audited.ref}: Missing acknowledged decision {shown}."
         if entry is not None:
-            actions = account.reference.policies[entry.version].actions
+            actions = audited.reference.policies[entry.version].actions
             assert tuple(actions[slot.chosen].id for slot in entry.slots) == shown.actions, shown
             assert entry.version.hex() == shown.version
     outcomes = {entry.message for entry in entries if isinstance(entry, Outcome)}
     for message, (ref, span) in ledger.linked.items():
-        told = ref != account.ref or not ledger.is_kept(span) or message_digest(message) in outcomes
-        assert told, f"{account.ref}: the outcome {message} was acknowledged, but is not in the log"
+        is_logged = ref != audited.ref or not ledger.is_kept(span) or message_digest(message) in outcomes
+        assert is_logged, f"{audited.ref}: Missing acknowledged outcome {message}."
     events = Counter(entry.message for entry in entries if isinstance(entry, Event))
-    assert not [count for count in events.values() if count > 1], f"{account.ref}: an event is in the log twice"
+    assert not [count for count in events.values() if count > 1], f"{audited.ref}: The log has a duplicate event."
     for message, span in ledger.unlinked.items():
-        told = not ledger.is_kept(span) or message_digest(message) in events
-        assert told, f"{account.ref}: the event {message} was acknowledged, but is not in the log"
+        is_logged = not ledger.is_kept(span) or message_digest(message) in events
+        assert is_logged, f"{audited.ref}: Missing acknowledged event {message}."
 
 
-def audit_rewards(account: Account, ledger: Ledger) -> None:
-    """Each decision was rewarded with what its visitor told of it in time, and each thing counted once."""
-    made = {one.entry.key: one for one in account.reference.made}
-    in_doubt = {one.visitor for one in ledger.shown if not all(map(ledger.is_kept, (one.span, *one.seen.values())))}
+def audit_rewards(audited: PolicyAudit, ledger: Ledger) -> None:
+    """Each decision has the rewards of its events in time, and each event counts once."""
+    made = {one.entry.key: one for one in audited.reference.made}
+    in_doubt = {one.visitor for one in ledger.decisions if not all(map(ledger.is_kept, (one.span, *one.seen.values())))}
     certain, late = 0, 0
-    for shown in _of(account.ref, ledger):
+    for shown in _decisions_of(audited.ref, ledger):
         if shown.key not in made:
             continue
         least, most = _bounds(shown, made[shown.key], ledger)
         rewarded = _rewarded(made[shown.key])
-        assert least <= rewarded, f"{shown} was rewarded {rewarded}, expected at least {least}"
+        assert least <= rewarded, f"{shown}: Expected a reward of at least {least}, found {rewarded}."
         assert rewarded <= most or shown.visitor in in_doubt, (
-            f"{shown} was rewarded {rewarded}, expected at most {most}"
+            f"{shown}: Expected a reward of at most {most}, found {rewarded}."
         )
         certain += 0 < least == most
         late += least != most
-    assert 4 * certain > late, f"{account.ref}: only {certain} of {certain + late} rewards are certain"
+    assert 4 * certain > late, f"{audited.ref}: Only {certain} of {certain + late} rewards are certain."
 
 
-def _bounds(shown: Shown, made: Made, ledger: Ledger) -> tuple[float, float]:
-    """The least and the most that a decision can have been rewarded with; they differ where some was late or lost."""
+def _bounds(shown: ShownDecision, made: Made, ledger: Ledger) -> tuple[float, float]:
+    """The lowest and the highest possible reward of a decision. They differ if an event was late or lost."""
     certain: dict[tuple[object, ...], float] = {}
     possible: dict[tuple[object, ...], float] = {}
-    for number, payment in enumerate(shown.payments):
-        value = made.policy.reward.events[payment.name] if payment.value is None else payment.value
-        once = (payment.slot, payment.name) if payment.value is None else (number,)
+    for number, event in enumerate(shown.rewards):
+        value = made.policy.reward.events[event.name] if event.value is None else event.value
+        once = (event.slot, event.name) if event.value is None else (number,)
         possible[once] = value
-        if _is_certain(shown, payment, ledger):
+        if _is_certain(shown, event, ledger):
             certain[once] = value
     return sum(certain.values()), sum(possible.values())
 
 
-def _is_certain(shown: Shown, payment: Payment, ledger: Ledger) -> bool:
-    seen = shown.seen[payment.slot]
-    in_time = payment.span.acknowledged < seen.sent + WINDOW - _ROUNDING
-    return in_time and all(map(ledger.is_kept, (shown.span, seen, payment.span)))
+def _is_certain(shown: ShownDecision, event: RewardEvent, ledger: Ledger) -> bool:
+    seen = shown.seen[event.slot]
+    in_time = event.span.acknowledged < seen.sent + WINDOW - _ROUNDING
+    return in_time and all(map(ledger.is_kept, (shown.span, seen, event.span)))
 
 
 def _rewarded(made: Made) -> float:
@@ -197,18 +199,18 @@ def _rewarded(made: Made) -> float:
 
 
 async def _audit_profiles(store: Store, ledger: Ledger) -> None:
-    """Each order is in its visitor's profile once."""
+    """Each order is once in its visitor's profile."""
     for visitor, spans in ledger.orders.items():
-        known_as = anonymous_digest(visitor)
-        while (redirect := read_redirect(stored := await store.profiles.read(SITE, known_as))) is not None:
-            known_as = redirect.to
+        digest = anonymous_digest(visitor)
+        while (redirect := read_redirect(stored := await store.profiles.read(SITE, digest))) is not None:
+            digest = redirect.to
         orders = profiles.decode(stored).orders if stored else 0
         kept = sum(map(ledger.is_kept, spans))
-        assert kept <= orders <= len(spans), f"{visitor}: {orders} orders, expected {kept} to {len(spans)}"
+        assert kept <= orders <= len(spans), f"{visitor}: Expected {kept} to {len(spans)} orders, found {orders}."
 
 
 async def _audit_report(service: Service, store: Store) -> None:
-    """The service reports the model that is published."""
+    """The service reports the published model."""
     bearer = {"authorization": f"Bearer {SECRET}"}
     async with httpx.AsyncClient(base_url=service.url, headers=bearer, timeout=30) as client:
         for ref in REFS:
@@ -217,14 +219,14 @@ async def _audit_report(service: Service, store: Store) -> None:
                 checkpoint = await store.checkpoints.read(ref)
                 assert checkpoint is not None
                 counted = Statistics.decode(checkpoint.statistics)
-                said = (await client.get(f"/v1/policies/{ref.placement}")).raise_for_status().json()
+                response = (await client.get(f"/v1/policies/{ref.placement}")).raise_for_status().json()
                 model = {
                     "version": checkpoint.model_version,
                     "sha256": sha256(checkpoint.model).hexdigest(),
                     "learnedDecisions": counted.learned,
-                    "ageSeconds": said["model"]["ageSeconds"],
+                    "ageSeconds": response["model"]["ageSeconds"],
                 }
-                return bool(said["model"] == model and said["outcomes"] == counted.outcomes)
+                return bool(response["model"] == model and response["outcomes"] == counted.outcomes)
 
             await eventually(agrees)
 
@@ -233,8 +235,8 @@ def _order(checkpoint: Checkpoint) -> tuple[int, StreamId, int]:
     return checkpoint.epoch, checkpoint.position, checkpoint.model_version
 
 
-def _of(ref: PolicyRef, ledger: Ledger) -> Iterable[Shown]:
-    return (shown for shown in ledger.shown if shown.ref == ref)
+def _decisions_of(ref: PolicyRef, ledger: Ledger) -> Iterable[ShownDecision]:
+    return (shown for shown in ledger.decisions if shown.ref == ref)
 
 
 def _repeated(keys: Iterable[DecisionKey]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What visitors know: which decisions they were given, and what they told of them that was acknowledged."""
+"""Everything that the service acknowledged to visitors: their decisions, and the events that they sent."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from edgewise.types import DecisionKey, PolicyRef
-from tests.integration.shop import SITE
+from tests.integration.chaos_shop import SITE
 
 
-class Span(NamedTuple):
-    """When something was first sent, when it was sent last, and when that was acknowledged.
+class SendTimes(NamedTuple):
+    """The times of the first attempt, the last attempt and the acknowledgement.
 
-    Seconds on the visitors' clock.
+    In seconds on the visitors' clock.
     """
 
     sent: float
@@ -21,68 +21,68 @@ class Span(NamedTuple):
     acknowledged: float
 
 
-class Loss(NamedTuple):
-    """From when to when what was acknowledged may have been lost; seconds on the visitors' clock."""
+class LossPeriod(NamedTuple):
+    """A period in which acknowledged data may be lost, in seconds on the visitors' clock."""
 
     begin: float
     end: float
 
 
-class Payment(NamedTuple):
-    """Something that pays a slot of a decision: its name, and its own value where it has one."""
+class RewardEvent(NamedTuple):
+    """An event that rewards a slot of a decision. `value` is its own value, if it has one."""
 
     name: str
     value: float | None
     slot: int
-    span: Span
+    span: SendTimes
 
 
 @dataclass
-class Shown:
-    """A decision that was acknowledged. `seen` is by slot: when its impression was told."""
+class ShownDecision:
+    """An acknowledged decision. `seen` has the send times of the impression of each slot."""
 
     ref: PolicyRef
     visitor: str
     id: str
     version: str
     actions: tuple[str, ...]
-    span: Span
-    seen: dict[int, Span] = field(default_factory=dict)
+    span: SendTimes
+    seen: dict[int, SendTimes] = field(default_factory=dict)
     clicked: int | None = None
-    payments: list[Payment] = field(default_factory=list)
+    rewards: list[RewardEvent] = field(default_factory=list)
 
     @property
     def key(self) -> DecisionKey:
         return urlsafe_b64decode(self.id)[7:19]
 
     @property
-    def bought_in(self) -> int:
-        """The slot that an order pays: the clicked one, else the one that was seen first."""
+    def order_slot(self) -> int:
+        """The slot that an order rewards: the clicked one, or the first one with an impression."""
         return min(self.seen) if self.clicked is None else self.clicked
 
 
 @dataclass
 class Ledger:
-    """All that was acknowledged. `linked` and `unlinked` are the messages told, by their ids."""
+    """Acknowledged decisions and events. `linked` and `unlinked` have the sent messages by their ids."""
 
-    shown: list[Shown] = field(default_factory=list)
-    linked: dict[str, tuple[PolicyRef, Span]] = field(default_factory=dict)
-    unlinked: dict[str, Span] = field(default_factory=dict)
-    orders: dict[str, list[Span]] = field(default_factory=dict)
+    decisions: list[ShownDecision] = field(default_factory=list)
+    linked: dict[str, tuple[PolicyRef, SendTimes]] = field(default_factory=dict)
+    unlinked: dict[str, SendTimes] = field(default_factory=dict)
+    orders: dict[str, list[SendTimes]] = field(default_factory=dict)
     fallbacks: int = 0
     unanswered: int = 0
     repeated: int = 0
-    losses: list[Loss] = field(default_factory=list)
+    losses: list[LossPeriod] = field(default_factory=list)
 
-    def is_kept(self, span: Span) -> bool:
-        """Whether what was acknowledged then must be there still: it was not, while the store was losing its tail."""
+    def is_kept(self, span: SendTimes) -> bool:
+        """Whether data that was acknowledged at that time must still exist."""
         return all(span.acknowledged < loss.begin or loss.end < span.sent_last for loss in self.losses)
 
 
-def shown_in(answer: dict[str, Any], visitor: str, span: Span) -> Shown:
-    """The decision in one part of the answer to a decide call."""
+def parse_decision(answer: dict[str, Any], visitor: str, span: SendTimes) -> ShownDecision:
+    """The decision in one part of a decide response."""
     slots = answer.get("slots", [answer])
-    return Shown(
+    return ShownDecision(
         PolicyRef(SITE, answer["placement"]),
         visitor,
         answer["decisionId"],

@@ -1,4 +1,4 @@
-"""Servers and other commands as real processes, and what they leave behind."""
+"""Servers and other commands as real processes."""
 
 from __future__ import annotations
 
@@ -14,45 +14,46 @@ import psutil
 
 from tests.eventually import eventually
 
-TIMEOUT = 60.0  # seconds; far more than anything here takes
+TIMEOUT = 60.0
+"""Seconds. It is far above any expected duration."""
 
 
-class Served:
+class LoggedProcess:
     """A process that logs to standard error."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
-        self.said: list[str] = []
+        self.output: list[str] = []
 
-    async def until(self, pattern: str) -> str:
-        """Wait until it says something that the pattern matches; the pattern's first group, or the whole match."""
+    async def wait_for(self, pattern: str) -> str:
+        """Wait for a line that matches the pattern. Return the first group, or the whole match without groups."""
         assert self.process.stderr is not None
         async with asyncio.timeout(TIMEOUT):
             while line := await self.process.stderr.readline():
-                self.said.append(line.decode())
-                if match := re.search(pattern, self.said[-1]):
+                self.output.append(line.decode())
+                if match := re.search(pattern, self.output[-1]):
                     return match[match.re.groups and 1]
-        raise AssertionError(f"it ended without saying {pattern!r}; it said:\n{''.join(self.said)}")
+        raise AssertionError(f"Missing {pattern!r} in the output:\n{''.join(self.output)}")
 
-    async def ends(self) -> int:
-        """Wait until it ends; its status. What it still says is kept."""
+    async def wait(self) -> int:
+        """Wait for the exit status, and keep the remaining output."""
         assert self.process.stderr is not None
         async with asyncio.timeout(TIMEOUT):
-            self.said.append((await self.process.stderr.read()).decode())
+            self.output.append((await self.process.stderr.read()).decode())
             return await self.process.wait()
 
-    def tell(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
 
 @asynccontextmanager
-async def served(*command: str, **environ: str) -> AsyncIterator[Served]:
-    """Run this command; at the end it is stopped, if it still runs."""
+async def run_process(*command: str, **environ: str) -> AsyncIterator[LoggedProcess]:
+    """Run this command, and stop it at the end of the block."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, *command, env={**os.environ, **environ}, stderr=asyncio.subprocess.PIPE
     )
     try:
-        yield Served(process)
+        yield LoggedProcess(process)
     finally:
         if process.returncode is None:
             process.terminate()
@@ -71,8 +72,8 @@ def children_of(parent: int) -> dict[int, str]:
     return {one.pid: " ".join(one.info["cmdline"] or ()) for one in found if one.info["ppid"] == parent}
 
 
-async def gone(pids: Iterable[int]) -> None:
-    """Wait until none of these processes runs. A zombie does not run."""
+async def wait_until_gone(pids: Iterable[int]) -> None:
+    """Wait until none of these processes runs. A zombie does not count as running."""
     pids = set(pids)
 
     async def are_gone() -> bool:

@@ -1,4 +1,4 @@
-"""The real service: `edgewise serve` as a process, on a folder and port of its own, killed and started at will."""
+"""The real service: `edgewise serve` as a process with its own folder and port, which tests can kill and restart."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ import httpx
 
 from edgewise.store import Store
 from tests.eventually import eventually
-from tests.integration.processes import TIMEOUT, children_of, gone
-from tests.integration.shop import open_shop
+from tests.integration.chaos_shop import write_policies
+from tests.integration.processes import TIMEOUT, children_of, wait_until_gone
 from tests.valkey import free_port
 
 Part: TypeAlias = Literal["valkey-server", "edgewise.processes.worker", "edgewise learn"]
-"""A part of the service, by what stands in its command line."""
+"""A part of the service, given by a part of its command line."""
 
 SECRET = "the secret of the shop"
 
 
 class Service:
-    """One service. Its port, policies and data outlast its process. Settings are `EDGEWISE_*`, without the prefix."""
+    """A service whose port, policies and data outlive its process. `settings` become `EDGEWISE_*` variables."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
@@ -34,7 +34,7 @@ class Service:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         folder.mkdir(exist_ok=True)
-        open_shop(self.policies)
+        write_policies(self.policies)
         own = {"data": folder / "data", "policies": self.policies, "port": self.port, "secret_key": SECRET}
         chosen = {"decide_budget": "1s", "workers": "2"} | own | settings
         self._environ = {f"EDGEWISE_{name.upper()}": str(value) for name, value in chosen.items()}
@@ -46,7 +46,7 @@ class Service:
 
     @property
     def log(self) -> str:
-        """All that its processes have logged, since the first start."""
+        """The log of all its processes since the first start."""
         return (self.folder / "log").read_text(errors="replace")
 
     async def start(self) -> None:
@@ -58,11 +58,11 @@ class Service:
         await self.ready()
 
     async def ready(self) -> None:
-        """Wait until /readyz says so."""
+        """Wait until /readyz reports that it is ready."""
         async with httpx.AsyncClient(base_url=self.url) as client:
 
             async def is_ready() -> bool:
-                assert self._running.returncode is None, f"the service ended; it said:\n{self.log[-4000:]}"
+                assert self._running.returncode is None, f"The service ended. Its log:\n{self.log[-4000:]}"
                 try:
                     return (await client.get("/readyz")).status_code == 200
                 except httpx.TransportError:
@@ -71,40 +71,38 @@ class Service:
             await eventually(is_ready)
 
     async def stop(self) -> None:
-        """End it in order; nothing of it is left."""
+        """Stop it in order. All its processes must end."""
         children = self.children()
         self._running.terminate()
         async with asyncio.timeout(TIMEOUT):
             assert await self._running.wait() == 0
-        await gone(children)
+        await wait_until_gone(children)
 
     async def kill(self) -> None:
-        """Kill its supervisor; nothing of it is left."""
-        self._running.send_signal(
-            signal.SIGSTOP
-        )  # So that it starts no child between being asked for them and its end.
+        """Kill its supervisor. All its processes must end."""
+        self._running.send_signal(signal.SIGSTOP)  # Prevents new children before the kill.
         children = self.children()
         self._running.kill()
         await self._running.wait()
         try:
-            await gone(children)
+            await wait_until_gone(children)
         except TimeoutError:
             for pid in children:
-                end(pid)
+                kill_process(pid)
             raise
 
     async def rebuild(self, placement: str) -> str:
-        """What `edgewise rebuild` says beside the running service."""
+        """The output of `edgewise rebuild` beside the running service."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "edgewise", "rebuild", placement, "--data", str(self.folder / "data")),
             stdout=asyncio.subprocess.PIPE,
         )
-        said, _ = await process.communicate()
-        assert process.returncode == 0, said.decode()
-        return said.decode()
+        output, _ = await process.communicate()
+        assert process.returncode == 0, output.decode()
+        return output.decode()
 
     def pids(self, part: Part) -> list[int]:
-        """The processes of this part that run now."""
+        """The ids of the running processes of this part."""
         return [pid for pid, command in children_of(self._running.pid).items() if part in command]
 
     def children(self) -> list[int]:
@@ -116,19 +114,19 @@ class Service:
 
     @property
     def _running(self) -> asyncio.subprocess.Process:
-        assert self._process is not None, "the service was never started"
+        assert self._process is not None, "The service was never started."
         return self._process
 
 
 @asynccontextmanager
-async def serving(folder: Path, **settings: str) -> AsyncIterator[Service]:
-    """A service that is ready; at the end it is killed, and must leave nothing behind."""
+async def run_service(folder: Path, **settings: str) -> AsyncIterator[Service]:
+    """Run a service, and kill it at the end of the block."""
     service = Service(folder, **settings)
     try:
         await service.start()
         yield service
     except BaseException as error:
-        error.add_note(f"the service had said:\n{service.log[-8000:]}")
+        error.add_note(f"The log of the service:\n{service.log[-8000:]}")
         raise
     finally:
         if service.is_running:
@@ -137,7 +135,7 @@ async def serving(folder: Path, **settings: str) -> AsyncIterator[Service]:
 
 @asynccontextmanager
 async def store_of(service: Service) -> AsyncIterator[Store]:
-    """The service's store, connected."""
+    """Connect to the service's store."""
     store = await Store.connect(service.store_url)
     try:
         yield store
@@ -145,8 +143,8 @@ async def store_of(service: Service) -> AsyncIterator[Store]:
         await store.close()
 
 
-def end(pid: int) -> bool:
-    """Kill this process; False when it had ended before."""
+def kill_process(pid: int) -> bool:
+    """Kill this process. Return False if it had already ended."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""The learner alone, killed and frozen again and again while its log grows: it ends as a fold in one go does."""
+"""The learner alone, killed and frozen repeatedly while its log grows. Its final model equals that of one fold."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from edgewise.policies.policy import Algorithm, Explore, Policy, Reward
 from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.types import DecisionKey, Digest, LoggedGroup, PolicyRef
-from tests.integration.audit import Account, audit_counts
-from tests.integration.chaos import episodes, rounds
+from tests.integration.audit import PolicyAudit, audit_counts
+from tests.integration.chaos_rounds import episodes, rounds
 from tests.learner.logs import ACTIONS
 from tests.learner.published_policy import PublishedPolicy
 
@@ -42,43 +42,43 @@ _forks.set_forkserver_preload(["__main__", __name__])
 
 
 def learn(url: str, retention: int) -> None:
-    """What `edgewise learn` runs, but everything comes more often, so that it is killed in its midst."""
+    """Run `edgewise learn` with short intervals, so that kills hit every step."""
     policy_learner.PUBLISH_EVERY, retention_module.BASE_EVERY = 0.02, 200
     process.READ_EVERY, process.MAINTAIN_EVERY = 0.01, 0.05
     asyncio.run(process.run(Settings(redis=url, retention=retention)))
 
 
-class Learners:
-    """Learners as processes, one after the other; one that was frozen wakes up while the next one learns."""
+class LearnerProcesses:
+    """Learner processes, one after the other. A frozen one wakes up while the next one learns."""
 
     def __init__(self, url: str, retention: int) -> None:
         self._arguments = (url, retention)
-        self._alive: list[BaseProcess] = []
+        self._running: list[BaseProcess] = []
 
-    async def live(self, seconds: float, frozen: bool) -> None:
-        """Let one learn for so long, then freeze it until the next one lives, or kill it."""
+    async def run_one(self, seconds: float, frozen: bool) -> None:
+        """Let a learner run for some seconds. Then kill it, or freeze it until the next one runs."""
         learner = self.start()
         await asyncio.sleep(seconds)
-        assert learner.exitcode is None, f"a learner ended by itself, with status {learner.exitcode}"
+        assert learner.exitcode is None, f"A learner ended with status {learner.exitcode}."
         if frozen:
-            self._alive.remove(learner)
+            self._running.remove(learner)
         self.end()
         if frozen:
-            self._alive.append(learner)
+            self._running.append(learner)
             _signal(learner, signal.SIGSTOP)
 
     def start(self) -> BaseProcess:
         learner = _forks.Process(target=learn, args=self._arguments, daemon=True)
         learner.start()
-        for frozen in self._alive:
+        for frozen in self._running:
             _signal(frozen, signal.SIGCONT)
-        self._alive.append(learner)
+        self._running.append(learner)
         return learner
 
     def end(self) -> None:
-        """Kill those that live."""
-        while self._alive:
-            learner = self._alive.pop()
+        """Kill the running learners."""
+        while self._running:
+            learner = self._running.pop()
             learner.kill()
             learner.join()
 
@@ -88,26 +88,26 @@ def _signal(learner: BaseProcess, number: signal.Signals) -> None:
     os.kill(learner.pid, number)
 
 
-class Scribe:
-    """Writes a log as web workers would, with repeats, with what comes late, and with edits of the policy."""
+class LogWriter:
+    """Writes a log as web workers do, with duplicates, late events and edits of the policy."""
 
     def __init__(self, policy_log: PublishedPolicy, chance: Random, edits: Callable[[Random], Policy]) -> None:
-        self._stage = policy_log
+        self._policy_log = policy_log
         self._chance = chance
         self._edits = edits
-        self._decided: list[DecisionKey] = [b"never decide"]
+        self._decided: list[DecisionKey] = [b"no decisions"]
 
     async def write(self) -> None:
-        """Write for ever."""
+        """Write until cancelled."""
         while True:
-            await self._write(self._stage.version)
+            await self._write(self._policy_log.version)
             if self._chance.random() < 0.01:
-                await self._stage.publish(self._edits(self._chance))
+                await self._policy_log.publish(self._edits(self._chance))
             await asyncio.sleep(self._chance.uniform(0.0, 0.005))
 
     async def finish(self) -> None:
-        """Write something that will be learned, so that a model is published that knows what came before."""
-        key = await self._decide(self._stage.version)
+        """Write an outcome that will be learned, so that a model is published that covers the whole log."""
+        key = await self._decide(self._policy_log.version)
         await self._append(Outcome(key, None, "$impression", None, 0, os.urandom(8)))
 
     async def _write(self, version: Digest) -> None:
@@ -122,7 +122,7 @@ class Scribe:
             await self._append(Outcome(key, slot, name, value, age, message))
         else:
             event = encode(Event((_visitor(self._chance),), "bought", age, message))
-            await self._stage.store.log.append_event(self._stage.ref, message, event)
+            await self._policy_log.store.log.append_event(self._policy_log.ref, message, event)
 
     async def _decide(self, version: Digest) -> DecisionKey:
         chosen = self._chance.sample(range(len(ACTIONS)), 2)
@@ -135,7 +135,7 @@ class Scribe:
         return key
 
     async def _append(self, entry: Entry) -> None:
-        await self._stage.store.log.append(self._stage.ref, encode(entry))
+        await self._policy_log.store.log.append(self._policy_log.ref, encode(entry))
 
 
 def _visitor(chance: Random) -> Digest:
@@ -143,21 +143,21 @@ def _visitor(chance: Random) -> Digest:
 
 
 def edit_rewards(chance: Random) -> Policy:
-    """Another window and other amounts, which keep the model."""
+    """Change the window and the amounts, which keeps the model."""
     events = {"$click": chance.choice((0.25, 0.5)), "bought": chance.choice((1.0, 2.0))}
     return replace(POLICY, reward=replace(POLICY.reward, window=chance.choice((100, 150, 250)), events=events))
 
 
 def edit_anything(chance: Random) -> Policy:
-    """Another algorithm too, with which the log is folded anew."""
+    """Change the algorithm too, which rebuilds the model from the log."""
     return replace(edit_rewards(chance), explore=Explore(chance.choice(get_args(Algorithm))))
 
 
 @asynccontextmanager
-async def meanwhile(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Do this until the end of the block. What fails, fails the block."""
+async def run_in_background(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run these coroutines until the end of the block. If one fails, the block fails."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(work) for work in works]
+        tasks = [group.create_task(coroutine) for coroutine in coroutines]
         yield
         for task in tasks:
             task.cancel()
@@ -167,22 +167,22 @@ async def meanwhile(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 @pytest.mark.parametrize(
     ("retention", "edits"), [(30 * DAY, edit_anything), (1000, edit_rewards)], ids=["whole log", "trimmed log"]
 )
-async def test_a_learner_killed_and_frozen_again_and_again_ends_as_a_fold_in_one_go(
+async def test_a_killed_and_frozen_learner_ends_with_the_model_of_one_fold(
     store: Store, store_url: str, chance: Random, rounds: int, retention: int, edits: Callable[[Random], Policy]
 ) -> None:
-    for number, lives in enumerate(episodes(rounds, 25)):
+    for number, runs in enumerate(episodes(rounds, 25)):
         policy_log = PublishedPolicy(store, POLICY, PolicyRef("shop", f"hero-{number}"))
         await policy_log.publish()
-        scribe, account = Scribe(policy_log, chance, edits), Account(store, policy_log.ref)
-        learners = Learners(store_url, retention)
+        writer, audited = LogWriter(policy_log, chance, edits), PolicyAudit(store, policy_log.ref)
+        learners = LearnerProcesses(store_url, retention)
         try:
-            async with meanwhile(scribe.write(), account.watch()):
-                for _ in range(lives):
-                    await learners.live(chance.uniform(0.02, 0.25), frozen=chance.random() < 0.2)
+            async with run_in_background(writer.write(), audited.watch()):
+                for _ in range(runs):
+                    await learners.run_one(chance.uniform(0.02, 0.25), frozen=chance.random() < 0.2)
                 learners.start()
-            await scribe.finish()
-            await account.settle()
+            await writer.finish()
+            await audited.settle()
         finally:
             learners.end()
-        audit_counts(account)
+        audit_counts(audited)
         assert (await rebuild(store, policy_log.ref)).equal

@@ -1,4 +1,4 @@
-"""Erasure in the real service: asked for on the command line, while visitors come, and parts of it are killed."""
+"""Erasure in the real service, requested during traffic, while parts of the service are killed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from edgewise.errors import StoreUnavailable
 from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.store import Store
 from tests.eventually import eventually
-from tests.integration.chaos import rounds
-from tests.integration.service import SECRET, Part, Service, end, serving, store_of
-from tests.integration.shop import CLICK, ORDER, REFS, SITE
+from tests.integration.chaos_rounds import rounds
+from tests.integration.chaos_shop import CLICK, ORDER, REFS, SITE
+from tests.integration.service import SECRET, Part, Service, kill_process, run_service, store_of
 from tests.stored_bytes import read_files
 
 ANN = (anonymous_digest("ann's phone"), user_digest("ann"))
@@ -27,38 +27,38 @@ PARTS: tuple[Part, ...] = ("edgewise learn", "valkey-server", "edgewise.processe
 
 
 async def visit(client: httpx.AsyncClient, anonymous: str, user: str | None = None) -> list[str]:
-    """Decide both placements, click and buy; the groups of the decisions."""
+    """Decide both placements, click and order. Return the groups of the decisions."""
     who = {"anonymousId": anonymous, "userId": user}
     answer = await client.post("/v1/decide", json={"writeKey": "default", "placements": ["hero", "row"], **who})
     decisions = answer.raise_for_status().json()["decisions"]
-    told = [
+    messages = [
         {"type": "track", "event": event, "properties": {"decisionId": one["decisionId"]}, **who}
         for one in decisions
         if one["decisionId"]
         for event in ("$impression", CLICK)
     ]
     order = {"type": "track", "event": ORDER, "properties": {"revenue": 10}, **who}
-    (await client.post("/v1/batch", json={"writeKey": "default", "batch": [*told, order]})).raise_for_status()
+    (await client.post("/v1/batch", json={"writeKey": "default", "batch": [*messages, order]})).raise_for_status()
     return [one["group"] for one in decisions]
 
 
 @asynccontextmanager
-async def visited(service: Service, groups: list[str]) -> AsyncIterator[None]:
-    """Others come until the end of the block, and until they are some."""
+async def run_visits(service: Service, groups: list[str]) -> AsyncIterator[None]:
+    """Run other visitors' visits until the end of the block, and until there are at least 20."""
     stop, enough = asyncio.Event(), len(groups) + 20
 
-    async def come() -> None:
+    async def repeat_visits() -> None:
         async with httpx.AsyncClient(base_url=service.url, timeout=30) as client:
             number = 0
             while not stop.is_set() or len(groups) < enough:
                 number += 1
                 try:
-                    groups.extend(await visit(client, f"passer-by {number % 20}"))
-                except httpx.HTTPError:  # A worker was killed, or the store: they come again.
+                    groups.extend(await visit(client, f"other visitor {number % 20}"))
+                except httpx.HTTPError:  # A worker or the store was killed. The visitors come again.
                     groups.append("unanswered")
                     await asyncio.sleep(0.05)
 
-    task = asyncio.create_task(come())
+    task = asyncio.create_task(repeat_visits())
     try:
         yield
     finally:
@@ -67,16 +67,16 @@ async def visited(service: Service, groups: list[str]) -> AsyncIterator[None]:
 
 
 async def erase(service: Service, id: str) -> tuple[int, str]:
-    """What `edgewise erase --now` says beside the running service."""
+    """The status and output of `edgewise erase --now` beside the running service."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "edgewise", "erase", id, "--now", "--data", str(service.folder / "data")),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    said, complained = await process.communicate()
+    output, errors = await process.communicate()
     status = process.returncode
     assert status is not None
-    return status, (said + complained).decode()
+    return status, (output + errors).decode()
 
 
 async def is_erased(store: Store) -> bool:
@@ -94,8 +94,8 @@ async def every_key_and_value(store: Store) -> bytes:
     return b"".join([key.encode() + (await client.execute(("DUMP", key)) or b"") for key in keys])
 
 
-def traces(held: bytes) -> list[bytes]:
-    return [trace for one in ANN for trace in (one, one.hex().encode()) if trace in held]
+def traces(content: bytes) -> list[bytes]:
+    return [trace for one in ANN for trace in (one, one.hex().encode()) if trace in content]
 
 
 async def is_learned(store: Store) -> bool:
@@ -103,63 +103,65 @@ async def is_learned(store: Store) -> bool:
     return len(heads) == len(REFS) and all(head.newest_close for head in heads.values())
 
 
-async def test_an_erased_visitor_is_gone_from_store_and_disk_while_serving_goes_on(tmp_path: Path) -> None:
+async def test_erasure_removes_a_visitor_from_store_and_disk_during_traffic(tmp_path: Path) -> None:
     groups: list[str] = []
     files = tmp_path / "service" / "data" / "valkey"
 
-    async def is_gone() -> bool:  # Valkey deletes the old files after it said it was done.
+    async def is_gone() -> bool:  # Valkey deletes the old files after its reply.
         return traces(read_files(files)) == []
 
-    # Who is answered late, by a machine that is busy, is not shown less.
-    async with serving(tmp_path / "service", decide_budget="10s") as service, store_of(service) as store:
-        await store._client.execute(("CONFIG SET", "rdbcompression", "no"))  # So that nothing hides from the scan.
+    # A late response on a busy machine must not be a fallback.
+    async with run_service(tmp_path / "service", decide_budget="10s") as service, store_of(service) as store:
+        await store._client.execute(("CONFIG SET", "rdbcompression", "no"))  # Compressed data would hide from the scan.
         async with httpx.AsyncClient(base_url=service.url, timeout=30) as client:
             for _ in range(5):
                 await visit(client, "ann's phone", "ann")
         await eventually(lambda: is_learned(store))
-        assert len(traces(await every_key_and_value(store))) == 4, "or the scan looks in the wrong place"
+        assert len(traces(await every_key_and_value(store))) == 4, (
+            "The scan does not find the visitor before the erasure."
+        )
         assert traces(read_files(files))
-        async with visited(service, groups):
-            status, said = await erase(service, "ann")
-            assert status == 0, said
-            assert said == f"profiles of {SITE}: erased\nlog and models: erased\n"
+        async with run_visits(service, groups):
+            status, output = await erase(service, "ann")
+            assert status == 0, output
+            assert output == f"profiles of {SITE}: erased\nlog and models: erased\n"
             await eventually(lambda: is_erased(store))
         assert traces(await every_key_and_value(store)) == []
         await eventually(is_gone)
         for ref in REFS:
             assert "equal" in await service.rebuild(ref.placement)
-    assert set(groups) <= {"policy", "control"}, "nobody is shown less for it"
+    assert set(groups) <= {"policy", "control"}, "An erasure must not cause fallbacks."
 
 
 @rounds(quick=2, many=20)
-async def test_an_erasure_is_done_whatever_is_killed_meanwhile(tmp_path: Path, chance: Random, rounds: int) -> None:
+async def test_an_erasure_completes_despite_killed_processes(tmp_path: Path, chance: Random, rounds: int) -> None:
     groups: list[str] = []
-    async with serving(tmp_path / "service", appendfsync="always") as service, store_of(service) as store:
+    async with run_service(tmp_path / "service", appendfsync="always") as service, store_of(service) as store:
         bearer = {"authorization": f"Bearer {SECRET}"}
         async with httpx.AsyncClient(base_url=service.url, headers=bearer, timeout=30) as client:
             for _ in range(rounds):
-                await sooner_or_later(lambda: visit(client, "ann's phone", "ann"))
-                async with visited(service, groups):
-                    await sooner_or_later(lambda: forget(client, "ann"))
+                await retry_until_answered(lambda: visit(client, "ann's phone", "ann"))
+                async with run_visits(service, groups):
+                    await retry_until_answered(lambda: request_erasure(client, "ann"))
                     for part in chance.choices(PARTS, k=2):
                         await asyncio.sleep(chance.uniform(0.0, 0.7))
                         for pid in service.pids(part):
-                            end(pid)
-                    await eventually(lambda: _answers(store))
-                await eventually(lambda: _answers(store))
+                            kill_process(pid)
+                    await eventually(lambda: _is_erased_and_rebuildable(store))
+                await eventually(lambda: _is_erased_and_rebuildable(store))
                 assert traces(await every_key_and_value(store)) == []
         for ref in REFS:
             assert "equal" in await service.rebuild(ref.placement)
     assert "policy" in groups
 
 
-async def forget(client: httpx.AsyncClient, id: str) -> None:
+async def request_erasure(client: httpx.AsyncClient, id: str) -> None:
     answer = await client.delete(f"/v1/profiles/{id}?now=true")
     assert answer.raise_for_status().status_code == 202
 
 
-async def sooner_or_later(call: Callable[[], Awaitable[object]]) -> None:
-    """Call until it is answered: what was killed before may still be coming back."""
+async def retry_until_answered(call: Callable[[], Awaitable[object]]) -> None:
+    """Retry until there is a response, because killed processes may still be restarting."""
 
     async def is_answered() -> bool:
         try:
@@ -171,8 +173,8 @@ async def sooner_or_later(call: Callable[[], Awaitable[object]]) -> None:
     await eventually(is_answered)
 
 
-async def _answers(store: Store) -> bool:
-    """Whether all is erased; a store that was killed is waited for."""
+async def _is_erased_and_rebuildable(store: Store) -> bool:
+    """Whether everything is erased. An unavailable store counts as False."""
     try:
         return await is_erased(store) and await is_ready_to_rebuild(store)
     except StoreUnavailable:

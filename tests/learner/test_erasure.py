@@ -111,7 +111,7 @@ async def visit(policy_log: PublishedPolicy, visitor: Digest, count: int = 6) ->
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_erasure_removes_exactly_the_visitors_entries(valkey: Valkey, log: Log, visitors: frozenset[Digest]) -> None:
     async def erase() -> Log:
-        valkey.tell("FLUSHALL")
+        valkey.execute("FLUSHALL")
         store = await Store.connect(valkey.url)
         try:
             await store._client.execute_all(
@@ -206,7 +206,7 @@ async def test_erasure_completes_if_the_store_forbids_dangerous_commands(
 ) -> None:
     """As hosted stores do: their file keeps the bytes until they rewrite it by themselves."""
     valkey = Valkey("--appendonly", "yes")
-    valkey.tell("ACL SETUSER default -@dangerous")
+    valkey.execute("ACL SETUSER default -@dangerous")
     store = await Store.connect(valkey.url)
     try:
         policy_log = PublishedPolicy(store)

@@ -39,7 +39,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 async def store(cluster: Cluster) -> AsyncIterator[Store]:
     for node in cluster.nodes:
-        node.tell("FLUSHALL")
+        node.execute("FLUSHALL")
     store = await Store.connect(cluster.url, patience=60)
     yield store
     await store.close()

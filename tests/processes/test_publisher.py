@@ -187,7 +187,7 @@ async def test_an_invalid_edit_is_logged_once_and_the_last_valid_version_stays(
 async def test_a_store_that_lost_everything_is_repaired(store: Store, valkey: Valkey, folder: Path) -> None:
     async with watching(store, folder):
         before = await published(store)
-        valkey.tell("FLUSHALL")
+        valkey.execute("FLUSHALL")
         assert await until_published(store, differs_from=None) == before
 
         async def is_registered() -> bool:

@@ -1,4 +1,4 @@
-"""Where the e-mail experiment is, and how it is read."""
+"""The log of the e-mail experiment and its map."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ import pytest
 LOG = Path(__file__).parents[3] / "shared" / "data" / "hillstrom.csv.gz"
 MAP = Path(__file__).with_name("hillstrom.toml")
 
-needs_log = pytest.mark.skipif(not LOG.exists(), reason=f"found no {LOG.name} in {LOG.parent}, expected it there")
+needs_log = pytest.mark.skipif(not LOG.exists(), reason=f"Missing {LOG.name} in {LOG.parent}.")

@@ -1,4 +1,4 @@
-"""Measurements of variants begin where the product is."""
+"""Measurements of variants start from the product's behaviour."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ TRAFFIC = planted(600, policy=POLICY)
 
 
 def learned(replayed: ReplayedPolicy) -> bytes:
-    """The model at the end of the traffic."""
+    """The model after the whole traffic."""
     for row in TRAFFIC.rows:
         replayed.decide(row)
     return replayed.fold.serialize()
 
 
-def test_a_variant_that_changes_nothing_is_the_product() -> None:
+def test_a_variant_without_changes_equals_the_product() -> None:
     assert learned(replayed_policy(POLICY, PRODUCT, 3)) == learned(ReplayedPolicy(POLICY, 3))
     ordered = TRAFFIC.shuffled(3)
     product = make_report(ordered, replay_in_process(ordered, 3, lambda: None), 3)
@@ -37,10 +37,10 @@ def test_a_variant_that_changes_nothing_is_the_product() -> None:
     "variant",
     [PRODUCT._replace(least=0), PRODUCT._replace(options=[("-l", "0.9")]), Variant(Explore("regcb", 0.1))],
 )
-def test_a_variant_learns_otherwise(variant: Variant) -> None:
+def test_a_variant_learns_another_model(variant: Variant) -> None:
     assert learned(replayed_policy(POLICY, variant, 3)) != learned(ReplayedPolicy(POLICY, 3))
 
 
-def test_an_option_that_the_command_line_lacks_is_refused() -> None:
+def test_an_unknown_option_is_an_error() -> None:
     with pytest.raises(ValueError, match="--gamma_scale"):
         replayed_policy(POLICY, PRODUCT._replace(options=[("--gamma_scale", "1")]), 3)

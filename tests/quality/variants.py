@@ -1,11 +1,13 @@
-"""Measures variants of learning on a log, some of which the product has no setting for.
+"""Measures variants of learning on a log, including some without a setting in the product.
 
     python -m tests.quality.variants LOG MAP [--shuffles 16] [--algorithm squarecb] [--floor 0.02] [--label 1]
         [--set -l 0.5]...
 
-`--label` is the least that a propensity is taken for in a label: 1, as in the product, makes each a plain regression; 0
-leaves the true propensity. `--set` gives an option of Vowpal Wabbit's command line another value. Prints the mean and
-the smallest difference from the best single action.
+- `--label` is the lower limit of the propensity in a label. With 1, as in the product, each label is a plain
+  regression. With 0, the true propensity is used.
+- `--set` changes the value of an option of Vowpal Wabbit's command line.
+
+Prints the mean and the smallest difference from the best single action.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from edgewise.policies.policy import Algorithm, Explore, Policy
 
 
 class Variant(NamedTuple):
-    """A way to learn: `least` is the least that a propensity is taken for in a label, `options` are Vowpal Wabbit's."""
+    """A way to learn. `least` is the lower limit of a propensity in a label, `options` are Vowpal Wabbit's."""
 
     explore: Explore = Explore()
     least: float = 1.0
@@ -41,7 +43,7 @@ class Variant(NamedTuple):
 
 
 class WeighingModel(LearningModel):
-    """A model whose labels carry `probability`, so that an example weighs one over it."""
+    """A model whose labels have `probability`, so that the weight of an example is its inverse."""
 
     probability = 1.0
 
@@ -55,7 +57,7 @@ class WeighingModel(LearningModel):
 
 
 class WeighingFold(Fold):
-    """The learner, with labels that carry the propensity, or `least` where it is below that."""
+    """A fold whose labels have the propensity, or `least` if it is higher."""
 
     def __init__(self, policy: Policy, shape: Shape, least: float) -> None:
         super().__init__(shape, lambda _: policy)
@@ -71,14 +73,14 @@ class WeighingFold(Fold):
 
 
 def replayed_policy(policy: Policy, variant: Variant, seed: int) -> ReplayedPolicy:
-    """A replayed policy that learns this policy in the variant's way."""
+    """A replayed policy that learns in the variant's way."""
     policy = replace(policy, explore=variant.explore)
     shape = _with_options(shape_of(policy), variant.options)
     return ReplayedPolicy(policy, seed, WeighingFold(policy, shape, variant.least))
 
 
 def measure(traffic: LoggedTraffic, variant: Variant, seed: int) -> Halves:
-    """What the variant earns beyond the best single action, on a shuffle of this seed's."""
+    """The variant's reward above that of the best single action, on a shuffle with this seed."""
     ordered = traffic.shuffled(seed)
     replayed = replayed_policy(traffic.policy, variant, seed)
     choices = [replayed.decide(row) for row in ordered.rows]

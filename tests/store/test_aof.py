@@ -74,7 +74,7 @@ async def test_forbidden_rewrite_is_reported(
 ) -> None:
     """Hosted stores may forbid it. Then their operator decides, and the log has a warning."""
     valkey = start(*AOF, *options)
-    valkey.tell(order)
+    valkey.execute(order)
     async with connected(valkey) as store:
         with caplog.at_level(logging.WARNING):
             assert await store.append_only_file.rewrite() == "refused"

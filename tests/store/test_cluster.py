@@ -24,7 +24,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 async def store(cluster: Cluster) -> AsyncIterator[Store]:
     for node in cluster.nodes:
-        node.tell("FLUSHALL")
+        node.execute("FLUSHALL")
     store = await Store.connect(cluster.url)
     yield store
     await store.close()
@@ -122,9 +122,9 @@ async def test_keys_that_moved_to_another_node_are_found(store: Store, cluster: 
     await asyncio.gather(*(store.pipeline.submit(store.log.append_command(ref, b"e"), within(5)) for ref in REFS))
     moved = PolicyRef("shop", "moved")
     target = (next(node for node, slots in enumerate(RANGES) if slot(moved) in slots) + 1) % len(RANGES)
-    node_id = cluster.nodes[target].tell("CLUSTER MYID").split()[1]
+    node_id = cluster.nodes[target].execute("CLUSTER MYID").split()[1]
     for node in cluster.nodes:
-        node.tell(f"CLUSTER SETSLOT {slot(moved)} NODE {node_id}")
+        node.execute(f"CLUSTER SETSLOT {slot(moved)} NODE {node_id}")
     await store.pipeline.submit(store.log.append_command(moved, b"through the lane"), within(5))
     await store.log.append(moved, b"through the client")
     page = (await store.log.read({moved: BEGINNING}, 10))[moved]

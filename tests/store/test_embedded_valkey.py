@@ -18,7 +18,7 @@ from edgewise.errors import DataFolderLocked, StoreUnavailable
 from edgewise.store.data_folder import DataFolder, running_store_url
 from edgewise.store.embedded_valkey import EmbeddedValkey, join_or_start
 from tests.eventually import eventually
-from tests.integration.processes import gone, served
+from tests.integration.processes import run_process, wait_until_gone
 
 HOLDER = """
 import asyncio, sys
@@ -129,15 +129,15 @@ async def test_locked_data_folder_is_refused_with_its_process(tmp_path: Path) ->
 
 
 async def test_a_valkey_whose_supervisor_was_killed_ends_in_order_and_frees_the_folder(tmp_path: Path) -> None:
-    async with served("-c", HOLDER, str(tmp_path)) as holder:
-        valkey = int(await holder.until(r"valkey is (\d+)"))
+    async with run_process("-c", HOLDER, str(tmp_path)) as holder:
+        valkey = int(await holder.wait_for(r"valkey is (\d+)"))
         async with Redis.from_url(await running_store_url(tmp_path)) as redis:
             await redis.set("acknowledged", "1")
-        holder.tell(signal.SIGKILL)
-        await holder.ends()
+        holder.send_signal(signal.SIGKILL)
+        await holder.wait()
         async with embedded(tmp_path) as successor, client(successor) as redis:
             assert await redis.get("acknowledged") == "1"
-        await gone([valkey])
+        await wait_until_gone([valkey])
 
 
 async def reaped(pid: int) -> None:
@@ -153,10 +153,10 @@ async def test_no_second_server_starts_while_a_valkey_lives_whose_supervisor_was
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edgewise.store.data_folder._PATIENCE", 0.2)
-    async with served("-c", HOLDER, str(tmp_path)) as holder:
-        valkey = int(await holder.until(r"valkey is (\d+)"))
+    async with run_process("-c", HOLDER, str(tmp_path)) as holder:
+        valkey = int(await holder.wait_for(r"valkey is (\d+)"))
         os.kill(valkey, signal.SIGSTOP)
-        holder.tell(signal.SIGKILL)
+        holder.send_signal(signal.SIGKILL)
         await reaped(holder.process.pid)
         try:
             with pytest.raises(DataFolderLocked, match=f"Children of the ended process {holder.process.pid} still use"):
@@ -164,17 +164,17 @@ async def test_no_second_server_starts_while_a_valkey_lives_whose_supervisor_was
                     pass
         finally:
             os.kill(valkey, signal.SIGCONT)
-        await gone([valkey])
+        await wait_until_gone([valkey])
         async with DataFolder.locked(tmp_path):
             pass  # Once it has ended, the folder is free.
 
 
 async def test_the_runtime_folder_of_a_killed_holder_is_removed_by_the_next(tmp_path: Path) -> None:
-    async with served("-c", HOLDER, str(tmp_path)) as holder:
-        await holder.until(r"valkey is (\d+)")
+    async with run_process("-c", HOLDER, str(tmp_path)) as holder:
+        await holder.wait_for(r"valkey is (\d+)")
         left = Path((await running_store_url(tmp_path)).removeprefix("unix://")).parent
-        holder.tell(signal.SIGKILL)
-        await holder.ends()
+        holder.send_signal(signal.SIGKILL)
+        await holder.wait()
     async with DataFolder.locked(tmp_path) as folder:
         assert not left.exists()
         assert folder.runtime.exists()
@@ -195,8 +195,8 @@ async def test_a_folder_that_is_not_ours_to_remove_stays(tmp_path: Path) -> None
 
 
 async def test_a_command_joins_the_store_of_the_server_that_runs(tmp_path: Path) -> None:
-    async with served("-c", HOLDER, str(tmp_path)) as holder:
-        valkey = int(await holder.until(r"valkey is (\d+)"))
+    async with run_process("-c", HOLDER, str(tmp_path)) as holder:
+        valkey = int(await holder.wait_for(r"valkey is (\d+)"))
         async with join_or_start(tmp_path, "everysec") as url, Redis.from_url(url) as redis:
             assert (await redis.info("server"))["process_id"] == valkey
         async with Redis.from_url(url) as redis:

@@ -304,7 +304,7 @@ async def test_killed_under_traffic_no_call_outlives_its_deadline(own_valkey: Va
     own_valkey.kill()
     await asyncio.to_thread(own_valkey.restart)
     async with asyncio.timeout(60):
-        while "n" not in own_valkey.tell("KEYS n"):
+        while "n" not in own_valkey.execute("KEYS n"):
             await a_turn()
     stopped.set()
     assert max(await asyncio.gather(*callers)) < frail._client.reply_timeout - 1

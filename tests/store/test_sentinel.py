@@ -28,9 +28,9 @@ class Watched:
         self.url = f"redis+sentinel://127.0.0.1:1,127.0.0.1:{port}/shop/0"
 
     def fail_over(self) -> None:
-        self.servers[0].tell(f"REPLICAOF 127.0.0.1 {self.ports[1]}")
-        self.sentinel.tell("SENTINEL REMOVE shop")
-        self.sentinel.tell(f"SENTINEL MONITOR shop 127.0.0.1 {self.ports[1]} 1")
+        self.servers[0].execute(f"REPLICAOF 127.0.0.1 {self.ports[1]}")
+        self.sentinel.execute("SENTINEL REMOVE shop")
+        self.sentinel.execute(f"SENTINEL MONITOR shop 127.0.0.1 {self.ports[1]} 1")
 
     def close(self) -> None:
         for server in (*self.servers, self.sentinel):

@@ -87,7 +87,7 @@ async def all_received(valkey: Valkey, receiver: Receiver) -> list[Received]:
     """
 
     async def queues_are_empty() -> bool:
-        return valkey.tell("KEYS *}:wq") == "*0\r\n"
+        return valkey.execute("KEYS *}:wq") == "*0\r\n"
 
     await eventually(queues_are_empty)
     return await receiver.wait_for_messages(0)

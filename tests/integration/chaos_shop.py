@@ -1,6 +1,6 @@
-"""The shop that chaos visits: a hero with two actions and a row of three, both paid by clicks and orders.
+"""The shop of the chaos tests: a hero with two actions and a row of three slots, both rewarded by clicks and orders.
 
-Every amount is a sum of binary fractions, so that sums of rewards are exact whatever their order.
+All amounts are sums of binary fractions, so sums of rewards are exact in every order.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ WINDOW = 2.0
 
 SITE = "default"
 SITE_FILE = 'robots = "learn"'
-"""Its visitors do more than people can."""
+"""The visitors here send more events than people could."""
 
 REFS = (PolicyRef(SITE, "hero"), PolicyRef(SITE, "row"))
 CLICK, ORDER = "$click", "Order Completed"
@@ -80,8 +80,8 @@ when = { "device.type" = "mobile" }
 """
 
 
-def open_shop(folder: Path, hero: str = HERO, row: str = ROW) -> None:
-    """Write the policy files; a file is replaced as a whole, as an editor does it."""
+def write_policies(folder: Path, hero: str = HERO, row: str = ROW) -> None:
+    """Write the policy files. Each file is replaced atomically, as an editor does it."""
     folder.mkdir(exist_ok=True)
     for name, text in (("site.toml", SITE_FILE), ("hero.toml", hero), ("row.toml", row)):
         draft = folder / f".{name}"

@@ -1,6 +1,6 @@
-"""The real supervisor with a tiny app, for what concerns processes and not answers.
+"""The real supervisor with a minimal app, for tests of processes.
 
-`python -m tests.integration.tiny` serves it; the settings come from the environment.
+`python -m tests.integration.minimal_app` runs it. The settings come from the environment.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
-from edgewise import logs as diagnostics
+from edgewise import logs
 from edgewise.processes.supervisor import Supervisor
 from edgewise.settings import Settings
 
@@ -41,19 +41,19 @@ async def environ(request: Request) -> PlainTextResponse:
 
 
 def create_app(settings: Settings) -> Starlette:
-    """The app; it is as a web worker makes it."""
+    """The app for a web worker."""
     assert settings.redis
     assert settings.secret_key
     return Starlette(routes=[Route(f"/{answer.__name__}", answer) for answer in (healthz, pid, slow, environ)])
 
 
 def create_broken_app(settings: Settings) -> Starlette:
-    """An app that cannot be made."""
-    raise RuntimeError("broken on purpose")
+    """An app that fails at its creation."""
+    raise RuntimeError("This app always fails.")
 
 
 if __name__ == "__main__":
     settings = Settings.load({}, os.environ)
-    diagnostics.configure(settings.verbose)
-    app = os.environ.get("TINY_APP", "tests.integration.tiny:create_app")
+    logs.configure(settings.verbose)
+    app = os.environ.get("MINIMAL_APP", "tests.integration.minimal_app:create_app")
     asyncio.run(Supervisor(settings, app).run())
