@@ -140,6 +140,16 @@ def test_no_two_modules_have_the_same_name() -> None:
     assert {name for name, count in names.items() if count > 1} == set()
 
 
+def test_no_two_modules_have_a_public_class_of_the_same_name() -> None:
+    names = Counter(
+        node.name
+        for file in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert {name for name, count in names.items() if count > 1} == set()
+
+
 def test_imports_have_no_cycle() -> None:
     graph = import_graph()
     done: set[str] = set()

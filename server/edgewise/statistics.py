@@ -12,7 +12,7 @@ MAX_ACTIONS = 4096
 
 
 @dataclass(slots=True)
-class Tally:
+class RewardTally:
     """The number of closed slots that were seen, and the sum of their rewards."""
 
     seen: int = 0
@@ -53,16 +53,16 @@ class Statistics:
     unseen: int = 0
     cut: int = 0
     unlearned: int = 0
-    policy: Tally = field(default_factory=Tally)
-    control: Tally = field(default_factory=Tally)
-    pinned: Tally = field(default_factory=Tally)
-    actions: dict[str, Tally] = field(default_factory=dict)
+    policy: RewardTally = field(default_factory=RewardTally)
+    control: RewardTally = field(default_factory=RewardTally)
+    pinned: RewardTally = field(default_factory=RewardTally)
+    actions: dict[str, RewardTally] = field(default_factory=dict)
 
-    def action(self, action: str) -> Tally:
+    def action(self, action: str) -> RewardTally:
         """The tally of one action in group `policy`."""
         if action not in self.actions and len(self.actions) >= MAX_ACTIONS:
             action = ""
-        return self.actions.setdefault(action, Tally())
+        return self.actions.setdefault(action, RewardTally())
 
     def encode(self) -> bytes:
         packed: bytes = msgpack.packb(asdict(self))
@@ -71,6 +71,6 @@ class Statistics:
     @classmethod
     def decode(cls, data: bytes) -> Statistics:
         fields: dict[str, Any] = msgpack.unpackb(data)
-        policy, control, pinned = (Tally(**fields.pop(group, {})) for group in ("policy", "control", "pinned"))
-        actions = {action: Tally(**tally) for action, tally in fields.pop("actions").items()}
+        policy, control, pinned = (RewardTally(**fields.pop(group, {})) for group in ("policy", "control", "pinned"))
+        actions = {action: RewardTally(**tally) for action, tally in fields.pop("actions").items()}
         return cls(**fields, policy=policy, control=control, pinned=pinned, actions=actions)

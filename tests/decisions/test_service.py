@@ -18,7 +18,7 @@ from edgewise.entries import SlotChoice
 from edgewise.ids.visitor import visitor_digests
 from edgewise.policies.compiled_policy import encode_policy, version_of
 from edgewise.policies.policy import Action, Explore, Pin, Policy
-from edgewise.statistics import Statistics, Tally
+from edgewise.statistics import RewardTally, Statistics
 from edgewise.store import Command, Store
 from tests.decisions.worker import ACTIONS, POLICY, ROW, VISITOR, Worker
 from tests.learner.published_policy import learner, settle
@@ -155,7 +155,7 @@ async def test_a_pinned_decision_is_counted_and_not_learned(worker: Worker) -> N
         await worker.published.report(worker.ids.read(result.decision_id).key, "$click")
     statistics = Statistics.decode((await settle(worker.store, learner(worker.store))).statistics)
     assert (statistics.decisions, statistics.pinned_decisions, statistics.learned) == (3, 2, 1)
-    assert (statistics.pinned, statistics.policy.seen, statistics.unlearned) == (Tally(2, 2.0), 1, 2)
+    assert (statistics.pinned, statistics.policy.seen, statistics.unlearned) == (RewardTally(2, 2.0), 1, 2)
     assert sum(tally.seen for tally in statistics.actions.values()) == 1
 
 

@@ -12,7 +12,7 @@ from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.learner.rebuild import rebuild
 from edgewise.sites import Site, encode_sites
 from edgewise.store import Store
-from edgewise.store.exposures import CountedView, Exposures
+from edgewise.store.exposures import CountedView, ExposureCommands
 from edgewise.types import Digest
 from tests.cluster import REFS, Cluster
 from tests.eventually import eventually
@@ -55,7 +55,7 @@ async def come(store: Store, visitor: list[Digest]) -> None:
     for id in visitor:
         counted = [CountedView("visitor", "deal", 3)]
         commands = [
-            Exposures(SITE, id).reserve_command(
+            ExposureCommands(SITE, id).reserve_command(
                 "hero", ["visitor"], {"visitor": {}}, None, counted, b"k" * 12 + b"\0deal"
             ),
             store.webhook_queues.write_command(

@@ -35,22 +35,22 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         yield store
 
 
-async def site_named(store: Store, asked: str | None) -> Site:
+async def site_named(store: Store, name: str | None) -> Site:
     """Find a site by name, or the only site.
 
     Raises:
-        EdgewiseError: no site has this name, or there are several sites and `asked` is None.
+        EdgewiseError: no site has this name, or there are several sites and `name` is None.
     """
-    known = decode_sites(await store.registry.sites())
-    found = [site for site in known if asked in (None, site.name)]
+    sites = decode_sites(await store.registry.sites())
+    found = [site for site in sites if name in (None, site.name)]
     if len(found) == 1:
         return found[0]
-    if not known:
+    if not sites:
         raise EdgewiseError("The store has no site. Start `edgewise serve` with your policies first.")
-    names = ", ".join(site.name for site in known)
-    if asked is None:
+    names = ", ".join(site.name for site in sites)
+    if name is None:
         raise EdgewiseError(f"Missing --site, because the store has several sites. Use one of: {names}.")
-    raise EdgewiseError(f"Unknown site {asked!r}. Use one of: {names}.")
+    raise EdgewiseError(f"Unknown site {name!r}. Use one of: {names}.")
 
 
 async def policy_named(store: Store, placement: str, site: str | None) -> PolicyRef:
@@ -60,15 +60,15 @@ async def policy_named(store: Store, placement: str, site: str | None) -> Policy
         EdgewiseError: no policy matches, or several sites have the placement and `site` is None.
     """
     sites = decode_sites(await store.registry.sites())
-    known = [PolicyRef(entry.name, name) for entry in sites for name in entry.placements]
-    found = [ref for ref in known if ref.placement == placement and site in (None, ref.site)]
+    refs = [PolicyRef(entry.name, name) for entry in sites for name in entry.placements]
+    found = [ref for ref in refs if ref.placement == placement and site in (None, ref.site)]
     if len(found) == 1:
         return found[0]
-    if not known:
+    if not refs:
         raise EdgewiseError("The store has no policy. Start `edgewise serve` with your policies first.")
     if found:
         names = ", ".join(ref.site for ref in found)
         raise EdgewiseError(f"Missing --site, because several sites have placement {placement!r}. Use one of: {names}.")
-    names = ", ".join(f"{ref.placement} of {ref.site}" for ref in known)
+    names = ", ".join(f"{ref.placement} of {ref.site}" for ref in refs)
     unknown = f"{placement!r}" if site is None else f"{placement!r} of site {site!r}"
     raise EdgewiseError(f"Unknown placement {unknown}. Use one of: {names}.")

@@ -23,7 +23,7 @@ from edgewise.policies.policy import Action
 from edgewise.types import DecisionKey, Digest, LoggedGroup
 
 NO_CONTROL_GROUP = inf
-"""The control point of a decision that must not be in the control group."""
+"""A `control_point` above every control share, for a decision that must not be in the control group."""
 
 
 class ScoredPolicy(Protocol):

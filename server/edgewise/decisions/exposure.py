@@ -12,7 +12,7 @@ from edgewise.policies.compiled_policy import CompiledPolicy
 from edgewise.serving.served_site import ServedPlacement
 from edgewise.store.exposures import (
     CountedView,
-    Exposures,
+    ExposureCommands,
     Fields,
     StickyWrite,
     bar_field,
@@ -51,7 +51,7 @@ class StickyChoice(NamedTuple):
 class Exposure:
     """The exposure of one visitor in some spans of time. `replies` are the store's, one for each span."""
 
-    def __init__(self, exposures: Exposures, spans: Sequence[Span], replies: Iterable[Any]) -> None:
+    def __init__(self, exposures: ExposureCommands, spans: Sequence[Span], replies: Iterable[Any]) -> None:
         self._exposures = exposures
         self._fields: dict[Span, Fields] = {}
         self.update(spans, replies)

@@ -69,7 +69,7 @@ class DecisionService:
         # All decisions are on their way to the store before the call waits for the first.
         started = [await self._start(call, state, request) for request in call.requests]
         results = [await self._finish(call, one) if isinstance(one, PendingDecision) else one for one in started]
-        return _explained(call, state, results) if call.preview and call.preview.debug else results
+        return _add_explanations(call, state, results) if call.preview and call.preview.debug else results
 
     async def _start(
         self, call: DecideCall, state: VisitorState | None, request: PlacementRequest
@@ -129,7 +129,7 @@ class DecisionService:
         return self._ids.issue(placement.policy_id, len(decision.slots), decision.key, has_visitor=has_visitor)
 
 
-def _explained(
+def _add_explanations(
     call: DecideCall, state: VisitorState | None, results: Sequence[PlacementResult]
 ) -> list[PlacementResult]:
     return [

@@ -14,7 +14,7 @@ from edgewise.ids.decision import new_key
 from edgewise.ids.visitor import visitor_digests
 from edgewise.policies.compiled_policy import CompiledPolicy
 from edgewise.store import Store
-from edgewise.store.exposures import Exposures
+from edgewise.store.exposures import ExposureCommands
 from edgewise.types import Attributes, Digest, Milliseconds, Span
 from edgewise.visitors.attributes import make_attributes
 from edgewise.visitors.consent import page_context
@@ -100,7 +100,7 @@ async def _load_profile(store: Store, call: DecideCall, visitor: Digest) -> Prof
 
 
 async def _load_exposure(store: Store, call: DecideCall, visitor: Digest, spans: Sequence[Span]) -> Exposure:
-    exposures = Exposures(call.site.name, visitor)
+    exposures = ExposureCommands(call.site.name, visitor)
     commands = [*exposures.read_commands(spans)]
     if call.log_mode == "decision":  # A preview is not a visit, so it does not extend the session.
         commands += exposures.extend_session_commands(spans)

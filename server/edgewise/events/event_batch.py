@@ -10,7 +10,7 @@ from edgewise.events.profile_records import ProfileRecords
 from edgewise.events.profile_writer import ProfileUpdate
 from edgewise.serving.served_site import ServedSite
 from edgewise.store import Command, Store
-from edgewise.store.exposures import Exposures
+from edgewise.store.exposures import ExposureCommands
 from edgewise.types import Digest
 
 
@@ -88,7 +88,7 @@ class EventBatch:
         for placement in self._site.placements.values():
             if name in placement.compiled.not_after and ref in (None, placement.ref):
                 for digest in digests:
-                    exposures = Exposures(self._site.name, digest)
+                    exposures = ExposureCommands(self._site.name, digest)
                     yield exposures.bar_command(placement.ref.placement, name, decision, slot)
 
     def _known_ids(self, event: ParsedEvent, updates: Mapping[Digest, ProfileUpdate]) -> tuple[Digest, ...]:

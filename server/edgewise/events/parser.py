@@ -107,7 +107,7 @@ class EventParser(NamedTuple):
         if name and (name in RESERVED or properties.decision_id is not None):
             ref, result, _ = self._read_outcome(name, properties, min(age, MAX_AGE), digest)
             outcome = ref, result
-            seen = _seen(ref.placement, properties) if name in RESERVED else ()
+            seen = _read_seen_names(ref.placement, properties) if name in RESERVED else ()
         elif not visitors:
             raise MessageRejected("invalid_message", "anonymousId, userId: Missing id. Send one of them.")
         try:
@@ -175,14 +175,14 @@ def _consent(message: Message) -> Consent | None:
     given = None if message.context is None else message.context.consent
     if given is None or isinstance(given, dict):
         return None
-    for known in _CONSENTS:
-        if given == known:
-            return known
+    for consent in _CONSENTS:
+        if given == consent:
+            return consent
     found = repr(given[:20]) if isinstance(given, str) else _describe(given)
     raise MessageRejected("invalid_message", f"context.consent: Expected one of {', '.join(_CONSENTS)}, found {found}.")
 
 
-def _seen(placement: str, properties: Properties) -> tuple[str, ...]:
+def _read_seen_names(placement: str, properties: Properties) -> tuple[str, ...]:
     action = properties.action
     if action is None:
         return (placement,)

@@ -23,9 +23,12 @@ log = logging.getLogger(__name__)
 class ProfileUpdate:
     """The update of one visitor's profile.
 
-    `visitor` is the id under which the history is stored, `stored` the record and `profile` the updated profile.
-    `digests` are all ids that the request has for the visitor, `ids` the latest of them as they were given. `positions`
-    are those of the visitor's events in the batch.
+    - `visitor`: the digest of the id under which the profile is stored
+    - `stored`: the record in the store, None for a new visitor
+    - `profile`: the updated profile
+    - `digests`: all ids that the request has for the visitor
+    - `ids`: the latest ids as the request has them, for webhooks
+    - `positions`: where the visitor's events are in the batch
     """
 
     __slots__ = ("activities", "digests", "ids", "positions", "profile", "stored", "visitor")
@@ -41,7 +44,7 @@ class ProfileUpdate:
 
     @property
     def is_visit(self) -> bool:
-        """Whether the visitor did anything. Traits that a server sets are no visit."""
+        """Whether the visitor did anything. Setting traits from a server does not count."""
         return bool(self.activities)
 
     @property
@@ -88,7 +91,7 @@ class ProfileWriter:
     async def write(
         self, updates: Sequence[ProfileUpdate], source: UpdateSource, appends: Sequence[Command] = ()
     ) -> None:
-        """Send the appends and write the updates. Load, rebuild and write those again that another writer changed.
+        """Send the appends and write the updates. Rebuild and write those again that lost the compare-and-set.
 
         Raises:
             StoreError: the store did not acknowledge everything, or other writers were always faster.
@@ -119,10 +122,10 @@ class ProfileWriter:
         return [update for update, is_written in zip(updates, replies, strict=True) if not is_written]
 
     async def _webhook_steps(self, updates: Sequence[ProfileUpdate]) -> Sequence[_WebhookStep]:
-        """Find what follows from each update for the site's webhooks. The state is read after the profiles.
+        """Evaluate the site's webhooks for each update. Their state is read after the profiles.
 
-        Visitors that need the dispatcher are announced before the write, in case this process dies after it. If too
-        many wait already, the webhooks of an update fire later.
+        Visitors that need the dispatcher are entered in its index before the write, in case this process dies after it.
+        If the index is full, the webhooks of an update fire later.
         """
         if not self._triggers:
             return [_NO_STEP] * len(updates)

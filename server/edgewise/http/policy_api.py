@@ -14,7 +14,7 @@ from edgewise.http.responses import ActionResponse, ModelResponse, PoliciesRespo
 from edgewise.policies.policy import Action
 from edgewise.serving.follower import Follower
 from edgewise.serving.served_site import ServedPlacement
-from edgewise.statistics import Statistics, Tally
+from edgewise.statistics import RewardTally, Statistics
 from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING
 
@@ -74,7 +74,7 @@ def _model(checkpoint: Checkpoint, statistics: Statistics) -> ModelResponse:
 
 
 def _actions(actions: Sequence[Action], statistics: Statistics) -> list[ActionResponse]:
-    tallies = [statistics.actions.get(action.id, Tally()) for action in actions]
+    tallies = [statistics.actions.get(action.id, RewardTally()) for action in actions]
     seen = sum(tally.seen for tally in tallies)
     return [
         ActionResponse(action.id, tally.seen / seen if seen else 0.0, tally.mean)

@@ -21,7 +21,7 @@ from edgewise.policies.policy import Policy, Reward
 from edgewise.statistics import Statistics
 from edgewise.types import BEGINNING, Digest, Milliseconds, StreamId
 
-Policies = Callable[[Digest], Policy]
+PolicyLookup = Callable[[Digest], Policy]
 """Returns the policy of a version. If it raises, the fold stays as it was before the entry.
 
 The fold does no I/O. A caller that has not loaded a version yet raises here, loads it, and folds the entry again.
@@ -44,13 +44,13 @@ class Fold:
 
     `since` is the id of the version entry that gave the model its shape. Version entries up to it are ignored.
     `learned_to`, `model`, `statistics` and `version` come from a checkpoint. Entries must then start at the
-    checkpoint's `read_again`.
+    checkpoint's `read_again`. `unpublished` has the deadlines of the slots that were learned since the last checkpoint.
     """
 
     def __init__(
         self,
         shape: Shape,
-        policies: Policies,
+        policies: PolicyLookup,
         *,
         since: StreamId = BEGINNING,
         learned_to: StreamId = BEGINNING,
@@ -153,22 +153,22 @@ class Fold:
         else:
             named = _named_slot(decision, entry.slot)
             slots = range(named, min(named + 1, len(decision.slots)))
-        waiting = [index for index in slots if not decision.slots[index].closed]
-        counted = [self._apply_outcome(id, entry, decision, index) for index in waiting]
-        statistics.outcomes += any(counted)
-        statistics.repeats += bool(waiting) and not any(counted)
-        statistics.closed += not waiting
+        open_slots = [index for index in slots if not decision.slots[index].closed]
+        changes = [self._apply_outcome(id, entry, decision, index) for index in open_slots]
+        statistics.outcomes += any(changes)
+        statistics.repeats += bool(open_slots) and not any(changes)
+        statistics.closed += not open_slots
 
     def _apply_outcome(self, id: StreamId, entry: Outcome, decision: OpenDecision, index: int) -> bool:
         """Apply an outcome to one slot. Returns False if it changed nothing."""
         slot, reward = decision.slots[index], decision.version.policy.reward
         happened = id.ms - entry.age
-        unseen = slot.seen_at is None
-        if unseen:
+        is_first = slot.seen_at is None
+        if is_first:
             self._open.mark_seen(decision, index, happened, id.ms + reward.window)
         if entry.name == "$click" and slot.clicked_at is None:
             slot.clicked_at = happened
-        return _pay(slot, reward, entry.name, entry.value, entry.message) or unseen
+        return _pay(slot, reward, entry.name, entry.value, entry.message) or is_first
 
     def _fold_event(self, id: StreamId, entry: Event, statistics: Statistics) -> None:
         happened = id.ms - entry.age
@@ -205,7 +205,7 @@ class Fold:
     def _settle(self, decision: OpenDecision, index: int, deadline: Milliseconds, statistics: Statistics) -> None:
         """Count the reward of a closed slot and learn it."""
         policy, entry = decision.version.policy, decision.entry
-        reward = _combined(decision.slots[index].values, policy.reward)
+        reward = _combine_values(decision.slots[index].values, policy.reward)
         if entry.group == "control":
             statistics.control.add(reward)
         elif entry.group == "pinned":
@@ -223,12 +223,12 @@ class Fold:
 
     def _learn(self, decision: OpenDecision, index: int, reward: float) -> None:
         policy, entry, actions = decision.version.policy, decision.entry, decision.version.actions
-        shown = {slot.chosen for slot in entry.slots[:index]}
+        earlier = {slot.chosen for slot in entry.slots[:index]}
         eligible = range(len(actions)) if entry.eligible is None else entry.eligible
         self._model.learn(
             slot_line(entry.context, index, policy.slots),
             actions,
-            [action for action in eligible if action not in shown] if shown else eligible,
+            [action for action in eligible if action not in earlier] if earlier else eligible,
             entry.slots[index].chosen,
             cost=-(reward - policy.reward.low) / (policy.reward.high - policy.reward.low),
         )
@@ -254,14 +254,14 @@ def _named_slot(decision: OpenDecision, slot: int | None) -> int:
 
 def _attributed_slot(decision: OpenDecision, happened: Milliseconds | None) -> Slot | None:
     """The last clicked open slot, else the first seen one, among the slots seen before `happened`."""
-    seen = list(_seen(decision, happened))
+    seen = list(_seen_slots(decision, happened))
     clicked = [(at, slot) for _, slot in seen if (at := slot.clicked_at) is not None]
     if clicked:
         return max(clicked, key=lambda item: item[0])[1]
     return min(seen, key=lambda item: item[0])[1] if seen else None
 
 
-def _seen(decision: OpenDecision, happened: Milliseconds | None) -> Iterator[tuple[Milliseconds, Slot]]:
+def _seen_slots(decision: OpenDecision, happened: Milliseconds | None) -> Iterator[tuple[Milliseconds, Slot]]:
     for slot in decision.slots:
         if not slot.closed and slot.seen_at is not None and (happened is None or slot.seen_at <= happened):
             yield slot.seen_at, slot
@@ -282,7 +282,7 @@ def _pay(slot: Slot, reward: Reward, name: str, value: float | None, message: Di
     return True
 
 
-def _combined(values: list[float], reward: Reward) -> float:
+def _combine_values(values: list[float], reward: Reward) -> float:
     match values, reward.combine:
         case [], _:
             total = reward.default

@@ -13,7 +13,7 @@ from edgewise.events.store_batch import StoreBatch
 from edgewise.ids.visitor import VisitorIds, anonymous_digest, user_digest, visitor_digests
 from edgewise.privacy.readable_record import describe_exposure
 from edgewise.store import Store
-from edgewise.store.exposures import Exposures, fields_of
+from edgewise.store.exposures import ExposureCommands, fields_of
 from edgewise.types import SPANS, Digest, Milliseconds
 from edgewise.visitors.identity import read_ids, read_redirect
 from edgewise.visitors.names import seconds
@@ -58,7 +58,7 @@ class VisitorData:
 
     async def describe_exposure(self, site: str, visitor: Digest) -> list[dict[str, Any]]:
         """Describe what this visitor was shown, one object for each stored field."""
-        replies = await StoreBatch(self._store, PATIENCE).execute(Exposures(site, visitor).read_commands(SPANS))
+        replies = await StoreBatch(self._store, PATIENCE).execute(ExposureCommands(site, visitor).read_commands(SPANS))
         return [
             one for span, reply in zip(SPANS, replies, strict=True) for one in describe_exposure(span, fields_of(reply))
         ]

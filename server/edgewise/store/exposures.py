@@ -103,7 +103,7 @@ class CountedView(NamedTuple):
     cap: int
 
 
-class Exposures:
+class ExposureCommands:
     """Builds the commands for one visitor's exposure."""
 
     def __init__(self, site: str, visitor: Digest) -> None:
@@ -125,11 +125,11 @@ class Exposures:
         stored: Mapping[Span, Fields],
         sticking: StickyWrite | None,
         counted: Sequence[CountedView],
-        shown: bytes | None,
+        latest: bytes | None,
     ) -> Command:
         """Count views and store a sticky choice, if exhausted caps and the choice are still as in `stored`.
 
-        `shown` is from `latest_decision`. The reply is 1, or the present hash of each span if something changed.
+        `latest` is from `latest_decision`. The reply is 1, or the present hash of each span if something changed.
         """
         exhausted = exhausted_field(placement)
         arguments: list[Argument] = [0 if span == "day" else TTL[span] for span in spans]
@@ -138,7 +138,7 @@ class Exposures:
             arguments += [0, b"", b"", b""]
         else:
             arguments += [spans.index(sticking.span) + 1, choice_field(placement), sticking.old or b"", sticking.new]
-        arguments += [0, b"", b""] if shown is None else [spans.index("visitor") + 1, _latest(placement), shown]
+        arguments += [0, b"", b""] if latest is None else [spans.index("visitor") + 1, _latest(placement), latest]
         for one in counted:
             arguments += [spans.index(one.span) + 1, count_field(placement, one.action), one.cap]
         return _reserve.command([self._key(span) for span in spans], *arguments)

@@ -75,6 +75,6 @@ def _options() -> re2.Options:
 
 # RE2 runs in linear time, so no crafted User-Agent can stall a worker.
 _CRAWLERS = re2.compile(
-    "|".join(f"(?:{known['pattern']})" for known in CRAWLER_USER_AGENTS_DATA if _PROGRAMS not in known["tags"]),
+    "|".join(f"(?:{crawler['pattern']})" for crawler in CRAWLER_USER_AGENTS_DATA if _PROGRAMS not in crawler["tags"]),
     _options(),
 )

@@ -68,14 +68,14 @@ def parse_campaign(query: str) -> dict[str, str]:
 
 
 def earlier(one: Source | None, other: Source | None) -> Source | None:
-    known = [source for source in (one, other) if source is not None]
-    return min(known, default=None)
+    present = [source for source in (one, other) if source is not None]
+    return min(present, default=None)
 
 
 def later(one: Source | None, other: Source | None) -> Source | None:
     """The later one. A direct visit does not replace another source."""
-    known = [source for source in (one, other) if source is not None]
-    return max(known, key=lambda source: (not source.direct, source), default=None)
+    present = [source for source in (one, other) if source is not None]
+    return max(present, key=lambda source: (not source.direct, source), default=None)
 
 
 def _split(url: str | None) -> tuple[str, str, str]:
