@@ -28,7 +28,7 @@ BANNED_IN_NAMES = {"told", "tell", "tells", "say", "says", "stands", "heed", "he
 PENDING: tuple[str, ...] = ()
 """Paths that are not rewritten yet. The commit that rewrites one removes its entry."""
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/**/*.md", "sdk-js/README.md")
+DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs/**/*.md", "sdk-js/README.md")
 PYTHON = ("server/edgewise/**/*.py", "tests/**/*.py", "load_tests/**/*.py")
 TYPESCRIPT = ("sdk-js/src/**/*.ts", "sdk-js/test/**/*.ts", "sdk-js/build.mjs", "sdk-js/test/**/*.mjs")
 HASH_COMMENTS = ("policies/*.toml", "Makefile", "Dockerfile", "pyproject.toml", ".ci/run")
