@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.visitors.interests import HALF_LIFE, add_interest, current_worths, find_top, merge_interests
+from edgewise.visitors.interests import HALF_LIFE, add_interest, find_current_worths, find_top, merge_interests
 from tests.visitors.activities import DAY, NOW
 
 weights = st.tuples(st.sampled_from("abc"), st.sampled_from([0.5, 1.0, 3.0]), st.integers(NOW - 400 * DAY, NOW))
@@ -21,7 +21,7 @@ def scores(*many: tuple[str, float, int]) -> dict[str, float]:
 
 def test_interest_halves_every_fourteen_days() -> None:
     found = scores(("shoes", 8.0, NOW))
-    strengths = [current_worths(found, NOW + halves * HALF_LIFE)["shoes"] for halves in range(4)]
+    strengths = [find_current_worths(found, NOW + halves * HALF_LIFE)["shoes"] for halves in range(4)]
     assert strengths == pytest.approx([8.0, 4.0, 2.0, 1.0])
 
 

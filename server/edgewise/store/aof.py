@@ -26,12 +26,12 @@ class AppendOnlyFile:
         Returns "refused" if the store forbids it, as some hosted stores do. Their operator decides when to rewrite.
         """
         try:
-            states = await self._client.everywhere(("INFO", "persistence"))
+            states = await self._client.execute_on_all_nodes(("INFO", "persistence"))
             if not any(state.get("aof_enabled") for state in states):
                 return "needless"
             if any(state.get("aof_rewrite_in_progress") or state.get("rdb_bgsave_in_progress") for state in states):
                 return "later"
-            await self._client.everywhere(("BGREWRITEAOF",))
+            await self._client.execute_on_all_nodes(("BGREWRITEAOF",))
         except StoreUnavailable as error:
             if not _is_refusal(error):
                 raise
@@ -45,7 +45,7 @@ class AppendOnlyFile:
         Raises:
             StoreUnavailable: the store does not answer, or the rewrite failed on a node.
         """
-        states = await self._client.everywhere(("INFO", "persistence"))
+        states = await self._client.execute_on_all_nodes(("INFO", "persistence"))
         if any(state["aof_rewrite_in_progress"] or state.get("aof_rewrite_scheduled") for state in states):
             return False
         failed = [state for state in states if state["aof_last_bgrewrite_status"] != "ok"]

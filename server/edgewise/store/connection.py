@@ -118,7 +118,7 @@ class Client:
                 for key in found:
                     yield key.decode()
 
-    async def everywhere(self, command: Command) -> list[Any]:
+    async def execute_on_all_nodes(self, command: Command) -> list[Any]:
         """Send one command to every node with keys and return the replies.
 
         Raises:
@@ -153,9 +153,9 @@ class Client:
         try:
             yield
         except (RedisError, OSError) as error:
-            raise self.unavailable(command, error) from error
+            raise self.unavailable_error(command, error) from error
 
-    def unavailable(self, command: Command, error: BaseException) -> StoreUnavailable:
+    def unavailable_error(self, command: Command, error: BaseException) -> StoreUnavailable:
         """Return the error to raise for a failed command."""
         return StoreUnavailable(f"Store {self.url}: {command[0]!r} failed: {type(error).__name__}: {error}")
 
@@ -163,7 +163,7 @@ class Client:
         if isinstance(reply, NoScriptError):
             return await self.execute(in_full(command))
         if isinstance(reply, Exception):
-            raise self.unavailable(command, reply) from reply
+            raise self.unavailable_error(command, reply) from reply
         return reply
 
 

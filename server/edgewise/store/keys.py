@@ -96,12 +96,12 @@ def dead_letters(site: str, visitor: Digest) -> str:
     return f"{{{site}:{visitor.hex()}}}:wx"
 
 
-def hooked(site: str) -> str:
+def webhook_index(site: str) -> str:
     """Sorted set: visitors to check for webhooks, by time. At most 100,000. A visitor is removed after the check."""
     return f"{{{site}}}:webhooks"
 
 
-def hook_deaths(site: str) -> str:
+def dead_letter_index(site: str) -> str:
     """Sorted set: the latest 1,000 visitors with dead letters. Expires 30 days after the last one."""
     return f"{{{site}}}:webhooks:dead"
 

@@ -78,7 +78,7 @@ class Pipeline:
             self._timer.cancel()
         for reply, _, command in self._queue:
             if not reply.done():
-                reply.set_exception(self._client.unavailable(command, ConnectionError("the store was closed")))
+                reply.set_exception(self._client.unavailable_error(command, ConnectionError("the store was closed")))
         self._queue.clear()
         await self._transport.close()
 
@@ -119,7 +119,7 @@ class Pipeline:
         if isinstance(error, NoScriptError):
             self._queue.append((reply, deadline, in_full(command)))
         else:
-            reply.set_exception(self._client.unavailable(command, error))
+            reply.set_exception(self._client.unavailable_error(command, error))
 
     def _set_timer(self, time: float) -> None:
         if self._timer is not None:

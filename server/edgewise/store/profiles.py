@@ -86,7 +86,7 @@ class Profiles:
 
     async def delete(self, site: str, visitor: Digest) -> bool:
         """Delete every key of this visitor's id. Returns whether there was any."""
-        indices = (keys.hooked(site), keys.hook_deaths(site))
+        indices = (keys.webhook_index(site), keys.dead_letter_index(site))
         there, *_ = await self._client.execute_all(
             [("DEL", *keys.of_visitor(site, visitor)), *(("ZREM", index, visitor) for index in indices)]
         )

@@ -92,7 +92,7 @@ _settle_message = Script("""
 """)
 
 
-_INDICES = (keys.hooked, keys.hook_deaths)
+_INDICES = (keys.webhook_index, keys.dead_letter_index)
 
 
 class Due(NamedTuple):
@@ -126,12 +126,12 @@ def forget_command(site: str, visitor: Digest) -> Command:
 
 def announce_command(site: str, visitor: Digest, now: Milliseconds) -> Command:
     """Schedule a check of this visitor in 10 seconds. The reply is 0 if the index is full, otherwise 1."""
-    return _announce.command([keys.hooked(site)], visitor, now + SOON, MOST_VISITORS)
+    return _announce.command([keys.webhook_index(site)], visitor, now + SOON, MOST_VISITORS)
 
 
 def wake_command(site: str, visitor: Digest, now: Milliseconds) -> Command:
     """Schedule a check of this visitor now."""
-    return _announce.command([keys.hooked(site)], visitor, now, MOST_VISITORS)
+    return _announce.command([keys.webhook_index(site)], visitor, now, MOST_VISITORS)
 
 
 def write_command(
@@ -168,7 +168,7 @@ class WebhookQueues:
     async def due(self, site: str, now: Milliseconds, most: int) -> list[Due]:
         """The visitors whose check is due, the oldest first."""
         found = await self._client.execute(
-            ("ZRANGEBYSCORE", keys.hooked(site), "-inf", now, "WITHSCORES", "LIMIT", 0, most)
+            ("ZRANGEBYSCORE", keys.webhook_index(site), "-inf", now, "WITHSCORES", "LIMIT", 0, most)
         )
         rows = (
             found if found and isinstance(found[0], (tuple, list)) else list(zip(found[::2], found[1::2], strict=True))
@@ -183,7 +183,7 @@ class WebhookQueues:
     async def mark_checked(self, site: str, due: Due, again_at: Milliseconds | None) -> None:
         """Schedule the next check of a visitor, or remove the visitor. Does nothing if the entry changed."""
         again = b"" if again_at is None else again_at
-        await self._client.execute(_mark_checked.command([keys.hooked(site)], due.visitor, due.at, again))
+        await self._client.execute(_mark_checked.command([keys.webhook_index(site)], due.visitor, due.at, again))
 
     async def claim(self, site: str, visitor: Digest, token: bytes, lease: Milliseconds) -> bool:
         """Take the lease to send this visitor's messages. Returns False while another dispatcher has it."""
@@ -217,7 +217,7 @@ class WebhookQueues:
 
     async def give_up(self, site: str, visitor: Digest, message: bytes, now: Milliseconds) -> None:
         """Move a message to the dead letters."""
-        index = keys.hook_deaths(site)
+        index = keys.dead_letter_index(site)
         await self._client.execute(("ZADD", index, now, visitor))
         await self._client.execute(("ZREMRANGEBYRANK", index, 0, -MOST_DEAD - 1))
         await self._client.execute(("PEXPIRE", index, DEAD_TTL))
@@ -231,7 +231,7 @@ class WebhookQueues:
 
     async def dead(self, site: str) -> list[bytes]:
         """Return the dead letters of a site."""
-        visitors: list[Any] = await self._client.execute(("ZRANGE", keys.hook_deaths(site), 0, -1))
+        visitors: list[Any] = await self._client.execute(("ZRANGE", keys.dead_letter_index(site), 0, -1))
         replies = await self._client.execute_all(
             [("LRANGE", keys.dead_letters(site, visitor), 0, -1) for visitor in visitors]
         )

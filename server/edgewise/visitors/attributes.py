@@ -41,11 +41,11 @@ def make_attributes(
     if profile.categories:
         found["topCategory"] = interests.find_top(profile.categories)
         if "categories" in names:
-            found["categories"] = interests.current_worths(profile.categories, now, needed.parts.get("categories"))
+            found["categories"] = interests.find_current_worths(profile.categories, now, needed.parts.get("categories"))
     if profile.brands:
         found["topBrand"] = interests.find_top(profile.brands)
         if "brands" in names:
-            found["brands"] = interests.current_worths(profile.brands, now, needed.parts.get("brands"))
+            found["brands"] = interests.find_current_worths(profile.brands, now, needed.parts.get("brands"))
     if type(profile) is Profile:  # isinstance() is slower for a class that does not match.
         _add_details(found, profile, second)
     if profile.last_source is not None and profile.first_source is not None:

@@ -46,7 +46,7 @@ def merge_interests(one: Mapping[str, float], other: Mapping[str, float], limit:
     return dict(sorted(kept))
 
 
-def current_worths(
+def find_current_worths(
     scores: Mapping[str, float], now: Milliseconds, only: Collection[str] | None = None
 ) -> dict[str, float]:
     """The worth of the scores now, for all names or `only` some.
