@@ -14,7 +14,7 @@ from edgewise.demo.scoreboard import Scoreboard
 from edgewise.demo.server_status import StatusPoller
 from edgewise.demo.simulated_traffic import SimulatedTraffic
 from edgewise.demo.simulated_visitors import CLICK, ORDER, SEGMENTS, SimulatedVisitor, generate_visitors
-from edgewise.demo.tally import Tally
+from edgewise.demo.tally import DemoTally
 from tests.eventually import eventually
 
 WORTH = {(): 0.0, (CLICK,): 0.2, (CLICK, ORDER): 1.0}
@@ -35,20 +35,20 @@ class RecordedTraffic(SimulatedTraffic):
 
 
 @pytest.fixture
-def burst() -> Tally:
-    return Tally(SEGMENTS, 2, WORTH)
+def burst() -> DemoTally:
+    return DemoTally(SEGMENTS, 2, WORTH)
 
 
 @pytest.fixture
-def cart() -> Tally:
-    return Tally(SEGMENTS, 2, {})
+def cart() -> DemoTally:
+    return DemoTally(SEGMENTS, 2, {})
 
 
 @pytest.fixture
-async def board(tmp_path: Path, burst: Tally, cart: Tally) -> AsyncIterator[Scoreboard]:
+async def board(tmp_path: Path, burst: DemoTally, cart: DemoTally) -> AsyncIterator[Scoreboard]:
     (tmp_path / "secret-key").write_text("secret")
     async with httpx.AsyncClient() as client:
-        yield Scoreboard(burst, Tally(SEGMENTS, 2, {}), cart, StatusPoller(client, tmp_path / "secret-key"))
+        yield Scoreboard(burst, DemoTally(SEGMENTS, 2, {}), cart, StatusPoller(client, tmp_path / "secret-key"))
 
 
 @asynccontextmanager
@@ -69,7 +69,7 @@ async def yield_turns(count: int) -> None:
         await asyncio.sleep(0)
 
 
-async def test_background_traffic_during_the_burst_goes_to_the_row_only(burst: Tally, board: Scoreboard) -> None:
+async def test_background_traffic_during_the_burst_goes_to_the_row_only(burst: DemoTally, board: Scoreboard) -> None:
     hero, row = RecordedTraffic(), RecordedTraffic()
     async with running(BackgroundTraffic(hero, row, burst, board)):
         await yield_turns(20)
@@ -83,7 +83,7 @@ async def test_background_traffic_during_the_burst_goes_to_the_row_only(burst: T
 
 
 async def test_background_traffic_after_the_burst_comes_while_the_scoreboard_is_watched(
-    burst: Tally, board: Scoreboard, monkeypatch: pytest.MonkeyPatch
+    burst: DemoTally, board: Scoreboard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(boards, "WATCHED_SECONDS", 0.05)
     hero, row = RecordedTraffic(), RecordedTraffic()
@@ -111,7 +111,7 @@ async def test_background_traffic_after_the_burst_comes_while_the_scoreboard_is_
 
 
 def test_the_scoreboard_has_the_visitors_and_the_shares_of_each_segment(
-    burst: Tally, cart: Tally, board: Scoreboard
+    burst: DemoTally, cart: DemoTally, board: Scoreboard
 ) -> None:
     for visitor in generate_visitors(200, 1):
         burst.count_visitor()

@@ -11,7 +11,7 @@ from edgewise.demo.example import ExamplePolicies, copy_examples
 from edgewise.demo.screen import HEIGHT, DemoState, fits_screen, render_screen
 from edgewise.demo.server_status import ServerStatus
 from edgewise.demo.simulated_visitors import SEGMENTS, generate_visitors
-from edgewise.demo.tally import Tally
+from edgewise.demo.tally import DemoTally
 
 EXAMPLES = Path(__file__).parents[2] / "policies"
 VITALS = ServerStatus(1234, 0.6, 12_345, 0.4, 0.75, 1.5, 0.01)
@@ -24,7 +24,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> ExamplePolicies:
 
 def state_of(example: ExamplePolicies, visitors: int, status: ServerStatus) -> DemoState:
     """The state after this many visitors, 80% of which saw their favorite."""
-    tally = Tally(SEGMENTS, 6000, example.rewards)
+    tally = DemoTally(SEGMENTS, 6000, example.rewards)
     random = Random(1)
     for visitor in generate_visitors(visitors, 1):
         group = "control" if random.random() < 0.2 else "policy"

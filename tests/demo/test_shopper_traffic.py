@@ -12,7 +12,7 @@ from edgewise.conditions.compiler import matches
 from edgewise.demo import shopper_traffic
 from edgewise.demo.shopper_traffic import ADD_RATE, RETURN_RATE, SLOTS, ShopperTraffic
 from edgewise.demo.simulated_visitors import SEGMENTS, SimulatedVisitor, generate_visitors
-from edgewise.demo.tally import Tally
+from edgewise.demo.tally import DemoTally
 from edgewise.policies.policy import Policy
 from edgewise.policies.site_files import load_sites
 
@@ -67,9 +67,9 @@ def _fast_shoppers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shopper_traffic, "ORDER_AFTER", 0.0)
 
 
-async def sent(api: Api, visitors: list[SimulatedVisitor]) -> tuple[Tally, Tally]:
+async def sent(api: Api, visitors: list[SimulatedVisitor]) -> tuple[DemoTally, DemoTally]:
     """The tallies of the row and of the cart."""
-    tally, cart_tally = Tally(SEGMENTS, len(visitors), {}), Tally(SEGMENTS, len(visitors), {})
+    tally, cart_tally = DemoTally(SEGMENTS, len(visitors), {}), DemoTally(SEGMENTS, len(visitors), {})
     async with httpx.AsyncClient(transport=httpx.MockTransport(api), base_url="http://server") as client:
         await ShopperTraffic(client, "default", tally, cart_tally, ROW.actions).send(visitors, 1000)
     return tally, cart_tally

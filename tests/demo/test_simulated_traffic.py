@@ -11,7 +11,7 @@ import pytest
 from edgewise.demo import simulated_traffic as traffic
 from edgewise.demo.simulated_traffic import MAX_CATCH_UP, MAX_FAILURES, SimulatedTraffic
 from edgewise.demo.simulated_visitors import CLICK, ORDER, ORDER_RATE, SEGMENTS, SimulatedVisitor, generate_visitors
-from edgewise.demo.tally import Tally
+from edgewise.demo.tally import DemoTally
 from edgewise.errors import DemoFailed
 
 WORTH = {(): 0.0, (CLICK,): 0.2, (CLICK, ORDER): 1.0}
@@ -52,8 +52,8 @@ def _fast_visitors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(traffic, "ORDER_AFTER", 0.01)
 
 
-async def sent(api: Api, visitors: list[SimulatedVisitor], rate: float = 500) -> Tally:
-    tally = Tally(SEGMENTS, len(visitors), WORTH)
+async def sent(api: Api, visitors: list[SimulatedVisitor], rate: float = 500) -> DemoTally:
+    tally = DemoTally(SEGMENTS, len(visitors), WORTH)
     async with httpx.AsyncClient(transport=httpx.MockTransport(api), base_url="http://server") as client:
         await SimulatedTraffic(client, "default", tally).send(visitors, rate)
     return tally
@@ -111,7 +111,7 @@ async def test_rejected_messages_are_counted() -> None:
     def reject(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=rejected) if request.url.path == "/v1/batch" else api(request)
 
-    tally = Tally(SEGMENTS, 1, WORTH)
+    tally = DemoTally(SEGMENTS, 1, WORTH)
     async with httpx.AsyncClient(transport=httpx.MockTransport(reject), base_url="http://server") as client:
         await SimulatedTraffic(client, "default", tally).send([BUYER], 100)
     assert tally.rejected >= 1

@@ -11,7 +11,7 @@ from edgewise.demo.scoreboard import Scoreboard
 from edgewise.demo.shopper_traffic import RETURN_RATE
 from edgewise.demo.simulated_traffic import SimulatedTraffic
 from edgewise.demo.simulated_visitors import SimulatedVisitor, generate_visitors
-from edgewise.demo.tally import Tally
+from edgewise.demo.tally import DemoTally
 
 RATE = 15
 """Most visitors a second: of the row, and of the hero after the first burst."""
@@ -25,7 +25,7 @@ _HERO_SEED, _ROW_SEED = 2, 3
 class BackgroundTraffic:
     """Sends visitors of the hero and of the row. `burst` is the tally of the first burst of visitors."""
 
-    def __init__(self, hero: SimulatedTraffic, row: SimulatedTraffic, burst: Tally, board: Scoreboard) -> None:
+    def __init__(self, hero: SimulatedTraffic, row: SimulatedTraffic, burst: DemoTally, board: Scoreboard) -> None:
         self._hero = hero
         self._row = row
         self._burst = burst

@@ -7,7 +7,7 @@ from pathlib import Path
 from edgewise.demo.demo_server import DemoServer
 from edgewise.demo.example import PLACEMENT, ExamplePolicies
 from edgewise.demo.screen import DemoState, format_seconds
-from edgewise.demo.tally import Tally
+from edgewise.demo.tally import DemoTally
 
 MAX_LOST = 0.01
 """The largest share of calls and messages that may be lost in a successful demo."""
@@ -114,12 +114,12 @@ The server's log:
 """
 
 
-def _leaders(tally: Tally) -> str:
+def _leaders(tally: DemoTally) -> str:
     leaders = [(segment.name, *tally.leader(segment)) for segment in tally.segments]
     return ", ".join(f"{name} {action} {share:.0%}" for name, action, share in leaders if action)
 
 
-def _comparison(tally: Tally) -> str:
+def _comparison(tally: DemoTally) -> str:
     lift = tally.lift()
     interval = f"{lift.value:+.0%} (95% interval {lift.low:+.0%} to {lift.high:+.0%})" if lift else "not known yet"
     return f"policy {tally.policy.mean:.3f}, control {tally.control.mean:.3f}, lift {interval}"

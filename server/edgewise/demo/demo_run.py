@@ -27,7 +27,7 @@ from edgewise.demo.shopper_traffic import NUDGE_SHARE_WINDOW, ROW, ShopperTraffi
 from edgewise.demo.simulated_traffic import BrowsingTraffic, SimulatedTraffic
 from edgewise.demo.simulated_visitors import SEGMENTS, generate_visitors
 from edgewise.demo.storefront import Storefront, serve_storefront
-from edgewise.demo.tally import Tally
+from edgewise.demo.tally import DemoTally
 from edgewise.errors import DemoFailed
 from edgewise.policies.policy import Policy
 
@@ -45,7 +45,7 @@ class DemoSession(NamedTuple):
 
     server: DemoServer
     example: ExamplePolicies
-    tally: Tally
+    tally: DemoTally
     poller: StatusPoller
     traffic: SimulatedTraffic
 
@@ -77,7 +77,7 @@ class Demo:
                 run_server(example.folder, folder, self.port) as server,
                 httpx.AsyncClient(base_url=server.url, trust_env=False) as client,
             ):
-                tally = Tally(SEGMENTS, self.visitors, example.rewards)
+                tally = DemoTally(SEGMENTS, self.visitors, example.rewards)
                 poller = StatusPoller(client, server.secret_key_file)
                 traffic = SimulatedTraffic(client, example.write_key, tally)
                 session = DemoSession(server, example, tally, poller, traffic)
@@ -87,8 +87,8 @@ class Demo:
     async def _run_with_shop(self, session: DemoSession, client: httpx.AsyncClient, row: Policy) -> None:
         """Serve a shop while the first visitors come, and afterwards until cancelled."""
         server, write_key = session.server, session.example.write_key
-        row_tally = Tally(SEGMENTS, self.visitors, {})
-        cart_tally = Tally(SEGMENTS, self.visitors, {}, share_window=NUDGE_SHARE_WINDOW)
+        row_tally = DemoTally(SEGMENTS, self.visitors, {})
+        cart_tally = DemoTally(SEGMENTS, self.visitors, {}, share_window=NUDGE_SHARE_WINDOW)
         board = Scoreboard(session.tally, row_tally, cart_tally, session.poller)
         hero_traffic = BrowsingTraffic(client, write_key, session.tally)
         row_traffic = ShopperTraffic(client, write_key, row_tally, cart_tally, row.actions)

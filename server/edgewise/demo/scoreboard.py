@@ -8,7 +8,7 @@ from typing import Any
 
 from edgewise.demo.catalogue import load_catalogue
 from edgewise.demo.server_status import StatusPoller
-from edgewise.demo.tally import Tally
+from edgewise.demo.tally import DemoTally
 
 WATCHED_SECONDS = 20.0
 """Seconds after a request during which the scoreboard counts as watched. Hidden tabs send requests less often."""
@@ -17,7 +17,7 @@ WATCHED_SECONDS = 20.0
 class Scoreboard:
     """Combines the tallies of the hero, the row and the cart."""
 
-    def __init__(self, hero: Tally, row: Tally, cart: Tally, poller: StatusPoller) -> None:
+    def __init__(self, hero: DemoTally, row: DemoTally, cart: DemoTally, poller: StatusPoller) -> None:
         self._categories = load_catalogue().categories
         self._hero = hero
         self._row = row

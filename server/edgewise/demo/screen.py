@@ -14,7 +14,7 @@ from edgewise.demo.example import ExamplePolicies
 from edgewise.demo.lift import GroupRewards
 from edgewise.demo.server_status import ServerStatus
 from edgewise.demo.simulated_visitors import CLICK, ORDER, VisitorSegment, best_for_all, best_for_each
-from edgewise.demo.tally import SHARE_WINDOW, Tally
+from edgewise.demo.tally import SHARE_WINDOW, DemoTally
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -30,7 +30,7 @@ _NAME = 16
 class DemoState(NamedTuple):
     """Everything that the screen and the reports show."""
 
-    tally: Tally
+    tally: DemoTally
     status: ServerStatus
     example: ExamplePolicies
     url: str
@@ -73,7 +73,7 @@ def _head(state: DemoState, width: int) -> RenderableType:
     return Group(title, Text(f"simulated visitors, {state.example.changes}", "dim"), progress)
 
 
-def _segments(tally: Tally, width: int) -> RenderableType:
+def _segments(tally: DemoTally, width: int) -> RenderableType:
     """A table with a row for each action and a column for each segment. Its cells are bars."""
     column = (width - _NAME) // len(tally.segments)
     table = Table.grid()
@@ -87,7 +87,7 @@ def _segments(tally: Tally, width: int) -> RenderableType:
     return Group(Text.assemble(heading, (" ★ ", "yellow"), ("favorite", "dim")), table)
 
 
-def _share(tally: Tally, segment: VisitorSegment, action: str, columns: int) -> Text:
+def _share(tally: DemoTally, segment: VisitorSegment, action: str, columns: int) -> Text:
     share, is_favorite = tally.share(segment, action), action == segment.favorite
     bar = (_bar(share, columns), "green" if is_favorite else "blue")
     return Text.assemble(bar, f"{share:4.0%} ", ("★" if is_favorite else "", "yellow"))
@@ -116,7 +116,7 @@ def _mean(rewards: GroupRewards) -> Text:
     return Text(f"{rewards.mean:.3f}" if rewards.visitors else "-", "bold")
 
 
-def _lift(tally: Tally) -> tuple[Text, Text]:
+def _lift(tally: DemoTally) -> tuple[Text, Text]:
     found = tally.lift()
     if found is None:
         return Text("-"), Text("too few rewards so far", "dim")
@@ -125,7 +125,7 @@ def _lift(tally: Tally) -> tuple[Text, Text]:
     return Text(f"{found.value:+.0%}", style), Text(interval)
 
 
-def _trend(tally: Tally) -> Text:
+def _trend(tally: DemoTally) -> Text:
     """A sparkline of the policy group's mean reward in each period."""
     top = best_for_each(tally.segments, tally.rewards) * 1.2
     means = [period.mean for period in tally.periods if period.visitors]

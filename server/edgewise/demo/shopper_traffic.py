@@ -10,7 +10,7 @@ import httpx
 
 from edgewise.demo.simulated_traffic import CLICK_AFTER, ORDER_AFTER, BrowsingTraffic
 from edgewise.demo.simulated_visitors import CLICK, ORDER, SimulatedVisitor
-from edgewise.demo.tally import Tally
+from edgewise.demo.tally import DemoTally
 from edgewise.policies.policy import Action
 
 ROW, NUDGE = "home-row", "cart-nudge"
@@ -36,7 +36,12 @@ class ShopperTraffic(BrowsingTraffic):
     """
 
     def __init__(
-        self, client: httpx.AsyncClient, write_key: str, tally: Tally, cart_tally: Tally, products: Sequence[Action]
+        self,
+        client: httpx.AsyncClient,
+        write_key: str,
+        tally: DemoTally,
+        cart_tally: DemoTally,
+        products: Sequence[Action],
     ) -> None:
         super().__init__(client, write_key, tally)
         self._cart_tally = cart_tally

@@ -12,7 +12,7 @@ import httpx
 
 from edgewise.demo.example import PLACEMENT
 from edgewise.demo.simulated_visitors import CLICK, SimulatedVisitor
-from edgewise.demo.tally import Tally
+from edgewise.demo.tally import DemoTally
 from edgewise.errors import DemoFailed
 
 CLICK_AFTER = 0.4
@@ -50,7 +50,7 @@ def _now() -> str:
 class SimulatedTraffic:
     """Sends visitors, and counts what happens in `tally`."""
 
-    def __init__(self, client: httpx.AsyncClient, write_key: str, tally: Tally) -> None:
+    def __init__(self, client: httpx.AsyncClient, write_key: str, tally: DemoTally) -> None:
         self._client = client
         self._write_key = write_key
         self._tally = tally

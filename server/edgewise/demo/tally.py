@@ -19,7 +19,7 @@ PERIODS = 20
 """Parts of the run whose mean rewards are kept separately."""
 
 
-class Tally:
+class DemoTally:
     """`planned` is the expected number of visitors, `rewards` the reward of each reaction, `clock` counts seconds.
 
     Shares are computed from the latest `share_window` visitors of a segment.
