@@ -1,7 +1,8 @@
 """The follower keeps the sites, policies and models of a web worker up to date from the store.
 
-It polls the store four times a second, with one pipeline for all policies. A notification can be lost, so it would need
-a poll as a fallback anyway. Polling alone is one mechanism, and keeps no state in a connection.
+It polls the store four times a second, with one round trip for the versions of all policies and one for their models. A
+notification can be lost, so it would need a poll as a fallback anyway. Polling alone is one mechanism, and keeps no
+state in a connection.
 """
 
 from __future__ import annotations
