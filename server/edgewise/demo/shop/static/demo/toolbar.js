@@ -22,7 +22,7 @@ const GROUPS = {
 };
 shown.then(({ decision: { placement, action, propensity, group, source }, rendered }) => {
   const isShown = action && /swapped|default/.test(rendered);
-  const why = !isShown && group == "policy" ? "the answer came late" : source == "cache" ? "from the last visit" : GROUPS[group] ?? group;
+  const why = !isShown && group == "policy" ? "the answer came late" : source == "cache" ? "from the last visit" : GROUPS[group ?? source] ?? group;
   find(".demo-note").hidden = group != "control";
   const how = isShown && group == "policy" && source == "policy" ? `drawn with ${percent(propensity)}` : why;
   find(".demo-shown").replaceChildren(
