@@ -38,6 +38,7 @@ BYTES: list[tuple[Entry, str]] = [
 ]
 FLOATS = st.floats(0, 1, width=32)
 DIGESTS = st.binary(min_size=8, max_size=8)
+AGES = st.integers(0, 10**9)
 SLOT_CHOICES = st.builds(SlotChoice, st.integers(0, 500), st.lists(FLOATS, max_size=4).map(lambda p: array("f", p)))
 DECISIONS = st.builds(
     Decision,
@@ -51,10 +52,8 @@ DECISIONS = st.builds(
     slots=st.lists(SLOT_CHOICES, max_size=3).map(tuple),
 )
 OTHER_ENTRIES = st.one_of(
-    st.builds(
-        Outcome, DIGESTS, st.none() | st.integers(0, 9), st.text(max_size=9), st.none() | FLOATS, st.integers(), DIGESTS
-    ),
-    st.builds(Event, st.lists(DIGESTS, max_size=2).map(tuple), st.text(max_size=9), st.integers(0, 10**9), DIGESTS),
+    st.builds(Outcome, DIGESTS, st.none() | st.integers(0, 9), st.text(max_size=9), st.none() | FLOATS, AGES, DIGESTS),
+    st.builds(Event, st.lists(DIGESTS, max_size=2).map(tuple), st.text(max_size=9), AGES, DIGESTS),
     st.builds(Version, DIGESTS, DIGESTS),
     st.sampled_from((Tick(), Cut(), Robot())),
 )
