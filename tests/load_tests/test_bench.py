@@ -49,6 +49,11 @@ async def test_an_unexpected_response_is_an_error() -> None:
             await client.saturate([b"?"], 1.0)
 
 
+async def test_every_connection_sends_at_least_once() -> None:
+    async with run_server(b"ok") as port, LoadClient.connected(port, 3, b"ok") as client:
+        assert len((await client.saturate([b"?"], 1e-9)).latencies) == 3
+
+
 async def test_a_latency_counts_from_the_scheduled_time() -> None:
     """The only connection needs 0.1 s per request, and a request is due every 0.05 s."""
     async with run_server(b"ok", seconds=0.1) as port, LoadClient.connected(port, 1, b"ok") as client:
