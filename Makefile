@@ -36,13 +36,13 @@ lint: setup ## Check format, style and types of the Python code
 # A test runs the README's commands, which use curl.
 test: lint ## Run every check and the quick tests, for server and SDK
 	@command -v curl >/dev/null || { echo "Installing curl ..."; apt-get update -qq && apt-get install -y -qq curl; }
-	$(BIN)/pytest -q -n 2 -m "not quality and not chaos"
+	$(BIN)/pytest -q -n 3 -m "not quality and not chaos"
 	@$(MAKE) --no-print-directory test-sdk
 
 # Tests kill processes without warning, so a few lines show as uncovered although a test ran them.
 coverage: setup ## Measure the Python tests' coverage and fail below the floor in pyproject.toml
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -n 2 -m "not quality and not chaos"
+	$(BIN)/coverage run -m pytest -q -n 3 -m "not quality and not chaos"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
