@@ -142,13 +142,24 @@ def _of_python(text: str) -> Iterator[tuple[int, str]]:
             is_lua = "redis.call(" in node.value
             if is_docstring or (" " in node.value and not is_lua):
                 yield from _of_prose(Prose(node.lineno, _without_examples(node.value), is_docstring))
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            words = re.sub(r"([a-z])([A-Z])", r"\1_\2", node.name).lower().split("_")
-            yield from ((node.lineno, f"banned word {word!r} in a name") for word in words if word in BANNED_IN_NAMES)
+        elif (name := _defined_name(node)) is not None:
+            words = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower().split("_")
+            line = getattr(node, "lineno", 1)
+            yield from ((line, f"banned word {word!r} in a name") for word in words if word in BANNED_IN_NAMES)
         elif isinstance(node, ast.Raise):
             yield from _of_raise(node)
     for prose in _python_comments(text):
         yield from _of_prose(prose)
+
+
+def _defined_name(node: ast.AST) -> str | None:
+    """The name that a function, class, parameter or assignment defines."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return name
+        case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()):
+            return name
+    return None
 
 
 def _docstrings(tree: ast.Module) -> Iterator[ast.Constant]:

@@ -81,8 +81,8 @@ def test_a_decision_its_outcomes_an_order_the_report_and_the_proof(folder: Path,
     (decision,) = answer["decisions"]
     assert decision["group"] in ("policy", "control")
     assert 0 < decision["propensity"] <= 1
-    told = json.loads(run(command("DECISION="), folder, port))
-    assert told == {"success": True, "accepted": 2, "rejected": []}
+    reported = json.loads(run(command("DECISION="), folder, port))
+    assert reported == {"success": True, "accepted": 2, "rejected": []}
     ordered = json.loads(run(command("curl -s http://127.0.0.1:8080/v1/track"), folder, port))
     assert ordered["accepted"] == 1
     report = json.loads(run(command("curl -s http://127.0.0.1:8080/v1/policies/home-hero"), folder, port))

@@ -81,8 +81,10 @@ async def test_export_of_all_visitors_writes_one_line_each(store: Store, store_u
     visitor_data = VisitorData(store)
     for start in range(0, 450, 50):
         some = range(start, start + 50)
-        told = (visitor_data.set_traits("shop", VisitorIds(user_id=f"user {n}"), {"n": n}, NO_TRIGGERS) for n in some)
-        await asyncio.gather(*told)
+        reported = (
+            visitor_data.set_traits("shop", VisitorIds(user_id=f"user {n}"), {"n": n}, NO_TRIGGERS) for n in some
+        )
+        await asyncio.gather(*reported)
     await visitor_data.set_traits("elsewhere", VisitorIds(user_id="ann"), {"n": 1}, NO_TRIGGERS)
     said = await edgewise(store_url, "export", "--visitors", "--site", "shop")
     held: dict[str, Any] = {one["id"]: one["profile"] for one in map(json.loads, said.stdout.splitlines())}
@@ -103,8 +105,8 @@ async def test_exposure_is_exported_and_erased(store: Store, store_url: str) -> 
         answer = await server.post("/v1/decide", {"placements": [letter], **who})
         (decision,) = answer.json()["decisions"]
         await server.post("/v1/decide", {"placements": [letter], **who})
-        told = {"type": "track", "event": "Dismissed", "properties": {"decisionId": decision["decisionId"]}, **who}
-        await server.post("/v1/batch", {"batch": [told, {"type": "track", "event": "Subscribed", **who}]})
+        reported = {"type": "track", "event": "Dismissed", "properties": {"decisionId": decision["decisionId"]}, **who}
+        await server.post("/v1/batch", {"batch": [reported, {"type": "track", "event": "Subscribed", **who}]})
     assert decision["action"] == "letter"
     lines = await exported(store_url, "a1", "default")
     shown = [{**one, "id": ""} for one in lines if "span" in one]

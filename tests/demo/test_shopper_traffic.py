@@ -82,8 +82,8 @@ def names(policy: Policy) -> set[str]:
 async def test_shoppers_send_the_events_that_the_policies_reward() -> None:
     api = Api()
     tally, cart_tally = await sent(api, list(generate_visitors(300, 1)))
-    told = {message["event"] for message in api.messages if message["type"] == "track"}
-    assert told == names(ROW) | names(NUDGE) | {"$impression"}
+    reported = {message["event"] for message in api.messages if message["type"] == "track"}
+    assert reported == names(ROW) | names(NUDGE) | {"$impression"}
     assert (tally.arrived, tally.decisions) == (300, len(api.visitors_of("home-row")) * SLOTS)
     assert cart_tally.decisions == len(api.visitors_of("cart-nudge"))
     assert cart_tally.share(SEGMENTS[0], "free-gift") == 1.0
@@ -129,11 +129,11 @@ async def test_the_campaign_is_not_in_the_context_of_a_request_from_the_cart() -
     api = Api()
     visitors = {visitor.id: visitor for visitor in generate_visitors(100, 1)}
     await sent(api, list(visitors.values()))
-    told = [(message["anonymousId"], message["context"]) for message in api.messages if message["type"] == "page"]
+    reported = [(message["anonymousId"], message["context"]) for message in api.messages if message["type"] == "page"]
     for body in api.requests:
         if body["placements"][0]["id"] == "cart-nudge":
             assert body["context"]["page"] == {"url": "https://shop.example/cart", "type": "cart"}
-            assert (body["anonymousId"], visitors[body["anonymousId"]].context) in told
+            assert (body["anonymousId"], visitors[body["anonymousId"]].context) in reported
 
 
 async def test_half_of_the_shoppers_visit_a_page_before_the_row() -> None:
@@ -141,8 +141,8 @@ async def test_half_of_the_shoppers_visit_a_page_before_the_row() -> None:
     visitors = list(generate_visitors(100, 1))
     await sent(api, visitors)
     landed = {visitor.id for visitor in visitors if int(visitor.id, 16) % 2 == 0}
-    told = [(message["anonymousId"], message["context"]) for message in api.messages if message["type"] == "page"]
-    assert all((visitor.id, visitor.context) in told for visitor in visitors if visitor.id in landed)
+    reported = [(message["anonymousId"], message["context"]) for message in api.messages if message["type"] == "page"]
+    assert all((visitor.id, visitor.context) in reported for visitor in visitors if visitor.id in landed)
     in_row = [body for body in api.requests if body["placements"][0]["id"] == "home-row"]
     assert 10 < len(landed.intersection(api.visitors_of("home-row"))) < len(in_row) - 10
     for body in in_row:

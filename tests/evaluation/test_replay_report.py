@@ -61,9 +61,9 @@ def test_unknown_values_are_null_in_json() -> None:
 
 
 def test_a_report_has_all_figures_in_json() -> None:
-    told = report(actions="01010101", choices="0101010.", rewards="10110101").as_json()
-    assert (told["rows"], told["matched"], told["leftOut"], told["seed"]) == (8, 7, {"none": 1}, None)
-    assert told["decisionsPerSecond"] == 4
-    assert told["best"]["action"] == "deal"
-    assert told["difference"].keys() == {"all", "first", "second"}
-    assert told["policy"]["all"]["mean"] == pytest.approx(4 / 7)
+    reported = report(actions="01010101", choices="0101010.", rewards="10110101").as_json()
+    assert (reported["rows"], reported["matched"], reported["leftOut"], reported["seed"]) == (8, 7, {"none": 1}, None)
+    assert reported["decisionsPerSecond"] == 4
+    assert reported["best"]["action"] == "deal"
+    assert reported["difference"].keys() == {"all", "first", "second"}
+    assert reported["policy"]["all"]["mean"] == pytest.approx(4 / 7)

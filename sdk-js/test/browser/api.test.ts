@@ -164,8 +164,8 @@ test("the stub keeps calls in order, and their promises resolve", async () => {
   assert.equal(decision.source, "policy");
   const [identified] = await stage.proxy.waitFor("identify");
   assert.deepEqual([identified?.userId, (identified as { traits?: object }).traits], ["user-1", { plan: "pro" }]);
-  const told = stage.proxy.arrived.filter(({ type }) => type === "track").map(({ event }) => event);
-  assert.deepEqual(told, ["First", "Second"]);
+  const reported = stage.proxy.arrived.filter(({ type }) => type === "track").map(({ event }) => event);
+  assert.deepEqual(reported, ["First", "Second"]);
   await visit.leave();
 });
 
@@ -355,7 +355,7 @@ test("a path that changes before init reports one page view", async () => {
 
 test("handlers receive decisions and messages until they are removed", async () => {
   const visit = await stage.visit(EMPTY);
-  const told = await visit.tab.evaluate(async () => {
+  const reported = await visit.tab.evaluate(async () => {
     const heard: string[] = [];
     const off = window.edgewise.on("event", ({ event }) => heard.push(event ?? ""));
     window.edgewise.on("decision", ({ placement, source }) => heard.push(placement, source));
@@ -366,7 +366,7 @@ test("handlers receive decisions and messages until they are removed", async () 
     await new Promise((done) => setTimeout(done));
     return heard;
   });
-  assert.deepEqual(told, ["One", "hero", "policy"]);
+  assert.deepEqual(reported, ["One", "hero", "policy"]);
   await visit.leave();
 });
 

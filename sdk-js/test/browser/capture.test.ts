@@ -34,16 +34,16 @@ suite("the capture script", () => {
     for (const id of ["inside", "mail", "out", "file", "export", "own"]) await page.tab.click(`#${id}`);
     await page.tab.click("#out", { button: "middle" });
     await stage.proxy.waitFor("track", 5);
-    const told = (name: string) => stage.proxy.received(name).map(({ properties }) => properties);
-    assert.deepEqual(told("Outbound Link: Click"), [
+    const reported = (name: string) => stage.proxy.received(name).map(({ properties }) => properties);
+    assert.deepEqual(reported("Outbound Link: Click"), [
       { url: "https://elsewhere.example/there" },
       { url: "https://elsewhere.example/there" },
     ]);
-    assert.deepEqual(told("File Download"), [
+    assert.deepEqual(reported("File Download"), [
       { url: "https://elsewhere.example/manual.PDF", extension: "pdf" },
       { url: `${stage.site.url}/export` },
     ]);
-    assert.equal(told("Partner Visited").length, 1);
+    assert.equal(reported("Partner Visited").length, 1);
     await page.leave();
   });
 
@@ -94,10 +94,10 @@ suite("the capture script", () => {
       play("back", ["playing", 0], ["timeupdate", 70]);
     });
     await stage.proxy.waitFor("Video Playback Completed");
-    const told = stage.proxy.arrived
+    const reported = stage.proxy.arrived
       .filter(({ event }) => event?.startsWith("Video"))
       .map(({ event, properties }) => [event, properties?.position, properties?.percent]);
-    assert.deepEqual(told, [
+    assert.deepEqual(reported, [
       ["Video Playback Started", 0, undefined],
       ["Video Content Playing", 20, 25],
       ["Video Content Playing", 70, 75],
