@@ -44,6 +44,7 @@ class PolicyAudit:
         self.checkpoint: Checkpoint | None = None
         self.log: list[tuple[StreamId, Entry]] = []
         self.reference = Reference({})
+        self._later: list[tuple[StreamId, Entry]] = []
         self._store = store
 
     async def settle(self) -> None:
@@ -59,17 +60,21 @@ class PolicyAudit:
     async def read(self) -> list[tuple[StreamId, Entry]]:
         """Read up to the position of the published model. Return the later entries."""
         last, self.checkpoint = self.checkpoint, await self._store.checkpoints.read(self.ref)
+        # Later entries are kept, because the learner may trim the log before the next read.
+        read = self._later or self.log
+        self._later += await self._entries_after(read[-1][0] if read else BEGINNING)
         if self.checkpoint is None:
             return []
         assert last is None or _order(last) <= _order(self.checkpoint), f"{self.ref}: An older model was published."
-        entries = await self._entries_after(self.log[-1][0] if self.log else BEGINNING)
-        known = [(id, entry) for id, entry in entries if id <= self.checkpoint.position]
+        position = self.checkpoint.position
+        known = [(id, entry) for id, entry in self._later if id <= position]
         for version in {entry.version for _, entry in known if isinstance(entry, Decision)}:
             if version not in self.reference.policies:
                 self.reference.policies[version] = await self._policy(version)
         self.reference.fold(known)
         self.log += known
-        return entries[len(known) :]
+        self._later = self._later[len(known) :]
+        return self._later
 
     async def _is_settled(self) -> bool:
         later = await self.read()
