@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from edgewise.entries import Tick, encode
 from edgewise.statistics import Statistics
 from edgewise.store import Checkpoint, Store
 from edgewise.types import PolicyRef, StreamId
+from edgewise.wall_clock import now_ms
+from tests.eventually import eventually
 from tests.servers import BEARER, HERO, SHOP, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -56,6 +59,7 @@ async def test_policy_without_a_model_has_empty_results(store_url: str) -> None:
         "decisions": 0,
         "outcomes": 0,
         "robots": 0,
+        "logAheadSeconds": 0.0,
         "model": None,
         "actions": [
             {"id": "plain", "share": 0.0, "meanReward": None},
@@ -82,6 +86,27 @@ async def test_policy_has_results_and_a_model(store_url: str) -> None:
         {"id": "plain", "share": 0.25, "meanReward": 0.0},
         {"id": "deal", "share": 0.75, "meanReward": 0.5},
     ]
+
+
+async def test_lag_and_age_grow_while_a_log_ahead_of_the_clock_is_not_learned(store_url: str) -> None:
+    store = await Store.connect(store_url)
+    position = StreamId(now_ms() + 3_600_000, 0)
+    await store.log.append_at(REF, position.ms, encode(Tick()))
+    async with serve(store_url) as server:
+        await publish_model(store, position, b"a model")
+        await server.post("/v1/decide", {"placements": ["hero"], "anonymousId": "ann"})
+        ages: list[float] = []
+
+        async def is_growing() -> bool:
+            report = await get(server, "/v1/policies/hero")
+            assert 3590 < report["logAheadSeconds"] <= 3600
+            assert report["learnerLagSeconds"] == pytest.approx(report["model"]["ageSeconds"], abs=0.5)
+            ages.append(report["model"]["ageSeconds"])
+            return ages[-1] > 0.3
+
+        await eventually(is_growing)
+    await store.close()
+    assert ages == sorted(ages)
 
 
 async def test_policies_of_a_site_are_listed_by_placement(store_url: str) -> None:

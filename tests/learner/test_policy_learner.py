@@ -8,6 +8,7 @@ import pytest
 from edgewise.entries import Outcome, Version, encode
 from edgewise.errors import Fenced, StoreError
 from edgewise.learner import retention
+from edgewise.learner.log_clock import TICK_EVERY
 from edgewise.learner.rebuild import rebuild
 from edgewise.policies.compiled_policy import encode_policy
 from edgewise.policies.policy import Explore, Reward
@@ -25,6 +26,44 @@ async def test_tick_closes_slots_while_the_log_is_quiet(store: Store) -> None:
     assert one.fold.statistics.learned == 4
     assert one.fold.statistics.policy.reward == 2.0
     assert checkpoint.oldest_close <= checkpoint.newest_close <= checkpoint.position.ms
+
+
+@pytest.mark.parametrize("ahead", [5_000, 3_600_000, 40 * DAY])
+async def test_windows_close_while_the_stores_clock_is_behind_the_log(store: Store, ahead: int) -> None:
+    policy_log, one = PublishedPolicy(store), learner(store)
+    await policy_log.publish()
+    await policy_log.advance_clock(ahead)
+    await policy_log.visit(6)
+    await policy_log.decide()
+    while await read(store, one) or one.fold is None or one.fold.open_decisions > 1:
+        pass
+    assert 0 < one.ahead <= ahead + 20 + 2 * TICK_EVERY, "log time passes as fast as any other"
+    key = await policy_log.decide()
+    await policy_log.report(key, "$click")
+    async with asyncio.timeout(30):
+        while one.fold.statistics.learned < 7:
+            await read(store, one)
+    assert one.fold.statistics.policy.reward == 4.0 + 1.0
+    assert one.fold.statistics.unseen == 0
+    assert await one.publish() is not None
+    assert (await rebuild(store, REF)).equal
+
+
+async def test_killed_learner_continues_a_log_ahead_of_the_clock(store: Store) -> None:
+    policy_log, first = PublishedPolicy(store, replace(POLICY, reward=Reward(window=300))), learner(store)
+    await policy_log.publish()
+    await policy_log.advance_clock(3_600_000)
+    await policy_log.visit(3)
+    while await read(store, first):
+        pass
+    assert await first.publish() is not None
+    del first
+    second = learner(store)
+    await policy_log.visit(3)
+    await settle(store, second)
+    assert second.fold is not None
+    assert second.fold.statistics.learned == 6
+    assert (await rebuild(store, REF)).equal
 
 
 async def test_published_model_equals_a_fold_of_the_log(store: Store) -> None:

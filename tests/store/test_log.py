@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from edgewise.errors import StoreUnavailable
-from edgewise.store import Store
+from edgewise.store import Store, keys
 from edgewise.types import BEGINNING, PolicyRef, StreamId
 from tests.store.lossy import lossy_proxy
 from tests.valkey import Valkey
@@ -106,3 +106,20 @@ async def test_the_size_follows_what_the_log_holds(store: Store, ref: PolicyRef)
 
 def soon() -> float:
     return asyncio.get_running_loop().time() + 5
+
+
+async def test_entry_at_a_time_ahead_of_the_clock_is_appended_unless_the_log_is_later(
+    store: Store, ref: PolicyRef
+) -> None:
+    last = await store.log.append(ref, b"now")
+    assert await store.log.append_at(ref, last.ms + 3_600_000, b"later")
+    assert await store.log.append_at(ref, last.ms + 3_600_000, b"in the same millisecond")
+    assert not await store.log.append_at(ref, last.ms, b"too early")
+    ids = [id for id, _ in (await store.log.read({ref: last}, 10))[ref].entries]
+    assert ids[1:] == [StreamId(last.ms + 3_600_000, 0), StreamId(last.ms + 3_600_000, 1)]
+
+
+async def test_failure_to_append_at_a_time_is_raised(store: Store, ref: PolicyRef, valkey: Valkey) -> None:
+    valkey.execute(f"SET {keys.log(ref)} text")
+    with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
+        await store.log.append_at(ref, 1, b"entry")

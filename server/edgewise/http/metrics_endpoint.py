@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Iterable, Mapping
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -88,9 +87,16 @@ class _ModelCollector(Collector):
             labels=labels,
         )
         version = GaugeMetricFamily("edgewise_model_version", "Version of the served model.", labels=labels)
+        ahead = GaugeMetricFamily(
+            "edgewise_log_ahead_seconds",
+            "How far the log is ahead of the store's clock. It is above 0 only after that clock was set back.",
+            labels=labels,
+        )
+        times = self._follower.log_times
         for site in self._follower.sites.values():
             for name, placement in site.placements.items():
-                if placement.model_head is not None:
-                    age.add_metric((site.name, name), max(0.0, time.time() - placement.model_head.position.ms / 1000))
-                    version.add_metric((site.name, name), placement.model_head.model_version)
-        return (age, version)
+                if (head := placement.model_head) is not None:
+                    age.add_metric((site.name, name), times.age(placement.ref, head.position) / 1000)
+                    version.add_metric((site.name, name), head.model_version)
+                    ahead.add_metric((site.name, name), times.ahead(head.position) / 1000)
+        return (age, version, ahead)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Sequence
 
 from edgewise.errors import RequestError
@@ -16,7 +15,7 @@ from edgewise.serving.follower import Follower
 from edgewise.serving.served_site import ServedPlacement
 from edgewise.statistics import RewardTally, Statistics
 from edgewise.store import Checkpoint, Store
-from edgewise.types import BEGINNING
+from edgewise.types import BEGINNING, Milliseconds, PolicyRef, StreamId
 
 
 class PolicyEndpoint(Endpoint):
@@ -26,6 +25,7 @@ class PolicyEndpoint(Endpoint):
         super().__init__(auth)
         self._store = store
         self._follower = follower
+        self._times = follower.log_times
 
     async def handle(self, request: HttpRequest) -> None:
         self.auth.require_secret_key(request.headers)
@@ -42,6 +42,7 @@ class PolicyEndpoint(Endpoint):
 
     async def _results(self, placement: ServedPlacement) -> PolicyResponse:
         checkpoint = await self._store.checkpoints.read(placement.ref)
+        last = await self._store.log.last_id(placement.ref) or BEGINNING
         statistics = Statistics() if checkpoint is None else Statistics.decode(checkpoint.statistics)
         return PolicyResponse(
             placement.ref.placement,
@@ -50,27 +51,26 @@ class PolicyEndpoint(Endpoint):
             statistics.decisions,
             statistics.outcomes,
             statistics.robots,
-            await self._learner_lag(placement, checkpoint),
-            None if checkpoint is None else _model(checkpoint, statistics),
+            await self._lag(placement.ref, checkpoint, last) / 1000,
+            self._times.ahead(last) / 1000,
+            None if checkpoint is None else self._model(placement.ref, checkpoint, statistics),
             _actions(placement.policy.actions, statistics),
         )
 
-    async def _learner_lag(self, placement: ServedPlacement, checkpoint: Checkpoint | None) -> float:
-        """Seconds of the log that come after the last published model."""
-        last = await self._store.log.last_id(placement.ref) or BEGINNING
+    async def _lag(self, ref: PolicyRef, checkpoint: Checkpoint | None, last: StreamId) -> Milliseconds:
+        """The part of the log that comes after the last published model."""
         if checkpoint is not None:
-            return max(0, last.ms - checkpoint.position.ms) / 1000
-        first = await self._store.log.first_id(placement.ref) or last
-        return max(0, last.ms - first.ms) / 1000
+            return self._times.lag(ref, checkpoint.position, last)
+        first = await self._store.log.first_id(ref) or last
+        return max(0, last.ms - first.ms)
 
-
-def _model(checkpoint: Checkpoint, statistics: Statistics) -> ModelResponse:
-    return ModelResponse(
-        checkpoint.model_version,
-        hashlib.sha256(checkpoint.model).hexdigest(),
-        statistics.learned,
-        round(max(0.0, time.time() - checkpoint.position.ms / 1000), 3),
-    )
+    def _model(self, ref: PolicyRef, checkpoint: Checkpoint, statistics: Statistics) -> ModelResponse:
+        return ModelResponse(
+            checkpoint.model_version,
+            hashlib.sha256(checkpoint.model).hexdigest(),
+            statistics.learned,
+            self._times.age(ref, checkpoint.position) / 1000,
+        )
 
 
 def _actions(actions: Sequence[Action], statistics: Statistics) -> list[ActionResponse]:

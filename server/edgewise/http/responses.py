@@ -113,7 +113,8 @@ class ActionResponse(Struct, frozen=True, rename="camel"):
 class PolicyResponse(Struct, frozen=True, rename="camel"):
     """The results of a policy. `decisions` does not include those for robots, which `robots` counts.
 
-    `learnerLagSeconds` is the part of the log that no published model has learned from yet.
+    `learnerLagSeconds` is the part of the log that no published model has learned from yet. `logAheadSeconds` is
+    how far the log is ahead of the store's clock. It is above 0 only after that clock was set back.
     """
 
     placement: str
@@ -123,6 +124,7 @@ class PolicyResponse(Struct, frozen=True, rename="camel"):
     outcomes: int
     robots: int
     learner_lag_seconds: float
+    log_ahead_seconds: float
     model: ModelResponse | None
     actions: Sequence[ActionResponse]
 

@@ -7,6 +7,7 @@ import time
 
 from edgewise.entries import Tick, encode
 from edgewise.learner.fold import Fold, ShapeChanged
+from edgewise.learner.log_clock import TICK_EVERY, LogClock
 from edgewise.learner.version_loader import VersionLoader, first_to_read, is_in_log
 from edgewise.store import Checkpoint, Page, Store
 from edgewise.types import BEGINNING, Digest, Milliseconds, PolicyRef, StreamId
@@ -27,8 +28,11 @@ class PolicyLearner:
         self.ref = ref
         self.read_from = BEGINNING
         self.epoch = 0
+        self.ahead: Milliseconds = 0
+        """How far the log is ahead of the store's clock."""
         self._store = store
         self._loader = VersionLoader(store, ref)
+        self._clock = LogClock()
         self._fold: Fold | None = None
         self._model_version = 0
         self._last_read: StreamId | None = None
@@ -94,11 +98,8 @@ class PolicyLearner:
         finally:
             if self._fold is not None and self._fold.position != BEGINNING:
                 self.read_from = self._last_read = self._fold.position
-        due = self._fold.due
-        if not entries and due is not None and due <= page.now:
-            await self._store.log.append(self.ref, encode(Tick()))
-            return True
-        return bool(entries)
+        self.ahead = max(0, self._fold.position.ms - page.now)
+        return await self._tick(self._fold, page.now, is_quiet=not entries) or bool(entries)
 
     async def publish_if_due(self) -> None:
         """Publish about once a second after learning, and less often after reading alone.
@@ -133,6 +134,22 @@ class PolicyLearner:
             # Bases of an earlier fold lead to another model.
             await self._store.checkpoints.drop_bases(self.ref, fold.position, self.epoch)
         return checkpoint
+
+    async def _tick(self, fold: Fold, store_time: Milliseconds, *, is_quiet: bool) -> bool:
+        """Append a tick if the log needs one to close its windows. Returns whether it did."""
+        due = fold.due
+        if due is None:
+            self._clock.stop()
+            return False
+        now = self._clock.read(fold.position.ms, store_time)
+        if now == store_time:
+            if not is_quiet or due > now:
+                return False
+            await self._store.log.append(self.ref, encode(Tick()))
+            return True
+        if due > now and now - fold.position.ms < TICK_EVERY:
+            return False
+        return await self._store.log.append_at(self.ref, now, encode(Tick()))
 
     async def _newest_checkpoint(self, shape: Digest) -> Checkpoint | None:
         """The newest checkpoint or base of this shape whose entries are still in the log."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from edgewise.errors import EdgewiseError, Fenced, SettingsError, StoreError, WritesLost
 from edgewise.gc_tuning import configure_gc
+from edgewise.learner.clock_watch import ClockWatch
 from edgewise.learner.erasure import Eraser
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.learner.retention import Retention
@@ -19,6 +20,7 @@ from edgewise.signals import stop_event
 from edgewise.sites import decode_sites
 from edgewise.store import Page, Store
 from edgewise.types import PolicyRef
+from edgewise.wall_clock import now_ms
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class Learner:
         self._displaced_until: dict[PolicyRef, float] = {}
         self._learning_errors = RepeatedErrorLog(log, "Learning failed and will be retried: %s")
         self._erasure_errors = RepeatedErrorLog(log, "Erasure failed and will be retried: %s")
+        self._clocks = ClockWatch()
         self._maintained_at = time.monotonic()
         self._eraser = Eraser(store, self._restart)
         self._erased_at = -math.inf
@@ -85,6 +88,7 @@ class Learner:
         if maintain:
             self._maintained_at = time.monotonic()
         busy = [await self._learn(learner, pages[ref], maintain) for ref, learner in active.items()]
+        self._clocks.check({ref: (learner.ahead, pages[ref].now) for ref, learner in active.items()}, now_ms())
         return any(busy)
 
     async def _learn(self, learner: PolicyLearner, page: Page, maintain: bool) -> bool:

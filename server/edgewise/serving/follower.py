@@ -20,11 +20,11 @@ from edgewise.logs import RepeatedErrorLog
 from edgewise.policies.compiled_policy import encode_policy
 from edgewise.policies.segments import Segments
 from edgewise.policies.site_files import LoadedSite
+from edgewise.serving.log_times import LogTimes
 from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.sites import Site, decode_sites
 from edgewise.store import Checkpoint, Current, Head, Store
 from edgewise.types import BEGINNING, Milliseconds, PolicyRef, StreamId
-from edgewise.wall_clock import now_ms
 from edgewise.webhooks.triggers import Triggers, make_triggers
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class Follower:
         self.sites: dict[str, ServedSite] = {}
         self.ready = False
         self.ids = DecisionIds()
+        self.log_times = LogTimes()
         self._store = store
         self._on_model_loaded = on_model_loaded
         self._settings: tuple[Site, ...] = ()
@@ -106,6 +107,7 @@ class Follower:
         await self._refresh_registry()
         refs = [PolicyRef(site.name, placement) for site in self._settings for placement in site.placements]
         currents, heads = await self._store.versions.current(refs), await self._store.checkpoints.heads(refs)
+        self.log_times.observe(heads)
         try:
             for ref in sorted(currents, key=self._model_position):
                 await self._refresh_placement(ref, currents[ref], heads.get(ref))
@@ -132,6 +134,7 @@ class Follower:
 
     async def _repair_store(self) -> None:
         """Write the served versions and keys again if the store lost its last writes. Decisions refer to them."""
+        self.log_times.set_store_time(await self._store.time())
         self.ids.ring = await self._store.registry.decision_keys(self.ids.ring or os.urandom(KEY_BYTES))
         for ref, placement in self._placements.items():
             await self._store.versions.ensure_blob(ref, placement.version, placement.blob)
@@ -194,7 +197,7 @@ class Follower:
         # If models in between were never loaded, the oldest new window closed right after the old model's newest one.
         skipped = checkpoint.model_version > old.model_version + 1 and old.newest_close
         oldest_close = old.newest_close if skipped else checkpoint.oldest_close
-        self._on_model_loaded(ref, max(0, now_ms() - oldest_close))
+        self._on_model_loaded(ref, self.log_times.delay(oldest_close, checkpoint.position))
 
     def _may_load(self, placement: ServedPlacement) -> bool:
         now = asyncio.get_running_loop().time()

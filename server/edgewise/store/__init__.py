@@ -21,6 +21,7 @@ from edgewise.store.scripts import Command
 from edgewise.store.transport import NodeTransport
 from edgewise.store.versions import Current, Versions
 from edgewise.store.webhook_queues import Backlog, Due, WebhookQueues
+from edgewise.types import Milliseconds
 
 __all__ = ["Backlog", "Checkpoint", "Command", "Current", "Due", "Head", "Page", "Pending", "Store"]
 
@@ -90,6 +91,15 @@ class Store:
             StoreUnavailable: it does not.
         """
         await self._client.execute(("PING",))
+
+    async def time(self) -> Milliseconds:
+        """The store's clock. In a cluster, the clock that is furthest ahead.
+
+        Raises:
+            StoreUnavailable: it does not answer.
+        """
+        clocks = await self._client.execute_on_all_nodes(("TIME",))
+        return max(int(seconds) * 1000 + int(microseconds) // 1000 for seconds, microseconds in clocks)
 
     async def close(self) -> None:
         """Fail waiting commands and close every connection."""

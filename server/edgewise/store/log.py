@@ -23,6 +23,12 @@ _append_once = Script("""
     end
     return false
 """)
+# KEYS: log. ARGV: milliseconds, entry.
+_append_at = Script("""
+    local reply = redis.pcall('XADD', KEYS[1], ARGV[1] .. '-*', 'e', ARGV[2])
+    if type(reply) == 'table' and string.find(reply.err, 'equal or smaller', 1, true) then return false end
+    return reply
+""")
 _read_clock = Script("""
     local time = redis.call('TIME')
     return {time[1], time[2]}
@@ -58,6 +64,10 @@ class Log:
     async def append(self, ref: PolicyRef, entry: bytes) -> StreamId:
         """Append an entry. Returns its id after the store acknowledged it."""
         return StreamId.parse(await self._client.execute(append_command(ref, entry)))
+
+    async def append_at(self, ref: PolicyRef, time: Milliseconds, entry: bytes) -> bool:
+        """Append an entry at a time ahead of the store's clock. Returns False if the log has a later entry."""
+        return await self._client.execute(_append_at.command([keys.log(ref)], time, entry)) is not None
 
     async def append_event(self, ref: PolicyRef, message: Digest, entry: bytes) -> StreamId | None:
         """Append an event without a decision id. Returns None if the log has this message."""
