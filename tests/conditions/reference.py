@@ -80,12 +80,20 @@ def operator_passes(name: str, operand: Any, value: Any) -> bool:
         case "$alli":
             return isinstance(value, list) and all(any(passes_in_any_case(o, item) for item in value) for o in operand)
         case "$regex":
-            return re.search(operand, as_text(value)) is not None
+            return is_found(operand, value, re.NOFLAG)
         case "$regexi":
-            return re.search(operand, as_text(value), re.IGNORECASE) is not None
+            return is_found(operand, value, re.IGNORECASE)
+        case "$notRegex":
+            return not is_found(operand, value, re.NOFLAG)
+        case "$notRegexi":
+            return not is_found(operand, value, re.IGNORECASE)
         case "$type":
             return bool(type_name(value) == operand)
     raise AssertionError(name)
+
+
+def is_found(pattern: str, value: Any, flags: re.RegexFlag) -> bool:
+    return value is not None and re.search(pattern, as_text(value), flags) is not None
 
 
 def passes_in_any_case(operand: Any, value: Any) -> bool:

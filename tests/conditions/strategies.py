@@ -32,7 +32,10 @@ LEAF_OPERATORS = st.one_of(
     _operator(["$in", "$nin", "$ini", "$nini"], st.lists(SCALARS, min_size=1, max_size=3)),
     _operator(["$veq", "$vne", "$vlt", "$vlte", "$vgt", "$vgte"], VERSIONS),
     _operator(["$exists"], st.booleans()),
-    _operator(["$regex", "$regexi"], st.sampled_from(["a", "^A", "l+$", "[0-9]", "true|false", "^$"])),
+    _operator(
+        ["$regex", "$regexi", "$notRegex", "$notRegexi"],
+        st.sampled_from(["a", "^A", "l+$", "[0-9]", "true|false", "^$"]),
+    ),
     _operator(["$type"], st.sampled_from(["string", "number", "boolean", "array", "object", "null"])),
     _operator(["$size"], st.one_of(st.integers(0, 3), st.fixed_dictionaries({"$gt": st.integers(0, 2)}))),
 )

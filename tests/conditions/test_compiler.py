@@ -88,7 +88,13 @@ def test_not_negates_every_condition(condition: dict[str, Any], attributes: dict
         ({"data.nothing": {"$gt": -1, "$lt": 1, "$gte": 0, "$lte": 0}}, True),
         ({"data.nothing": {"$lt": "a"}}, False),
         ({"data.nothing": {"$ne": "x"}}, True),
-        ({"data.nothing": {"$regex": "ul"}}, True),
+        # No pattern is in an absent attribute
+        ({"data.nothing": {"$regex": "ul"}}, False),
+        ({"data.coupon": {"$regexi": "NULL"}}, False),
+        ({"data.nothing": {"$regex": ".*"}}, False),
+        ({"data.nothing": {"$notRegex": "ul"}}, True),
+        ({"data.nothing": {"$notRegexi": "."}}, True),
+        ({"data.nothing": {"$not": {"$regex": ""}}}, True),
         # Strict equality and order
         ({"data.score": {"$eq": 8}}, False),
         ({"data.score": {"$eq": "8"}}, True),
@@ -122,6 +128,13 @@ def test_not_negates_every_condition(condition: dict[str, Any], attributes: dict
         ({"device.os": {"$regex": "^17\\."}}, True),
         ({"visitor.traits.plan": {"$regex": "pro"}}, False),
         ({"visitor.traits.plan": {"$regexi": "pro"}}, True),
+        ({"visitor.traits.plan": {"$notRegex": "pro"}}, True),
+        ({"visitor.traits.plan": {"$notRegex": "Pro"}}, False),
+        ({"visitor.traits.plan": {"$notRegex": "^(Pro|Team)$"}}, False),
+        ({"visitor.traits.plan": {"$notRegexi": "pro"}}, False),
+        ({"visitor.traits.plan": {"$notRegexi": "team"}}, True),
+        ({"visitor.traits.age": {"$regex": "^3"}}, True),
+        ({"visitor.segments": {"$notRegex": "vip"}}, True),
         ({"data.lines": {"$type": "array"}, "data": {"$type": "object"}, "data.coupon": {"$type": "null"}}, True),
         ({"device.touch": {"$type": "number"}}, False),
         ({"device.os": {"$vgte": "17.4", "$vlt": "17.10.0"}}, True),
@@ -147,6 +160,8 @@ def test_a_condition_has_growthbooks_semantics(condition: dict[str, Any], expect
         {"device.type": {"$nin": "mobile"}},
         {"device.type": {"$regex": "("}},
         {"device.type": {"$regex": 1}},
+        {"device.type": {"$notRegex": "("}},
+        {"device.type": {"$notRegexi": 1}},
         {"visitor.segments": {"$elemMatch": 1}},
         {"visitor.segments": {"$all": "student"}},
         {"$or": "x"},
@@ -164,8 +179,9 @@ def test_an_invalid_condition_never_holds(condition: dict[str, Any]) -> None:
     st.one_of(st.text("ab A/_-\nc", max_size=8), st.integers(-1, 1), st.lists(st.sampled_from("ab"))),
 )
 def test_a_plain_pattern_matches_like_the_same_pattern_in_re2(pattern: str, subject: Any) -> None:
-    plain, in_brackets = ({"a": {"$regex": one}} for one in (pattern, f"(?:{pattern})"))
-    assert matches(plain, {"a": subject}) is matches(in_brackets, {"a": subject})
+    for operator in ("$regex", "$notRegex"):
+        plain, in_brackets = ({"a": {operator: one}} for one in (pattern, f"(?:{pattern})"))
+        assert matches(plain, {"a": subject}) is matches(in_brackets, {"a": subject})
 
 
 def test_a_pattern_searches_only_the_beginning_of_a_long_text() -> None:
@@ -223,7 +239,10 @@ def test_no_condition_makes_matching_raise(condition: dict[str, Any], attributes
 
 EVERY_KIND_OF_TEST: list[Any] = [
     *("x", 1, True, None, [1]),
-    *({name: "1.0.0"} for name in ("$eq", "$ne", "$lt", "$gte", "$regex", "$regexi", "$vgt", "$veq")),
+    *(
+        {name: "1.0.0"}
+        for name in ("$eq", "$ne", "$lt", "$gte", "$regex", "$regexi", "$notRegex", "$notRegexi", "$vgt", "$veq")
+    ),
     *({name: 1} for name in ("$eq", "$gt", "$size")),
     *({name: ["x", 1]} for name in ("$in", "$nini", "$all", "$alli")),
     *({"$elemMatch": {"$gt": 1}}, {"$not": {"$type": "null"}}, {"$exists": True}),

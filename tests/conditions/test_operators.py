@@ -20,7 +20,10 @@ CASES: list[tuple[str, Any, list[Any], list[Any]]] = [
     ("$ini", ["Ab"], ["aB", ["AB"]], ["a"]),
     ("$nini", ["Ab"], ["a"], ["aB"]),
     ("$regex", "^a.c", ["abcd"], ["ABC", "xabc"]),
-    ("$regexi", "^a.c", ["ABC"], ["xabc"]),
+    ("$regex", "", ["", 0], [None]),
+    ("$regexi", "^a.c", ["ABC"], ["xabc", None]),
+    ("$notRegex", "^a.c", ["ABC", "xabc", None, 1], ["abcd"]),
+    ("$notRegexi", "^a.c", ["xabc", None], ["ABC"]),
     ("$type", "array", [[], ()], ["a", {}, None]),
     ("$veq", "v1.2.0", ["1.2.0+b"], ["1.2.1"]),
     ("$vne", "1.2.0", ["1.2.1"], ["1.2.0"]),
@@ -42,7 +45,9 @@ def test_every_operator_has_a_case() -> None:
     assert {name for name, *_ in CASES} == OPERATORS.keys()
 
 
-@pytest.mark.parametrize(("name", "operand"), [("$in", "a"), ("$nin", 1), ("$regex", 1), ("$regexi", "(")])
+@pytest.mark.parametrize(
+    ("name", "operand"), [("$in", "a"), ("$nin", 1), ("$regex", 1), ("$regexi", "("), ("$notRegex", 1)]
+)
 def test_a_test_with_an_invalid_operand_always_fails(name: str, operand: Any) -> None:
     test = OPERATORS[name](operand)
     assert [value for value in ("a", 1, None, ["a"]) if test(value)] == []

@@ -31,9 +31,13 @@ def test_validation_and_compiler_have_the_same_operators() -> None:
             {"device.type": {"$foo": 1}},
             'when["device.type"].$foo',
             'Unknown operator "$foo". Use one of $eq, $ne, $lt, $lte, $gt, $gte, $in, $nin, $ini, $nini, '
-            "$exists, $regex, $regexi, $size, $elemMatch, $all, $alli, $not, $type, $veq, $vne, $vlt, $vlte, $vgt, "
-            "$vgte.",
+            "$exists, $regex, $regexi, $notRegex, $notRegexi, $size, $elemMatch, $all, $alli, $not, $type, $veq, "
+            "$vne, $vlt, $vlte, $vgt, $vgte.",
         ),
+        ({"a": {"$inGroup": "vips"}}, "when.a.$inGroup", "Operator $inGroup needs a saved group of GrowthBook. Define"),
+        ({"$savedGroups": ["vips"]}, "when.$savedGroups", "Operator $savedGroups needs a saved group of GrowthBook."),
+        ({"a": {"$notRegex": "(x"}}, "when.a.$notRegex", 'Expected a regular expression for RE2, found "(x".'),
+        ({"a": {"$notRegexi": ""}}, "when.a.$notRegexi", 'Expected a regular expression (text), found "".'),
         ({"a": {"$regx": "x"}}, "when.a.$regx", 'Unknown operator "$regx". Did you mean `$regex`?'),
         (
             {"$an": [{"a": 1}]},

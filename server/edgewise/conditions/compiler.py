@@ -1,11 +1,13 @@
 """Compiler of targeting conditions: each becomes one function of a visitor's attributes.
 
-The semantics are those of GrowthBook's SDKs, which follow JavaScript where types differ (see `coercion`). There are
-three differences:
+The semantics are those of GrowthBook's SDKs, which follow JavaScript where types differ (see `coercion`). These are the
+differences:
 
 - Dotted paths walk mappings only, never lists.
 - The order of keys does not matter when whole mappings are compared.
-- Patterns are RE2's.
+- Patterns are RE2's, and no pattern matches an absent value.
+- `$elemMatch` skips only absent elements, not 0 and empty texts.
+- There are no saved groups. Segments replace `$inGroup` and `$notInGroup`.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ _DEEPEST = 16
 _COMPARISONS = {"$lt": "<", "$lte": "<=", "$gt": ">", "$gte": ">="}
 _EQUALITIES = {"$eq": "==", "$ne": "!="}
 _MEMBERSHIPS = {"$in": "in", "$nin": "not in"}
+_SEARCHES = {"$regex": "", "$notRegex": "not "}
 
 
 def matches(condition: Condition, attributes: Attributes) -> bool:
@@ -121,11 +124,11 @@ def _operator(builder: FunctionBuilder, value: Value, name: str, operand: Any, d
         return f"({value} {_EQUALITIES[name]} {builder.constant(operand)})"
     make = _NESTING.get(name) or OPERATORS.get(name)
     test = f"{builder.constant(make(operand) if make else never)}({value})"
-    if name == "$regex" and isinstance(operand, str) and (pattern := split_plain_pattern(operand)) is not None:
+    if name in _SEARCHES and isinstance(operand, str) and (pattern := split_plain_pattern(operand)) is not None:
         searches = [f"{value}.startswith({builder.constant(pattern.prefixes)})"] if pattern.prefixes else []
         searches += [f"{builder.constant(part)} in {value}" for part in pattern.parts]
         is_short = f"type({value}) is str and len({value}) <= {LONGEST_SUBJECT}"
-        return f"(({' or '.join(searches)}) if {is_short} else {test})"
+        return f"({_SEARCHES[name]}({' or '.join(searches)}) if {is_short} else {test})"
     if name in _MEMBERSHIPS and _is_list(operand) and all(isinstance(one, str) for one in operand):
         texts = builder.constant(frozenset(operand))
         # An element without a hash raises TypeError, and then the careful version takes over.

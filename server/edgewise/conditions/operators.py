@@ -99,7 +99,9 @@ def _membership(fold: Callable[[Any], Any], *, wanted: bool) -> Callable[[Any], 
     return make
 
 
-def _pattern(*, ignore_case: bool) -> Callable[[Any], Test]:
+def _pattern(*, ignore_case: bool, wanted: bool) -> Callable[[Any], Test]:
+    """Whether a pattern is in the value's text. It is never in an absent value, whose text would be "null"."""
+
     def make(operand: Any) -> Test:
         if not isinstance(operand, str):
             return never
@@ -107,7 +109,7 @@ def _pattern(*, ignore_case: bool) -> Callable[[Any], Test]:
             is_found = compile_pattern(operand, ignore_case=ignore_case)
         except ValueError:
             return never
-        return lambda value: is_found(coercion.text(value))
+        return lambda value: (value is not None and is_found(coercion.text(value))) is wanted
 
     return make
 
@@ -136,8 +138,10 @@ OPERATORS: Mapping[str, Callable[[Any], Test]] = {
     "$nin": _membership(_unchanged, wanted=False),
     "$ini": _membership(_lower_case, wanted=True),
     "$nini": _membership(_lower_case, wanted=False),
-    "$regex": _pattern(ignore_case=False),
-    "$regexi": _pattern(ignore_case=True),
+    "$regex": _pattern(ignore_case=False, wanted=True),
+    "$regexi": _pattern(ignore_case=True, wanted=True),
+    "$notRegex": _pattern(ignore_case=False, wanted=False),
+    "$notRegexi": _pattern(ignore_case=True, wanted=False),
     "$type": _type,
     "$veq": _version(operator.eq),
     "$vne": _version(operator.ne),

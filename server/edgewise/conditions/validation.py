@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from edgewise.conditions import semver
@@ -22,6 +22,7 @@ DEEPEST_CONDITION = 16
 """Limits the time that a condition takes in every decision."""
 
 _TOO_DEEP = f"Conditions are nested more than {DEEPEST_CONDITION} levels deep. Simplify this one."
+_SAVED_GROUPS = ("$inGroup", "$notInGroup", "$savedGroup", "$savedGroups")
 _TYPES = ("string", "number", "boolean", "array", "object", "null")
 
 
@@ -67,7 +68,7 @@ def _clause(key: str, operand: Any, path: str, depth: int) -> Problems:
     elif key in _OPERATORS:
         yield Problem(path, f'Operator {key} has no attribute. Write it like {{"page.type" = {{{key} = …}}}}.')
     elif key.startswith("$"):
-        yield Problem(path, unknown("operator", key, _LOGIC))
+        yield Problem(path, _unknown_operator(key, _LOGIC))
     elif not all(key.split(".")):
         yield Problem(path, 'The attribute path has an empty part. Write it like "device.type".')
     else:
@@ -99,9 +100,18 @@ def _operators(operand: Mapping[str, Any], path: str, depth: int) -> Problems:
     for name, argument in operand.items():
         check = _OPERATORS.get(name)
         if check is None:
-            yield Problem(child(path, name), unknown("operator", name, _OPERATORS))
+            yield Problem(child(path, name), _unknown_operator(name, _OPERATORS))
         else:
             yield from check(argument, child(path, name), depth + 1)
+
+
+def _unknown_operator(name: str, known: Iterable[str]) -> str:
+    if name in _SAVED_GROUPS:
+        return (
+            f"Operator {name} needs a saved group of GrowthBook. "
+            'Define a segment in site.toml and write it like {"visitor.segments" = {$in = ["name"]}}.'
+        )
+    return unknown("operator", name, known)
 
 
 def _conditions(operand: Any, path: str, depth: int) -> Problems:
@@ -183,7 +193,7 @@ _OPERATORS: Mapping[str, Check] = {
     **dict.fromkeys(("$lt", "$lte", "$gt", "$gte"), _read_by(_comparable)),
     **dict.fromkeys(("$in", "$nin", "$ini", "$nini"), _scalars),
     "$exists": _read_by(boolean),
-    **dict.fromkeys(("$regex", "$regexi"), _read_by(_pattern)),
+    **dict.fromkeys(("$regex", "$regexi", "$notRegex", "$notRegexi"), _read_by(_pattern)),
     "$size": _size,
     "$elemMatch": _element,
     **dict.fromkeys(("$all", "$alli"), _values),
