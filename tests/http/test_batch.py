@@ -40,7 +40,7 @@ def reward(**properties: Any) -> dict[str, Any]:
         (track("", anonymousId="v"), "event: Missing name."),
         ({"type": "track", "anonymousId": "v"}, "event: Missing name."),
         ({"type": "page"}, "anonymousId, userId: Missing id."),
-        ({"type": "page", "anonymousId": 7}, "anonymousId: Expected a text or null"),
+        ({"type": "page", "anonymousId": True}, "anonymousId: Expected a whole number or a text or null"),
         ({"type": "page", "anonymousId": "a\0b"}, "anonymousId: Expected a text without NUL characters."),
         ({"type": "page", "anonymousId": "x" * 257}, "anonymousId: Expected at most 256 characters."),
         ({"type": "page", "anonymousId": "v", "timestamp": "yesterday"}, "timestamp: Expected a time such as"),

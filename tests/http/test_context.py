@@ -48,6 +48,18 @@ def test_page_has_path_campaign_and_referrer() -> None:
     }
 
 
+def test_addresses_are_readable() -> None:
+    url = "https://xn--mnchen-3ya.example/gr%C3%B6%C3%9Fen?utm_campaign=fr%C3%BChling+%26+mehr&utm_source=a%2Fb"
+    assert attributes(page={"url": url, "referrer": "https://xn--mnchen-3ya.example/k%C3%BCche"})["page"] == {
+        "url": "https://xn--mnchen-3ya.example/größen?utm_campaign=frühling+%26+mehr&utm_source=a%2Fb",
+        "path": "/größen",
+        "campaign": "frühling & mehr",
+        "source": "a/b",
+        "referrer": "münchen.example",
+    }
+    assert attributes(page={"path": "/gr%C3%B6%C3%9Fen"})["page"]["path"] == "/größen"
+
+
 def test_explicit_path_overrides_the_url() -> None:
     assert attributes(page={"url": "https://shop.example/a", "path": "/b"})["page"]["path"] == "/b"
     assert attributes(page={"url": "https://shop.example"})["page"]["path"] == "/"
@@ -83,6 +95,11 @@ def test_explicit_device_overrides_the_user_agent() -> None:
     assert attributes(b"Mozilla/5.0 (iPhone)", device={"type": "tv"})["device"] == {"type": "tv"}
 
 
+@pytest.mark.parametrize(("word", "device"), [("Smartphone", "mobile"), ("Smart TV", "tv"), ("unknown", "desktop")])
+def test_device_has_one_word_for_each_type(word: str, device: str) -> None:
+    assert attributes(b"Mozilla/5.0 (X11)", device={"type": word})["device"] == {"type": device}
+
+
 @pytest.mark.parametrize("user_agent", [None, b"", b"analytics-python/2.3.2", b"node", b"curl/8.5.0"])
 def test_headers_of_other_programs_are_ignored(user_agent: bytes | None) -> None:
     assert attributes(user_agent, b"de-DE") == {}
@@ -113,6 +130,8 @@ def test_language_defaults_to_the_browsers_first(languages: bytes, locale: dict[
         ("zh-Hant-TW", {"language": "zh", "region": "TW"}),
         ("es-419", {"language": "es", "region": "419"}),
         ("FR", {"language": "fr"}),
+        ("DE-de", {"language": "de", "region": "DE"}),
+        ("en-UK", {"language": "en", "region": "GB"}),
     ],
 )
 def test_locale_has_language_and_region(tag: str, locale: dict[str, str]) -> None:
@@ -186,6 +205,7 @@ def test_any_context_is_refused_or_can_be_scored(
     [
         (b"DE", {"country": "DE"}),
         (b" fr ", {"country": "FR"}),
+        (b"uk", {"country": "GB"}),
         (b"XX", None),
         (b"T1", None),
         (b"DEU", None),

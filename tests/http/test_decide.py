@@ -151,7 +151,7 @@ async def test_response_has_the_accepted_format(server: Server, sent: str, accep
         ({"placements": [{"id": "row", "slots": "2"}]}, "placements[0].slots"),
         ({"placements": [{"id": "row", "slots": 2**70}]}, "placements[0].slots"),
         ({"placements": [{"id": "row", "exclude": [1]}]}, "placements[0].exclude[0]"),
-        ({"placements": ["hero"], "anonymousId": 5}, "anonymousId"),
+        ({"placements": ["hero"], "anonymousId": True}, "anonymousId"),
         ({"placements": ["hero"], "anonymousId": "x" * 257}, "anonymousId"),
         ({"placements": ["hero"], "userId": "a\0"}, "userId"),
         ({"placements": ["hero"], "consent": "maybe"}, "consent"),

@@ -142,7 +142,7 @@ async def test_all_messages_with_all_fields_are_recorded(store: Store, store_url
     }
     assert known.last_source is not None
     assert (known.last_source.source, known.last_source.campaign) == ("newsletter", "spring")
-    assert (known.surroundings.device, known.surroundings.timezone) == ("ios", "Europe/Amsterdam")
+    assert (known.surroundings.device, known.surroundings.timezone) == ("mobile", "Europe/Amsterdam")
     (event,) = await events(store)
     assert {user_digest("u"), anonymous_digest("a"), anonymous_digest("before")} <= set(event.visitor)
 

@@ -95,6 +95,13 @@ def test_surroundings_come_from_the_context_before_the_browser() -> None:
     assert read("page", browser, context=MessageContext(user_agent=PHONE)).surroundings.device == "mobile"
 
 
+def test_surroundings_have_one_word_for_each_thing() -> None:
+    context = MessageContext(device=MessageDevice("Smartphone"), locale="DE_de")
+    assert read("page", context=context).surroundings == Surroundings("mobile", "de-DE")
+    unknown = MessageContext(device=MessageDevice("unknown"), locale="C", user_agent=PHONE)
+    assert read("page", Browser("desktop", "fr_ca"), context=unknown).surroundings == Surroundings("mobile", "fr-CA")
+
+
 def test_unknown_time_zone_is_left_out() -> None:
     context = MessageContext(timezone="Moon/Crater")
     assert read("page", context=context).surroundings == Surroundings()

@@ -106,3 +106,9 @@ def test_attributes_of_a_typical_profile_take_microseconds() -> None:
             make_attributes(profiles.decode(stored), NOW)
         best = min(best, (time.perf_counter() - began) / 100)
     assert best < 50e-6, f"{best * 1e6:.1f} us"
+
+
+def test_the_words_of_an_older_profile_are_translated() -> None:
+    profile = make_profile(make_page("home", NOW, 1, surroundings=Surroundings("ios", "de_DE")))
+    found = make_attributes(profile, NOW)
+    assert (found["device"], found["locale"]) == ("mobile", "de-DE")

@@ -52,6 +52,20 @@ def test_invalid_urls_are_accepted(url: str, path: str, referrer: str) -> None:
     find_source(url, path, referrer, {}, NOW)
 
 
+def test_source_is_readable() -> None:
+    url = "https://shop.example/gr%C3%B6%C3%9Fen?utm_source=fr%C3%BChling+sale"
+    assert find_source(url, None, "https://xn--mnchen-3ya.example/", {}, NOW) == Source(
+        AT, "frühling sale", "", "", "münchen.example", "/größen"
+    )
+    found = find_source(None, "/k%C3%BCche%00", None, {}, NOW)
+    assert found is not None
+    assert found.landing == "/küche%00"
+
+
+def test_campaign_keeps_what_is_no_text_encoded() -> None:
+    assert parse_campaign("utm_campaign=%FF%00x%252B&utm_source=") == {"campaign": "%FF%00x%2B"}
+
+
 def test_campaign_of_a_query_with_too_many_fields_is_an_error() -> None:
     assert parse_campaign("a=1&utm_campaign=spring") == {"campaign": "spring"}
     with pytest.raises(ValueError, match="fields"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -15,7 +14,9 @@ from edgewise.http.limits import Limits
 from edgewise.http.requests import ContextBody, PageBody
 from edgewise.visitors.browser import UNKNOWN, Browser
 from edgewise.visitors.clock import find_zone, part_of_day
+from edgewise.visitors.readable_text import decode_host, decode_path, decode_url
 from edgewise.visitors.sources import parse_campaign
+from edgewise.visitors.vocabulary import read_country, read_device, read_locale
 
 MAX_DEPTH = 8
 MAX_VALUES = 256
@@ -41,15 +42,15 @@ def attributes_of(
     """
     context = context or _EMPTY
     attributes: dict[str, Any] = {}
-    device = context.device.type if context.device is not None else None
+    device = read_device(context.device.type) if context.device is not None else None
     if device := device or browser.device:
         attributes["device"] = {"type": device}
     if context.page is not None:
         attributes["page"] = _page(context.page)
     if country and (code := _country_code(country)) is not None:
         attributes["place"] = {"country": code}
-    if locale := context.locale or browser.locale:
-        attributes["locale"] = _locale(locale)
+    if (locale := _locale(context.locale) or _locale(browser.locale)) is not None:
+        attributes["locale"] = locale
     if context.timezone and (zone := find_zone(context.timezone)) is not None:
         attributes["time"] = _local_time(int(time() if now is None else now.timestamp()) // 60, zone)
     if context.data:
@@ -61,7 +62,7 @@ def attributes_of(
 def _page(page: PageBody) -> dict[str, str]:
     attributes = dict(_url(page.url)) if page.url else {}
     if page.path:
-        attributes["path"] = page.path
+        attributes["path"] = decode_path(page.path)
     if page.type:
         attributes["type"] = page.type
     if page.referrer and (host := _host(page.referrer)):
@@ -77,30 +78,30 @@ def _url(url: str) -> Mapping[str, str]:
         campaign = parse_campaign(parts.query)
     except ValueError:
         return {"url": url}
-    return {"url": url, "path": parts.path or "/", **campaign}
+    return {"url": decode_url(url), "path": decode_path(parts.path) or "/", **campaign}
 
 
 @lru_cache(maxsize=1024)
 def _host(url: str) -> str | None:
     try:
-        return urlsplit(url).hostname
+        host = urlsplit(url).hostname
     except ValueError:
         return None
+    return host and decode_host(host)
 
 
 @lru_cache(maxsize=1024)
 def _country_code(header: bytes) -> str | None:
-    """Two letters. CDNs send XX for an unknown country."""
-    code = header.decode("latin-1").strip().upper()
-    return code if re.fullmatch(r"[A-Z]{2}", code) and code != "XX" else None
+    return read_country(header.decode("latin-1"))
 
 
 @lru_cache(maxsize=1024)
-def _locale(tag: str) -> Mapping[str, str]:
-    """Language and region of a tag such as `de-DE`, `zh-Hant-TW` or `en_US`."""
-    language, *others = tag.replace("_", "-").split("-")
-    region = next((part.upper() for part in others if re.fullmatch(r"[A-Za-z]{2}|[0-9]{3}", part)), None)
-    return {"language": language.lower()} if region is None else {"language": language.lower(), "region": region}
+def _locale(tag: str | None) -> Mapping[str, str] | None:
+    """Language and region of a tag."""
+    locale = read_locale(tag)
+    if locale is None:
+        return None
+    return {"language": locale.language} | ({} if locale.region is None else {"region": locale.region})
 
 
 @lru_cache(maxsize=1024)

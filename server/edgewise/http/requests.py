@@ -10,7 +10,7 @@ from msgspec import Meta, Raw, Struct
 
 from edgewise.decisions.preview_token import MAX_LENGTH
 from edgewise.types import Consent
-from edgewise.visitors.message import NO_NUL, Id, Kind, Message
+from edgewise.visitors.message import NO_NUL, GivenId, Kind, Message, unify_ids
 
 MAX_PLACEMENTS = 50
 MAX_MESSAGES = 500
@@ -66,11 +66,17 @@ class DecideBody(Struct, frozen=True, rename="camel"):
 
     placements: Annotated[tuple[Name | PlacementBody, ...], Meta(max_length=MAX_PLACEMENTS)]
     write_key: ShortText | None = None
-    anonymous_id: Id | None = None
-    user_id: Id | None = None
+    anonymous_id: GivenId | None = None
+    user_id: GivenId | None = None
     context: ContextBody | None = None
     consent: Consent | None = None
     preview: Annotated[str, Meta(max_length=MAX_LENGTH)] | None = None
+
+    def __post_init__(self) -> None:
+        anonymous_id: Any = self.anonymous_id
+        user_id: Any = self.user_id
+        if type(anonymous_id) is int or type(user_id) is int:
+            unify_ids(self, "anonymous_id", "user_id")
 
 
 class PreviewBody(Struct, frozen=True, rename="camel"):

@@ -11,6 +11,7 @@ from edgewise.visitors.clock import find_zone, part_of_day
 from edgewise.visitors.message import Kind, Message, MessageContext, Properties
 from edgewise.visitors.products import Commerce, read_commerce
 from edgewise.visitors.sources import Source, find_source
+from edgewise.visitors.vocabulary import read_device, read_locale
 
 _PAGE_KINDS = ("page", "screen")
 _NO_PROPERTIES = Properties()
@@ -104,13 +105,14 @@ def _source(message: Message, properties: Properties, at: Milliseconds) -> Sourc
 
 
 def _surroundings(context: MessageContext, at: Milliseconds, browser: Browser) -> Surroundings:
-    device = context.device.type if context.device is not None else None
+    device = read_device(context.device.type) if context.device is not None else None
     if not device and context.user_agent:
         device = device_type(context.user_agent.encode("utf-8", "replace")[:1024])
     zone = find_zone(context.timezone) if context.timezone else None
     part = None if zone is None else part_of_day(datetime.fromtimestamp(at / 1000, UTC).astimezone(zone).hour)
+    locale = read_locale(context.locale) or read_locale(browser.locale)
     return Surroundings(
-        device or browser.device, context.locale or browser.locale, context.timezone if zone else None, part
+        device or browser.device, None if locale is None else locale.tag, context.timezone if zone else None, part
     )
 
 

@@ -13,6 +13,7 @@ from edgewise.visitors.needed_attributes import ALL_ATTRIBUTES, NeededAttributes
 from edgewise.visitors.partial_profile import PartialProfile
 from edgewise.visitors.profile import Profile
 from edgewise.visitors.sources import Source
+from edgewise.visitors.vocabulary import read_device, read_locale
 
 _DAY = 24 * 3600
 _EMPTY: Mapping[str, Any] = {}
@@ -106,7 +107,14 @@ def _add_details(found: dict[str, Any], profile: Profile, second: int) -> None:
     if profile.seen:
         found["daysSinceSeen"] = {name: _days(second, at) for name, at in profile.seen.items()}
     if profile.surrounded:
-        found["device"], found["locale"], found["timezone"], found["part"] = profile.surroundings
+        device, locale, found["timezone"], found["part"] = profile.surroundings
+        # A profile of an earlier release has the client's words.
+        found["device"], found["locale"] = read_device(device), locale and _describe_locale(locale)
+
+
+def _describe_locale(tag: str) -> str | None:
+    locale = read_locale(tag)
+    return None if locale is None else locale.tag
 
 
 def _describe_source(source: Source) -> Mapping[str, str]:

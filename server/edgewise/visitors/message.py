@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import force_setattr
 
 Kind: TypeAlias = Literal["track", "page", "identify", "alias", "screen", "group"]
 
@@ -13,6 +14,12 @@ NO_NUL = "^[^\\u0000]*$"
 """A pattern for Python and JSON Schema. Text without a NUL, because many systems cut a text there."""
 
 Id: TypeAlias = Annotated[str, Meta(max_length=256, pattern=NO_NUL)]
+if TYPE_CHECKING:
+    GivenId: TypeAlias = Id
+else:
+    # Many clients send the number of a customer. `unify_ids` makes it a text before anybody sees it.
+    GivenId = Id | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
 EventName: TypeAlias = Annotated[str, Meta(max_length=256, pattern=NO_NUL)]
 
 
@@ -80,10 +87,10 @@ class Message(Struct, frozen=True, rename="camel"):
     """
 
     type: Kind
-    message_id: Id | None = None
-    anonymous_id: Id | None = None
-    user_id: Id | None = None
-    previous_id: Id | None = None
+    message_id: GivenId | None = None
+    anonymous_id: GivenId | None = None
+    user_id: GivenId | None = None
+    previous_id: GivenId | None = None
     event: EventName | None = None
     name: Any = None
     category: Any = None
@@ -91,3 +98,14 @@ class Message(Struct, frozen=True, rename="camel"):
     traits: dict[str, Any] | None = None
     context: MessageContext | None = None
     timestamp: datetime | None = None
+
+    def __post_init__(self) -> None:
+        unify_ids(self, "message_id", "anonymous_id", "user_id", "previous_id")
+
+
+def unify_ids(body: Struct, *names: str) -> None:
+    """Make texts of ids that were given as numbers: 4711 and "4711" are one visitor."""
+    for name in names:
+        id: Any = getattr(body, name)
+        if type(id) is int:
+            force_setattr(body, name, str(id))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from edgewise.types import Milliseconds
 from edgewise.visitors.names import Seconds, bounded, seconds
+from edgewise.visitors.readable_text import decode_host, decode_path, decode_text
 
 MAX_QUERY_FIELDS = 100
 
@@ -52,7 +53,13 @@ def find_source(
     if "source" not in names and referring and referring == host:
         return None
     source = names.get("source") or referring or "direct"
-    found = (source, names.get("medium", ""), names.get("campaign", ""), referring, path or landing)
+    found = (
+        source,
+        names.get("medium", ""),
+        names.get("campaign", ""),
+        referring,
+        decode_path(path) if path else landing,
+    )
     return Source(seconds(at), *(bounded(text) for text in found))
 
 
@@ -64,7 +71,11 @@ def parse_campaign(query: str) -> dict[str, str]:
     """
     if "utm_" not in query:
         return {}
-    return {_UTM[name]: value for name, value in parse_qsl(query, max_num_fields=MAX_QUERY_FIELDS) if name in _UTM}
+    fields = query.split("&", MAX_QUERY_FIELDS)
+    if len(fields) > MAX_QUERY_FIELDS:
+        raise ValueError(f"Expected at most {MAX_QUERY_FIELDS} fields in the query, found more.")
+    pairs = (map(_decode_field, field.partition("=")[::2]) for field in fields)
+    return {_UTM[name]: value for name, value in pairs if name in _UTM and value}
 
 
 def earlier(one: Source | None, other: Source | None) -> Source | None:
@@ -78,10 +89,14 @@ def later(one: Source | None, other: Source | None) -> Source | None:
     return max(present, key=lambda source: (not source.direct, source), default=None)
 
 
+def _decode_field(text: str) -> str:
+    return decode_text(text.replace("+", " "))
+
+
 def _split(url: str | None) -> tuple[str, str, str]:
     """Host, path and query. All are empty if the URL is invalid."""
     try:
         parts = urlsplit(url or "")
-        return parts.hostname or "", parts.path, parts.query
+        return decode_host(parts.hostname or ""), decode_path(parts.path), parts.query
     except ValueError:
         return "", "", ""

@@ -1,0 +1,60 @@
+"""Readable text: the addresses of pages as people read and write them, such as `/größen` for `/gr%C3%B6%C3%9Fen`."""
+
+from __future__ import annotations
+
+import re
+from unicodedata import normalize
+
+_ENCODED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+
+
+def decode_text(text: str, keep: str = "") -> str:
+    """Decode the percent-encoded characters of a text, once.
+
+    Encoded stay bytes that are no UTF-8, control characters, and the characters of `keep`.
+    """
+    if "%" not in text:
+        return text
+    return _composed(_ENCODED.sub(lambda found: _decode(found[0], keep), text))
+
+
+def decode_path(path: str) -> str:
+    """Decode a path. An encoded slash stays, because it does not separate two parts."""
+    return decode_text(path, "/")
+
+
+def decode_url(url: str) -> str:
+    """Decode the letters outside of ASCII. The other characters stay, because they may be delimiters."""
+    return decode_text(url, _ASCII)
+
+
+def decode_host(host: str) -> str:
+    """Decode the labels of a host that are in Punycode, such as `xn--mnchen-3ya.example`."""
+    return ".".join(map(_decode_label, host.split("."))) if "xn--" in host else host
+
+
+_ASCII = "".join(map(chr, range(128)))
+
+
+def _decode(encoded: str, keep: str) -> str:
+    decoded = bytes.fromhex(encoded.replace("%", "")).decode("utf-8", "surrogateescape")
+    return "".join(one if one.isprintable() and one not in keep else _encode(one) for one in decoded)
+
+
+def _encode(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
+def _decode_label(label: str) -> str:
+    if not label.startswith("xn--"):
+        return label
+    try:
+        decoded = label.removeprefix("xn--").encode("ascii").decode("punycode")
+    except (UnicodeError, ValueError, OverflowError):
+        return label
+    return _composed(decoded) if decoded.isprintable() and not decoded.isascii() and "." not in decoded else label
+
+
+def _composed(text: str) -> str:
+    """Write a letter and its accents as one character, as keyboards do."""
+    return text if text.isascii() else normalize("NFC", text)
