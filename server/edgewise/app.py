@@ -97,7 +97,7 @@ class App(Starlette):
 
 def _endpoints(settings: Settings, store: Store, follower: Follower, auth: Authenticator) -> dict[str, ASGIApp]:
     """The endpoints, by their names in the table of routes."""
-    decisions = DecisionService(store, follower.ids, settings.decide_budget / 1000)
+    decisions = DecisionService(store, follower.ids, settings.decide_budget / 1000, metrics.count_decide_fault)
     recorder = Recorder(store, follower.ids, follower.find, on_dropped=metrics.count_dropped_messages)
     limit = settings.max_body
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import deque
 from collections.abc import Hashable
 
 
@@ -40,3 +41,32 @@ class RepeatedErrorLog:
     def clear(self, key: Hashable = None) -> bool:
         """Forget the last error, after a success. Returns whether there was one."""
         return self._last.pop(key, None) is not None
+
+
+class FaultLog:
+    """Logs unexpected errors, each kind once while the process runs. `template` has one `%s`, for the description."""
+
+    def __init__(self, log: logging.Logger, template: str) -> None:
+        self._errors = RepeatedErrorLog(log, template)
+        self._kinds: set[str] = set()
+
+    def report(self, fault: Exception) -> None:
+        kind = describe_fault(fault)
+        if kind in self._kinds or len(self._kinds) < _MOST_FAULTS:
+            self._kinds.add(kind)
+            self._errors.report(RuntimeError(kind), kind)
+
+
+def describe_fault(fault: Exception) -> str:
+    """Describe an unexpected error by its type and place. Its message is left out, because it may quote a request."""
+    frames: deque[str] = deque(maxlen=_FRAMES)
+    trace = fault.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.appendleft(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return f"{type(fault).__name__} at {' < '.join(frames)}"
+
+
+_MOST_FAULTS = 100
+_FRAMES = 5

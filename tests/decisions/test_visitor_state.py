@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from edgewise.decisions.request import DecideCall, PlacementRequest, Visitor
 from edgewise.decisions.visitor_state import load_visitor_state
-from edgewise.ids.visitor import user_digest, visitor_digests
+from edgewise.ids.visitor import as_user, user_digest, visitor_digests
 from edgewise.policies.policy import Action, Features, Policy
 from edgewise.policies.segments import Segments
 from edgewise.sites import decode_sites, encode_sites
@@ -158,3 +159,12 @@ async def test_conditions_do_not_see_sensitive_traits(store: Store, store_url: s
     stored = await store.profiles.read("default", user_digest("ann"))
     assert stored is not None
     assert profiles.decode(stored).traits["gender"][1] == "female"
+
+
+async def test_a_visitor_behind_a_long_chain_of_aliases_gets_a_decision(worker: Worker) -> None:
+    ids = [user_digest("ann"), *(as_user(number.to_bytes(8, "big")) for number in range(1100))]
+    for id, to in itertools.pairwise(ids):
+        await worker.store.profiles.compare_and_set("shop", id, None, Redirect(to, b"").encode(), 60_000)
+    (result,) = await worker.decide(visitor=Visitor(None, "ann"))
+    assert result.group == "policy"
+    assert result.decision_id is not None

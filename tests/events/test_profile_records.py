@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import itertools
+
 from edgewise.ids.visitor import anonymous_digest, user_digest
+from edgewise.store import Store
 from edgewise.store.keys import profile as profile_key
+from edgewise.types import Digest
+from edgewise.visitors.identity import Redirect, read_redirect
 from edgewise.visitors.message import Message
 from tests.events.recording import Recording, order
 from tests.valkey import Valkey
@@ -66,3 +71,34 @@ async def test_profiles_expire(recording: Recording, valkey: Valkey) -> None:
     await recording.record(Message("page", anonymous_id="a"))
     seconds = int(valkey.execute(f"TTL {profile_key('shop', anonymous_digest('a'))}")[1:])
     assert 364 * 86_400 < seconds <= 365 * 86_400
+
+
+async def test_a_long_chain_of_aliases_is_followed_and_shortened(recording: Recording, store: Store) -> None:
+    ids = sorted(user_digest(f"u{number}") for number in range(1100))
+    names = {user_digest(f"u{number}"): f"u{number}" for number in range(1100)}
+    for id, to in itertools.pairwise(ids):
+        await store.profiles.compare_and_set("shop", id, None, Redirect(to, b"").encode(), 60_000)
+    assert await recording.record(Message("page", user_id=names[ids[0]])) == []
+    assert (await recording.profile(ids[-1])).page_views == 1
+    for id in (ids[0], ids[100], ids[500], ids[-2]):
+        assert await count_redirects(store, id) <= 8
+    await recording.record(Message("page", user_id=names[ids[0]]))
+    assert await count_redirects(store, ids[0]) == 1
+    assert (await recording.profile(ids[-1])).page_views == 2
+
+
+async def test_a_new_alias_at_the_end_of_a_long_chain_is_recorded(recording: Recording, store: Store) -> None:
+    ids = sorted(user_digest(f"u{number}") for number in range(300))
+    names = {user_digest(f"u{number}"): f"u{number}" for number in range(300)}
+    for id, to in itertools.pairwise(ids[:-1]):
+        await store.profiles.compare_and_set("shop", id, None, Redirect(to, b"").encode(), 60_000)
+    alias = Message("alias", previous_id=names[ids[0]], user_id=names[ids[-1]])
+    assert await recording.record(alias, Message("page", user_id=names[ids[0]])) == []
+    assert (await recording.profile(ids[-1])).page_views == 1
+
+
+async def count_redirects(store: Store, visitor: Digest) -> int:
+    count = 0
+    while (redirect := read_redirect(await store.profiles.read("shop", visitor))) is not None:
+        visitor, count = redirect.to, count + 1
+    return count

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+from typing import Any
 
 import pytest
 
@@ -44,3 +46,37 @@ async def test_rejected_messages_write_nothing(recording: Recording, valkey: Val
         (2, "unknown_decision"),
     ]
     assert valkey.execute("DBSIZE") == before
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "edgewise.events.parser.EventParser.parse",
+        "edgewise.events.profile_writer.ProfileUpdate.add",
+        "edgewise.events.event_batch.EventBatch._append",
+    ],
+)
+async def test_a_message_that_fails_is_rejected_alone(
+    recording: Recording, step: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner, _, name = step.rpartition(".")
+    module, _, kind = owner.rpartition(".")
+    original = getattr(getattr(importlib.import_module(module), kind), name)
+
+    def fail_for_bad(self: object, *arguments: Any) -> Any:
+        if "bad" in repr(arguments):
+            raise RecursionError("What the visitor did.")
+        return original(self, *arguments)
+
+    monkeypatch.setattr(step, fail_for_bad)
+    messages = [order(f"m{number}", anonymous_id="bad" if number == 13 else f"v{number}") for number in range(40)]
+    if step.endswith("_append"):
+        messages[13] = Message("track", "bad", "v13", event="bad")
+    (rejection,) = await recording.record(*messages)
+    assert (rejection.index, rejection.code) == (13, "internal_error")
+    for number in {*range(40)} - {13}:
+        assert (await recording.profile(anonymous_digest(f"v{number}"))).orders == 1
+    assert len(await recording.entries()) == 39
+    (message,) = {message for message in caplog.messages if "recorded" in message}
+    assert message.startswith("A message could not be recorded: RecursionError at ")
+    assert "What the visitor did." not in message

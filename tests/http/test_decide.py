@@ -81,6 +81,58 @@ async def test_unknown_placement_has_no_action(server: Server) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        "edgewise.http.decide.attributes_of",
+        "edgewise.http.decide.is_crawler",
+        "edgewise.http.endpoint.read_browser",
+        "edgewise.visitors.robots.RateLimit.exceeded",
+        "edgewise.decisions.service.DecisionService.decide",
+    ],
+)
+async def test_a_fault_in_any_step_of_the_endpoint_gives_the_baseline(
+    server: Server, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("fault")
+
+    monkeypatch.setattr(step, fail)
+    response = await server.post("/v1/decide", {"anonymousId": "a1", "placements": ["hero", "row", "nope"]})
+    assert response.status_code == 200
+    assert response.json()["anonymousId"] == "a1"
+    hero, row, unknown = response.json()["decisions"]
+    assert (hero["group"], hero["decisionId"], hero["action"]) == ("fallback", None, "plain")
+    assert [slot["action"] for slot in row["slots"]] == ["sku-1", "sku-2"]
+    assert unknown["group"] == "none"
+
+
+async def test_a_fault_in_the_metrics_does_not_reach_the_visitor(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("fault")
+
+    monkeypatch.setattr("edgewise.http.metrics.observe_decide_call", fail)
+    (decision,) = await decide(server, "hero")
+    assert decision["group"] == "policy"
+
+
+async def test_faults_are_counted(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("fault")
+
+    before = await count_faults(server)
+    monkeypatch.setattr("edgewise.decisions.service.load_visitor_state", fail)
+    await decide(server, "hero")
+    assert await count_faults(server) == before + 1
+
+
+async def count_faults(server: Server) -> float:
+    text = (await server.get("/metrics")).text
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("edgewise_decide_faults_total"))
+
+
 async def test_context_is_logged_as_it_was_scored(server: Server, valkey: Valkey) -> None:
     await decide(server, "hero", anonymousId="context", context=CONTEXT)
     line = (await logged(valkey.url, "hero"))[-1].context

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from edgewise import __version__
-from edgewise.decisions.service import DecisionService
+from edgewise.events.recorder import Recorder
 from edgewise.visitors.message import Kind
 from tests.http.error_shape import assert_error
 from tests.servers import BEARER, Server, serve
@@ -175,9 +175,9 @@ async def test_unexpected_exception_is_logged_without_the_request(
     async def fail(*_: object, **__: object) -> None:
         raise KeyError("jane@example.com")
 
-    monkeypatch.setattr(DecisionService, "decide", fail)
+    monkeypatch.setattr(Recorder, "record", fail)
     with caplog.at_level(logging.DEBUG):
-        response = await server.post("/v1/decide", {"placements": ["hero"], "userId": "jane@example.com"})
+        response = await server.post("/v1/page", {"userId": "jane@example.com"})
     assert_one_shape(response, 500, "internal_error")
     assert "jane@example.com" not in response.text + caplog.text
     assert "KeyError" in caplog.text

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +14,7 @@ from edgewise.visitors.identity import (
     find_root,
     plan_link,
     plan_move,
+    plan_shortcuts,
     read_ids,
     read_profile,
     read_redirect,
@@ -188,3 +191,46 @@ def test_ids_of_a_half_moved_history_are_read() -> None:
     profile = make_profile(make_activity(ids=(BROWSERS[0], BROWSERS[1])))
     assert set(read_ids(Redirect(USERS[0], profile.encode()).encode())) == {USERS[0], BROWSERS[0], BROWSERS[1]}
     assert read_ids(Redirect(USERS[0], b"").encode()) == (USERS[0],)
+
+
+def chain(length: int) -> tuple[list[Digest], dict[Digest, bytes | None]]:
+    """Ids that redirect one to the next, and the profile of the last one."""
+    ids = [as_user(number.to_bytes(8, "big")) for number in range(length)]
+    records: dict[Digest, bytes | None] = {id: Redirect(to, b"").encode() for id, to in itertools.pairwise(ids)}
+    records[ids[-1]] = make_profile(make_activity("Order Completed", message=1, amount=5.0)).encode()
+    return ids, records
+
+
+def test_a_chain_of_any_length_leads_to_its_history() -> None:
+    ids, records = chain(20_000)
+    assert find_root(ids[0], records) == ids[-1]
+    assert plan_move(ids[0], records) is None
+    profile = resolve_profile(ids[0], records)
+    assert profile is not None
+    assert profile.revenue == 5.0
+    assert plan_link(ids[0], ids[1], records) is None
+
+
+@given(st.integers(2, 12), st.data())
+def test_shortcuts_lead_every_id_to_the_same_history(length: int, data: st.DataObject) -> None:
+    ids, records = chain(length)
+    first = data.draw(st.integers(0, length - 2))
+    end = data.draw(st.integers(first + 1, length - 1))
+    for write in plan_shortcuts(ids[first:end], ids[end], records):
+        assert records[write.visitor] == write.old
+        records[write.visitor] = write.new
+    assert {find_root(id, records) for id in ids} == {ids[-1]}
+    assert all(records[id] == Redirect(ids[end], b"").encode() for id in ids[first:end])
+
+
+def test_no_shortcut_passes_a_half_moved_history_by() -> None:
+    ids, records = chain(4)
+    records[ids[1]] = Redirect(ids[2], make_profile(make_activity()).encode()).encode()
+    assert plan_shortcuts(ids[:3], ids[3], records) == []
+
+
+def test_ids_of_nested_redirects_are_read_without_recursion() -> None:
+    stored = make_profile(make_activity(ids=(BROWSERS[0],))).encode()
+    for _ in range(5000):
+        stored = Redirect(USERS[0], stored).encode()
+    assert set(read_ids(stored)) == {USERS[0], BROWSERS[0]}

@@ -1,28 +1,33 @@
 """The decision service: loads the visitor's state, decides, logs and answers.
 
 A page never waits for Edgewise longer than its budget, and never breaks because of it. If the store fails or is late,
-the result is the policy's baseline. It has no decision id, so nothing can be learned from it.
+the result is the policy's baseline. The same holds for a fault anywhere in the code that decides: it is logged once and
+counted. A baseline has no decision id, so nothing can be learned from it.
 """
 
 from __future__ import annotations
 
+import logging
 from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from edgewise.decisions.caps import decide_within_caps
 from edgewise.decisions.explanation import explain
 from edgewise.decisions.exposure import StickyChoice
-from edgewise.decisions.preview_token import Preview, read_preview
+from edgewise.decisions.preview_token import Preview, WrongPreview, read_preview
 from edgewise.decisions.request import DecideCall, PlacementRequest
 from edgewise.decisions.result import PlacementResult
 from edgewise.decisions.visitor_state import VisitorState, load_visitor_state
 from edgewise.entries import Decision, Robot, encode
 from edgewise.errors import StoreError
 from edgewise.ids.decision import DecisionIds
+from edgewise.logs import FaultLog
 from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.store import Store
 from edgewise.wall_clock import now_ms
+
+log = logging.getLogger(__name__)
 
 _ROBOT_ENTRY = encode(Robot())
 
@@ -37,12 +42,20 @@ class PendingDecision(NamedTuple):
 
 
 class DecisionService:
-    """Decides for decide calls. `budget` is the number of seconds that a call may wait for the store."""
+    """Decides for decide calls.
 
-    def __init__(self, store: Store, ids: DecisionIds, budget: float) -> None:
+    `budget` is the number of seconds that a call may wait for the store. `on_fault` is called with the site's name for
+    each fault.
+    """
+
+    def __init__(
+        self, store: Store, ids: DecisionIds, budget: float, on_fault: Callable[[str], None] | None = None
+    ) -> None:
         self.budget = budget
         self._store = store
         self._ids = ids
+        self._on_fault = on_fault
+        self._faults = FaultLog(log, "A decision failed, so the visitor got the baseline: %s.")
 
     def preview(self, site: ServedSite, token: str) -> Preview:
         """Read a preview token.
@@ -54,7 +67,7 @@ class DecisionService:
         return read_preview(self._ids, site, token, now_ms() // 1000)
 
     async def decide(self, call: DecideCall) -> list[PlacementResult]:
-        """One result for each request, in their order. Errors of the store become fallbacks.
+        """One result for each request, in their order. Errors of the store and faults become fallbacks.
 
         Raises:
             WrongPreview: the preview does not include a requested action.
@@ -66,12 +79,45 @@ class DecisionService:
             state = await load_visitor_state(self._store, call)
         except StoreError:
             state = None
+        except Exception as fault:  # noqa: BLE001  # A page must not break, whatever happens.
+            self.report_fault(call.site, fault)
+            state = None
         # All decisions are on their way to the store before the call waits for the first.
         started = [await self._start(call, state, request) for request in call.requests]
         results = [await self._finish(call, one) if isinstance(one, PendingDecision) else one for one in started]
-        return _add_explanations(call, state, results) if call.preview and call.preview.debug else results
+        return self._explain(call, state, results) if call.preview and call.preview.debug else results
+
+    def fall_back(self, site: ServedSite, request: PlacementRequest) -> PlacementResult:
+        """The baseline of the requested placement."""
+        placement = site.placements.get(request.placement)
+        if placement is None:
+            return PlacementResult.nothing(request)
+        try:
+            return PlacementResult.fallback(request, placement)
+        except Exception as fault:  # noqa: BLE001
+            self.report_fault(site, fault)
+            return PlacementResult.nothing(request, placement)
+
+    def report_fault(self, site: ServedSite, fault: Exception) -> None:
+        """Log and count an unexpected error of a decide call."""
+        self._faults.report(fault)
+        if self._on_fault is not None:
+            self._on_fault(site.name)
 
     async def _start(
+        self, call: DecideCall, state: VisitorState | None, request: PlacementRequest
+    ) -> PendingDecision | PlacementResult:
+        try:
+            return await self._decide(call, state, request)
+        except WrongPreview:
+            raise
+        except StoreError:
+            pass
+        except Exception as fault:  # noqa: BLE001
+            self.report_fault(call.site, fault)
+        return self.fall_back(call.site, request)
+
+    async def _decide(
         self, call: DecideCall, state: VisitorState | None, request: PlacementRequest
     ) -> PendingDecision | PlacementResult:
         """Decide for one placement. This waits for the store only if the policy has caps or sticky choices."""
@@ -80,23 +126,18 @@ class DecisionService:
             if previewed is not None:
                 return previewed
         placement = call.site.placements.get(request.placement)
-        if placement is None:
-            return PlacementResult.nothing(request)
-        if state is None:
-            return PlacementResult.fallback(request, placement)
+        if placement is None or state is None:
+            return self.fall_back(call.site, request)
         placement.last_requested_at = call.started
         if not placement.policy.enabled:
             return PlacementResult.switched_off(request, placement)
-        try:
-            decision = await decide_within_caps(self._store, call, state, placement, request)
-            if decision is None:
-                return PlacementResult.nothing(request, placement)
-            if isinstance(decision, StickyChoice):
-                decision_id = self._issue_id(call, placement, decision, has_visitor=True)
-                return PlacementResult.from_sticky_choice(placement, request, decision, decision_id)
-            return PendingDecision(placement, request, decision, self._append(call, placement, decision))
-        except StoreError:
-            return PlacementResult.fallback(request, placement)
+        decision = await decide_within_caps(self._store, call, state, placement, request)
+        if decision is None:
+            return PlacementResult.nothing(request, placement)
+        if isinstance(decision, StickyChoice):
+            decision_id = self._issue_id(call, placement, decision, has_visitor=True)
+            return PlacementResult.from_sticky_choice(placement, request, decision, decision_id)
+        return PendingDecision(placement, request, decision, self._append(call, placement, decision))
 
     def _append(self, call: DecideCall, placement: ServedPlacement, decision: Decision) -> Future[Any] | None:
         """Send the log entry of a decision to the store.
@@ -118,7 +159,10 @@ class DecisionService:
             decision_id = self._issue_id(call, placement, decision, has_visitor=bool(decision.visitor))
             return PlacementResult.from_decision(placement, request, decision, decision_id)
         except StoreError:
-            return PlacementResult.fallback(request, placement)
+            pass
+        except Exception as fault:  # noqa: BLE001
+            self.report_fault(call.site, fault)
+        return self.fall_back(call.site, request)
 
     def _issue_id(
         self, call: DecideCall, placement: ServedPlacement, decision: Decision | StickyChoice, *, has_visitor: bool
@@ -128,13 +172,15 @@ class DecisionService:
             return None
         return self._ids.issue(placement.policy_id, len(decision.slots), decision.key, has_visitor=has_visitor)
 
-
-def _add_explanations(
-    call: DecideCall, state: VisitorState | None, results: Sequence[PlacementResult]
-) -> list[PlacementResult]:
-    return [
-        result._replace(explanation=explain(placement, state, request))
-        if (placement := call.site.placements.get(request.placement)) is not None
-        else result
-        for request, result in zip(call.requests, results, strict=True)
-    ]
+    def _explain(
+        self, call: DecideCall, state: VisitorState | None, results: Sequence[PlacementResult]
+    ) -> list[PlacementResult]:
+        explained = list(results)
+        for index, request in enumerate(call.requests):
+            if (placement := call.site.placements.get(request.placement)) is None:
+                continue
+            try:
+                explained[index] = results[index]._replace(explanation=explain(placement, state, request))
+            except Exception as fault:  # noqa: BLE001
+                self.report_fault(call.site, fault)
+        return explained

@@ -23,6 +23,9 @@ from edgewise.visitors.partial_profile import PartialProfile
 from edgewise.visitors.profile import Profile
 from edgewise.wall_clock import now_ms
 
+MAX_REDIRECTS = 16
+"""The most redirects that a call follows, one round trip each. A message of the visitor shortens a longer path."""
+
 
 class VisitorState(NamedTuple):
     """All that the decisions of a call depend on, besides the policies. Without consent or an id it has no visitor.
@@ -83,15 +86,17 @@ async def _load(
 
 
 async def _load_profile(store: Store, call: DecideCall, visitor: Digest) -> Profile | PartialProfile | None:
-    """The visitor's profile, read again under each id that it was moved to."""
+    """The visitor's profile, read again under each id that it was moved to. None if it is too far away."""
     records: dict[Digest, bytes | None] = {}
-    while True:
+    while len(records) <= MAX_REDIRECTS:
         command = store.profiles.read_command(call.site.name, visitor)
         records[visitor] = stored = await store.pipeline.submit(command, call.deadline)
         redirect = read_redirect(stored)
         if redirect is None:
             break
         visitor = redirect.to
+    else:
+        return None
     if len(records) > 1:
         return resolve_profile(next(iter(records)), records)
     if stored is None:

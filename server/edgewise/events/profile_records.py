@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from edgewise.events.store_batch import StoreBatch
 from edgewise.store import Command, Store
 from edgewise.types import Digest, Milliseconds
 from edgewise.visitors import identity
-from edgewise.visitors.identity import RecordNotLoaded, Write
+from edgewise.visitors.identity import MAX_SHORT_PATH, RecordNotLoaded, Write
 from edgewise.webhooks.triggers import NO_UPDATE, WebhookUpdate
 
 PROFILE_TTL: Milliseconds = 365 * 24 * 3600 * 1000
 """A profile expires when its visitor was inactive for this long."""
+
+_STEP = 256
+"""The redirects that are followed before the path up to there is shortened."""
 
 
 class ProfileRecords:
@@ -39,9 +42,12 @@ class ProfileRecords:
 
     async def resolve(self, visitor: Digest) -> None:
         """Load all records up to this visitor's history, and complete half-moved histories on the way."""
+        await self._follow(visitor)
         await self._write_planned(lambda: identity.plan_move(visitor, self._records))
 
     async def link(self, known_as: Digest, user: Digest) -> None:
+        for visitor in (known_as, user):
+            await self._follow(visitor)
         await self._write_planned(lambda: identity.plan_link(known_as, user, self._records))
 
     def extend_commands(self, visitors: Iterable[Digest]) -> list[Command]:
@@ -57,6 +63,32 @@ class ProfileRecords:
         if update:
             return self._store.webhook_queues.write_command(self._site, visitor, old, new, PROFILE_TTL, *update)
         return self._store.profiles.compare_and_set_command(self._site, visitor, old, new, PROFILE_TTL)
+
+    async def _follow(self, visitor: Digest) -> None:
+        """Load the records from this visitor to its history, and shorten a long path.
+
+        A path of any length is shortened in steps, so that a request without enough time has shortened its beginning.
+        """
+        path: list[Digest] = []
+        while True:
+            if visitor not in self._records:
+                await self.load((visitor,))
+            redirect = identity.read_redirect(self._records[visitor])
+            if redirect is None or len(path) >= _STEP:
+                if len(path) > MAX_SHORT_PATH:
+                    await self._shorten(path, visitor)
+                if redirect is None:
+                    return
+                path = path[:1]
+            path.append(visitor)
+            visitor = redirect.to
+
+    async def _shorten(self, path: Sequence[Digest], end: Digest) -> None:
+        writes = identity.plan_shortcuts(path, end, self._records)
+        replies = await self._store_batch.execute([self.write_command(write) for write in writes])
+        for write, is_written in zip(writes, replies, strict=True):
+            if is_written:  # Otherwise another request has shortened the path, and the loaded one is still a way.
+                self._records[write.visitor] = write.new
 
     async def _write_planned(self, plan: Callable[[], Write | None]) -> None:
         retry = self._store_batch.retry()

@@ -2,16 +2,19 @@
 
 Sending a batch again is harmless. A slot counts each reward once, an event is appended once for its message id, and a
 profile ignores repeated messages. So if the store fails anywhere, the whole batch is refused and may be sent again.
+If anything else fails, the batch is divided until only the messages that cannot be recorded are rejected.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
+from edgewise.errors import StoreError
 from edgewise.events.event_batch import EventBatch
 from edgewise.events.parser import EventParser, MessageRejected, ParsedEvent
 from edgewise.events.profile_records import ProfileRecords
@@ -19,6 +22,7 @@ from edgewise.events.profile_writer import ProfileWriter
 from edgewise.events.store_batch import StoreBatch
 from edgewise.events.visitor_locks import VisitorLocks
 from edgewise.ids.decision import DecisionIds
+from edgewise.logs import FaultLog
 from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.store import Store
 from edgewise.types import Consent, Digest, Milliseconds
@@ -27,8 +31,15 @@ from edgewise.visitors.message import Message
 from edgewise.visitors.robots import MESSAGES_A_SECOND, MESSAGES_AT_ONCE, RateLimit
 from edgewise.wall_clock import now_ms
 
+log = logging.getLogger(__name__)
+
+_faults = FaultLog(log, "A message could not be recorded: %s.")
+
 PATIENCE = 5.0
 """Seconds that a batch may take."""
+
+INTERNAL_ERROR = "internal_error"
+"""The code of a rejection that is the server's fault."""
 
 Reason: TypeAlias = Literal["robot", "consent"]
 """Why a message is dropped without being refused."""
@@ -43,6 +54,19 @@ class Rejection(Struct, frozen=True):
     index: int
     code: str
     message: str
+
+
+def reject_after(fault: Exception, index: int) -> Rejection:
+    """Log an unexpected error, and return the rejection of the message that it happened with."""
+    _faults.report(fault)
+    return Rejection(index, INTERNAL_ERROR, "The server failed on this message and did not keep it. See its log.")
+
+
+class PlacedEvent(NamedTuple):
+    """A parsed message, and its position in the batch."""
+
+    place: int
+    event: ParsedEvent
 
 
 class Recorder:
@@ -83,7 +107,7 @@ class Recorder:
             StoreError: the store did not acknowledge everything. Sending the batch again is harmless.
         """
         parser = EventParser(site, self._ids, self._find, now_ms(), sent_at, consent, browser)
-        events: list[ParsedEvent] = []
+        events: list[PlacedEvent] = []
         rejections: list[Rejection] = []
         dropped: Counter[Reason] = Counter()
         for index, message in messages:
@@ -91,20 +115,41 @@ class Recorder:
                 event = parser.parse(message)
             except MessageRejected as rejected:
                 rejections.append(Rejection(index, rejected.code, str(rejected)))
+            except StoreError:
+                raise
+            except Exception as fault:  # noqa: BLE001  # One message must not affect the others.
+                rejections.append(reject_after(fault, index))
             else:
                 if event is None:
                     dropped["consent"] += 1
                 elif watched and self._is_robot(site, event):
                     dropped["robot"] += 1
                 else:
-                    events.append(event)
+                    events.append(PlacedEvent(index, event))
         store_batch = StoreBatch(self._store, self._patience)
-        async with self._locks.hold(site.name, _all_ids(events), store_batch.deadline):
-            await self._write(site, events, store_batch)
+        async with self._locks.hold(site.name, _all_ids(one.event for one in events), store_batch.deadline):
+            rejections += await self._write_all(site, events, store_batch)
         if self._on_dropped is not None:
             for reason, count in dropped.items():
                 self._on_dropped(site.name, reason, count)
         return rejections
+
+    async def _write_all(
+        self, site: ServedSite, events: Sequence[PlacedEvent], store_batch: StoreBatch
+    ) -> list[Rejection]:
+        """Write all events together. If that fails, write each half. Return the rejections of those that fail alone."""
+        try:
+            await self._write(site, [one.event for one in events], store_batch)
+        except StoreError:
+            raise
+        except Exception as fault:  # noqa: BLE001
+            rejection = reject_after(fault, events[0].place)
+            if len(events) == 1:
+                return [rejection]
+            middle = len(events) // 2
+            halves = (events[:middle], events[middle:])
+            return [one for half in halves for one in await self._write_all(site, half, store_batch)]
+        return []
 
     async def _write(self, site: ServedSite, events: Sequence[ParsedEvent], store_batch: StoreBatch) -> None:
         records = ProfileRecords(self._store, site.name, store_batch)

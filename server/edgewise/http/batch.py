@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgewise.errors import RequestError
 from edgewise.events.parser import milliseconds
-from edgewise.events.recorder import Recorder, Rejection
+from edgewise.events.recorder import INTERNAL_ERROR, Recorder, Rejection
 from edgewise.http import metrics
 from edgewise.http.auth import Authenticator, Caller
 from edgewise.http.decoding import BodyDecoder, decode_batch, decode_message, decode_messages
@@ -75,5 +75,6 @@ class MessageEndpoint(_RecordingEndpoint):
         rejections = await self._record(request, caller, [(0, message)], body)
         metrics.count_messages(1 - len(rejections), rejections)
         for rejection in rejections:
-            raise RequestError(400, rejection.code, rejection.message)
+            status = 500 if rejection.code == INTERNAL_ERROR else 400
+            raise RequestError(status, rejection.code, rejection.message)
         await request.respond(BatchResponse(True, 1, ()), caller.cors)

@@ -7,9 +7,11 @@ from time import perf_counter
 
 import msgspec
 
+from edgewise.decisions.preview_token import WrongPreview
 from edgewise.decisions.request import DecideCall, PlacementRequest, Visitor
 from edgewise.decisions.result import PlacementResult
 from edgewise.decisions.service import DecisionService
+from edgewise.errors import RequestError
 from edgewise.http import metrics
 from edgewise.http.auth import Authenticator, Caller
 from edgewise.http.context import attributes_of
@@ -23,6 +25,8 @@ from edgewise.http.responses import (
     DecisionResponse,
     SlotResponse,
 )
+from edgewise.serving.served_site import ServedSite
+from edgewise.types import Attributes, Consent
 from edgewise.visitors.browser import UNKNOWN
 from edgewise.visitors.consent import decide_consent
 from edgewise.visitors.robots import DECIDES_A_SECOND, DECIDES_AT_ONCE, RateLimit, is_crawler
@@ -53,39 +57,45 @@ class DecideEndpoint(Endpoint):
         loop_start, timer_start = self._clock(), perf_counter()
         body = _decoder.decode(*await request.body(self._limit))
         caller = self.auth.authenticate(request.headers, body.write_key)
-        # A server's own headers do not describe the visitor.
-        browser = UNKNOWN if caller.is_server else request.browser
-        country = None if caller.is_server or not self._country_header else request.headers.get(self._country_header)
         preview = None if body.preview is None else self._decisions.preview(caller.site, body.preview)
-        visitor = self._visitor(request, caller, body)
         placements = [
             PlacementRequest(placement)
             if isinstance(placement, str)
             else PlacementRequest(placement.id, placement.slots, placement.exclude, placement.action)
             for placement in body.placements
         ]
-        context = attributes_of(body.context, browser, country=country)
-        deadline = loop_start + self._decisions.budget
-        call = DecideCall(caller.site, visitor, placements, context, loop_start, deadline, preview=preview)
-        results = await self._decisions.decide(call)
-        to_response = _response if preview is None else _response_with_debug
-        anonymous_id = body.anonymous_id if visitor.consent == "granted" else None
-        await request.respond(DecideResponse(anonymous_id, [to_response(result) for result in results]), caller.cors)
-        non_visitor: metrics.NonVisitor | None = (
-            "preview" if preview is not None else "robot" if visitor.robot else None
-        )
-        seconds = perf_counter() - timer_start
-        metrics.observe_decide_call(caller.site, results, seconds, visitor.consent, non_visitor)
-
-    def _visitor(self, request: HttpRequest, caller: Caller, body: DecideBody) -> Visitor:
-        anonymous_id, user_id = body.anonymous_id or None, body.user_id or None
         consent = decide_consent(caller.site.settings.consent, "denied" if request.is_opted_out else body.consent)
-        is_robot = False
-        if caller.may_be_robot:
-            id = anonymous_id or user_id
-            too_many = id is not None and consent == "granted" and self._rate.exceeded(caller.site.name, id)
-            is_robot = too_many or is_crawler(request.headers.get(b"user-agent"))
-        return Visitor(anonymous_id, user_id, consent, is_robot)
+        site, is_robot = caller.site, False
+        try:
+            is_robot = caller.may_be_robot and self._is_robot(request, site, body, consent)
+            visitor = Visitor(body.anonymous_id or None, body.user_id or None, consent, is_robot)
+            context, deadline = self._context(request, caller, body), loop_start + self._decisions.budget
+            call = DecideCall(site, visitor, placements, context, loop_start, deadline, preview=preview)
+            results = await self._decisions.decide(call)
+        except (RequestError, WrongPreview):
+            raise
+        except Exception as fault:  # noqa: BLE001  # A page must not break, whatever happens.
+            self._decisions.report_fault(site, fault)
+            results = [self._decisions.fall_back(site, placement) for placement in placements]
+        to_response = _response if preview is None else _response_with_debug
+        anonymous_id = body.anonymous_id if consent == "granted" else None
+        await request.respond(DecideResponse(anonymous_id, [to_response(result) for result in results]), caller.cors)
+        non_visitor: metrics.NonVisitor | None = "preview" if preview is not None else "robot" if is_robot else None
+        try:
+            metrics.observe_decide_call(site, results, perf_counter() - timer_start, consent, non_visitor)
+        except Exception as fault:  # noqa: BLE001  # The visitor has the response.
+            self._decisions.report_fault(site, fault)
+
+    def _context(self, request: HttpRequest, caller: Caller, body: DecideBody) -> Attributes:
+        # A server's own headers do not describe the visitor.
+        browser = UNKNOWN if caller.is_server else request.browser
+        country = None if caller.is_server or not self._country_header else request.headers.get(self._country_header)
+        return attributes_of(body.context, browser, country=country)
+
+    def _is_robot(self, request: HttpRequest, site: ServedSite, body: DecideBody, consent: Consent) -> bool:
+        id = body.anonymous_id or body.user_id
+        too_many = bool(id) and consent == "granted" and self._rate.exceeded(site.name, id)
+        return too_many or is_crawler(request.headers.get(b"user-agent"))
 
 
 def _response(result: PlacementResult) -> DecisionResponse:

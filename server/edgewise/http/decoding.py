@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from edgewise.errors import RequestError
-from edgewise.events.recorder import Rejection
+from edgewise.events.recorder import Rejection, reject_after
 from edgewise.http.batch_recovery import split_json_batch, split_msgpack_batch
 from edgewise.http.content import JSON, Format
 from edgewise.http.decode_errors import problem_of
@@ -87,6 +87,8 @@ def decode_messages(batch: Sequence[bytes | Raw], format: Format) -> tuple[list[
             messages.append((index, decode_message(raw, format)))
         except RequestError as error:
             rejections.append(Rejection(index, "invalid_message", error.message))
+        except Exception as fault:  # noqa: BLE001  # One message must not affect the others.
+            rejections.append(reject_after(fault, index))
     return messages, rejections
 
 

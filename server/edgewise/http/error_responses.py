@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
@@ -14,6 +13,7 @@ from edgewise.decisions.preview_token import WrongPreview
 from edgewise.errors import Problem, RequestError, StoreError
 from edgewise.http.content import response_format
 from edgewise.http.responses import ErrorDetail, ErrorInfo, ErrorResponse, HeaderList
+from edgewise.logs import describe_fault
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +48,7 @@ def to_request_error(error: Exception) -> RequestError:
             return RequestError(503, "store_unavailable", message)
         case HTTPException():
             return RequestError(error.status_code, "invalid_request", error.detail)
-    # An exception's message may quote the request. The place where it was raised does not.
-    frames = traceback.extract_tb(error.__traceback__)[-5:]
-    where = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    log.error("A request failed with %s at %s.", type(error).__name__, where)
+    log.error("A request failed with %s.", describe_fault(error))
     return RequestError(500, "internal_error", "Internal error. See the server's log.")
 
 

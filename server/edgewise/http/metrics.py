@@ -41,6 +41,11 @@ NOT_KEPT = Counter(
 )
 CONSENT = Counter("edgewise_decide_calls", "Decide requests, by the visitor's consent.", ("site", "consent"))
 REJECTED = Counter("edgewise_messages_rejected", "Rejected messages, by error code.", ("code",))
+FAULTS = Counter(
+    "edgewise_decide_faults",
+    "Unexpected errors while deciding. The visitor got the baseline. The log has each kind of error once.",
+    ("site",),
+)
 LEARNING_DELAY_SECONDS = Histogram(
     "edgewise_learning_delay_seconds",
     "Time from the end of a decision's reward window until this worker serves a model that has learned from it.",
@@ -63,6 +68,10 @@ def observe_decide_call(
         # Clients can invent placement names, so only known ones become labels.
         placement = result.placement if result.placement in site.placements else ""
         _decision_counter(site.name, placement, non_visitor or result.group).inc()
+
+
+def count_decide_fault(site: str) -> None:
+    FAULTS.labels(site).inc()
 
 
 def count_messages(accepted: int, rejections: Sequence[Rejection]) -> None:

@@ -14,6 +14,9 @@ So redirects have no cycles, and the order in which two users are linked does no
 permanent. An anonymous id's redirect follows the last user who identified. On a shared device, no history becomes
 another user's.
 
+A chain of redirects can grow with every alias. A request that follows a long one shortens it, so that all ids on it
+lead to the history directly. All ids after the first one are users, whose redirects are permanent, so that is safe.
+
 One exception: a message that a shared device sends again after it changed hands, under its anonymous id alone, counts
 for the new user too. The new history does not know the messages of the old one.
 """
@@ -21,7 +24,7 @@ for the new user too. The new history does not know the messages of the old one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple, TypeVar
 
@@ -42,6 +45,9 @@ _REDIRECT = b"\x01"
 """No encoded profile begins with this byte."""
 
 _DIGEST = 8
+
+MAX_SHORT_PATH = 4
+"""The most redirects between an id and its history that are left as they are."""
 
 Records = Mapping[Digest, bytes | None]
 """The loaded records by id. None is for an id without a record."""
@@ -91,8 +97,11 @@ def read_partial_profile(stored: bytes) -> PartialProfile | Profile:
 
 
 def read_ids(stored: bytes | None) -> tuple[Digest, ...]:
-    redirect = read_redirect(stored)
-    return read_profile(stored).ids if redirect is None else (redirect.to, *read_ids(redirect.frozen or None))
+    ids: list[Digest] = []
+    while (redirect := read_redirect(stored)) is not None:
+        ids.append(redirect.to)
+        stored = redirect.frozen or None
+    return (*ids, *read_profile(stored).ids)
 
 
 def find_root(visitor: Digest, records: Records) -> Digest:
@@ -114,19 +123,32 @@ def plan_move(visitor: Digest, records: Records) -> Write | None:
     Raises:
         RecordNotLoaded: an id on the way was not loaded.
     """
-    redirect = read_redirect(_loaded(visitor, records))
-    if redirect is None:
+    half_moved: tuple[Digest, Redirect] | None = None
+    root = visitor
+    while (redirect := read_redirect(_loaded(root, records))) is not None:
+        if redirect.frozen:
+            half_moved = root, redirect
+        root = redirect.to
+    if half_moved is None:
         return None
-    if (further := plan_move(redirect.to, records)) is not None:
-        return further
-    if not redirect.frozen:
-        return None
-    root = find_root(redirect.to, records)
+    visitor, redirect = half_moved
     profile, token = read_profile(records[root]), _history_token(visitor, redirect.frozen)
     if token in profile.merged:
         return Write(visitor, records[visitor], Redirect(redirect.to, b"").encode())
     both = merge(profile, read_profile(redirect.frozen))
     return Write(root, records[root], replace(both, merged=(*both.merged, token)[-MAX_MERGED:]).encode())
+
+
+def plan_shortcuts(path: Sequence[Digest], end: Digest, records: Records) -> list[Write]:
+    """Plan the writes that redirect all ids of a path to its end. The last id of the path redirects there already.
+
+    A path with a half-moved history stays as it is, because a reader must not pass the history by.
+    """
+    redirects = [read_redirect(records[visitor]) for visitor in path]
+    if any(redirect is None or redirect.frozen for redirect in redirects):
+        return []
+    shortcut = Redirect(end, b"").encode()
+    return [Write(visitor, records[visitor], shortcut) for visitor in path[:-1]]
 
 
 def plan_link(known_as: Digest, user: Digest, records: Records) -> Write | None:
