@@ -134,8 +134,9 @@ def test_the_reference_documents_every_status_of_an_error() -> None:
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/guides/quick-start.md", "docs/reference/sdk.md"])
-def test_the_stub_is_the_built_one(page: str) -> None:
-    assert f"<script>{STUB}</script>" in (ROOT / page).read_text()
+def test_the_snippet_is_the_built_stub_and_the_tag(page: str) -> None:
+    tag = r'<script async crossorigin src="[^"]*/edgewise.js" data-write-key="'
+    assert re.search(rf"<script>{re.escape(STUB)}</script>\n *{tag}", (ROOT / page).read_text())
 
 
 @pages

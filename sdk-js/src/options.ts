@@ -11,5 +11,5 @@ interface TagAttributes {
 /** The options of the page and its tag. Nothing is sent before `writeKey` is set. */
 export const options: Partial<Omit<Options, "manual">> & TagAttributes & { budget: number } = {
   endpoint: "",
-  budget: 200,
+  budget: 1000,
 };

@@ -17,7 +17,7 @@ export const startPlacements = (): void => {
   observer.observe(document, { childList: true, subtree: true });
   fillAll();
   // One request for all placements of the document. But a slow document must not use up the budget of the first ones.
-  setTimeout(startSending, document.readyState === "loading" ? options.budget / 2 : 0);
+  setTimeout(startSending, document.readyState === "loading" ? options.budget / 10 : 0);
   listen("DOMContentLoaded", () => {
     // Chromium may fire this event before it reports the last elements that it parsed.
     fillAll();

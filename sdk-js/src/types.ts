@@ -23,7 +23,7 @@ export interface Options {
   writeKey: string;
   /** The server's origin. Default: the origin of the script, or of the page if the SDK is imported. */
   endpoint?: string;
-  /** Milliseconds to wait for a decision before the default content stays. Default: 200. */
+  /** Milliseconds to wait for a decision before the default content stays. Default: 1000. */
   budget?: number;
   /** The visitor's consent when the page starts. */
   consent?: ConsentState;

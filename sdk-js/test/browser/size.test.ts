@@ -48,9 +48,9 @@ for (const [tag, fetch] of Object.entries(PAGES)) {
   });
 }
 
-test("the stub has at most 450 bytes, including its script element", () => {
-  const stub = readFileSync("../server/edgewise/sdk/edgewise-stub.js");
-  assert.ok("<script></script>".length + stub.length <= 450, `the stub has ${stub.length} bytes`);
+test("the stub adds at most 450 bytes to a compressed page", () => {
+  const bytes = gzipSync(readFileSync("../server/edgewise/sdk/edgewise-stub.js"), { level: 9 }).length;
+  assert.ok(bytes <= 450, `the stub has ${bytes} bytes`);
 });
 
 test("the OpenFeature provider is small, and no part of it is in the core", async () => {

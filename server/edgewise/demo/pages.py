@@ -24,10 +24,6 @@ BASELINE = ("tea-pot", "tea-mug", "linen-towel", "oak-board")
 SLOTS = len(BASELINE)
 """The default recommendations of the row, and their number."""
 
-BUDGET = 1.0
-"""Seconds that a page waits for a decision. A customer's page waits for 0.2 s. Here the shop, the server and
-hundreds of simulated visitors share one machine, and a person wants to see the decision."""
-
 
 class Html(str):
     """Text that needs no escaping."""
@@ -136,7 +132,6 @@ class ShopPages:
             nonce=request.nonce,
             edge=self._tag.url,
             stub=_stub(),
-            budget=f"{1000 * BUDGET:.0f}",
             write_key=self._tag.write_key,
             type=type,
             context=_script(context),
@@ -187,8 +182,7 @@ def _template(name: str) -> Template:
 
 @cache
 def _stub() -> Html:
-    """The stub for the `<head>`. It hides placements for no longer than the page waits for a decision."""
-    return Html(STUB.read_text().strip().replace("ew.2s", f"ew {BUDGET:g}s").replace("||200", f"||{1000 * BUDGET:.0f}"))
+    return Html(STUB.read_text().strip())
 
 
 def _script(value: object) -> Html:
