@@ -85,7 +85,7 @@ class Child:
         """Send SIGTERM, and kill the child if it does not end in time."""
         if not self.is_running:
             return
-        self._signal(signal.SIGTERM)
+        self.send_signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(self._stop_within):
                 await self.wait()
@@ -94,9 +94,14 @@ class Child:
             await self.wait()
 
     def kill(self) -> None:
-        self._signal(signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
 
-    def _signal(self, number: signal.Signals) -> None:
+    async def replace(self) -> None:
+        """Stop the child and start it again."""
+        await self.stop()
+        await self.start()
+
+    def send_signal(self, number: signal.Signals) -> None:
         if self.is_running:
             with suppress(ProcessLookupError):  # The child ended between the check and the signal.
                 self._started().send_signal(number)

@@ -9,6 +9,7 @@ EdgewiseError
 │   ├── Fenced             another learner owns the policy now
 │   └── WritesLost         the store lost writes that it had acknowledged
 ├── DataFolderLocked       another supervisor uses the data folder
+├── ProcessFailed          a process of the server did not start or stop as it should
 ├── EntryError             the bytes are not a log entry
 ├── ProfileError           the bytes are not a profile
 ├── DeliveryFailed         a webhook's receiver did not accept a message
@@ -69,6 +70,10 @@ class WritesLost(StoreError):
 
 class DataFolderLocked(EdgewiseError):
     """Another supervisor uses the data folder."""
+
+
+class ProcessFailed(EdgewiseError):
+    """A process of the server did not start or stop as it should."""
 
 
 class EntryError(EdgewiseError):

@@ -78,6 +78,16 @@ class Service:
             assert await self._running.wait() == 0
         await wait_until_gone(children)
 
+    async def reload(self) -> None:
+        """Let its supervisor replace all processes but the store."""
+        before = self.log.count("Replaced.\n")
+        self._running.send_signal(signal.SIGHUP)
+
+        async def is_replaced() -> bool:
+            return self.log.count("Replaced.\n") > before
+
+        await eventually(is_replaced)
+
     async def kill(self) -> None:
         """Kill its supervisor. All its processes must end."""
         self._running.send_signal(signal.SIGSTOP)  # Prevents new children before the kill.

@@ -34,6 +34,10 @@ class FakeProcess:
     async def wait(self) -> int:
         return await self._status
 
+    async def replace(self) -> None:
+        await self.stop()
+        await self.start()
+
     async def stop(self) -> None:
         self.stops += 1
 
@@ -127,3 +131,21 @@ async def test_a_failed_first_start_is_raised_and_stops_the_others() -> None:
         async with keep_running([first, second]):
             pytest.fail("It runs.")
     assert first.stops == 1
+
+
+async def test_a_replaced_process_is_watched_again(caplog: pytest.LogCaptureFixture) -> None:
+    process = FakeProcess()
+    async with keep_running([process]) as group:
+        await group.replace([process])
+        assert (process.starts, process.stops) == (2, 1)
+        process.end(3)
+        await process.started(3)
+    assert caplog.text.count("It restarts in") == 1
+
+
+async def test_a_failed_replacement_is_logged_and_the_others_are_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    first, second = FakeProcess(failures=1), FakeProcess()
+    async with keep_running([first, second]) as group:
+        await group.replace([first, second])
+        assert second.starts == 2
+    assert "worker: The replacement failed: No store." in caplog.text

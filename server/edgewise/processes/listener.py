@@ -1,4 +1,4 @@
-"""The listening socket. The supervisor binds it once, and all web workers share it."""
+"""The listening socket. The supervisor binds it once, or gets it from systemd, and all web workers share it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from edgewise.errors import SettingsError
 BACKLOG = 2048
 """The number of connections that wait while all workers are busy or restarting."""
 
+_FIRST_PASSED = 3
+"""The first descriptor that systemd passes."""
+
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """The address that reaches a socket on all addresses from this machine."""
 
@@ -22,6 +25,7 @@ class Listener:
     """A listening socket. `host` and `port` reach it from this machine."""
 
     def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
         self.descriptor = listening.fileno()
         address, self.port = listening.getsockname()[:2]
         self.host = _LOOPBACK.get(address, address)
@@ -29,6 +33,10 @@ class Listener:
     @property
     def url(self) -> str:
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+
+    def close(self) -> None:
+        """Close the socket in this process. Others may still have it."""
+        self._listening.close()
 
     async def wait_until_healthy(self) -> None:
         """Wait until /healthz responds with 200."""
@@ -52,17 +60,36 @@ class Listener:
 
 @contextmanager
 def listen(host: str, port: int) -> Iterator[Listener]:
-    """Listen on this address until the context ends.
+    """Listen on this address until the context ends. A socket that systemd passed comes before the address.
 
     Raises:
-        SettingsError: the address or the port is not available.
+        SettingsError: the address or the port is not available, or systemd passed something else.
     """
     try:
-        bound = _bind(host, port)
+        bound = _passed_socket() or _bind(host, port)
     except OSError as error:
         raise SettingsError(_error_message(host, port, error)) from error
     with bound:
         yield Listener(bound)
+
+
+def _passed_socket() -> socket.socket | None:
+    """The socket of a systemd socket unit, as sd_listen_fds(3) describes. None without one."""
+    count, owner = os.environ.pop("LISTEN_FDS", "0"), os.environ.pop("LISTEN_PID", "")
+    if owner != str(os.getpid()) or count == "0":
+        return None
+    try:
+        passed = socket.socket(fileno=_FIRST_PASSED)
+        is_listening = bool(passed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    except OSError:
+        is_listening = False
+    if count != "1" or not is_listening or passed.family not in (socket.AF_INET, socket.AF_INET6):
+        raise SettingsError(
+            f"Expected one TCP socket from systemd, found {count} descriptors or another kind. "
+            "Use one ListenStream with a port in the socket unit."
+        )
+    passed.setblocking(False)
+    return passed
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -31,24 +31,73 @@ class Process(Protocol):
     def kill(self) -> None: ...
 
 
+class ReplaceableProcess(Process, Protocol):
+    """A process that a new one can replace."""
+
+    async def replace(self) -> None: ...
+
+
+class ProcessGroup:
+    """Processes that are restarted when they end."""
+
+    def __init__(self, processes: Sequence[Process]) -> None:
+        self._processes = processes
+        self._watchers: dict[Process, asyncio.Task[Never]] = {}
+
+    async def start(self) -> None:
+        """Start all of them.
+
+        Raises:
+            EdgewiseError, OSError: a process did not start.
+        """
+        for process in self._processes:
+            await process.start()
+            self._watch(process)
+
+    async def replace(self, processes: Sequence[ReplaceableProcess]) -> None:
+        """Replace these processes of the group one after the other. Logs the failure of one and continues."""
+        for process in processes:
+            await _cancel(self._watchers[process])
+            try:
+                await process.replace()
+                log.info("%s: Replaced by process %d.", process.name, process.pid)
+            except (EdgewiseError, OSError) as error:
+                log.error("%s: The replacement failed: %s", process.name, error)
+            finally:
+                self._watch(process)
+
+    async def stop(self) -> None:
+        """Stop all of them at the same time."""
+        await _cancel(*self._watchers.values())
+        await asyncio.gather(*(process.stop() for process in self._processes))
+
+    def kill(self) -> None:
+        for process in self._processes:
+            process.kill()
+
+    def _watch(self, process: Process) -> None:
+        self._watchers[process] = asyncio.create_task(_restart_forever(process))
+
+
 @asynccontextmanager
-async def keep_running(processes: Sequence[Process]) -> AsyncIterator[None]:
+async def keep_running(processes: Sequence[Process]) -> AsyncIterator[ProcessGroup]:
     """Start these processes and restart those that end. On exit, stop all of them at the same time.
 
     Raises:
         EdgewiseError, OSError: the first start of a process failed.
     """
-    tasks: list[asyncio.Task[Never]] = []
+    group = ProcessGroup(processes)
     try:
-        for process in processes:
-            await process.start()
-            tasks.append(asyncio.create_task(_restart_forever(process)))
-        yield
+        await group.start()
+        yield group
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(process.stop() for process in processes))
+        await group.stop()
+
+
+async def _cancel(*tasks: asyncio.Task[Never]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _restart_forever(process: Process) -> Never:

@@ -10,14 +10,11 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
-from pathlib import Path
 
-from prometheus_client.multiprocess import mark_process_dead
-
-from edgewise.child import Child
-from edgewise.processes.listener import Listener, listen
+from edgewise.processes.children import Children
+from edgewise.processes.listener import listen
 from edgewise.processes.publisher import Publisher
-from edgewise.processes.restarts import Process, keep_running
+from edgewise.processes.restarts import Process, ProcessGroup, ReplaceableProcess, keep_running
 from edgewise.processes.secret_key import load_or_create_secret_key
 from edgewise.settings import Settings
 from edgewise.store import Store
@@ -32,14 +29,20 @@ APP = "edgewise.app:create_app"
 
 
 class Supervisor:
-    """Runs all processes of a server until SIGTERM or SIGINT. A second signal kills the remaining processes."""
+    """Runs all processes of a server until SIGTERM or SIGINT. A second signal kills the remaining processes.
+
+    SIGHUP replaces every process but the store. The new ones run the code that is installed now.
+    """
 
     def __init__(self, settings: Settings, app: str = APP) -> None:
         self._settings = settings
         self._app = app
-        self._running: list[Process] = []
+        self._groups: list[ProcessGroup] = []
+        self._replaceable: list[tuple[ProcessGroup, Sequence[ReplaceableProcess]]] = []
         self._is_serving = False
         self._stop_requested = asyncio.Event()
+        self._reload_requested = asyncio.Event()
+        self._has_terminal = os.isatty(sys.stderr.fileno())
 
     async def run(self) -> None:
         """Serve until a stop signal. Then stop the workers and the learner first, and the store last.
@@ -59,23 +62,30 @@ class Supervisor:
     def _handle_signals(self) -> Iterator[None]:
         loop, running_task = asyncio.get_running_loop(), asyncio.current_task()
         assert running_task is not None
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop, running_task)
+        handlers = {signal.SIGTERM: self._stop, signal.SIGINT: self._stop, signal.SIGHUP: self._reload}
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler, running_task)
         try:
             yield
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in handlers:
                 loop.remove_signal_handler(number)
 
     def _stop(self, running_task: asyncio.Task[object]) -> None:
         if self._stop_requested.is_set():
-            for process in self._running:
-                process.kill()
+            for group in self._groups:
+                group.kill()
             return
         log.info("Stopping. A second signal kills the remaining processes.")
         self._stop_requested.set()
         if not self._is_serving:  # Later the event is enough. A library can lose a cancellation, but not an event.
             running_task.cancel()
+
+    def _reload(self, running_task: asyncio.Task[object]) -> None:
+        if self._has_terminal and not os.isatty(sys.stderr.fileno()):  # The terminal was closed.
+            self._stop(running_task)
+        else:
+            self._reload_requested.set()
 
     async def _serve(self) -> None:
         settings = self._settings
@@ -95,11 +105,16 @@ class Supervisor:
             resolved = replace(settings, redis=url, secret_key=secret_key)
             metrics = folder.runtime / METRICS
             metrics.mkdir()
-            await stack.enter_async_context(self._keep_running(self._processes(resolved, listener, metrics)))
+            children = Children(resolved, metrics)
+            serving = children.workers(listener, self._app) + ([children.learner()] if settings.learner else [])
+            await stack.enter_async_context(self._keep_replaceable(serving))
+            # Before the workers stop. Each accepts the connections that wait, and the last one closes the socket.
+            stack.callback(listener.close)
             await listener.wait_until_healthy()
             log.info("Listening on %s. The store is %s.", listener.url, store.url)
             self._is_serving = True
-            await stack.enter_async_context(self._webhook_dispatcher(resolved, publisher, metrics))
+            await stack.enter_async_context(self._webhook_dispatcher(children, publisher))
+            await stack.enter_async_context(self._reloads())
             await publisher.watch(store, self._stop_requested)
 
     @asynccontextmanager
@@ -109,20 +124,29 @@ class Supervisor:
             yield valkey.url
 
     @asynccontextmanager
-    async def _keep_running(self, processes: Sequence[Process]) -> AsyncIterator[None]:
-        self._running.extend(processes)
-        async with keep_running(processes):
+    async def _keep_running(self, processes: Sequence[Process]) -> AsyncIterator[ProcessGroup]:
+        async with keep_running(processes) as group:
+            self._groups.append(group)
+            yield group
+
+    @asynccontextmanager
+    async def _keep_replaceable(self, processes: Sequence[ReplaceableProcess]) -> AsyncIterator[None]:
+        async with self._keep_running(processes) as group:
+            self._replaceable.append((group, processes))
             yield
 
     @asynccontextmanager
-    async def _webhook_dispatcher(self, settings: Settings, publisher: Publisher, metrics: Path) -> AsyncIterator[None]:
-        """Start the webhook dispatcher as soon as a site has a webhook."""
-        child = _MeasuredChild("webhook dispatcher", [sys.executable, "-m", "edgewise", "courier"], settings, metrics)
+    async def _reloads(self) -> AsyncIterator[None]:
+        """Replace the processes whenever SIGHUP requests it."""
 
         async def run() -> None:
-            await publisher.has_webhooks.wait()
-            async with self._keep_running([child]):
-                await asyncio.get_running_loop().create_future()
+            while True:
+                await self._reload_requested.wait()
+                self._reload_requested.clear()
+                log.info("Replacing all processes but the store.")
+                for group, processes in self._replaceable:
+                    await group.replace(processes)
+                log.info("Replaced.")
 
         task = asyncio.create_task(run())
         try:
@@ -131,29 +155,18 @@ class Supervisor:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def _processes(self, settings: Settings, listener: Listener, metrics: Path) -> list[Process]:
-        web = [sys.executable, "-m", "edgewise.processes.worker", str(listener.descriptor), self._app]
-        processes: list[Process] = [
-            _MeasuredChild(f"web worker {number}", web, settings, metrics, pass_fds=[listener.descriptor])
-            for number in range(1, settings.workers + 1)
-        ]
-        if settings.learner:
-            processes.append(_MeasuredChild("learner", [sys.executable, "-m", "edgewise", "learn"], settings, metrics))
-        return processes
+    @asynccontextmanager
+    async def _webhook_dispatcher(self, children: Children, publisher: Publisher) -> AsyncIterator[None]:
+        """Start the webhook dispatcher as soon as a site has a webhook."""
 
+        async def run() -> None:
+            await publisher.has_webhooks.wait()
+            async with self._keep_replaceable([children.dispatcher()]):
+                await asyncio.get_running_loop().create_future()
 
-class _MeasuredChild(Child):
-    """A child that writes its metrics to files in a folder, which all children share."""
-
-    def __init__(
-        self, name: str, command: Sequence[str], settings: Settings, metrics: Path, pass_fds: Sequence[int] = ()
-    ) -> None:
-        environ = {**os.environ, **settings.environ(), "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
-        super().__init__(name, command, environ=environ, pass_fds=pass_fds, stop_within=15.0)
-        self._metrics = metrics
-
-    async def wait(self) -> int:
-        status = await super().wait()
-        # Otherwise the metrics would report its gauges forever.
-        mark_process_dead(self.pid, str(self._metrics))  # type: ignore[no-untyped-call]
-        return status
+        task = asyncio.create_task(run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

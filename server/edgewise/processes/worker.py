@@ -1,9 +1,11 @@
 """A web worker: one process that serves HTTP on the supervisor's socket.
 
-python -m edgewise.processes.worker DESCRIPTOR APP
+python -m edgewise.processes.worker DESCRIPTOR APP READY
 
 APP is a function that creates the ASGI app from the settings, written as `module:function`. The settings come from
-the environment.
+the environment. READY is the writing end of a pipe. The worker writes one byte to it when it accepts connections.
+
+After an upgrade, a supervisor of the release before starts this module. So keep these arguments.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from contextlib import suppress
 
 import uvicorn
 from uvicorn.importer import import_from_string
 
 from edgewise import logs
 from edgewise.gc_tuning import configure_gc
+from edgewise.processes.draining_server import KEEP_ALIVE_SECONDS, DrainingServer
 from edgewise.processes.listener import BACKLOG
 from edgewise.settings import Settings
 
@@ -25,7 +29,7 @@ DRAIN_SECONDS = 5
 
 
 def main() -> None:
-    descriptor, app = sys.argv[1:]
+    descriptor, app, ready = sys.argv[1:]
     settings = Settings.load({}, os.environ)
     logs.configure(settings.verbose)
     config = uvicorn.Config(
@@ -39,10 +43,17 @@ def main() -> None:
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     configure_gc()
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(descriptor))])
+    DrainingServer(config, lambda: _signal_ready(int(ready))).run(sockets=[socket.socket(fileno=int(descriptor))])
+
+
+def _signal_ready(descriptor: int) -> None:
+    with suppress(BrokenPipeError):  # The supervisor may have given up waiting.
+        os.write(descriptor, b"1")
+    os.close(descriptor)
 
 
 if __name__ == "__main__":
