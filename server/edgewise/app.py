@@ -106,7 +106,7 @@ def _endpoints(settings: Settings, store: Store, follower: Follower, auth: Authe
         **{kind: MessageEndpoint(auth, recorder, limit, kind) for kind in get_args(Kind)},
         "sdk": SdkEndpoint(auth, read_files(), partial(check_signature, follower.ids)),
         "policies": PolicyEndpoint(auth, store, follower),
-        "profiles": ProfileEndpoint(auth, VisitorData(store), follower, settings.erase_within, limit),
+        "profiles": ProfileEndpoint(auth, VisitorData(store), follower, settings.erase_within),
         "previews": PreviewEndpoint(auth, follower.ids),
         "health": HealthEndpoint(auth),
         "readiness": ReadinessEndpoint(auth, store, follower),

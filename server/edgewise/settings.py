@@ -185,7 +185,14 @@ class Settings:
             "together they cost one fold of the logs.",
         ),
     )
-    max_body: int = field(default=4 << 20, metadata=_about(SIZE, "The largest body of a request, after decompression."))
+    max_body: int = field(
+        default=4 << 20,
+        metadata=_about(
+            SIZE,
+            "The largest body of a batch with the secret key, after decompression. Other bodies have smaller limits of "
+            "their own.",
+        ),
+    )
     country_header: str | None = field(
         default=None,
         metadata=_about(

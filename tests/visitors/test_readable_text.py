@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,3 +73,21 @@ def test_any_text_is_accepted_and_no_control_character_appears(text: str, more: 
     decode_host(f"xn--{text}.{text}")
     decode_url(text + encoded)
     assert decode_text(encoded).isprintable()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "xn--" + "b" * 30_000,
+        ".".join(["xn--mnchen-3ya"] * 2000),
+        "%20a" + "\u0315\u0300" * 15_000,
+        "%C3%B6a" * 4000,
+        "%FF" * 10_000,
+    ],
+    ids=lambda text: text[:8],
+)
+def test_hostile_text_is_decoded_in_bounded_time(text: str) -> None:
+    began = time.process_time()
+    for decode in (decode_text, decode_path, decode_url, decode_host):
+        decode(text)
+    assert time.process_time() - began < 0.2

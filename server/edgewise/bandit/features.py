@@ -38,6 +38,8 @@ MAX_ITEMS = 64
 """The maximum number of features of one namespace, and of items of one list."""
 
 _MAX_TOKEN = 96
+_MAX_CACHED = 2 * _MAX_TOKEN
+"""Characters of a name and its text that are cached. Longer ones, which strangers could send, would fill the memory."""
 _MAX_DEPTH = 4
 _SCALARS = (str, int, float)
 _LISTS = (list, tuple)
@@ -99,10 +101,10 @@ def _collect(tokens: list[str], items: Iterable[tuple[str, Any]], prefix: str, d
     """Add the tokens of these values."""
     for name, value in items:
         kind = type(value)
-        if kind is str and len(value) <= _MAX_TOKEN:
+        if kind is str and len(value) + len(name) <= _MAX_CACHED:
             token = _text_token(prefix, name, value)
         elif kind is int or kind is float or kind is bool:
-            token = _number_token(prefix, name, value) if value else None
+            token = (_number_token if len(name) <= _MAX_CACHED else _token)(prefix, name, value) if value else None
         else:
             _collect_inside(tokens, name, value, prefix, depth)
             continue
@@ -117,11 +119,11 @@ def _collect_inside(tokens: list[str], name: str, value: Any, prefix: str, depth
     if isinstance(value, _LISTS):
         _collect(tokens, [(name, item) for item in value[:MAX_ITEMS] if isinstance(item, _SCALARS)], prefix, depth)
     elif isinstance(value, str):
-        token = _token(prefix, name, value)  # Not cached, so that hostile long texts cannot fill the memory.
+        token = _token(prefix, name, value)
         if token is not None:
             tokens.append(token)
     elif isinstance(value, Mapping) and depth < _MAX_DEPTH and name not in _NOT_FEATURES:
-        _collect(tokens, value.items(), f"{prefix}{_name(name)}.", depth + 1)
+        _collect(tokens, value.items(), f"{prefix}{_bounded(_name(name))}.", depth + 1)
 
 
 def _token(prefix: str, name: str, value: str | bool | int | float) -> str | None:
@@ -137,9 +139,15 @@ _text_token = lru_cache(maxsize=1 << 14)(_token)
 _number_token = lru_cache(maxsize=1 << 14, typed=True)(_token)
 
 
-@lru_cache(maxsize=1 << 12)
 def _name(name: str) -> str:
+    return _cached_name(name) if len(name) <= _MAX_CACHED else _clean_name(name)
+
+
+def _clean_name(name: str) -> str:
     return name if name.isidentifier() and name.isascii() else _bounded(_clean(name, _UNSAFE_IN_NAME))
+
+
+_cached_name = lru_cache(maxsize=1 << 12)(_clean_name)
 
 
 def _escaped(text: str) -> str:

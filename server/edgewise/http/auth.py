@@ -61,17 +61,27 @@ class Authenticator:
             raise origin_error(site, origin)
         return Caller(site, False, allowed_headers(origin))
 
+    def has_secret_key(self, headers: Headers) -> bool:
+        """Whether the caller is a server. This needs no body.
+
+        Raises:
+            RequestError: 401, the secret key is wrong.
+        """
+        scheme, credentials = _authorization(headers)
+        if scheme != b"bearer":
+            return False
+        self._check_secret_key(credentials)
+        return True
+
     def require_secret_key(self, headers: Headers) -> None:
         """Admit servers only.
 
         Raises:
             RequestError: 401, the secret key is missing or wrong.
         """
-        scheme, credentials = _authorization(headers)
-        if scheme != b"bearer":
+        if not self.has_secret_key(headers):
             message = "Missing secret key. Send it as `Authorization: Bearer <secret key>`."
             raise RequestError(401, "unauthorized", message)
-        self._check_secret_key(credentials)
 
     def _check_secret_key(self, key: bytes) -> None:
         if not hmac.compare_digest(key, self._secret_key):

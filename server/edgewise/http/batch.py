@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from edgewise.errors import RequestError
 from edgewise.events.parser import milliseconds
 from edgewise.events.recorder import INTERNAL_ERROR, Recorder, Rejection
 from edgewise.http import metrics
+from edgewise.http.admission import BodyLimits, admit
 from edgewise.http.auth import Authenticator, Caller
-from edgewise.http.decoding import BodyDecoder, decode_batch, decode_message, decode_messages
+from edgewise.http.decoding import (
+    MAX_MESSAGE_BYTES,
+    BodyDecoder,
+    decode_batch,
+    decode_batch_key,
+    decode_message,
+    decode_messages,
+)
 from edgewise.http.endpoint import Endpoint, HttpRequest
 from edgewise.http.requests import MAX_MESSAGES, BatchBody, SingleBody
 from edgewise.http.responses import BatchResponse
@@ -15,18 +25,26 @@ from edgewise.visitors.browser import UNKNOWN
 from edgewise.visitors.message import Kind, Message
 from edgewise.visitors.robots import is_crawler
 
+MAX_BATCH_BYTES = 512 * 1024
+"""The largest batch of a browser. With the secret key, the setting `max_body` is the limit."""
+
+MAX_SINGLE_BYTES = 2 * MAX_MESSAGE_BYTES
+
+_MESSAGES_AT_ONCE = 50
+"""Other requests have a turn between the decoding of so many messages."""
+
 _single_decoder = BodyDecoder(SingleBody)
 
 
 class _RecordingEndpoint(Endpoint):
-    """Records messages. A body has at most `limit` bytes."""
+    """Records messages."""
 
     for_browsers = True
 
-    def __init__(self, auth: Authenticator, recorder: Recorder, limit: int) -> None:
+    def __init__(self, auth: Authenticator, recorder: Recorder, limits: BodyLimits) -> None:
         super().__init__(auth)
         self._recorder = recorder
-        self._limit = limit
+        self._limits = limits
 
     async def _record(
         self, request: HttpRequest, caller: Caller, messages: list[tuple[int, Message]], body: BatchBody | SingleBody
@@ -45,17 +63,27 @@ class _RecordingEndpoint(Endpoint):
 class BatchEndpoint(_RecordingEndpoint):
     """Records the valid messages of a batch, and lists the others in the response."""
 
+    def __init__(self, auth: Authenticator, recorder: Recorder, max_body: int) -> None:
+        super().__init__(auth, recorder, BodyLimits(min(MAX_BATCH_BYTES, max_body), max_body))
+
     async def handle(self, request: HttpRequest) -> None:
-        raw, format = await request.body(self._limit)
+        caller, raw, format = await admit(self.auth, request, self._limits, decode_batch_key)
         body = decode_batch(raw, format)
-        caller = self.auth.authenticate(request.headers, body.write_key)
-        if len(body.batch) > MAX_MESSAGES:
-            message = f"batch: Expected at most {MAX_MESSAGES} messages, found {len(body.batch)}."
+        count = len(body.batch)
+        if count > MAX_MESSAGES:
+            message = f"batch: Expected at most {MAX_MESSAGES} messages, found {count}."
             raise RequestError(413, "batch_too_large", message)
-        messages, undecodable = decode_messages(body.batch, format)
-        rejected = await self._record(request, caller, messages, body)
-        rejections = sorted((*undecodable, *rejected), key=lambda rejection: rejection.index)
-        accepted = len(body.batch) - len(rejections)
+        messages: list[tuple[int, Message]] = []
+        rejections: list[Rejection] = []
+        for first in range(0, count, _MESSAGES_AT_ONCE):
+            if first:
+                await asyncio.sleep(0)
+            decoded, undecodable = decode_messages(body.batch[first : first + _MESSAGES_AT_ONCE], format, first)
+            messages += decoded
+            rejections += undecodable
+        rejections += await self._record(request, caller, messages, body)
+        rejections.sort(key=lambda rejection: rejection.index)
+        accepted = count - len(rejections)
         metrics.count_messages(accepted, rejections)
         await request.respond(BatchResponse(True, accepted, rejections), caller.cors)
 
@@ -63,14 +91,13 @@ class BatchEndpoint(_RecordingEndpoint):
 class MessageEndpoint(_RecordingEndpoint):
     """Records one message of the kind in the path. A rejected message is an error."""
 
-    def __init__(self, auth: Authenticator, recorder: Recorder, limit: int, kind: Kind) -> None:
-        super().__init__(auth, recorder, limit)
+    def __init__(self, auth: Authenticator, recorder: Recorder, max_body: int, kind: Kind) -> None:
+        super().__init__(auth, recorder, BodyLimits.at_most(MAX_SINGLE_BYTES, max_body))
         self._kind = kind
 
     async def handle(self, request: HttpRequest) -> None:
-        raw, format = await request.body(self._limit)
+        caller, raw, format = await admit(self.auth, request, self._limits)
         body = _single_decoder.decode(raw, format)
-        caller = self.auth.authenticate(request.headers, body.write_key)
         message = decode_message(raw, format, self._kind)
         rejections = await self._record(request, caller, [(0, message)], body)
         metrics.count_messages(1 - len(rejections), rejections)

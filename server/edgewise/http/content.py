@@ -1,8 +1,7 @@
-"""Content negotiation and request bodies: media types, size and time limits, and gzip."""
+"""Content negotiation and request bodies: media types, size limits, and gzip."""
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -16,8 +15,14 @@ from edgewise.errors import RequestError
 Headers: TypeAlias = Mapping[bytes, bytes]
 """The headers of a request, by their names in lower case."""
 
-BODY_TIMEOUT = 10.0
-"""Seconds from the first part of a body to its last."""
+MAX_GZIP_RATIO = 100
+"""The largest size of a decompressed body, as a multiple of its compressed size. Messages of visitors reach 20."""
+
+ALWAYS_DECOMPRESSED = 16 * 1024
+"""Bytes that a body may have after decompression, whatever its ratio."""
+
+MAX_HEADER = 1024
+"""The bytes of a header that are read. No honest client sends more in the headers that Edgewise reads."""
 
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -52,7 +57,7 @@ def request_format(headers: Headers) -> Format:
     content_type = headers.get(b"content-type")
     if not content_type:
         return JSON
-    format = _FORMATS.get(content_type) or _format_of(content_type)
+    format = _FORMATS.get(content_type) or _FORMATS.get(_media_type(content_type[:MAX_HEADER]))
     if format is None:
         message = (
             "Content-Type: Expected application/json, text/plain (with JSON) or application/msgpack, "
@@ -64,15 +69,15 @@ def request_format(headers: Headers) -> Format:
 
 def response_format(headers: Headers) -> Format:
     """The first supported format in the Accept header. The default is the format of the request's body."""
-    return _response_format(headers.get(b"accept", b""), headers.get(b"content-type", b""))
+    accept, content_type = headers.get(b"accept", b""), headers.get(b"content-type", b"")
+    return _response_format(accept[:MAX_HEADER], content_type[:MAX_HEADER])
 
 
 async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
     """The whole body, decompressed. It has at most `limit` bytes, both before and after decompression.
 
     Raises:
-        RequestError: the body is too large (413), has an unsupported encoding (415), is incomplete (400) or too slow
-            (408).
+        RequestError: the body is too large (413), has an unsupported encoding (415), or is incomplete (400).
     """
     declared = headers.get(b"content-length")
     if declared is not None and int(declared) > limit:  # The HTTP server has checked that it is a number.
@@ -89,18 +94,13 @@ async def read_body(receive: Receive, headers: Headers, limit: int) -> bytes:
 
 async def _read_rest(receive: Receive, body: bytes, limit: int) -> bytes:
     parts, size, more = [body], len(body), True
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            while more:
-                message = await receive()
-                parts.append(_part(message))
-                size += len(parts[-1])
-                if size > limit:
-                    raise _too_large(f"at least {size} bytes", limit)
-                more = message.get("more_body", False)
-    except TimeoutError as error:
-        text = f"body: Received only {size} bytes in {BODY_TIMEOUT:g} s. Send the request again."
-        raise RequestError(408, "body_too_slow", text) from error
+    while more:
+        message = await receive()
+        parts.append(_part(message))
+        size += len(parts[-1])
+        if size > limit:
+            raise _too_large(f"at least {size} bytes", limit)
+        more = message.get("more_body", False)
     return b"".join(parts)
 
 
@@ -117,14 +117,18 @@ def _decompress(body: bytes, encoding: bytes, limit: int) -> bytes:
     if encoding != b"gzip":
         message = f"Content-Encoding: Expected gzip or no encoding, found {encoding[:100].decode('latin-1')!r}."
         raise RequestError(415, "unsupported_encoding", message)
+    most = min(limit, max(ALWAYS_DECOMPRESSED, MAX_GZIP_RATIO * len(body)))
     decompressor = zlib.decompressobj(_GZIP)
     try:
-        decompressed = decompressor.decompress(body, limit + 1)
+        decompressed = decompressor.decompress(body, most + 1)
     except zlib.error as error:
         message = f"body: Expected gzip, as in Content-Encoding, found other bytes ({error})."
         raise RequestError(400, "malformed_body", message) from error
-    if len(decompressed) > limit:
-        raise _too_large("more after decompression", limit)
+    if len(decompressed) > most:
+        if most == limit:
+            raise _too_large("more after decompression", limit)
+        message = f"body: Expected gzip of at most {MAX_GZIP_RATIO} times its size, found more. Send it uncompressed."
+        raise RequestError(413, "body_too_large", message)
     if not decompressor.eof:
         raise RequestError(400, "body_cut_short", "body: The gzip stream is incomplete. Send all of it.")
     if decompressor.unused_data:
@@ -144,11 +148,6 @@ def _response_format(accept: bytes, content_type: bytes) -> Format:
         if media_type in _FORMATS and media_type != b"text/plain":
             return _FORMATS[media_type]
     return _FORMATS.get(_media_type(content_type), JSON)
-
-
-@lru_cache(maxsize=256)
-def _format_of(content_type: bytes) -> Format | None:
-    return _FORMATS.get(_media_type(content_type))
 
 
 def _media_type(value: bytes) -> bytes:

@@ -22,6 +22,9 @@ MAX_DEPTH = 8
 MAX_VALUES = 256
 MAX_TEXT = 1024
 
+LONGEST_CACHED = 512
+"""The longest text whose parts are cached. Longer ones, which strangers could send, would fill the memory."""
+
 _DATA_LIMITS = Limits("context.data", MAX_VALUES, MAX_DEPTH, MAX_TEXT)
 _EMPTY = ContextBody()
 
@@ -60,18 +63,17 @@ def attributes_of(
 
 
 def _page(page: PageBody) -> dict[str, str]:
-    attributes = dict(_url(page.url)) if page.url else {}
+    attributes = dict((_url if len(page.url) <= LONGEST_CACHED else _parse_url)(page.url)) if page.url else {}
     if page.path:
         attributes["path"] = decode_path(page.path)
     if page.type:
         attributes["type"] = page.type
-    if page.referrer and (host := _host(page.referrer)):
+    if page.referrer and (host := (_host if len(page.referrer) <= LONGEST_CACHED else _parse_host)(page.referrer)):
         attributes["referrer"] = host
     return attributes
 
 
-@lru_cache(maxsize=1024)
-def _url(url: str) -> Mapping[str, str]:
+def _parse_url(url: str) -> Mapping[str, str]:
     """The URL with its path and campaign, or alone if it is malformed."""
     try:
         parts = urlsplit(url)
@@ -81,8 +83,7 @@ def _url(url: str) -> Mapping[str, str]:
     return {"url": decode_url(url), "path": decode_path(parts.path) or "/", **campaign}
 
 
-@lru_cache(maxsize=1024)
-def _host(url: str) -> str | None:
+def _parse_host(url: str) -> str | None:
     try:
         host = urlsplit(url).hostname
     except ValueError:
@@ -90,9 +91,12 @@ def _host(url: str) -> str | None:
     return host and decode_host(host)
 
 
-@lru_cache(maxsize=1024)
+_url = lru_cache(maxsize=1024)(_parse_url)
+_host = lru_cache(maxsize=1024)(_parse_host)
+
+
 def _country_code(header: bytes) -> str | None:
-    return read_country(header.decode("latin-1"))
+    return read_country(header.decode("latin-1")) if len(header) <= 64 else None
 
 
 @lru_cache(maxsize=1024)

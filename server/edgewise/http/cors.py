@@ -18,6 +18,9 @@ from edgewise.serving.served_site import ServedSite
 Origin: TypeAlias = bytes
 """The value of an Origin header, such as `https://shop.example`."""
 
+LONGEST_CACHED = 300
+"""Bytes of an origin. Any origin may be allowed, and longer ones would fill the memory."""
+
 _LOOPBACK = re.compile(rb"https?://(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?")
 
 _VARY = (b"vary", b"Origin")
@@ -97,9 +100,12 @@ def allows_origin(site: ServedSite, origin: Origin) -> bool:
     return text in site.settings.origins or ANY_ORIGIN in site.settings.origins
 
 
-@lru_cache(maxsize=256)
 def allowed_headers(origin: Origin) -> HeaderList:
     """The headers for a page of an allowed origin."""
+    return (_cached_headers if len(origin) <= LONGEST_CACHED else _allowed_headers)(origin)
+
+
+def _allowed_headers(origin: Origin) -> HeaderList:
     return (
         # Never "*": beacons always carry credentials, and browsers refuse "*" for those.
         (b"access-control-allow-origin", origin),
@@ -107,6 +113,9 @@ def allowed_headers(origin: Origin) -> HeaderList:
         _EXPOSE_RETRY_AFTER,
         _VARY,
     )
+
+
+_cached_headers = lru_cache(maxsize=256)(_allowed_headers)
 
 
 def web_origin(origin: Origin) -> str | None:

@@ -13,6 +13,7 @@ from edgewise.decisions.result import PlacementResult
 from edgewise.decisions.service import DecisionService
 from edgewise.errors import RequestError
 from edgewise.http import metrics
+from edgewise.http.admission import BodyLimits, admit
 from edgewise.http.auth import Authenticator, Caller
 from edgewise.http.context import attributes_of
 from edgewise.http.decoding import BodyDecoder
@@ -31,23 +32,25 @@ from edgewise.visitors.browser import UNKNOWN
 from edgewise.visitors.consent import decide_consent
 from edgewise.visitors.robots import DECIDES_A_SECOND, DECIDES_AT_ONCE, RateLimit, is_crawler
 
-_decoder = BodyDecoder(DecideBody)
+MAX_BODY_BYTES = 256 * 1024
+
+_decoder = BodyDecoder(DecideBody, has_any=True)
 
 
 class DecideEndpoint(Endpoint):
     """Decodes the request, asks the decision service, and encodes its results.
 
-    A body has at most `limit` bytes. `country_header` names the header in which a CDN sends the visitor's country.
+    `max_body` is the setting. `country_header` names the header in which a CDN sends the visitor's country.
     """
 
     for_browsers = True
 
     def __init__(
-        self, auth: Authenticator, decisions: DecisionService, limit: int, country_header: str | None = None
+        self, auth: Authenticator, decisions: DecisionService, max_body: int, country_header: str | None = None
     ) -> None:
         super().__init__(auth)
         self._decisions = decisions
-        self._limit = limit
+        self._limits = BodyLimits.at_most(MAX_BODY_BYTES, max_body)
         self._country_header = None if country_header is None else country_header.lower().encode()
         self._clock = asyncio.get_running_loop().time
         self._rate = RateLimit(DECIDES_A_SECOND, DECIDES_AT_ONCE)
@@ -55,8 +58,8 @@ class DecideEndpoint(Endpoint):
     async def handle(self, request: HttpRequest) -> None:
         # Deadlines need the event loop's clock. Under uvloop it counts whole milliseconds, too coarse for the metric.
         loop_start, timer_start = self._clock(), perf_counter()
-        body = _decoder.decode(*await request.body(self._limit))
-        caller = self.auth.authenticate(request.headers, body.write_key)
+        caller, raw, format = await admit(self.auth, request, self._limits)
+        body = _decoder.decode(raw, format)
         preview = None if body.preview is None else self._decisions.preview(caller.site, body.preview)
         placements = [
             PlacementRequest(placement)

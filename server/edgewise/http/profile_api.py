@@ -25,20 +25,21 @@ from edgewise.types import Milliseconds
 from edgewise.visitors.message import Id
 from edgewise.visitors.traits import check_traits
 
-_decoder = BodyDecoder(ProfileBody)
+MAX_BODY_BYTES = 65536
+
+_decoder = BodyDecoder(ProfileBody, has_any=True)
 
 
 class ProfileEndpoint(Endpoint):
     """Serves the data of one visitor. The id in the path may be an anonymous id or a user id.
 
-    An erasure completes within `erase_within`. A body has at most `limit` bytes.
+    An erasure completes within `erase_within`.
     """
 
     def __init__(
-        self, auth: Authenticator, visitor_data: VisitorData, follower: Follower, erase_within: Milliseconds, limit: int
+        self, auth: Authenticator, visitor_data: VisitorData, follower: Follower, erase_within: Milliseconds
     ) -> None:
         super().__init__(auth)
-        self._limit = limit
         self._visitor_data = visitor_data
         self._follower = follower
         self._erase_within = erase_within
@@ -65,7 +66,7 @@ class ProfileEndpoint(Endpoint):
 
     async def _set_traits(self, request: HttpRequest, site: ServedSite, id: str) -> None:
         """Set traits of the visitor with this id. A new id is a user id, unless the query has `anonymous=true`."""
-        body = _decoder.decode(*await request.body(self._limit))
+        body = _decoder.decode(*await request.body(MAX_BODY_BYTES))
         if problems := check_traits(body.traits):
             raise RequestError.invalid(*problems)
         user, anonymous = possible_digests(id)

@@ -8,6 +8,9 @@ from edgewise.errors import Problem, RequestError
 from edgewise.serving.follower import Follower
 from edgewise.serving.served_site import ServedSite
 
+MAX_FIELDS = 20
+"""The most parameters of a query. Its parsing takes a microsecond for each."""
+
 
 def query_site(follower: Follower, query: bytes) -> ServedSite:
     """The site in `?site=`, which is optional if there is only one site.
@@ -16,7 +19,7 @@ def query_site(follower: Follower, query: bytes) -> ServedSite:
         RequestError: 400, `site` is missing although there are several sites, or 404, the site is unknown.
     """
     names = sorted(site.name for site in follower.sites.values())
-    values = parse_qs(query.decode("latin-1")).get("site")
+    values = _parse(query, keep_blank_values=False).get("site")
     if values is None and len(names) == 1:
         values = names
     if values is None:
@@ -41,7 +44,15 @@ def query_flag(query: bytes, name: str) -> bool:
 
 def query_text(query: bytes, name: str, default: str = "") -> str:
     """The last value of a parameter."""
-    return parse_qs(query.decode("latin-1"), keep_blank_values=True).get(name, [default])[-1]
+    return _parse(query, keep_blank_values=True).get(name, [default])[-1]
+
+
+def _parse(query: bytes, keep_blank_values: bool) -> dict[str, list[str]]:
+    try:
+        return parse_qs(query.decode("latin-1"), keep_blank_values, max_num_fields=MAX_FIELDS)
+    except ValueError as error:
+        message = f"Expected at most {MAX_FIELDS} parameters, found more."
+        raise RequestError.invalid(Problem("query", message)) from error
 
 
 def _one_of(names: list[str]) -> str:

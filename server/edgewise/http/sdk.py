@@ -19,7 +19,7 @@ import zopfli.gzip
 from edgewise import __version__
 from edgewise.errors import RequestError
 from edgewise.http.auth import Authenticator
-from edgewise.http.content import Headers
+from edgewise.http.content import MAX_HEADER, Headers
 from edgewise.http.endpoint import Endpoint, HttpRequest
 from edgewise.http.query import query_text
 from edgewise.http.responses import HeaderList
@@ -88,7 +88,7 @@ class SdkEndpoint(Endpoint):
         if name == _DEBUGGER:
             self._check_token(query_text(request.scope["query_string"], "preview"))
         variant = self._files[name].variant(request.headers)
-        is_cached = _matches(request.headers.get(b"if-none-match", b""), variant.etag)
+        is_cached = _matches(request.headers.get(b"if-none-match", b"")[:MAX_HEADER], variant.etag)
         caching = (b"etag", variant.etag), (b"cache-control", _CACHE_FOREVER if is_versioned else _CACHE_FIVE_MINUTES)
         await request.send(
             {
@@ -131,7 +131,7 @@ def _variant(body: bytes, type: bytes, *headers: tuple[bytes, bytes]) -> Variant
 
 
 def _accepts_gzip(headers: Headers) -> bool:
-    for accepted in headers.get(b"accept-encoding", b"").lower().split(b","):
+    for accepted in headers.get(b"accept-encoding", b"")[:MAX_HEADER].lower().split(b","):
         coding, _, weight = accepted.replace(b" ", b"").partition(b";q=")
         if coding in (b"gzip", b"*"):
             return not weight or weight.strip(b"0.") != b""

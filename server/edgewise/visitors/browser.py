@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _MAX_USER_AGENT = 1024
+_MAX_ACCEPT_LANGUAGE = 64
+"""Bytes that are read and cached. Only the first language counts, which has at most 44."""
 
 
 class Browser(NamedTuple):
@@ -28,7 +30,8 @@ def read_browser(user_agent: bytes | None, accept_language: bytes | None) -> Bro
     if user_agent is None or not user_agent.startswith(b"Mozilla/"):
         return UNKNOWN
     return Browser(
-        device_type(user_agent[:_MAX_USER_AGENT]), _preferred_language(accept_language) if accept_language else None
+        device_type(user_agent[:_MAX_USER_AGENT]),
+        _preferred_language(accept_language[:_MAX_ACCEPT_LANGUAGE]) if accept_language else None,
     )
 
 
@@ -42,7 +45,7 @@ def device_type(user_agent: bytes) -> str:
     text = user_agent.lower()
     if re.search(rb"bot\b|crawl|spider|slurp|headless", text):
         return "bot"
-    if re.search(rb"ipad|tablet|kindle|silk|android(?!.*mobile)", text):
+    if re.search(rb"ipad|tablet|kindle|silk", text) or text.rfind(b"android") > text.rfind(b"mobile"):
         return "tablet"
     return "mobile" if re.search(rb"mobi|iphone|ipod|android", text) else "desktop"
 

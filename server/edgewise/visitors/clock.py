@@ -8,9 +8,17 @@ from zoneinfo import ZoneInfo
 _PARTS = ("night", "morning", "afternoon", "evening")
 
 
-@lru_cache(maxsize=1024)
+LONGEST_NAME = 64
+"""Characters. The longest name of a time zone has 32."""
+
+
 def find_zone(name: str) -> ZoneInfo | None:
     """Find the time zone of this name. Return None if it is unknown: that must not fail a request."""
+    return _find_zone(name) if len(name) <= LONGEST_NAME else None
+
+
+@lru_cache(maxsize=1024)
+def _find_zone(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):

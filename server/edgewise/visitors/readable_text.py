@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import re
-from unicodedata import normalize
+from unicodedata import combining, normalize
+
+LONGEST_LABEL = 63
+"""Characters between two dots of a host, as in the DNS. Punycode takes quadratic time."""
+
+MOST_ACCENTS = 30
+"""Of one letter, as in Unicode's Stream-Safe Text Format. More of them take quadratic time to sort."""
 
 _ENCODED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 
@@ -46,7 +52,7 @@ def _encode(character: str) -> str:
 
 
 def _decode_label(label: str) -> str:
-    if not label.startswith("xn--"):
+    if not label.startswith("xn--") or len(label) > LONGEST_LABEL:
         return label
     try:
         decoded = label.removeprefix("xn--").encode("ascii").decode("punycode")
@@ -57,4 +63,13 @@ def _decode_label(label: str) -> str:
 
 def _composed(text: str) -> str:
     """Write a letter and its accents as one character, as keyboards do."""
-    return text if text.isascii() else normalize("NFC", text)
+    return text if text.isascii() or _has_many_accents(text) else normalize("NFC", text)
+
+
+def _has_many_accents(text: str) -> bool:
+    count = 0
+    for character in text:
+        count = count + 1 if combining(character) else 0
+        if count > MOST_ACCENTS:
+            return True
+    return False
