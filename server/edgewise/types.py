@@ -46,6 +46,12 @@ Group: TypeAlias = Literal[LoggedGroup, "fallback", "preview", "none"]
 """How any result was made. The additional groups are never logged."""
 
 
+NotShownReason: TypeAlias = Literal["late", "moved", "timeout"]
+"""Why a page kept the default content of a placement, as the browser SDK names it in `Rendered`."""
+
+NOT_SHOWN_REASONS: tuple[NotShownReason, ...] = ("late", "moved", "timeout")
+
+
 class Webhook(NamedTuple):
     """A receiver of messages about visitors who newly meet a condition. `after` is how long they must be quiet first.
 

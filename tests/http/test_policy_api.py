@@ -59,6 +59,7 @@ async def test_policy_without_a_model_has_empty_results(store_url: str) -> None:
         "decisions": 0,
         "outcomes": 0,
         "robots": 0,
+        "notShown": {"late": 0, "moved": 0, "timeout": 0},
         "logAheadSeconds": 0.0,
         "model": None,
         "actions": [

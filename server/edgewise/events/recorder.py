@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from edgewise.errors import StoreError
 from edgewise.events.event_batch import EventBatch
+from edgewise.events.not_shown_report import NotShownView, count_views, is_report, read_report
 from edgewise.events.parser import EventParser, MessageRejected, ParsedEvent
 from edgewise.events.profile_records import ProfileRecords
 from edgewise.events.profile_writer import ProfileWriter
@@ -108,10 +109,14 @@ class Recorder:
         """
         parser = EventParser(site, self._ids, self._find, now_ms(), sent_at, consent, browser)
         events: list[PlacedEvent] = []
+        views: list[NotShownView] = []
         rejections: list[Rejection] = []
         dropped: Counter[Reason] = Counter()
         for index, message in messages:
             try:
+                if is_report(message):
+                    views.append(read_report(site, message))
+                    continue
                 event = parser.parse(message)
             except MessageRejected as rejected:
                 rejections.append(Rejection(index, rejected.code, str(rejected)))
@@ -129,6 +134,7 @@ class Recorder:
         store_batch = StoreBatch(self._store, self._patience)
         async with self._locks.hold(site.name, _all_ids(one.event for one in events), store_batch.deadline):
             rejections += await self._write_all(site, events, store_batch)
+        await count_views(self._store, views, store_batch)
         if self._on_dropped is not None:
             for reason, count in dropped.items():
                 self._on_dropped(site.name, reason, count)

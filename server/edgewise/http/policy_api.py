@@ -16,6 +16,7 @@ from edgewise.serving.served_site import ServedPlacement
 from edgewise.statistics import RewardTally, Statistics
 from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING, Milliseconds, PolicyRef, StreamId
+from edgewise.wall_clock import now_ms
 
 
 class PolicyEndpoint(Endpoint):
@@ -53,6 +54,7 @@ class PolicyEndpoint(Endpoint):
             statistics.robots,
             await self._lag(placement.ref, checkpoint, last) / 1000,
             self._times.ahead(last) / 1000,
+            await self._store.not_shown.count(placement.ref, now_ms()),
             None if checkpoint is None else self._model(placement.ref, checkpoint, statistics),
             _actions(placement.policy.actions, statistics),
         )

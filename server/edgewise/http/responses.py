@@ -12,7 +12,7 @@ from edgewise.events.recorder import Rejection
 from edgewise.http.content import Format
 from edgewise.policies.eligibility import Refusal
 from edgewise.policies.policy import Mode
-from edgewise.types import Group
+from edgewise.types import Group, NotShownReason
 
 HeaderList: TypeAlias = Sequence[tuple[bytes, bytes]]
 
@@ -114,7 +114,8 @@ class PolicyResponse(Struct, frozen=True, rename="camel"):
     """The results of a policy. `decisions` does not include those for robots, which `robots` counts.
 
     `learnerLagSeconds` is the part of the log that no published model has learned from yet. `logAheadSeconds` is
-    how far the log is ahead of the store's clock. It is above 0 only after that clock was set back.
+    how far the log is ahead of the store's clock. It is above 0 only after that clock was set back. `notShown` counts
+    the page views of the last 7 days that kept the default content in place of a decision, by reason.
     """
 
     placement: str
@@ -125,6 +126,7 @@ class PolicyResponse(Struct, frozen=True, rename="camel"):
     robots: int
     learner_lag_seconds: float
     log_ahead_seconds: float
+    not_shown: Mapping[NotShownReason, int]
     model: ModelResponse | None
     actions: Sequence[ActionResponse]
 

@@ -14,6 +14,7 @@ from edgewise.store.connection import Client, connect
 from edgewise.store.erasures import Erasures, Pending
 from edgewise.store.log import Log, Page
 from edgewise.store.log_rewrite import LogRewrite
+from edgewise.store.not_shown import NotShown
 from edgewise.store.pipeline import Pipeline
 from edgewise.store.profiles import Profiles
 from edgewise.store.registry import Registry
@@ -45,6 +46,7 @@ class Store:
         self.log_rewrite = LogRewrite(client)
         self.versions = Versions(client)
         self.checkpoints = Checkpoints(client)
+        self.not_shown = NotShown(client)
         self.profiles = Profiles(client)
         self.webhook_queues = WebhookQueues(client)
         self.registry = Registry(client)

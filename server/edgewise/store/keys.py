@@ -6,7 +6,7 @@ visitor of a site. Names of sites and placements have no braces and no colons.
 
 from __future__ import annotations
 
-from edgewise.types import SPANS, Digest, PolicyRef, Span
+from edgewise.types import SPANS, Digest, NotShownReason, PolicyRef, Span
 
 SITES = "edgewise:sites"
 """Hash: the encoded sites. One key, replaced as a whole."""
@@ -59,6 +59,16 @@ def checkpoint(ref: PolicyRef) -> str:
 def base(ref: PolicyRef) -> str:
     """Hash: position to base checkpoint. One a day, deleted as retention moves on."""
     return f"{{{ref.site}:{ref.placement}}}:base"
+
+
+def not_shown(ref: PolicyRef, reason: NotShownReason, day: int) -> str:
+    """HyperLogLog: page views of a day since the epoch that kept the default. At most 12 KB. Expires in 7 days."""
+    return f"{{{ref.site}:{ref.placement}}}:n:{reason}:{day}"
+
+
+def not_shown_notice(ref: PolicyRef) -> str:
+    """String, empty: the server has logged that pages keep the default. Expires in 7 days."""
+    return f"{{{ref.site}:{ref.placement}}}:n"
 
 
 def erasures(site: str) -> str:

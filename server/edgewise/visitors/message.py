@@ -27,6 +27,8 @@ class Properties(Struct, frozen=True, rename="camel", gc=False):
     """The properties that Edgewise reads. Each has any type, because the expected type depends on the event."""
 
     decision_id: Any = None
+    placement: Any = None
+    reason: Any = None
     slot: Any = None
     action: Any = None
     value: Any = None
