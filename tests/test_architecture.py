@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "visitors": set(),
     "bandit": set(),
     "store": set(),
-    "policies": {"conditions"},
+    "policies": {"conditions", "visitors"},
     "webhooks": {"ids", "conditions", "policies", "visitors", "store"},
     "serving": {"ids", "policies", "visitors", "bandit", "store", "webhooks"},
     "decisions": {"ids", "policies", "visitors", "bandit", "store", "serving"},

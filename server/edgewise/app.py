@@ -35,7 +35,7 @@ from edgewise.http.preview_api import PreviewEndpoint
 from edgewise.http.profile_api import ProfileEndpoint
 from edgewise.http.routes import build_routes
 from edgewise.http.sdk import SdkEndpoint, read_files
-from edgewise.policies.site_files import load_sites
+from edgewise.policies.site_files import read_sites
 from edgewise.privacy.access import VisitorData
 from edgewise.serving.follower import Follower
 from edgewise.settings import Settings
@@ -64,7 +64,7 @@ def create_app(settings: Settings) -> App:
         try:
             await follower.start()
             if not follower.ready:
-                follower.serve_files(load_sites(settings.policies))
+                follower.serve_files(read_sites(settings.policies).sites)
             auth = Authenticator(follower, secret_key)
             endpoints = _endpoints(settings, store, follower, auth)
             app.decide = endpoints["decide"]

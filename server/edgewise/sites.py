@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from edgewise.errors import StoreError
+from edgewise.errors import Problem, StoreError
 from edgewise.types import Condition, ConsentMode, Robots, Webhook
 
 
@@ -50,3 +50,22 @@ def decode_sites(packed: bytes | None) -> tuple[Site, ...]:
         return msgspec.msgpack.decode(packed, type=tuple[Site, ...])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StoreError(f"The registry's {len(packed)} bytes are not encoded sites: {error}.") from error
+
+
+def encode_problems(problems: Iterable[Problem]) -> bytes:
+    """Encode the problems of refused policy files, for the registry."""
+    return msgspec.msgpack.encode(list(problems))
+
+
+def decode_problems(packed: bytes | None) -> tuple[Problem, ...]:
+    """Decode the problems of refused policy files. None are no problems.
+
+    Raises:
+        StoreError: the bytes are not encoded problems.
+    """
+    if packed is None:
+        return ()
+    try:
+        return msgspec.msgpack.decode(packed, type=tuple[Problem, ...])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StoreError(f"The registry's {len(packed)} bytes are not encoded problems: {error}.") from error

@@ -47,3 +47,21 @@ def test_a_large_file_is_rejected_before_it_is_read(tmp_path: Path, monkeypatch:
     (tmp_path / "x.toml").write_text("a = 123456789")
     with pytest.raises(PolicyError, match=r"Expected a file of at most 10 bytes, found 13 bytes\."):
         read_toml(tmp_path / "x.toml", "x.toml")
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_the_files_of_other_editors_are_read(mark: bytes, ends: str) -> None:
+    source = mark + ends.join(["# größen", 'a = "ß"', "[b]", "c = 1", ""]).encode()
+    assert parse_toml(source, "x.toml") == {"a": "ß", "b": {"c": 1}}
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16"), ("utf-32", "UTF-32")],
+)
+def test_a_file_in_another_unicode_encoding_is_rejected(codec: str, name: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        parse_toml("a = 1\n".encode(codec), "x.toml")
+    message = f"Expected UTF-8, found {name}. Save the file as UTF-8: editors ask for the encoding in Save As."
+    assert caught.value.problems == [("x.toml", message)]

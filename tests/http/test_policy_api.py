@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from edgewise.entries import Tick, encode
+from edgewise.errors import Problem
+from edgewise.sites import encode_problems
 from edgewise.statistics import Statistics
 from edgewise.store import Checkpoint, Store
 from edgewise.types import PolicyRef, StreamId
@@ -55,6 +57,7 @@ async def test_policy_without_a_model_has_empty_results(store_url: str) -> None:
     assert report.pop("learnerLagSeconds") < 60
     assert report == {
         "placement": "hero",
+        "file": {"error": None},
         "mode": "online",
         "decisions": 0,
         "outcomes": 0,
@@ -130,3 +133,18 @@ async def test_site_is_required_if_there_are_several(store_url: str) -> None:
     assert unnamed.json()["error"]["message"] == "site: Missing site. Add ?site= with one of: one, two."
     assert [len(listed["policies"]) for listed in (one, two)] == [2, 1]
     assert hero["placement"] == "hero"
+
+
+async def test_a_refused_edit_is_shown_with_its_problems_while_the_server_stays_ready(store_url: str) -> None:
+    async with serve(store_url) as server:
+        store = await Store.connect(store_url)
+        problems = [Problem("hero.toml: baseline", "Unknown action."), Problem("row.toml:3", "Invalid TOML.")]
+        await store.registry.publish_problems(encode_problems(problems))
+        error = "hero.toml: baseline: Unknown action.\nrow.toml:3: Invalid TOML."
+        for report in (await get(server, "/v1/policies"))["policies"]:
+            assert report["file"] == {"error": error}
+        assert "edgewise_policy_file_problems 2.0" in (await server.get("/metrics")).text
+        assert (await server.get("/readyz")).status_code == 200
+        await store.registry.publish_problems(encode_problems([]))
+        assert (await get(server, "/v1/policies/hero"))["file"] == {"error": None}
+        await store.close()

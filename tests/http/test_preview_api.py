@@ -10,7 +10,7 @@ import pytest
 from tests.servers import BEARER, HERO, ROW, Server, serve
 from tests.stored_bytes import read_store
 
-SITE = {"hero.toml": HERO + 'when = { "device.type" = "no such device" }\n', "row.toml": ROW}
+SITE = {"hero.toml": HERO + 'when = { "data.nobody" = "has this" }\n', "row.toml": ROW}
 TWO_SITES = {
     "shop/hero.toml": HERO,
     "shop/site.toml": 'name = "shop"\nwrite_key = "shop"',

@@ -12,12 +12,12 @@ import pytest
 
 from edgewise import entries
 from edgewise.bandit.shape import shape_of
-from edgewise.errors import PolicyError
+from edgewise.errors import PolicyError, Problem
 from edgewise.policies.compiled_policy import decode_policy, version_of
 from edgewise.policies.site_files import load_sites
 from edgewise.processes.publisher import Publisher
 from edgewise.serving.follower import Follower
-from edgewise.sites import Site, decode_sites
+from edgewise.sites import Site, decode_problems, decode_sites
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
 from tests.eventually import eventually
@@ -74,6 +74,10 @@ async def log_of(store: Store) -> list[entries.Entry]:
 
 async def sites_of(store: Store) -> tuple[Site, ...]:
     return decode_sites(await store.registry.sites())
+
+
+async def problems_of(store: Store) -> tuple[Problem, ...]:
+    return decode_problems(await store.registry.problems())
 
 
 async def until_logged(caplog: pytest.LogCaptureFixture, text: str) -> None:
@@ -180,8 +184,50 @@ async def test_an_invalid_edit_is_logged_once_and_the_last_valid_version_stays(
         assert caplog.text.count("the last valid ones stay") == 1
         assert "hero.toml: baseline" in caplog.text
         assert await published(store) == before
+        ((path, _),) = await problems_of(store)
+        assert path == "hero.toml: baseline"
         edit(folder, HERO.replace("warm", "cold"))
         await until_published(store, differs_from=before)
+        assert await problems_of(store) == ()
+
+
+async def test_an_edit_with_an_oversight_is_refused(store: Store, folder: Path) -> None:
+    async with watching(store, folder):
+        before = await published(store)
+        edit(folder, HERO + 'when = { "vistor.orders" = 1 }')
+
+        async def is_refused() -> bool:
+            return bool(await problems_of(store))
+
+        await eventually(is_refused)
+        assert await published(store) == before
+
+
+async def test_a_new_file_with_an_oversight_is_refused_at_the_start(store: Store, folder: Path) -> None:
+    edit(folder, HERO + 'when = { "vistor.orders" = 1 }')
+    publisher = Publisher(folder)
+    await publisher.load()
+    with pytest.raises(PolicyError, match=r"vistor\.orders"):
+        await publisher.refuse_new_oversights(store)
+
+
+async def test_what_an_earlier_release_accepted_goes_on_serving_until_it_is_edited(
+    store: Store, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    edit(folder, HERO + 'when = { "vistor.orders" = 1 }')
+    (folder / "site.toml").write_text('[segments]\nold = { "visitor.order" = 1 }\n')
+    earlier = Publisher(folder)
+    await earlier.load()
+    await earlier.publish(store)
+    publisher = Publisher(folder)
+    await publisher.load()
+    await publisher.refuse_new_oversights(store)
+    assert caplog.text.count("Edgewise serves it as before, and will refuse the next edit.") == 2
+    (folder / "site.toml").write_text('[segments]\nold = { "visitor.order" = 2 }\n')
+    await publisher.load()
+    with pytest.raises(PolicyError) as refused:
+        await publisher.refuse_new_oversights(store)
+    assert [path for path, _ in refused.value.problems] == ['site.toml: segments.old["visitor.order"]']
 
 
 async def test_a_store_that_lost_everything_is_repaired(store: Store, valkey: Valkey, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from pathlib import Path
@@ -46,9 +47,17 @@ def read_toml(path: Path, name: str) -> dict[str, Any]:
 def parse_toml(source: bytes, name: str) -> dict[str, Any]:
     """Parse the content of a file. Problems refer to the file as `name`.
 
+    A byte-order mark and the line ends of Windows are accepted.
+
     Raises:
         PolicyError: the content is not TOML.
     """
+    if (encoding := find_wide_encoding(source)) is not None:
+        message = f"Expected UTF-8, found {encoding}. Save the file as UTF-8: editors ask for the encoding in Save As."
+        raise PolicyError([Problem(name, message)])
+    source = source.removeprefix(codecs.BOM_UTF8)
+    if b"\n" not in source:
+        source = source.replace(b"\r", b"\n")
     try:
         return tomllib.loads(source.decode())
     except UnicodeDecodeError as error:
@@ -61,6 +70,15 @@ def parse_toml(source: bytes, name: str) -> dict[str, Any]:
         raise PolicyError([Problem(name, f"Invalid TOML: {error}.")]) from error
     except RecursionError as error:
         raise PolicyError([Problem(name, "Invalid TOML: lists or tables are nested too deeply.")]) from error
+
+
+def find_wide_encoding(source: bytes) -> str | None:
+    """UTF-16 or UTF-32 if the text begins with the mark of one, or with a letter of one. None otherwise."""
+    if source.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "UTF-32"
+    if source.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in source[:2]:
+        return "UTF-16"
+    return None
 
 
 def _syntax_problem(message: str, source: bytes, name: str) -> Problem:

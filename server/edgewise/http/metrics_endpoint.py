@@ -16,6 +16,7 @@ from edgewise.http.auth import Authenticator
 from edgewise.http.endpoint import Endpoint, HttpRequest
 from edgewise.http.responses import send_bytes
 from edgewise.serving.follower import Follower
+from edgewise.sites import decode_problems
 from edgewise.store import Backlog, Store
 from edgewise.wall_clock import now_ms
 
@@ -30,12 +31,14 @@ class MetricsEndpoint(Endpoint):
         super().__init__(auth)
         self._follower = follower
         self._queues = store.webhook_queues
+        self._registry = store.registry
         self._models = _ModelCollector(follower)
 
     async def handle(self, request: HttpRequest) -> None:
         registry = CollectorRegistry()
         registry.register(self._models)
         registry.register(_BacklogCollector(await self._backlogs()))
+        registry.register(_ProblemCollector(await self._file_problems()))
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
             text = generate_latest(registry)
@@ -51,6 +54,29 @@ class MetricsEndpoint(Endpoint):
                 return {name: await self._queues.backlog(name, now_ms()) for name in names}
         except (StoreError, TimeoutError):
             return {}
+
+    async def _file_problems(self) -> int | None:
+        """The number of problems in refused policy files. None if the store does not answer."""
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT):
+                return len(decode_problems(await self._registry.problems()))
+        except (StoreError, TimeoutError):
+            return None
+
+
+class _ProblemCollector(Collector):
+    """The policy files."""
+
+    def __init__(self, problems: int | None) -> None:
+        self._problems = problems
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        meaning = "Problems of the last edit of the policy files, if it was refused. At most 20 count."
+        return (
+            ()
+            if self._problems is None
+            else (GaugeMetricFamily("edgewise_policy_file_problems", meaning, self._problems),)
+        )
 
 
 class _BacklogCollector(Collector):

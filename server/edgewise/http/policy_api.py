@@ -9,10 +9,11 @@ from edgewise.errors import RequestError
 from edgewise.http.auth import Authenticator
 from edgewise.http.endpoint import Endpoint, HttpRequest
 from edgewise.http.query import query_site
-from edgewise.http.responses import ActionResponse, ModelResponse, PoliciesResponse, PolicyResponse
+from edgewise.http.responses import ActionResponse, FileResponse, ModelResponse, PoliciesResponse, PolicyResponse
 from edgewise.policies.policy import Action
 from edgewise.serving.follower import Follower
 from edgewise.serving.served_site import ServedPlacement
+from edgewise.sites import decode_problems
 from edgewise.statistics import RewardTally, Statistics
 from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING, Milliseconds, PolicyRef, StreamId
@@ -32,22 +33,28 @@ class PolicyEndpoint(Endpoint):
         self.auth.require_secret_key(request.headers)
         site = query_site(self._follower, request.scope["query_string"])
         name = request.scope["path_params"].get("placement")
+        file = await self._file()
         if name is None:
             placements = sorted(site.placements.values(), key=lambda placement: placement.ref)
-            await request.respond(PoliciesResponse([await self._results(placement) for placement in placements]))
+            await request.respond(PoliciesResponse([await self._results(placement, file) for placement in placements]))
         elif name in site.placements:
-            await request.respond(await self._results(site.placements[name]))
+            await request.respond(await self._results(site.placements[name], file))
         else:
             message = f"Unknown placement {name[:80]!r} in site {site.name!r}. GET /v1/policies lists the placements."
             raise RequestError(404, "not_found", message)
 
-    async def _results(self, placement: ServedPlacement) -> PolicyResponse:
+    async def _file(self) -> FileResponse:
+        problems = decode_problems(await self._store.registry.problems())
+        return FileResponse("\n".join(f"{path}: {message}" for path, message in problems) or None)
+
+    async def _results(self, placement: ServedPlacement, file: FileResponse) -> PolicyResponse:
         checkpoint = await self._store.checkpoints.read(placement.ref)
         last = await self._store.log.last_id(placement.ref) or BEGINNING
         statistics = Statistics() if checkpoint is None else Statistics.decode(checkpoint.statistics)
         return PolicyResponse(
             placement.ref.placement,
             placement.version_text,
+            file,
             placement.policy.explore.mode,
             statistics.decisions,
             statistics.outcomes,

@@ -110,8 +110,16 @@ class ActionResponse(Struct, frozen=True, rename="camel"):
     mean_reward: float | None
 
 
+class FileResponse(Struct, frozen=True, rename="camel"):
+    """The state of the policy files. `error` has the problems of the last edit, if it was refused."""
+
+    error: str | None
+
+
 class PolicyResponse(Struct, frozen=True, rename="camel"):
-    """The results of a policy. `decisions` does not include those for robots, which `robots` counts.
+    """The results of a policy, and the state of the policy files.
+
+    `decisions` does not include those for robots, which `robots` counts.
 
     `learnerLagSeconds` is the part of the log that no published model has learned from yet. `logAheadSeconds` is
     how far the log is ahead of the store's clock. It is above 0 only after that clock was set back. `notShown` counts
@@ -120,6 +128,7 @@ class PolicyResponse(Struct, frozen=True, rename="camel"):
 
     placement: str
     policy_version: str
+    file: FileResponse
     mode: Mode
     decisions: int
     outcomes: int

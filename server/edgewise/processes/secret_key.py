@@ -24,7 +24,7 @@ def load_or_create_secret_key(data: Path) -> str:
         log.info("Created a secret key for server-side calls in %s.", file)
     else:
         log.info("The secret key for server-side calls is in %s.", file)
-    if not (key := file.read_text().strip()):
+    if not (key := file.read_text("utf-8-sig").strip()):
         raise SettingsError(f"{file}: Missing secret key. Remove this empty file, or set EDGEWISE_SECRET_KEY.")
     return key
 

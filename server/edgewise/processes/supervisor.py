@@ -100,6 +100,7 @@ class Supervisor:
             store = await Store.connect(url, must_answer=False)
             stack.push_async_callback(store.close)
             folder.announce(url)
+            await publisher.refuse_new_oversights(store)
             await publisher.try_to_publish(store)
             secret_key = settings.secret_key or load_or_create_secret_key(settings.data)
             resolved = replace(settings, redis=url, secret_key=secret_key)

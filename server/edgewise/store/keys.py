@@ -9,7 +9,7 @@ from __future__ import annotations
 from edgewise.types import SPANS, Digest, NotShownReason, PolicyRef, Span
 
 SITES = "edgewise:sites"
-"""Hash: the encoded sites. One key, replaced as a whole."""
+"""Hash: the encoded sites, replaced as a whole, and at most 20 problems of refused policy files."""
 
 DECISION_KEYS = "edgewise:decision-keys"
 """String: the keys that sign decision ids. One key, a few hundred bytes."""

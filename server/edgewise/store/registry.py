@@ -38,6 +38,15 @@ class Registry:
         reply: bytes | None = await self._client.execute(("HGET", keys.SITES, "sites"))
         return reply
 
+    async def publish_problems(self, problems: bytes) -> None:
+        """Replace the problems of the refused policy files."""
+        await self._client.execute(("HSET", keys.SITES, "problems", problems))
+
+    async def problems(self) -> bytes | None:
+        """The encoded problems of the refused policy files, None before the first publication."""
+        reply: bytes | None = await self._client.execute(("HGET", keys.SITES, "problems"))
+        return reply
+
     async def decision_keys(self, default: bytes) -> bytes:
         """The keys that sign decision ids. Stores `default` if there are none."""
         reply: bytes = await self._client.execute(_set_default.command([keys.DECISION_KEYS], default))

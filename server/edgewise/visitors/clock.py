@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-_PARTS = ("night", "morning", "afternoon", "evening")
+PARTS = ("night", "morning", "afternoon", "evening")
 
 
 LONGEST_NAME = 64
@@ -26,4 +26,4 @@ def _find_zone(name: str) -> ZoneInfo | None:
 
 
 def part_of_day(hour: int) -> str:
-    return _PARTS[hour // 6]
+    return PARTS[hour // 6]

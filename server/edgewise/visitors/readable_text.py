@@ -25,8 +25,8 @@ def decode_text(text: str, keep: str = "") -> str:
 
 
 def decode_path(path: str) -> str:
-    """Decode a path. An encoded slash stays, because it does not separate two parts."""
-    return decode_text(path, "/")
+    """Decode a path. Encoded delimiters stay: an encoded slash does not separate two parts."""
+    return decode_text(path, "/?#")
 
 
 def decode_url(url: str) -> str:

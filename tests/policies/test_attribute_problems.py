@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgewise.errors import PolicyError, Problem
+from edgewise.policies.attribute_problems import attribute_problems
+from edgewise.policies.site_files import load_sites, read_sites
+from edgewise.visitors.attribute_table import VALUES
+from tests.conditions.strategies import CONDITIONS
+
+ROOT = Path(__file__).parents[2]
+
+
+def problems(condition: dict[str, Any]) -> list[Problem]:
+    return attribute_problems([(condition, "when")])
+
+
+@pytest.mark.parametrize(
+    ("attribute", "advice"),
+    [
+        ("vistor.orders", "Did you mean `visitor.orders`?"),
+        ("visitor.order", "Did you mean `visitor.orders`?"),
+        ("visitor.page_views", "Did you mean `visitor.pageViews`?"),
+        ("visitor.first.sorce", "Did you mean `visitor.first.source`?"),
+        ("device.typ", "Did you mean `device.type`?"),
+        ("country", "Did you mean `place.country`?"),
+        ("page.title", "A value of your own is data.title."),
+        ("visitor.email", "A value of your own is visitor.traits.email."),
+        ("basketValue", "A value of your own is data.basketValue."),
+        ("visitor.orders.count", "Did you mean `visitor.orders`?"),
+    ],
+)
+def test_an_attribute_that_does_not_exist_is_a_problem(attribute: str, advice: str) -> None:
+    ((path, message),) = problems({attribute: {"$exists": True}})
+    assert path == f'when["{attribute}"]' if "." in attribute else f"when.{attribute}"
+    assert message.startswith(f'Unknown attribute "{attribute}". {advice}')
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        *("data.basket.value", "data.x", "visitor.traits.plan", "visitor.traits.a.b", "visitor.events.Sign Up"),
+        *("visitor.pages.home", "visitor.categories.shoes", "visitor.brands.acme", "visitor.daysSinceSeen.hero/deal"),
+    ],
+)
+@pytest.mark.parametrize("operand", ["x", 1, True, None, ["a"], {"$gt": -5}, {"$size": 2}])
+def test_names_and_values_of_your_own_are_not_checked(attribute: str, operand: Any) -> None:
+    assert problems({attribute: operand}) == []
+
+
+@pytest.mark.parametrize(
+    ("attribute", "operand", "message"),
+    [
+        ("device.type", "Mobile", "Did you mean `mobile`?"),
+        ("device.type", {"$in": ["tablet", "Smartphone"]}, "Did you mean `mobile`?"),
+        ("device.type", {"$not": {"$ne": "dektop"}}, "Did you mean `desktop`?"),
+        ("device.type", {"$regex": "^Mob"}, "Expected a pattern for one of mobile, tablet, desktop, tv"),
+        ("device.type", 5, "Expected one of mobile, tablet, desktop"),
+        ("time.weekday", "monday", 'from 1 (Monday) to 7 (Sunday), found "monday". Did you mean 1?'),
+        ("time.weekday", {"$eq": "Sunday"}, "Did you mean 7?"),
+        ("time.weekday", 0, "Expected a whole number from 1 (Monday) to 7 (Sunday), found 0."),
+        ("time.weekday", {"$gte": 8}, "Expected a bound that time.weekday can meet, found 8."),
+        ("time.weekday", {"$lte": 9}, "found 9."),
+        ("time.hour", 24, "Expected a whole number from 0 to 23, found 24."),
+        ("time.hour", 8.5, "found 8.5."),
+        ("time.hour", {"$gt": 23}, "Expected a bound that time.hour can meet, found 23."),
+        ("time.hour", {"$lt": 0}, "Expected a bound that time.hour can meet, found 0."),
+        ("time.hour", {"$in": [8, "9"]}, 'found "9".'),
+        ("time.hour", {"$gte": "noon"}, 'found "noon".'),
+        ("time.part", {"$ini": ["Noon"]}, 'found "Noon".'),
+        ("time.part", "Evening", "Did you mean `evening`?"),
+        ("page.referrer", "https://www.Google.com/search?q=x", "Did you mean `www.google.com`?"),
+        ("page.referrer", "google.com/", "Did you mean `google.com`?"),
+        ("page.referrer", "xn--mnchen-3ya.example", "Did you mean `münchen.example`?"),
+        ("page.referrer", {"$regex": "^https?://google"}, "Leave out the scheme."),
+        ("page.referrer", "", 'page.referrer is absent instead of empty. Test it with {"$exists" = false}.'),
+        ("page.path", "/gr%C3%B6%C3%9Fen", "Did you mean `/größen`?"),
+        ("page.path", {"$regex": "^/gr%C3%B6%C3%9Fen"}, "Did you mean `^/größen`?"),
+        ("page.path", "/cart?step=1", "Did you mean `/cart`?"),
+        ("page.path", "https://shop.example/cart", "Did you mean `/cart`?"),
+        ("page.url", "/cart", "Expected a whole address"),
+        ("page.campaign", "fr%C3%BChling+sale", "Did you mean `frühling sale`?"),
+        ("page.type", {"$in": [1]}, "Expected a text, found 1."),
+        ("page.type", True, "Expected a text, found true."),
+        ("page.type", ["home", "cart"], "Expected a text, found a list of 2 elements."),
+        ("page.type", {"$elemMatch": {"$eq": "home"}}, "page.type is no list, and $elemMatch needs one."),
+        ("place.country", "de", "Did you mean `DE`?"),
+        ("place.country", "UK", "Did you mean `GB`?"),
+        ("place.country", "Germany", 'Expected two capital letters such as "DE", found "Germany".'),
+        ("locale.language", "de-DE", "Did you mean `de`?"),
+        ("locale.language", "German", 'found "German".'),
+        ("locale.region", "at", "Did you mean `AT`?"),
+        ("visitor.orders", "three", 'Expected a whole number of at least 0, found "three".'),
+        ("visitor.orders", {"$gte": -2}, "Expected a whole number of at least 0, found -2."),
+        ("visitor.orders", {"$type": "string"}, 'Expected number, the type of visitor.orders, found "string".'),
+        ("visitor.returning", "yes", 'Expected true or false, found "yes".'),
+        ("visitor.returning", {"$eq": 1}, "Expected true or false, found 1."),
+        ("visitor.segments", "vip", 'visitor.segments is a list. Test it with an operator, as in {"$in" = ["vip"]}.'),
+        ("visitor.cart", {"$eq": "sku-1"}, "visitor.cart is a list."),
+        (
+            "visitor.products",
+            {"$in": [4711]},
+            "Expected a text, because visitor.products is a list",
+        ),
+        ("visitor.first", "google", "visitor.first is a table. Test one of visitor.first.source,"),
+        ("visitor.last.referrer", "https://t.co/x", "Did you mean `t.co`?"),
+        ("visitor.topCategory", "k" * 41, f"Did you mean `{'k' * 40}`?"),
+        ("visitor.locale", "de_DE", "Did you mean `de-DE`?"),
+        ("visitor.timezone", "Berlin", 'Expected a time zone such as "Europe/Berlin", found "Berlin".'),
+        ("visitor.device", "Phone", "Did you mean `mobile`?"),
+    ],
+    ids=str,
+)
+def test_a_value_that_an_attribute_never_has_is_a_problem(attribute: str, operand: Any, message: str) -> None:
+    ((path, found),) = problems({"$or": [{attribute: operand}, {"data.x": 1}]})
+    assert path.startswith(f'when.$or[0]["{attribute}"]')
+    assert message in found
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"device.type": "tv", "visitor.device": {"$ini": ["MOBILE"]}},
+        {"device.type": {"$regex": "mobile|tablet"}},
+        {"device.type": {"$notRegexi": "^MOB"}},
+        {"time.hour": {"$gte": 0, "$lt": 24}, "time.weekday": {"$in": [6, 7]}},
+        {"time.weekday": "6"},
+        {"page.referrer": None, "page.path": {"$ne": "/"}, "page.type": {"$exists": False}},
+        {"page.path": "/größen", "page.url": "https://shop.example/größen?a=%2F"},
+        {"page.path": {"$regex": "^/(a|b)/.*\\.html?$"}},
+        {"page.referrer": {"$regex": "(^|\\.)google\\."}},
+        {"page.campaign": "C++ & mehr", "page.source": 2024},
+        {"place.country": {"$in": ["DE", "AT"]}, "locale.region": "419", "locale.language": "fil"},
+        {"visitor.revenue": {"$lt": -10}, "visitor.orders": 3.0, "visitor.cartValue": {"$gt": 9.99}},
+        {"visitor.returning": "true", "visitor.segments": {"$size": 2}, "visitor.cart": {"$in": ["a"]}},
+        {"visitor.first.campaign": "", "visitor.first": {"$exists": True}, "visitor.last.landing": "/a"},
+        {"visitor.locale": "zh-Hant-TW", "visitor.timezone": "UTC"},
+        {"visitor": {"$type": "object"}, "visitor.orders": {"$type": "null"}},
+        {"visitor.segments": ["a", "b"]},
+    ],
+    ids=str,
+)
+def test_a_test_that_can_hold_is_no_problem(condition: dict[str, Any]) -> None:
+    assert problems(condition) == []
+
+
+@given(CONDITIONS, st.sampled_from(sorted(VALUES)))
+def test_any_valid_condition_is_checked_without_an_error(condition: dict[str, Any], attribute: str) -> None:
+    for test in condition.values():
+        for problem in problems({attribute: test}):
+            assert problem.message.endswith((".", "?"))
+
+
+def test_every_choice_of_an_attribute_can_be_tested() -> None:
+    for attribute, values in VALUES.items():
+        for choice in values.choices:
+            assert problems({attribute: choice}) == problems({attribute: {"$in": [choice]}}) == []
+
+
+def test_policy_files_sites_and_webhooks_are_checked(tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text("""
+[segments]
+old = { "visitor.order" = 1 }
+[[webhooks]]
+name = "hook"
+url = "https://mail.example/hook"
+secret = "0123456789abcdef"
+when = { "visitor.device" = "Mobile" }
+""")
+    (tmp_path / "hero.toml").write_text("""
+placement = "hero"
+baseline = "plain"
+reward.range = [0.0, 2.0]
+reward.events = { Order = 5.0, Refund = -1, Click = 1.0 }
+actions = [{ id = "plain" }, { id = "deal", when = { "vistor.orders" = 1 } }]
+pins = [{ action = "deal", when = { "time.weekday" = "monday" } }]
+""")
+    with pytest.raises(PolicyError) as refused:
+        load_sites(tmp_path)
+    assert [path for path, _ in refused.value.problems] == [
+        'hero.toml: actions[1].when["vistor.orders"]',
+        'hero.toml: pins[0].when["time.weekday"]',
+        "hero.toml: reward.events.Order",
+        "hero.toml: reward.events.Refund",
+        'site.toml: segments.old["visitor.order"]',
+        'site.toml: webhooks[0].when["visitor.device"]',
+    ]
+    assert "Expected a number within `range`, from 0 to 2, found 5." in refused.value.problems[2].message
+    assert "set range = [-1.0, 5.0] in [reward]" in refused.value.problems[3].message
+    assert {(one.site, one.placement) for one in read_sites(tmp_path).oversights} == {
+        ("default", "hero"),
+        ("default", None),
+    }
+
+
+def test_a_file_that_windows_shows_as_a_policy_is_reported(tmp_path: Path) -> None:
+    text = 'placement = "hero"\nbaseline = "plain"\nactions = [{ id = "plain" }]\n'
+    for name in ("hero.toml", "Row.TOML", "cart.toml.txt", "notes.txt"):
+        (tmp_path / name).write_text(text)
+    with pytest.raises(PolicyError) as refused:
+        load_sites(tmp_path)
+    assert refused.value.problems == [
+        ("Row.TOML", "Edgewise reads only files that end with .toml. Rename it to Row.toml."),
+        ("cart.toml.txt", "Edgewise reads only files that end with .toml. Rename it to cart.toml."),
+    ]
+
+
+def test_the_reference_lists_every_attribute_of_the_context() -> None:
+    page = (ROOT / "docs/reference/attributes.md").read_text()
+    names = {name for name in VALUES if not name.startswith("visitor") and "." in name}
+    assert {name for name in names if f"`{name}`" not in page} == set()
+    for name in ("device.type", "time.part"):
+        (row,) = (line for line in page.splitlines() if line.startswith(f"| `{name}` | `"))
+        assert [one for one in VALUES[name].choices if f"`{one}`" not in row] == []
