@@ -28,6 +28,7 @@ from load_tests.cpu_cores import Cores, pinned_to
 from load_tests.environment import ECHO, start_environment
 from load_tests.learning import LearningComparison
 from load_tests.load_client import MeasurementError
+from load_tests.open_decisions import OpenDecisionBytes
 from load_tests.targeting import TargetingCosts
 from load_tests.time_breakdown import TimeBreakdown
 
@@ -43,13 +44,30 @@ class BenchPlan(NamedTuple):
     calls: int
     events: int
     learning_rounds: int
+    open_decisions: int
 
 
 FULL = BenchPlan(
-    400, rounds=12, seconds=1.5, paced_rounds=3, paced_seconds=3, calls=3000, events=10_000, learning_rounds=7
+    400,
+    rounds=12,
+    seconds=1.5,
+    paced_rounds=3,
+    paced_seconds=3,
+    calls=3000,
+    events=10_000,
+    learning_rounds=7,
+    open_decisions=200_000,
 )
 QUICK = BenchPlan(
-    150, rounds=5, seconds=0.6, paced_rounds=1, paced_seconds=1, calls=500, events=3000, learning_rounds=3
+    150,
+    rounds=5,
+    seconds=0.6,
+    paced_rounds=1,
+    paced_seconds=1,
+    calls=500,
+    events=3000,
+    learning_rounds=3,
+    open_decisions=20_000,
 )
 
 _REPETITIONS = 5
@@ -84,6 +102,8 @@ async def measure(plan: BenchPlan, report_progress: Callable[[str], None]) -> Be
                 f"learning {plan.events:,} events with the fold and with the bare loop, {plan.learning_rounds} rounds"
             )
             learning = await environment.run_module("load_tests.learning", plan.events, plan.learning_rounds)
+            report_progress(f"holding {plan.open_decisions:,} decisions open")
+            open_decisions = await environment.run_module("load_tests.open_decisions", plan.open_decisions)
     return BenchResults(
         str(cores),
         model,
@@ -94,6 +114,7 @@ async def measure(plan: BenchPlan, report_progress: Callable[[str], None]) -> Be
         msgspec.json.decode(calls, type=TargetingCosts),
         msgspec.json.decode(learning, type=LearningComparison),
         profile,
+        msgspec.json.decode(open_decisions, type=OpenDecisionBytes),
     )
 
 

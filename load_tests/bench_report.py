@@ -12,6 +12,7 @@ from rich.table import Table
 
 from load_tests.decide_load import AppLoad, EchoComparison, PacedLoad
 from load_tests.learning import LearningComparison
+from load_tests.open_decisions import OpenDecisionBytes
 from load_tests.stored_sizes import ByteSizes
 from load_tests.targeting import TargetingCosts
 from load_tests.time_breakdown import TimeBreakdown
@@ -29,6 +30,7 @@ class BenchResults(Struct, frozen=True):
     targeted_calls: TargetingCosts
     learning: LearningComparison
     profile: ByteSizes
+    open_decisions: OpenDecisionBytes
 
 
 class Threshold(Struct, frozen=True):
@@ -71,6 +73,7 @@ def thresholds(results: BenchResults) -> list[Threshold]:
         Threshold("these, full profile / none, in the endpoint", calls.all_in, 1.25, strict=False),
         Threshold("these, full profile / none, whole requests", requests.all_in, 1.25, strict=False),
         Threshold("a decision in the log, 20 actions", [results.comparison.entry.stored], 500, unit=" bytes"),
+        Threshold("an open decision in the learner, 20 actions", [results.open_decisions.seen], 600, unit=" bytes"),
         Threshold("a visitor's profile in the store", [results.profile.stored], 1024, unit=" bytes"),
         Threshold("p99 at half of saturation, 100 actions", p99[100], 10, strict=False, unit=" ms"),
         Threshold("p99 at half of saturation, 1,000 actions", p99[1000], 25, strict=False, unit=" ms"),
@@ -152,9 +155,12 @@ def _learning(learning: LearningComparison) -> Table:
 
 
 def _bytes(results: BenchResults) -> Table:
-    table = _table("Bytes", "", "encoded", "in the store")
+    table = _table("Bytes", "", "encoded", "in memory")
     for name, size in (("a decision in the log", results.comparison.entry), ("a visitor's profile", results.profile)):
         table.add_row(name, _number(size.encoded), _number(size.stored))
+    opened = results.open_decisions
+    for name, held in (("an open decision before its impression", opened.unseen), ("after it", opened.seen)):
+        table.add_row(f"{name}, in the learner", _number(opened.logged), _number(held))
     return table
 
 

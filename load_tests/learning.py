@@ -132,7 +132,8 @@ def _loop(shape: Shape, lines: Lines) -> Learn:
     return learn
 
 
-async def _read_log() -> tuple[Policy, list[Decision]]:
+async def read_log() -> tuple[Policy, list[Decision]]:
+    """The policy with 20 candidates, and the decisions in its log that a model made."""
     ref = bench_shop.policy_ref(CANDIDATES)
     settings = Settings.load({}, os.environ)
     assert settings.redis is not None
@@ -150,7 +151,7 @@ async def _read_log() -> tuple[Policy, list[Decision]]:
 
 def main() -> None:
     count, rounds = map(int, sys.argv[1:])
-    policy, decisions = asyncio.run(_read_log())
+    policy, decisions = asyncio.run(read_log())
     events = prepare(policy, decisions, count)
     measure(policy, events, 1)  # Warm up.
     print(msgspec.json.encode(measure(policy, events, rounds)).decode())

@@ -120,7 +120,7 @@ def encode(entry: Entry) -> bytes:
                 _GROUPS.index(entry.group),
                 entry.visitor,
                 entry.context,
-                None if entry.eligible is None else _bit_map(entry.eligible),
+                None if entry.eligible is None else bit_map(entry.eligible),
                 [(slot.chosen, array("f", slot.propensities).tobytes()) for slot in entry.slots],
             )
         case Outcome():
@@ -151,7 +151,7 @@ def decode(data: bytes) -> Entry:
                 _GROUPS[group],
                 visitor,
                 context,
-                None if eligible is None else _indices(eligible),
+                None if eligible is None else positions(eligible),
                 tuple(SlotChoice(chosen, array("f", propensities)) for chosen, propensities in slots),
             )
         return _PLAIN[kind](*fields)
@@ -160,13 +160,15 @@ def decode(data: bytes) -> Entry:
         raise EntryError(message) from error
 
 
-def _bit_map(indices: Sequence[int]) -> bytes:
+def bit_map(positions: Sequence[int]) -> bytes:
+    """Positions as bits, the first one in the lowest bit of the first byte."""
     bits = 0
-    for index in indices:
-        bits |= 1 << index
+    for position in positions:
+        bits |= 1 << position
     return bits.to_bytes((bits.bit_length() + 7) // 8, "little")
 
 
-def _indices(bit_map: bytes) -> tuple[int, ...]:
+def positions(bit_map: bytes) -> tuple[int, ...]:
+    """The inverse of `bit_map`."""
     bits = int.from_bytes(bit_map, "little")
-    return tuple(index for index in range(bits.bit_length()) if bits >> index & 1)
+    return tuple(position for position in range(bits.bit_length()) if bits >> position & 1)

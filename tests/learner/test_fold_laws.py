@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from edgewise.bandit.features import slot_line
 from edgewise.bandit.model import ActionExamples, LearningModel
 from edgewise.entries import Decision, Entry, Event, Outcome, SlotChoice, Tick, Version, encode
+from edgewise.learner import open_decisions
 from edgewise.learner.fold import Fold
 from edgewise.policies.policy import Algorithm
 from edgewise.types import BEGINNING, StreamId
@@ -121,6 +122,14 @@ def test_fold_equals_the_reference(log: Log) -> None:
     assert counted.control.seen == len(reference.rewards["control"])
     assert counted.policy.reward == pytest.approx(sum(reference.rewards["policy"]))
     assert fold.serialize() == model_of(reference, log)
+
+
+@given(logs.logs(most=60))
+def test_fold_that_often_drops_closed_decisions_equals_the_others(log: Log) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(open_decisions, "_CHECK_EVERY", 1)
+        often = state(fold_in_one_go(log))
+    assert often == state(fold_in_one_go(log))
 
 
 def model_of(reference: Reference, log: Log) -> bytes:

@@ -17,7 +17,17 @@ from load_tests.bench import BenchPlan
 from load_tests.load_client import LoadClient, MeasurementError
 from load_tests.time_breakdown import STEPS
 
-TINY = BenchPlan(30, rounds=1, seconds=0.1, paced_rounds=1, paced_seconds=0.2, calls=64, events=100, learning_rounds=1)
+TINY = BenchPlan(
+    30,
+    rounds=1,
+    seconds=0.1,
+    paced_rounds=1,
+    paced_seconds=0.2,
+    calls=64,
+    events=100,
+    learning_rounds=1,
+    open_decisions=2000,
+)
 
 
 async def test_the_benchmark_measures_and_reports_everything() -> None:
@@ -30,6 +40,8 @@ async def test_the_benchmark_measures_and_reports_everything() -> None:
     microseconds = {step.name: step.microseconds for step in results.anatomy.steps}
     assert all(microseconds[step] > 0 for step in STEPS)
     assert results.learning.events == 100
+    assert results.open_decisions.logged > 80
+    assert 0 < results.open_decisions.unseen < results.open_decisions.seen
     for targeting in (results.targeted_requests, results.targeted_calls):
         assert min(targeting.bare, targeting.profiled, targeting.targeted) > 0
         assert len(targeting.conditions) == len(targeting.all_in) == 3 * TINY.rounds

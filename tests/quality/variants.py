@@ -25,13 +25,16 @@ from vowpal_wabbit_next import CBLabel
 
 from edgewise.bandit.model import ActionExamples, LearningModel
 from edgewise.bandit.shape import Shape, shape_of
+from edgewise.entries import Decision
 from edgewise.evaluation.logged_traffic import LoggedTraffic
 from edgewise.evaluation.replay_report import Halves, ReplayResult, make_report
 from edgewise.evaluation.replayed_policy import ReplayedPolicy
 from edgewise.evaluation.traffic_reader import read_traffic
 from edgewise.learner.fold import Fold
-from edgewise.learner.open_decisions import OpenDecision
+from edgewise.learner.open_slot import LoadedVersion, OpenSlot, PackedDecision
 from edgewise.policies.policy import Algorithm, Explore, Policy
+from edgewise.statistics import Statistics
+from edgewise.types import DecisionKey, StreamId
 
 
 class Variant(NamedTuple):
@@ -63,13 +66,19 @@ class WeighingFold(Fold):
         super().__init__(shape, lambda _: policy)
         self._model = self._weighing = WeighingModel(shape)
         self._least = least
+        self._propensities: dict[DecisionKey, float] = {}
 
-    def _learn(self, decision: OpenDecision, index: int, reward: float) -> None:
-        slot = decision.entry.slots[index]
+    def _fold_decision(self, id: StreamId, entry: Decision, version: LoadedVersion, statistics: Statistics) -> None:
         # Every action is eligible here, and propensities are in the order of the actions.
-        assert decision.entry.eligible is None
-        self._weighing.probability = max(self._least, slot.propensities[slot.chosen])
-        super()._learn(decision, index, reward)
+        assert entry.eligible is None
+        assert len(entry.slots) == 1
+        slot = entry.slots[0]
+        self._propensities[entry.key] = slot.propensities[slot.chosen]
+        super()._fold_decision(id, entry, version, statistics)
+
+    def _learn(self, slot: OpenSlot, decision: PackedDecision, reward: float) -> None:
+        self._weighing.probability = max(self._least, self._propensities.pop(slot.key))
+        super()._learn(slot, decision, reward)
 
 
 def replayed_policy(policy: Policy, variant: Variant, seed: int) -> ReplayedPolicy:

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from edgewise.bandit.features import slot_line
-from edgewise.bandit.model import ActionExamples, LearningModel
+from edgewise.bandit.model import LearningModel
 from edgewise.bandit.shape import Shape
 from edgewise.entries import Cut, Decision, Entry, Event, Outcome, Robot, Tick, Version, decode
 from edgewise.errors import EntryError
-from edgewise.learner.open_decisions import MAX_REWARDS, LoadedVersion, OpenDecision, OpenDecisions, Slot
+from edgewise.learner.open_decisions import OpenDecisions
+from edgewise.learner.open_slot import LoadedVersion, OpenDecision, OpenSlot, PackedDecision
 from edgewise.policies.policy import Policy, Reward
 from edgewise.statistics import Statistics
 from edgewise.types import BEGINNING, Digest, Milliseconds, StreamId
@@ -88,13 +89,13 @@ class Fold:
         It is the oldest decision that was open at any time since the oldest open one was made. An event may have paid
         a decision that is closed by now. Read again, it must pay the same one.
         """
-        oldest = self._open.oldest()
-        return self.position if oldest is None else oldest.read_from
+        return self._open.read_from() or self.position
 
     @property
     def due(self) -> Milliseconds | None:
         """The time when the next slot closes. None without open decisions."""
-        return self._open.due()
+        slot = self._open.due()
+        return None if slot is None else slot.deadline
 
     def serialize(self) -> bytes:
         return self._model.serialize()
@@ -144,31 +145,29 @@ class Fold:
         self._open.open(id, entry, version)
 
     def _fold_outcome(self, id: StreamId, entry: Outcome, statistics: Statistics) -> None:
-        decision = self._open.get(entry.key)
-        if decision is None:
+        slots = self._open.get(entry.key)
+        if slots is None:
             statistics.closed += 1
             return
-        if entry.slot is None and entry.name == "$impression":
-            slots = range(len(decision.slots))
-        else:
-            named = _named_slot(decision, entry.slot)
-            slots = range(named, min(named + 1, len(decision.slots)))
-        open_slots = [index for index in slots if not decision.slots[index].closed]
-        changes = [self._apply_outcome(id, entry, decision, index) for index in open_slots]
+        if entry.slot is not None:
+            slots = slots[entry.slot : entry.slot + 1]
+        elif entry.name != "$impression":
+            slots = (_attributed_slot(slots, None) or slots[0],)
+        open_slots = [slot for slot in slots if not slot.closed]
+        changes = [self._apply_outcome(id, entry, slot) for slot in open_slots]
         statistics.outcomes += any(changes)
         statistics.repeats += bool(open_slots) and not any(changes)
         statistics.closed += not open_slots
 
-    def _apply_outcome(self, id: StreamId, entry: Outcome, decision: OpenDecision, index: int) -> bool:
+    def _apply_outcome(self, id: StreamId, entry: Outcome, slot: OpenSlot) -> bool:
         """Apply an outcome to one slot. Returns False if it changed nothing."""
-        slot, reward = decision.slots[index], decision.version.policy.reward
         happened = id.ms - entry.age
         is_first = slot.seen_at is None
         if is_first:
-            self._open.mark_seen(decision, index, happened, id.ms + reward.window)
-        if entry.name == "$click" and slot.clicked_at is None:
-            slot.clicked_at = happened
-        return _pay(slot, reward, entry.name, entry.value, entry.message) or is_first
+            self._open.mark_seen(slot, happened, id.ms)
+        if entry.name == "$click":
+            slot.click(happened)
+        return slot.pay(entry.name, entry.value, entry.message) or is_first
 
     def _fold_event(self, id: StreamId, entry: Event, statistics: Statistics) -> None:
         happened = id.ms - entry.age
@@ -176,60 +175,54 @@ class Fold:
         if not candidates:
             statistics.unattributed += 1
             return
-        if candidates[0].version.policy.reward.attribute == "last":
+        if candidates[0][0].version.policy.reward.attribute == "last":
             candidates = candidates[:1]
-        paid = False
-        for decision in candidates:
-            slot = _attributed_slot(decision, happened)
-            if slot is not None:
-                paid |= _pay(slot, decision.version.policy.reward, entry.name, None, entry.message)
-        statistics.outcomes += paid
-        statistics.repeats += not paid
+        slots = [_attributed_slot(decision, happened) for decision in candidates]
+        payments = [slot.pay(entry.name, None, entry.message) for slot in slots if slot is not None]
+        statistics.outcomes += any(payments)
+        statistics.repeats += not any(payments)
 
     def _fold_cut(self, statistics: Statistics) -> None:
-        for decision in self._open:
-            for index, slot in enumerate(decision.slots):
-                if not slot.closed:
-                    statistics.cut += 1
-                    self._open.close(decision, index)
+        for slot in self._open:
+            statistics.cut += 1
+            self._open.close(slot)
 
     def _close_due(self, now: Milliseconds, statistics: Statistics) -> None:
-        while (deadline := self._open.due()) is not None and deadline <= now:
-            decision, index = self._open.pop_due()
-            self._open.close(decision, index)
-            if decision.slots[index].seen_at is None:
+        while (slot := self._open.due()) is not None and slot.deadline <= now:
+            if slot.seen_at is None:
                 statistics.unseen += 1
             else:
-                self._settle(decision, index, deadline, statistics)
+                self._settle(slot, statistics)
+            self._open.close(slot)
 
-    def _settle(self, decision: OpenDecision, index: int, deadline: Milliseconds, statistics: Statistics) -> None:
-        """Count the reward of a closed slot and learn it."""
-        policy, entry = decision.version.policy, decision.entry
-        reward = _combine_values(decision.slots[index].values, policy.reward)
-        if entry.group == "control":
+    def _settle(self, slot: OpenSlot, statistics: Statistics) -> None:
+        """Count the reward of a seen slot and learn it."""
+        policy, decision = slot.version.policy, slot.decision()
+        reward = _combine_values(slot.values, policy.reward)
+        if decision.group == "control":
             statistics.control.add(reward)
-        elif entry.group == "pinned":
+        elif decision.group == "pinned":
             statistics.pinned.add(reward)
         else:
             statistics.policy.add(reward)
-            statistics.action(policy.actions[entry.slots[index].chosen].id).add(reward)
-        if entry.group != "policy" or policy.explore.mode == "frozen":
+            statistics.action(policy.actions[decision.chosen[slot.index]].id).add(reward)
+        if decision.group != "policy" or policy.explore.mode == "frozen":
             statistics.unlearned += 1
             return
         statistics.learned += 1
         if statistics is self.statistics:
-            self.unpublished.append(deadline)
-            self._learn(decision, index, reward)
+            self.unpublished.append(slot.deadline)
+            self._learn(slot, decision, reward)
 
-    def _learn(self, decision: OpenDecision, index: int, reward: float) -> None:
-        policy, entry, actions = decision.version.policy, decision.entry, decision.version.actions
-        earlier = {slot.chosen for slot in entry.slots[:index]}
-        eligible = range(len(actions)) if entry.eligible is None else entry.eligible
+    def _learn(self, slot: OpenSlot, decision: PackedDecision, reward: float) -> None:
+        policy, actions = slot.version.policy, slot.version.actions
+        earlier = set(decision.chosen[: slot.index])
+        eligible = decision.eligible or range(len(actions))
         self._model.learn(
-            slot_line(entry.context, index, policy.slots),
+            slot_line(slot.context(decision), slot.index, policy.slots),
             actions,
             [action for action in eligible if action not in earlier] if earlier else eligible,
-            entry.slots[index].chosen,
+            decision.chosen[slot.index],
             cost=-(reward - policy.reward.low) / (policy.reward.high - policy.reward.low),
         )
 
@@ -237,54 +230,31 @@ class Fold:
         version = self._versions.get(digest)
         if version is None:
             policy = self._policies(digest)
-            version = LoadedVersion(policy, ActionExamples(self.shape, policy.actions))
+            version = LoadedVersion(self.shape, policy)
             if len(self._versions) >= _MAX_CACHED_VERSIONS:
                 del self._versions[next(iter(self._versions))]
             self._versions[digest] = version
         return version
 
 
-def _named_slot(decision: OpenDecision, slot: int | None) -> int:
-    """The slot of an outcome: the named one, else the slot as for an event, else the first."""
-    if slot is not None:
-        return slot
-    found = _attributed_slot(decision, None)
-    return 0 if found is None else decision.slots.index(found)
-
-
-def _attributed_slot(decision: OpenDecision, happened: Milliseconds | None) -> Slot | None:
+def _attributed_slot(slots: OpenDecision, happened: Milliseconds | None) -> OpenSlot | None:
     """The last clicked open slot, else the first seen one, among the slots seen before `happened`."""
-    seen = list(_seen_slots(decision, happened))
+    seen = list(_seen_slots(slots, happened))
     clicked = [(at, slot) for _, slot in seen if (at := slot.clicked_at) is not None]
     if clicked:
         return max(clicked, key=lambda item: item[0])[1]
     return min(seen, key=lambda item: item[0])[1] if seen else None
 
 
-def _seen_slots(decision: OpenDecision, happened: Milliseconds | None) -> Iterator[tuple[Milliseconds, Slot]]:
-    for slot in decision.slots:
+def _seen_slots(slots: OpenDecision, happened: Milliseconds | None) -> Iterator[tuple[Milliseconds, OpenSlot]]:
+    for slot in slots:
         if not slot.closed and slot.seen_at is not None and (happened is None or slot.seen_at <= happened):
             yield slot.seen_at, slot
 
 
-def _pay(slot: Slot, reward: Reward, name: str, value: float | None, message: Digest) -> bool:
-    """Add a value to a slot. Returns False if the event paid it before, or has no value in this policy."""
-    if name == "$reward":
-        if value is None or message in slot.rewarded or len(slot.rewarded) >= MAX_REWARDS:
-            return False
-        slot.rewarded.add(message)
-        slot.values.append(value)
-        return True
-    if name not in reward.events or name in slot.paid:
-        return False
-    slot.paid.add(name)
-    slot.values.append(reward.events[name])
-    return True
-
-
-def _combine_values(values: list[float], reward: Reward) -> float:
+def _combine_values(values: tuple[float, ...], reward: Reward) -> float:
     match values, reward.combine:
-        case [], _:
+        case (), _:
             total = reward.default
         case _, "first":
             total = values[0]

@@ -2,139 +2,129 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Iterable, Iterator
-from heapq import heappop, heappush
 
-from edgewise.bandit.model import ActionExamples
 from edgewise.entries import Decision
-from edgewise.policies.policy import Policy
+from edgewise.learner.deadlines import Deadlines
+from edgewise.learner.open_slot import DecisionHeading, LoadedVersion, OpenDecision, OpenSlot, open_slots
+from edgewise.learner.seen_decisions import SeenDecisions
+from edgewise.learner.token_table import TokenTable
 from edgewise.types import DecisionKey, Digest, Milliseconds, StreamId
 
-MAX_REWARDS = 256
-"""The most `$reward` messages of one slot. Later ones count as repeats."""
-
-
-class LoadedVersion:
-    """A policy version with the actions as examples for learning."""
-
-    __slots__ = ("actions", "policy")
-
-    def __init__(self, policy: Policy, actions: ActionExamples) -> None:
-        self.policy = policy
-        self.actions = actions
-
-
-class Slot:
-    """One slot of an open decision. `seen_at` and `clicked_at` are None until they happen."""
-
-    __slots__ = ("clicked_at", "closed", "deadline", "paid", "rewarded", "seen_at", "values")
-
-    def __init__(self, deadline: Milliseconds) -> None:
-        self.deadline = deadline
-        self.closed = False
-        self.seen_at: Milliseconds | None = None
-        self.clicked_at: Milliseconds | None = None
-        self.values: list[float] = []
-        self.paid: set[str] = set()
-        self.rewarded: set[Digest] = set()
-
-
-class OpenDecision:
-    """A decision with an open slot.
-
-    `read_from` is the oldest decision that was open when this one was made, or its own id. Reading the log from there
-    rebuilds everything that happened while this decision was open. `waiting` is the number of open slots.
-    """
-
-    __slots__ = ("entry", "id", "read_from", "slots", "version", "waiting")
-
-    def __init__(self, id: StreamId, entry: Decision, version: LoadedVersion, read_from: StreamId) -> None:
-        self.id = id
-        self.entry = entry
-        self.version = version
-        self.read_from = read_from
-        self.slots = [Slot(id.ms + version.policy.reward.impression_within) for _ in entry.slots]
-        self.waiting = len(self.slots)
-
-    @property
-    def seen_at(self) -> Milliseconds | None:
-        """The time when the first of its slots was seen."""
-        return min((slot.seen_at for slot in self.slots if slot.seen_at is not None), default=None)
+_CHECK_EVERY = 64
+"""The number of new decisions between two checks for memory that closed ones hold."""
 
 
 class OpenDecisions:
-    """The open decisions of a policy, by key, visitor and deadline."""
+    """The open decisions of a policy, by key, visitor and deadline.
+
+    The only slot of a decision is stored without a tuple around it, which saves a tenth of the memory.
+    """
 
     def __init__(self) -> None:
-        self._by_key: OrderedDict[DecisionKey, OpenDecision] = OrderedDict()
-        self._seen_by: dict[Digest, dict[DecisionKey, OpenDecision]] = {}
-        self._deadlines: list[tuple[Milliseconds, StreamId, int, OpenDecision]] = []
+        self._by_key: dict[DecisionKey, OpenSlot | OpenDecision] = {}
+        self._seen = SeenDecisions()
+        self._tokens = TokenTable()
+        self._in_order: deque[OpenSlot | OpenDecision] = deque()
+        self._deadlines = Deadlines()
+        self._slots = 0
+        self._opened = 0
+        self._oldest: tuple[OpenSlot | OpenDecision, DecisionHeading] | None = None
 
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def __iter__(self) -> Iterator[OpenDecision]:
-        """Oldest first. Decisions may be closed during the iteration."""
-        return iter(list(self._by_key.values()))
+    def __iter__(self) -> Iterator[OpenSlot]:
+        """The open slots, oldest decision first. They may be closed during the iteration."""
+        return iter([slot for kept in self._by_key.values() for slot in _slots(kept) if not slot.closed])
 
     def get(self, key: DecisionKey) -> OpenDecision | None:
-        return self._by_key.get(key)
+        """The slots of an open decision, including those that are closed."""
+        kept = self._by_key.get(key)
+        return None if kept is None else _slots(kept)
 
-    def oldest(self) -> OpenDecision | None:
-        return next(iter(self._by_key.values()), None)
+    def read_from(self) -> StreamId | None:
+        """The id from which a fold must read to rebuild the open decisions. None without any."""
+        oldest = self._oldest_heading()
+        return None if oldest is None else oldest.read_from
 
-    def open(self, id: StreamId, entry: Decision, version: LoadedVersion) -> OpenDecision:
-        oldest = self.oldest()
-        decision = OpenDecision(id, entry, version, id if oldest is None else oldest.id)
-        self._by_key[entry.key] = decision
-        for index in range(len(decision.slots)):
-            self._schedule(decision, index)
-        return decision
+    def due(self) -> OpenSlot | None:
+        """The slot that closes first, None without open slots."""
+        return self._deadlines.first()
 
-    def mark_seen(self, decision: OpenDecision, index: int, happened: Milliseconds, deadline: Milliseconds) -> None:
-        """Start the window of a slot that was seen for the first time. It runs until `deadline`."""
-        slot = decision.slots[index]
-        if decision.seen_at is None:
-            for visitor in decision.entry.visitor:
-                self._seen_by.setdefault(visitor, {})[decision.entry.key] = decision
+    def open(self, id: StreamId, entry: Decision, version: LoadedVersion) -> None:
+        oldest = self._oldest_heading()
+        if self._tokens.is_full:
+            self._tokens = TokenTable()
+        slots = open_slots(id, id if oldest is None else oldest.id, entry, version, self._tokens)
+        if not slots:
+            return
+        kept = slots[0] if len(slots) == 1 else slots
+        self._by_key[entry.key] = kept
+        self._in_order.append(kept)
+        self._slots += len(slots)
+        for slot in slots:
+            self._deadlines.wait_for_impression(slot, version.policy.reward.impression_within)
+        self._opened += 1
+        if self._opened % _CHECK_EVERY == 0:
+            self._drop_closed()
+
+    def mark_seen(self, slot: OpenSlot, happened: Milliseconds, now: Milliseconds) -> None:
+        """Start the window of a slot that was seen for the first time."""
+        window = slot.version.policy.reward.window
+        if _seen_at(_slots(self._by_key[slot.key])) is None:
+            for visitor in slot.heading().visitor:
+                self._seen.add(visitor, slot.key)
         slot.seen_at = happened
-        slot.deadline = deadline
-        self._schedule(decision, index)
+        slot.deadline = now + window
+        self._deadlines.wait_for_outcomes(slot, window)
 
     def seen_by(self, visitor: Iterable[Digest], happened: Milliseconds) -> list[OpenDecision]:
         """Open decisions that any of these ids saw before `happened`, the last seen first."""
-        found = {key: decision for one in visitor for key, decision in self._seen_by.get(one, {}).items()}
-        seen = [(decision.seen_at, decision.id, decision) for decision in found.values()]
-        before = [(at, id, decision) for at, id, decision in seen if at is not None and at <= happened]
-        return [decision for _, _, decision in sorted(before, key=lambda item: item[:2], reverse=True)]
+        found = {key: _slots(self._by_key[key]) for one in visitor for key in self._seen.of(one)}
+        seen = [(at, slots) for slots in found.values() if (at := _seen_at(slots)) is not None and at <= happened]
+        seen.sort(key=lambda item: (item[0], _id(item[1])), reverse=True)
+        return [slots for _, slots in seen]
 
-    def due(self) -> Milliseconds | None:
-        """The earliest deadline, None without open slots."""
-        while self._deadlines:
-            deadline, _, index, decision = self._deadlines[0]
-            slot = decision.slots[index]
-            if not slot.closed and slot.deadline == deadline:
-                return deadline
-            heappop(self._deadlines)
+    def close(self, slot: OpenSlot) -> None:
+        visitor = slot.heading().visitor
+        slot.packed = b""
+        self._slots -= 1
+        slots = _slots(self._by_key[slot.key])
+        if all(other.closed for other in slots):
+            del self._by_key[slot.key]
+            if _seen_at(slots) is not None:
+                for one in visitor:
+                    self._seen.remove(one, slot.key)
+
+    def _oldest_heading(self) -> DecisionHeading | None:
+        while self._in_order:
+            first = self._in_order[0]
+            for slot in _slots(first):
+                if not slot.closed:
+                    if self._oldest is None or self._oldest[0] is not first:
+                        self._oldest = first, slot.heading()
+                    return self._oldest[1]
+            self._in_order.popleft()
+        self._oldest = None
         return None
 
-    def pop_due(self) -> tuple[OpenDecision, int]:
-        """Remove the slot with the earliest deadline from the queue. Call `due` first."""
-        _, _, index, decision = heappop(self._deadlines)
-        return decision, index
+    def _drop_closed(self) -> None:
+        """Free the memory of closed decisions if there are more of them than open ones."""
+        if len(self._in_order) > 2 * len(self._by_key) + _CHECK_EVERY:
+            self._in_order = deque(kept for kept in self._in_order if any(not slot.closed for slot in _slots(kept)))
+        self._deadlines.drop_stale(2 * self._slots + _CHECK_EVERY)
 
-    def close(self, decision: OpenDecision, index: int) -> None:
-        decision.slots[index].closed = True
-        decision.waiting -= 1
-        if decision.waiting:
-            return
-        key = decision.entry.key
-        del self._by_key[key]
-        for visitor in decision.entry.visitor:
-            seen = self._seen_by.get(visitor)
-            if seen is not None and seen.pop(key, None) is not None and not seen:
-                del self._seen_by[visitor]
 
-    def _schedule(self, decision: OpenDecision, index: int) -> None:
-        heappush(self._deadlines, (decision.slots[index].deadline, decision.id, index, decision))
+def _slots(kept: OpenSlot | OpenDecision) -> OpenDecision:
+    return kept if isinstance(kept, tuple) else (kept,)
+
+
+def _seen_at(slots: OpenDecision) -> Milliseconds | None:
+    """The time when the first of these slots was seen."""
+    return min((slot.seen_at for slot in slots if slot.seen_at is not None), default=None)
+
+
+def _id(slots: OpenDecision) -> StreamId:
+    return next(slot for slot in slots if not slot.closed).heading().id
