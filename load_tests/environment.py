@@ -21,6 +21,7 @@ from load_tests import bench_shop
 from load_tests.cpu_cores import Cores, pinned_to
 
 ECHO = "load_tests.echo_app:create_app"
+MANY = 999_999_999
 BUDGET = 9000
 """Milliseconds that a decide call may wait for the store. It is long so that a late response counts as a latency. A
 fallback would end the measurement."""
@@ -124,5 +125,13 @@ async def start_environment(folder: Path, cores: Cores) -> AsyncIterator[BenchEn
         publisher = Publisher(folder / "policies")
         await publisher.load()
         await publisher.publish(store)
-        settings = Settings(redis=valkey.url, secret_key=bench_shop.SECRET_KEY, decide_budget=BUDGET)
+        settings = Settings(
+            redis=valkey.url,
+            secret_key=bench_shop.SECRET_KEY,
+            decide_budget=BUDGET,
+            # All calls come from one address. With a limit of 0, the cost of the budgets would not be measured.
+            decides_per_source=MANY,
+            messages_per_source=MANY,
+            visitors_per_source=MANY,
+        )
         yield BenchEnvironment(store, settings, cores, metrics)

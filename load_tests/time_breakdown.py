@@ -25,9 +25,11 @@ import uvloop
 from msgspec import Struct, field
 from starlette.types import Message, Scope
 
+from edgewise.budgets.source_budgets import SourceBudgets
 from edgewise.decisions.service import DecisionService
 from edgewise.http.auth import Authenticator
 from edgewise.http.decide import DecideEndpoint
+from edgewise.http.source import SourceLimits
 from edgewise.ids.decision import KEY_BYTES, DecisionIds
 from edgewise.ids.visitor import anonymous_digest
 from edgewise.serving.follower import Follower
@@ -43,6 +45,7 @@ CONCURRENT = 32
 STEPS: Mapping[str, Sequence[str]] = {
     "read the body": ["edgewise.http.endpoint.read_body"],
     "parse the body": ["edgewise.http.decoding.BodyDecoder.decode"],
+    "budget of the address": ["edgewise.http.source.SourceLimits.allow_decide"],
     "check key and origin": ["edgewise.http.auth.Authenticator.authenticate"],
     "context to attributes": ["edgewise.http.decide.attributes_of"],
     "profile to attributes": [
@@ -141,7 +144,9 @@ async def break_down(store: Store, settings: Settings, calls: int, repetitions: 
     await follower.refresh()
     ids = DecisionIds([await store.registry.decision_keys(os.urandom(KEY_BYTES))])
     auth = Authenticator(follower, settings.secret_key)
-    endpoint = DecideEndpoint(auth, DecisionService(store, ids, settings.decide_budget / 1000), 1 << 20)
+    decisions = DecisionService(store, ids, settings.decide_budget / 1000)
+    limits = SourceLimits(SourceBudgets(store, settings), settings.trusted_proxies)
+    endpoint = DecideEndpoint(auth, decisions, 1 << 20, sources=limits)
     caller = EndpointCaller(endpoint, bench_shop.decide_requests(CANDIDATES))
     whole = await _best(caller.call, calls, repetitions)
     steps = await _timed_steps(caller, calls, repetitions)

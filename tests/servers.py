@@ -58,6 +58,10 @@ SHOP = {"hero.toml": HERO, "row.toml": ROW}
 """The files of a site without `site.toml`. Its name and its write key are `default`."""
 
 
+NO_LIMITS = {"decides_per_source": 0, "messages_per_source": 0, "visitors_per_source": 0}
+"""All requests of a test come from one address."""
+
+
 class Server:
     """A server on a port of 127.0.0.1, with a client."""
 
@@ -85,7 +89,7 @@ async def serve(
         if publish:
             await _publish(store_url, policies)
         # Tests must not depend on the load of the machine, unless they test the budget.
-        chosen: dict[str, Any] = {"policies": policies, "decide_budget": 5000} | settings
+        chosen: dict[str, Any] = {"policies": policies, "decide_budget": 5000} | NO_LIMITS | settings
         app = create_app(Settings(redis=store_url, secret_key=SECRET, **chosen))
         async with running(app) as port, _client(port) as client:
             yield Server(app, client, port)

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from edgewise.budgets.source_budgets import SourceBudgets
 from edgewise.decisions.preview_token import check_signature
 from edgewise.decisions.service import DecisionService
 from edgewise.errors import SettingsError
@@ -35,6 +36,7 @@ from edgewise.http.preview_api import PreviewEndpoint
 from edgewise.http.profile_api import ProfileEndpoint
 from edgewise.http.routes import build_routes
 from edgewise.http.sdk import SdkEndpoint, read_files
+from edgewise.http.source import SourceLimits
 from edgewise.policies.site_files import read_sites
 from edgewise.privacy.access import VisitorData
 from edgewise.serving.follower import Follower
@@ -98,12 +100,14 @@ class App(Starlette):
 def _endpoints(settings: Settings, store: Store, follower: Follower, auth: Authenticator) -> dict[str, ASGIApp]:
     """The endpoints, by their names in the table of routes."""
     decisions = DecisionService(store, follower.ids, settings.decide_budget / 1000, metrics.count_decide_fault)
-    recorder = Recorder(store, follower.ids, follower.find, on_dropped=metrics.count_dropped_messages)
+    budgets = SourceBudgets(store, settings, metrics.count_over_budget)
+    limits = SourceLimits(budgets, settings.trusted_proxies)
+    recorder = Recorder(store, follower.ids, follower.find, on_dropped=metrics.count_dropped_messages, budgets=budgets)
     limit = settings.max_body
     return {
-        "decide": DecideEndpoint(auth, decisions, limit, settings.country_header),
-        "batch": BatchEndpoint(auth, recorder, limit),
-        **{kind: MessageEndpoint(auth, recorder, limit, kind) for kind in get_args(Kind)},
+        "decide": DecideEndpoint(auth, decisions, limit, settings.country_header, limits),
+        "batch": BatchEndpoint(auth, recorder, limit, limits),
+        **{kind: MessageEndpoint(auth, recorder, limit, kind, limits) for kind in get_args(Kind)},
         "sdk": SdkEndpoint(auth, read_files(), partial(check_signature, follower.ids)),
         "policies": PolicyEndpoint(auth, store, follower),
         "profiles": ProfileEndpoint(auth, VisitorData(store), follower, settings.erase_within),

@@ -6,8 +6,9 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from edgewise.config.messages import mismatch
 from edgewise.config.values import DAY, duration, one_of
@@ -15,6 +16,8 @@ from edgewise.errors import SettingsError
 from edgewise.types import Milliseconds
 
 PREFIX = "EDGEWISE_"
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 
 class Kind(NamedTuple):
@@ -68,6 +71,19 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _networks(text: str) -> tuple[Network, ...]:
+    if text.strip().lower() == "none":
+        return ()
+    try:
+        return tuple(ip_network(part.strip(), strict=False) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError(mismatch("addresses such as 127.0.0.1,10.0.0.0/8, or none", text)) from error
+
+
+def _show_networks(networks: tuple[Network, ...]) -> str:
+    return ",".join(map(str, networks)) or "none"
+
+
 def _switch(text: str) -> bool:
     words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
     if (value := words.get(text.lower())) is None:
@@ -101,6 +117,8 @@ URL = Kind("URL", _text)
 FOLDER = Kind("DIR", lambda text: Path(_text(text)))
 PORT = Kind("PORT", _whole(0, 65535))
 COUNT = Kind("N", _whole(1, 1024))
+LIMIT = Kind("N", _whole(0, 999_999_999))
+NETWORKS = Kind("ADDRESSES", _networks, _show_networks)
 SWITCH = Kind("", _switch, lambda value: "true" if value else "false")
 DURATION = Kind("TIME", duration(longest=3650 * DAY), _in_largest(_SPANS))
 SIZE = Kind("SIZE", _size, _in_largest(_SIZES))
@@ -200,6 +218,34 @@ class Settings:
             "The header with the visitor's country, such as CF-IPCountry. Use it only if your CDN sets it on every "
             "request. Otherwise visitors could set it.",
             "none",
+        ),
+    )
+    trusted_proxies: tuple[Network, ...] = field(
+        default=(IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")),
+        metadata=_about(
+            NETWORKS,
+            "The addresses of your proxies, with commas between them. Behind them, a request's address is the last one "
+            "in X-Forwarded-For that is not one of them. The limits of the next three settings are for one address.",
+        ),
+    )
+    decides_per_source: int = field(
+        default=3000,
+        metadata=_about(
+            LIMIT, "The most decide calls of one address in a minute. Further ones get the baseline. 0 sets no limit."
+        ),
+    )
+    messages_per_source: int = field(
+        default=6000,
+        metadata=_about(
+            LIMIT, "The most messages of one address in a minute. Further ones are refused with 429. 0 sets no limit."
+        ),
+    )
+    visitors_per_source: int = field(
+        default=2000,
+        metadata=_about(
+            LIMIT,
+            "The most new visitors, and the most webhook messages, of one address in an hour. Further new visitors get "
+            "no profile. 0 sets no limit.",
         ),
     )
     webhook_allow_private: bool = field(

@@ -17,6 +17,7 @@ from edgewise.store import Store
 from tests.eventually import eventually
 from tests.integration.chaos_shop import write_policies
 from tests.integration.processes import TIMEOUT, children_of, wait_until_gone
+from tests.servers import NO_LIMITS
 from tests.valkey import free_port
 
 Part: TypeAlias = Literal["valkey-server", "edgewise.processes.worker", "edgewise learn"]
@@ -36,7 +37,7 @@ class Service:
         folder.mkdir(exist_ok=True)
         write_policies(self.policies)
         own = {"data": folder / "data", "policies": self.policies, "port": self.port, "secret_key": SECRET}
-        chosen = {"decide_budget": "1s", "workers": "2"} | own | settings
+        chosen = {"decide_budget": "1s", "workers": "2"} | NO_LIMITS | own | settings
         self._environ = {f"EDGEWISE_{name.upper()}": str(value) for name, value in chosen.items()}
         self._process: asyncio.subprocess.Process | None = None
 

@@ -63,7 +63,17 @@ async def run_server(policies: Path, folder: Path, port: int) -> AsyncIterator[D
         DemoFailed: The server did not become ready. The message has the last lines of its log.
     """
     port = _free_port(port)
-    settings = Settings(host=HOST, port=port, policies=policies, data=folder / "data", decide_budget=DECIDE_BUDGET)
+    settings = Settings(
+        host=HOST,
+        port=port,
+        policies=policies,
+        data=folder / "data",
+        decide_budget=DECIDE_BUDGET,
+        # All simulated visitors come from one address.
+        decides_per_source=0,
+        messages_per_source=0,
+        visitors_per_source=0,
+    )
     # Settings of another server, such as its store, must not apply here.
     environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | settings.environ()
     log = folder / "server.log"

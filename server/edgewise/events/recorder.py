@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
+from edgewise.budgets.source_budgets import OUTCOMES, SourceBudgets
 from edgewise.errors import StoreError
 from edgewise.events.event_batch import EventBatch
 from edgewise.events.not_shown_report import NotShownView, count_views, is_report, read_report
@@ -80,12 +81,14 @@ class Recorder:
         find: Callable[[bytes], ServedPlacement | None],
         patience: float = PATIENCE,
         on_dropped: OnDropped | None = None,
+        budgets: SourceBudgets | None = None,
     ) -> None:
         self._store = store
         self._ids = ids
         self._find = find
         self._patience = patience
         self._on_dropped = on_dropped
+        self._budgets = budgets
         self._locks = VisitorLocks()
         self._rate = RateLimit(MESSAGES_A_SECOND, MESSAGES_AT_ONCE)
 
@@ -97,12 +100,13 @@ class Recorder:
         consent: Consent | None = None,
         watched: bool = False,
         browser: Browser = UNKNOWN,
+        source: str | None = None,
     ) -> list[Rejection]:
         """Record messages, each with its position in the batch. Return those that were refused.
 
         All others are stored on return, except those without consent and, if `watched`, those of robots. `sent_at` is
         when the batch was sent, on the sender's clock. `consent` is the batch's, for all its messages. `browser` is the
-        visitor's, if it sent the batch.
+        visitor's, if it sent the batch. `source` is the address of a sender whose budgets apply.
 
         Raises:
             StoreError: the store did not acknowledge everything. Sending the batch again is harmless.
@@ -118,6 +122,8 @@ class Recorder:
                     views.append(read_report(site, message))
                     continue
                 event = parser.parse(message)
+                if source is not None and event is not None:
+                    self._check_outcome(site, event)
             except MessageRejected as rejected:
                 rejections.append(Rejection(index, rejected.code, str(rejected)))
             except StoreError:
@@ -164,6 +170,18 @@ class Recorder:
         updates = batch.updates()
         writer = ProfileWriter(self._store, site.name, site.triggers, records, store_batch)
         await writer.write(updates, batch, appends=batch.commands(self._store, updates))
+
+    def _check_outcome(self, site: ServedSite, event: ParsedEvent) -> None:
+        """
+        Raises:
+            MessageRejected: the event's decision has too many outcomes already.
+        """
+        if event.outcome is None or self._budgets is None:
+            return
+        _, outcome = event.outcome
+        if not self._budgets.take_outcome(site.name, outcome.key):
+            message = f"properties.decisionId: Expected at most {OUTCOMES} outcomes of a decision, found more."
+            raise MessageRejected("too_many_outcomes", message)
 
     def _is_robot(self, site: ServedSite, event: ParsedEvent) -> bool:
         """Whether the visitor sends more than a person does. Without an id, that cannot be known."""

@@ -21,6 +21,7 @@ from edgewise.http.decoding import (
 from edgewise.http.endpoint import Endpoint, HttpRequest
 from edgewise.http.requests import MAX_MESSAGES, BatchBody, SingleBody
 from edgewise.http.responses import BatchResponse
+from edgewise.http.source import SourceLimits
 from edgewise.visitors.browser import UNKNOWN
 from edgewise.visitors.message import Kind, Message
 from edgewise.visitors.robots import is_crawler
@@ -41,10 +42,21 @@ class _RecordingEndpoint(Endpoint):
 
     for_browsers = True
 
-    def __init__(self, auth: Authenticator, recorder: Recorder, limits: BodyLimits) -> None:
+    def __init__(
+        self, auth: Authenticator, recorder: Recorder, limits: BodyLimits, sources: SourceLimits | None = None
+    ) -> None:
         super().__init__(auth)
         self._recorder = recorder
         self._limits = limits
+        self._source_limits = sources
+
+    def _check_budget(self, request: HttpRequest, caller: Caller, messages: int) -> None:
+        """
+        Raises:
+            RequestError: 429, the source has sent too many messages.
+        """
+        if self._source_limits is not None:
+            self._source_limits.check_messages(request, caller, messages)
 
     async def _record(
         self, request: HttpRequest, caller: Caller, messages: list[tuple[int, Message]], body: BatchBody | SingleBody
@@ -57,14 +69,19 @@ class _RecordingEndpoint(Endpoint):
             return []
         sent_at = None if body.sent_at is None else milliseconds(body.sent_at)
         consent = "denied" if request.is_opted_out else body.consent
-        return await self._recorder.record(caller.site, messages, sent_at, consent, caller.may_be_robot, browser)
+        source = None if self._source_limits is None else self._source_limits.source(request, caller)
+        return await self._recorder.record(
+            caller.site, messages, sent_at, consent, caller.may_be_robot, browser, source
+        )
 
 
 class BatchEndpoint(_RecordingEndpoint):
     """Records the valid messages of a batch, and lists the others in the response."""
 
-    def __init__(self, auth: Authenticator, recorder: Recorder, max_body: int) -> None:
-        super().__init__(auth, recorder, BodyLimits(min(MAX_BATCH_BYTES, max_body), max_body))
+    def __init__(
+        self, auth: Authenticator, recorder: Recorder, max_body: int, sources: SourceLimits | None = None
+    ) -> None:
+        super().__init__(auth, recorder, BodyLimits(min(MAX_BATCH_BYTES, max_body), max_body), sources)
 
     async def handle(self, request: HttpRequest) -> None:
         caller, raw, format = await admit(self.auth, request, self._limits, decode_batch_key)
@@ -73,6 +90,7 @@ class BatchEndpoint(_RecordingEndpoint):
         if count > MAX_MESSAGES:
             message = f"batch: Expected at most {MAX_MESSAGES} messages, found {count}."
             raise RequestError(413, "batch_too_large", message)
+        self._check_budget(request, caller, count)
         messages: list[tuple[int, Message]] = []
         rejections: list[Rejection] = []
         for first in range(0, count, _MESSAGES_AT_ONCE):
@@ -91,12 +109,15 @@ class BatchEndpoint(_RecordingEndpoint):
 class MessageEndpoint(_RecordingEndpoint):
     """Records one message of the kind in the path. A rejected message is an error."""
 
-    def __init__(self, auth: Authenticator, recorder: Recorder, max_body: int, kind: Kind) -> None:
-        super().__init__(auth, recorder, BodyLimits.at_most(MAX_SINGLE_BYTES, max_body))
+    def __init__(
+        self, auth: Authenticator, recorder: Recorder, max_body: int, kind: Kind, sources: SourceLimits | None = None
+    ) -> None:
+        super().__init__(auth, recorder, BodyLimits.at_most(MAX_SINGLE_BYTES, max_body), sources)
         self._kind = kind
 
     async def handle(self, request: HttpRequest) -> None:
         caller, raw, format = await admit(self.auth, request, self._limits)
+        self._check_budget(request, caller, 1)
         body = _single_decoder.decode(raw, format)
         message = decode_message(raw, format, self._kind)
         rejections = await self._record(request, caller, [(0, message)], body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from time import perf_counter
 
 import msgspec
@@ -26,6 +27,7 @@ from edgewise.http.responses import (
     DecisionResponse,
     SlotResponse,
 )
+from edgewise.http.source import SourceLimits
 from edgewise.serving.served_site import ServedSite
 from edgewise.types import Attributes, Consent
 from edgewise.visitors.browser import UNKNOWN
@@ -40,18 +42,25 @@ _decoder = BodyDecoder(DecideBody, has_any=True)
 class DecideEndpoint(Endpoint):
     """Decodes the request, asks the decision service, and encodes its results.
 
-    `max_body` is the setting. `country_header` names the header in which a CDN sends the visitor's country.
+    `max_body` is the setting. `country_header` names the header in which a CDN sends the visitor's country. A call over
+    its source's budget gets the baseline, as a page must not break for the visitors of a busy address.
     """
 
     for_browsers = True
 
     def __init__(
-        self, auth: Authenticator, decisions: DecisionService, max_body: int, country_header: str | None = None
+        self,
+        auth: Authenticator,
+        decisions: DecisionService,
+        max_body: int,
+        country_header: str | None = None,
+        sources: SourceLimits | None = None,
     ) -> None:
         super().__init__(auth)
         self._decisions = decisions
         self._limits = BodyLimits.at_most(MAX_BODY_BYTES, max_body)
         self._country_header = None if country_header is None else country_header.lower().encode()
+        self._source_limits = sources
         self._clock = asyncio.get_running_loop().time
         self._rate = RateLimit(DECIDES_A_SECOND, DECIDES_AT_ONCE)
 
@@ -68,26 +77,32 @@ class DecideEndpoint(Endpoint):
             for placement in body.placements
         ]
         consent = decide_consent(caller.site.settings.consent, "denied" if request.is_opted_out else body.consent)
-        site, is_robot = caller.site, False
+        site, is_robot, is_limited = caller.site, False, False
         try:
+            is_limited = self._source_limits is not None and not self._source_limits.allow_decide(request, caller)
             is_robot = caller.may_be_robot and self._is_robot(request, site, body, consent)
             visitor = Visitor(body.anonymous_id or None, body.user_id or None, consent, is_robot)
             context, deadline = self._context(request, caller, body), loop_start + self._decisions.budget
             call = DecideCall(site, visitor, placements, context, loop_start, deadline, preview=preview)
-            results = await self._decisions.decide(call)
+            results = self._baselines(site, placements) if is_limited else await self._decisions.decide(call)
         except (RequestError, WrongPreview):
             raise
         except Exception as fault:  # noqa: BLE001  # A page must not break, whatever happens.
             self._decisions.report_fault(site, fault)
-            results = [self._decisions.fall_back(site, placement) for placement in placements]
+            results = self._baselines(site, placements)
         to_response = _response if preview is None else _response_with_debug
         anonymous_id = body.anonymous_id if consent == "granted" else None
         await request.respond(DecideResponse(anonymous_id, [to_response(result) for result in results]), caller.cors)
-        non_visitor: metrics.NonVisitor | None = "preview" if preview is not None else "robot" if is_robot else None
+        non_visitor: metrics.NonVisitor | None = (
+            "limited" if is_limited else "preview" if preview is not None else "robot" if is_robot else None
+        )
         try:
             metrics.observe_decide_call(site, results, perf_counter() - timer_start, consent, non_visitor)
         except Exception as fault:  # noqa: BLE001  # The visitor has the response.
             self._decisions.report_fault(site, fault)
+
+    def _baselines(self, site: ServedSite, placements: Sequence[PlacementRequest]) -> list[PlacementResult]:
+        return [self._decisions.fall_back(site, placement) for placement in placements]
 
     def _context(self, request: HttpRequest, caller: Caller, body: DecideBody) -> Attributes:
         # A server's own headers do not describe the visitor.

@@ -22,6 +22,7 @@ _HEADERS: Mapping[int, HeaderList] = {
     401: ((b"www-authenticate", b'Bearer realm="edgewise"'),),
     # Not for 413: closing the connection before the end of a large body would hide the response from its sender.
     408: ((b"connection", b"close"),),
+    429: ((b"retry-after", b"10"),),
     503: ((b"retry-after", b"1"),),
 }
 

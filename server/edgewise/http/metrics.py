@@ -11,18 +11,19 @@ from typing import Literal, TypeAlias
 
 from prometheus_client import Counter, Histogram
 
+from edgewise.budgets.source_budgets import BudgetName
 from edgewise.decisions.result import PlacementResult
 from edgewise.events.recorder import Reason, Rejection
 from edgewise.serving.served_site import ServedSite
 from edgewise.types import Consent, Milliseconds, PolicyRef
 
-NonVisitor: TypeAlias = Literal["robot", "preview"]
-"""Callers that are not visitors. Their decisions are counted in groups of their own."""
+NonVisitor: TypeAlias = Literal["robot", "preview", "limited"]
+"""Callers that are not visitors, or over their budget. Their decisions are counted in groups of their own."""
 
 DECISIONS = Counter(
     "edgewise_decisions",
     "Decided placements. Unknown placements have an empty label. Robots are in the group `robot`, calls with a preview "
-    "token in the group `preview`.",
+    "token in the group `preview`. Calls over the budget of their address are in the group `limited`.",
     ("site", "placement", "group"),
 )
 DECIDE_SECONDS = Histogram(
@@ -45,6 +46,12 @@ FAULTS = Counter(
     "edgewise_decide_faults",
     "Unexpected errors while deciding. The visitor got the baseline. The log has each kind of error once.",
     ("site",),
+)
+OVER_BUDGET = Counter(
+    "edgewise_over_budget",
+    "Uses that the budget of an address, or of a decision, did not allow. `budget` is decides, messages, visitors, "
+    "webhooks or outcomes.",
+    ("site", "budget"),
 )
 LEARNING_DELAY_SECONDS = Histogram(
     "edgewise_learning_delay_seconds",
@@ -72,6 +79,10 @@ def observe_decide_call(
 
 def count_decide_fault(site: str) -> None:
     FAULTS.labels(site).inc()
+
+
+def count_over_budget(site: str, budget: BudgetName) -> None:
+    OVER_BUDGET.labels(site, budget).inc()
 
 
 def count_messages(accepted: int, rejections: Sequence[Rejection]) -> None:

@@ -99,6 +99,7 @@ DECIDE_ERRORS: Errors = {
 }
 RECORD_ERRORS: Errors = {
     **_BODY_ERRORS,
+    429: "The address has sent too many messages. Send the same again after Retry-After seconds.",
     503: "The store did not acknowledge in time. Send the same again after Retry-After seconds. Repeats are harmless.",
 }
 POLICY_ERRORS: Errors = {

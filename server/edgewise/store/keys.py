@@ -116,6 +116,11 @@ def dead_letter_index(site: str) -> str:
     return f"{{{site}}}:webhooks:dead"
 
 
+def budget(name: str, subject: str) -> str:
+    """String: when the budget of a subject is full again. Expires at that time, so within the budget's period."""
+    return f"{{budget:{subject}}}:{name}"
+
+
 def profiles(site: str) -> str:
     """A pattern that matches the profiles of all visitors of a site."""
     return f"{{{site}:*}}:p"

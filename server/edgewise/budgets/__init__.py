@@ -1,0 +1,1 @@
+"""Budgets: what one source of requests, or one decision, may cost."""

@@ -1,0 +1,74 @@
+"""The budgets of a worker: those of each source of requests, and the one of each decision."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Literal, TypeAlias, get_args
+
+from edgewise.budgets.leased_budget import LeasedBudget, Limit
+from edgewise.settings import Settings
+from edgewise.store import Store
+from edgewise.types import DecisionKey, Milliseconds
+
+log = logging.getLogger(__name__)
+
+BudgetName: TypeAlias = Literal["decides", "messages", "visitors", "webhooks", "outcomes"]
+"""Decide calls, messages, new visitors and webhook messages of a source, and outcomes of a decision."""
+
+OnRefused: TypeAlias = Callable[[str, BudgetName], None]
+"""Called with the site's name for each refused use."""
+
+OUTCOMES = 256
+"""The most outcomes of one decision in a day. The largest row of 100 slots has fewer."""
+
+_MINUTE: Milliseconds = 60_000
+_HOUR: Milliseconds = 60 * _MINUTE
+_DAY: Milliseconds = 24 * _HOUR
+
+_FREE_OUTCOMES = 64
+_LOG_EVERY = 1000
+"""Refusals of one kind between two warnings, in case the log of the first one is gone."""
+
+
+class SourceBudgets:
+    """Every method returns False if the budget is used up. A `source` is an address, or a part of one."""
+
+    def __init__(self, store: Store, settings: Settings, on_refused: OnRefused | None = None) -> None:
+        secret = (settings.secret_key or "").encode()
+        hourly = settings.visitors_per_source
+        limits = (
+            _limit("decides", settings.decides_per_source, _MINUTE),
+            _limit("messages", settings.messages_per_source, _MINUTE),
+            _limit("visitors", hourly, _HOUR),
+            _limit("webhooks", hourly, _HOUR),
+            Limit("outcomes", OUTCOMES, _DAY, _FREE_OUTCOMES, credit=False),
+        )
+        self._budgets = {limit.name: LeasedBudget(store, limit, secret) for limit in limits}
+        self._on_refused = on_refused
+        self._refusals = dict.fromkeys(get_args(BudgetName), 0)
+
+    def take(self, name: BudgetName, site: str, source: str, count: int = 1) -> bool:
+        """Use the budget of a source for this site."""
+        return self._budgets[name].take(f"{site} {source}", count) or self._refuse(name, site)
+
+    def take_outcome(self, site: str, decision: DecisionKey) -> bool:
+        """Use the budget of a decision for one more outcome."""
+        return self._budgets["outcomes"].take(decision.hex()) or self._refuse("outcomes", site)
+
+    def _refuse(self, name: BudgetName, site: str) -> Literal[False]:
+        if self._on_refused is not None:
+            self._on_refused(site, name)
+        if self._refusals[name] % _LOG_EVERY == 0:
+            limit = self._budgets[name].limit
+            log.warning(
+                "%s: One %s has used its budget of %d %s in %d s. %s",
+                *(site, "decision" if name == "outcomes" else "address", limit.most, name, limit.period // 1000),
+                "" if name == "outcomes" else "If that is your proxy, see --trusted-proxies.",
+            )
+        self._refusals[name] += 1
+        return False
+
+
+def _limit(name: BudgetName, most: int, period: Milliseconds) -> Limit:
+    return Limit(name, most, period, chunk=max(10, most // 50))

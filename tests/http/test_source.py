@@ -1,0 +1,104 @@
+"""Sources of requests and their budgets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from edgewise.http.source import SourceReader
+from edgewise.settings import Settings
+from tests.servers import BEARER, Server, serve
+from tests.valkey import Valkey
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DEFAULT = SourceReader(Settings().trusted_proxies)
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "source"),
+    [
+        ("203.0.113.7", None, "203.0.113.7"),
+        ("203.0.113.7", "198.51.100.1", "203.0.113.7"),
+        ("127.0.0.1", None, "127.0.0.1"),
+        ("127.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("::1", "198.51.100.1", "198.51.100.1"),
+        ("127.0.0.1", "6.6.6.6, 198.51.100.1", "198.51.100.1"),
+        ("127.0.0.1", "6.6.6.6, 198.51.100.1, 127.0.0.1", "198.51.100.1"),
+        ("127.0.0.1", "6.6.6.6, unknown", "127.0.0.1"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "198.51.100.1:4711", "198.51.100.1"),
+        ("127.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
+        ("127.0.0.1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("127.0.0.1", "[2001:db8:1:2:ffff::9]:443", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", None, "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", None, "fe80::/64"),
+        ("127.0.0.1", "6.6.6.6," * 10_000 + "198.51.100.1", "198.51.100.1"),
+        (None, "198.51.100.1", "198.51.100.1"),
+    ],
+)
+async def test_the_source_is_the_last_address_that_no_trusted_proxy_has(
+    peer: str | None, forwarded: str | None, source: str
+) -> None:
+    headers = {} if forwarded is None else {b"x-forwarded-for": forwarded.encode()}
+    assert DEFAULT.of(None if peer is None else (peer, 1234), headers) == source
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def limited(valkey: Valkey) -> AsyncIterator[Server]:
+    valkey.execute("FLUSHALL")
+    async with serve(valkey.url, decides_per_source=100, messages_per_source=100, visitors_per_source=100) as server:
+        yield server
+
+
+async def decide(server: Server, number: int, **headers: str) -> dict[str, Any]:
+    response = await server.post("/v1/decide", {"placements": ["hero"], "anonymousId": f"v{number}"}, **headers)
+    assert response.status_code == 200
+    (decision,) = response.json()["decisions"]
+    return decision  # type: ignore[no-any-return]
+
+
+async def test_decide_calls_over_the_budget_of_their_address_get_the_baseline(limited: Server) -> None:
+    busy = {"x_forwarded_for": "198.51.100.1"}
+    decisions = [await decide(limited, number, **busy) for number in range(150)]
+    assert {decision["group"] for decision in decisions[:100]} == {"policy"}
+    assert (decisions[-1]["group"], decisions[-1]["action"], decisions[-1]["decisionId"]) == ("fallback", "plain", None)
+    assert (await decide(limited, 1, x_forwarded_for="198.51.100.2"))["group"] == "policy"
+    assert (await decide(limited, 1, **busy, **BEARER))["group"] == "policy", "a server has no such limit"
+    metrics = (await limited.get("/metrics")).text
+    assert 'edgewise_over_budget_total{budget="decides",site="default"}' in metrics
+    assert 'edgewise_decisions_total{group="limited"' in metrics
+
+
+async def test_messages_over_the_budget_of_their_address_are_refused_and_may_be_sent_again(limited: Server) -> None:
+    busy = {"x_forwarded_for": "198.51.100.3"}
+    batch = {"batch": [{"type": "page", "anonymousId": "reader"} for _ in range(50)]}
+    statuses = [(await limited.post("/v1/batch", batch, **busy)).status_code for _ in range(4)]
+    assert statuses[:2] == [200, 200]
+    response = await limited.post("/v1/batch", batch, **busy)
+    assert response.status_code == 429
+    assert response.json()["error"]["code"] == "too_many_requests"
+    assert response.headers["retry-after"] == "10"
+    assert (await limited.post("/v1/batch", batch, x_forwarded_for="198.51.100.4")).status_code == 200
+    assert (await limited.post("/v1/batch", batch, **busy, **BEARER)).status_code == 200
+
+
+async def test_outcomes_of_one_decision_are_bounded_before_they_reach_the_log(server: Server, valkey: Valkey) -> None:
+    decision = await decide(server, 1)
+    rewards = [
+        {"type": "track", "event": "$reward", "properties": {"decisionId": decision["decisionId"], "value": 1}}
+    ] * 500
+    before = int(valkey.execute("XLEN {default:hero}:log")[1:])
+    rejected = 0
+    for _ in range(6):
+        rejections = (await server.post("/v1/batch", {"batch": rewards})).json()["rejected"]
+        assert {rejection["code"] for rejection in rejections} == {"too_many_outcomes"}
+        rejected += len(rejections)
+    appended = int(valkey.execute("XLEN {default:hero}:log")[1:]) - before
+    assert appended == 3000 - rejected <= 256 + 64
+    other = await decide(server, 2)
+    click = {"type": "track", "event": "$click", "properties": {"decisionId": other["decisionId"]}}
+    assert (await server.post("/v1/batch", {"batch": [click]})).json()["rejected"] == []
