@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import stat
@@ -16,6 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from edgewise.store.embedded_valkey import join_or_start
 from tests.eventually import eventually
@@ -112,6 +114,26 @@ async def test_a_second_signal_kills_processes_that_do_not_stop(tmp_path: Path) 
         async with asyncio.timeout(10):
             assert await server.process.wait() == 0
         await wait_until_gone(children)
+
+
+async def test_a_stop_with_a_full_disk_is_an_error(tmp_path: Path) -> None:
+    async with run_server(tmp_path) as server:
+        [valkey] = server.children("valkey-server")
+        [file] = (tmp_path / "data" / "valkey" / "appendonlydir").glob("*.incr.aof")
+        resource.prlimit(valkey, resource.RLIMIT_FSIZE, (file.stat().st_size, resource.RLIM_INFINITY))
+        async with Redis.from_url(server.store_url) as store:
+
+            async def is_refused() -> bool:
+                try:
+                    await store.set("acknowledged", "1")
+                except ResponseError as error:
+                    return "MISCONF" in str(error)
+                return False
+
+            await eventually(is_refused)
+        server.process.send_signal(signal.SIGTERM)
+        assert await server.process.wait() == 1
+        assert "did not take the last writes" in server.process.output[-1]
 
 
 async def test_children_of_a_killed_supervisor_end_and_its_data_can_be_served_again(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import stat
 from collections.abc import AsyncIterator
@@ -13,8 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
-from edgewise.errors import DataFolderLocked, StoreUnavailable
+from edgewise.errors import DataFolderLocked, ProcessFailed, StoreUnavailable
 from edgewise.store.data_folder import DataFolder, running_store_url
 from edgewise.store.embedded_valkey import EmbeddedValkey, join_or_start
 from tests.eventually import eventually
@@ -104,6 +106,66 @@ async def test_an_entry_that_was_cut_off_when_the_machine_died_is_dropped(tmp_pa
         file.write(b"*3\r\n$3\r\nSET\r\n$6\r\ncolour\r\n$3\r\nre")
     async with embedded(tmp_path) as valkey, client(valkey) as redis:
         assert await redis.get("colour") == "blue"
+
+
+async def fill_disk(valkey: EmbeddedValkey, data: Path) -> set[str]:
+    """Let the server's file grow no more, as on a full disk. Write until it refuses, and return the acknowledged keys.
+
+    It may write later than it acknowledges, while the disk is busy.
+    """
+    acknowledged: set[str] = set()
+    async with client(valkey) as redis:
+
+        async def is_written() -> bool:
+            return bool((await redis.info("persistence"))["aof_buffer_length"] == 0)
+
+        async def is_refused() -> bool:
+            key = f"key-{len(acknowledged)}"
+            try:
+                await redis.set(key, "1")
+            except ResponseError as error:
+                return "MISCONF" in str(error)
+            acknowledged.add(key)
+            return False
+
+        await eventually(is_written)
+        limit = append_only_file(data).stat().st_size
+        resource.prlimit(valkey.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        await eventually(is_refused)
+    assert acknowledged
+    return acknowledged
+
+
+async def test_a_stop_reports_acknowledged_writes_that_a_full_disk_did_not_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgewise.store.embedded_valkey.WRITE_WITHIN", 0.5)
+    async with DataFolder.locked(tmp_path) as folder:
+        valkey = EmbeddedValkey(folder, "everysec")
+        await valkey.start()
+        async with client(valkey) as redis:
+            await redis.set("before", "1")
+        await fill_disk(valkey, tmp_path)
+        with pytest.raises(ProcessFailed, match=r"/valkey did not take the last writes \(\d+ bytes\)"):
+            await valkey.stop()
+    async with embedded(tmp_path) as valkey, client(valkey) as redis:
+        assert await redis.keys() == ["before"]
+
+
+async def test_a_stop_waits_for_space_and_loses_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def free_space(valkey: EmbeddedValkey) -> None:
+        async def is_reported() -> bool:
+            return "bytes of acknowledged writes are not on it. Free some space now." in caplog.text
+
+        await eventually(is_reported)
+        resource.prlimit(valkey.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+    async with embedded(tmp_path) as valkey:
+        acknowledged = await fill_disk(valkey, tmp_path)
+        freeing = asyncio.create_task(free_space(valkey))
+    await freeing
+    async with embedded(tmp_path) as valkey, client(valkey) as redis:
+        assert {*await redis.keys()} == acknowledged
 
 
 async def test_a_server_that_cannot_start_is_quoted(tmp_path: Path) -> None:

@@ -14,14 +14,21 @@ from pathlib import Path
 from urllib.parse import quote
 
 from edgewise.child import Child
-from edgewise.errors import DataFolderLocked, StoreUnavailable
+from edgewise.errors import DataFolderLocked, ProcessFailed, StoreUnavailable
 from edgewise.store.data_folder import DataFolder, running_store_url
+from edgewise.store.disk_reserve import DiskReserve
 from edgewise.store.runtime import SOCKET
 
 log = logging.getLogger(__name__)
 
 _SILENCE = 30.0
 """Seconds in which a new server must answer, even if only that it is loading."""
+
+
+WRITE_WITHIN = 5.0
+"""Seconds in which a full disk must take the last writes when the server stops. It tries again every second."""
+
+_STOP_WITHIN = 30.0
 
 
 class EmbeddedValkey:
@@ -34,6 +41,7 @@ class EmbeddedValkey:
     def __init__(self, folder: DataFolder, appendfsync: str) -> None:
         self.name = "valkey"
         self._files = folder.path.resolve() / "valkey"
+        self._reserve = DiskReserve(folder.path / "reserve")
         self._socket = folder.runtime / SOCKET
         self.url = f"unix://{quote(str(self._socket))}"
         self._last_lines: deque[str] = deque(maxlen=20)
@@ -43,7 +51,7 @@ class EmbeddedValkey:
             [str(server_binary()), *_options(self._socket, self._files, appendfsync)],
             pass_fds=[folder.lock],
             death_signal=signal.SIGTERM,
-            stop_within=30.0,
+            stop_within=_STOP_WITHIN,
             stdout=asyncio.subprocess.PIPE,
         )
 
@@ -58,6 +66,7 @@ class EmbeddedValkey:
             StoreUnavailable: the server ended or did not answer. The message has its last lines.
         """
         self._files.mkdir(mode=0o700, exist_ok=True)
+        self._reserve.keep()
         await self._child.start()
         self._relay = asyncio.create_task(self._relay_output())
         try:
@@ -74,9 +83,27 @@ class EmbeddedValkey:
         return status
 
     async def stop(self) -> None:
-        """Let the server write its files and end."""
+        """Let the server write its files and end.
+
+        Raises:
+            ProcessFailed: writes that it acknowledged are lost, because they are not on the disk.
+        """
         self._is_stopping = True
+        if not self._child.is_running:
+            return
+        unwritten = await self._unwritten()
+        started_at = asyncio.get_running_loop().time()
         await self._child.stop()
+        await self.wait()
+        if unwritten or any("Fail to fsync" in line for line in self._last_lines):
+            raise ProcessFailed(
+                f"The disk of {self._files} did not take the last writes ({unwritten} bytes). They were acknowledged "
+                "and are lost. Free some space there before the next start."
+            )
+        if asyncio.get_running_loop().time() - started_at > _STOP_WITHIN:
+            raise ProcessFailed(
+                f"Valkey did not end within {_STOP_WITHIN:.0f} s and was killed. Writes of its last second may be lost."
+            )
 
     def kill(self) -> None:
         self._child.kill()
@@ -99,6 +126,28 @@ class EmbeddedValkey:
         raise StoreUnavailable(
             f"Valkey (process {self.pid}) did not answer on {self._socket} for {_SILENCE:.0f} seconds."
         )
+
+    async def _unwritten(self) -> int:
+        """Wait until the disk has all writes. Returns the number of bytes that it does not take in time.
+
+        While the disk is full, the server accepts no writes. It keeps those that it acknowledged when it noticed.
+        """
+        loop = asyncio.get_running_loop()
+        deadline, is_logged = loop.time() + WRITE_WITHIN, False
+        while True:
+            state = await self._persistence()
+            left = int(state.get("aof_buffer_length", "0"))
+            failed = state.get("aof_last_write_status") == "err"
+            if not left or loop.time() > deadline:
+                return left
+            if failed and not is_logged:
+                is_logged = True
+                message = (
+                    "The disk of %s is full, and %d bytes of acknowledged writes are not on it. Free some space now."
+                )
+                log.error(message, self._files, left)
+                self._reserve.release()
+            await asyncio.sleep(0.05)
 
     async def _persistence(self) -> dict[str, str]:
         """Ask for the section `persistence` of INFO. Empty without an answer.
