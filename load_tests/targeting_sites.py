@@ -27,6 +27,7 @@ from edgewise.http.content import JSON
 from edgewise.http.decide import DecideEndpoint
 from edgewise.http.decoding import decode_messages
 from edgewise.ids.decision import KEY_BYTES, DecisionIds
+from edgewise.ids.user_proof import UserProof
 from edgewise.policies.policy import Action, Policy
 from edgewise.policies.site_files import LoadedSite
 from edgewise.serving.follower import Follower
@@ -135,14 +136,14 @@ async def fill_profiles(store: Store) -> None:
     """
     follower = _follower(store)
     recorder = Recorder(store, await _ids(store), follower.find)
-    history = _history(datetime.now(UTC))
+    history, proof = _history(datetime.now(UTC)), UserProof("verified", (), is_server=False)
     for site, visitor in product((PROFILED, TARGETED), bench_shop.VISITORS):
         raw = [
             msgspec.json.encode({"anonymousId": visitor, "messageId": f"{visitor}-{number}", **message})
             for number, message in enumerate(history)
         ]
         messages, wrong = decode_messages(raw, JSON)
-        rejected = [*wrong, *await recorder.record(follower.sites[site], messages, None)]
+        rejected = [*wrong, *await recorder.record(follower.sites[site], messages, None, proof)]
         if rejected:
             raise MeasurementError(f"Expected no rejected message, found {rejected[0]}.")
 

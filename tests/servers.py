@@ -13,6 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from edgewise.app import create_app
+from edgewise.ids.user_proof import hash_user_id
 from edgewise.processes.publisher import Publisher
 from edgewise.settings import Settings
 from edgewise.store import Store
@@ -20,6 +21,7 @@ from tests.http.error_shape import assert_error_shape
 
 SECRET = "a secret key"
 BEARER = {"authorization": f"Bearer {SECRET}"}
+IDENTITY_SECRET = "an-identity-secret"
 
 HERO = """
 placement = "hero"
@@ -78,6 +80,11 @@ class Server:
         return await self.client.get(path, headers=_dashed(headers))
 
 
+def user(id: str) -> dict[str, str]:
+    """A user id with its proof, as a page sends them."""
+    return {"userId": id, "userHash": hash_user_id(id, IDENTITY_SECRET)}
+
+
 @asynccontextmanager
 async def serve(
     store_url: str, files: Mapping[str, str] = SHOP, *, publish: bool = True, **settings: Any
@@ -89,7 +96,8 @@ async def serve(
         if publish:
             await _publish(store_url, policies)
         # Tests must not depend on the load of the machine, unless they test the budget.
-        chosen: dict[str, Any] = {"policies": policies, "decide_budget": 5000} | NO_LIMITS | settings
+        chosen: dict[str, Any] = {"policies": policies, "decide_budget": 5000, "identity_secret": IDENTITY_SECRET}
+        chosen |= NO_LIMITS | settings
         app = create_app(Settings(redis=store_url, secret_key=SECRET, **chosen))
         async with running(app) as port, _client(port) as client:
             yield Server(app, client, port)

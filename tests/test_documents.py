@@ -75,7 +75,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 
 @pages
 def test_every_command_exists(page: Path) -> None:
-    mentions = re.findall(r"(?:^|[`/])edgewise ((?:[a-z]+ ?){1,2})", "\n".join(code(page)), re.MULTILINE)
+    mentions = re.findall(r"(?:^|[`/])edgewise ((?:[a-z]+(?:-[a-z]+)* ?){1,2})", "\n".join(code(page)), re.MULTILINE)
     for mention in mentions:
         first = mention.split()[0]
         assert first in COMMANDS, f"{page}: edgewise {mention}"

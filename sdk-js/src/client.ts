@@ -11,7 +11,7 @@ import { startPlacements } from "./placements.js";
 import { loadStored, startQueue } from "./queue.js";
 import { render } from "./render.js";
 import type { ConsentState, Options } from "./types.js";
-import { setConsent } from "./visitor.js";
+import { setConsent, setUser } from "./visitor.js";
 
 let isStarted = false;
 
@@ -19,6 +19,7 @@ const init = (chosen: Partial<Options>): void => {
   Object.assign(options, chosen);
   if (isStarted || !options.writeKey) return;
   isStarted = true;
+  if (options.userId) setUser(options.userId);
   setConsent(options.consent);
   startQueue();
   listen("click", reportInteraction);

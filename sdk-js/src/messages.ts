@@ -4,7 +4,7 @@ import { getContext } from "./context.js";
 import { emit } from "./emitter.js";
 import { options } from "./options.js";
 import { push } from "./queue.js";
-import type { Message, Properties } from "./types.js";
+import type { IdentifyOptions, Message, Properties } from "./types.js";
 import { getIds, setUser } from "./visitor.js";
 
 type Content = Pick<Message, "type" | "event" | "properties" | "traits">;
@@ -15,8 +15,8 @@ export const track = (event: string, properties?: Properties): Promise<void> =>
 export const page = (properties?: Properties): Promise<void> =>
   enqueue({ type: "page", properties: { type: options.pageType, ...properties } });
 
-export const identify = (userId: string | null, traits?: Properties): void => {
-  setUser(userId);
+export const identify = (userId: string | null, traits?: Properties, { userHash }: IdentifyOptions = {}): void => {
+  setUser(userId, userHash);
   if (userId) enqueue({ type: "identify", traits });
 };
 

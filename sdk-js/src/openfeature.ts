@@ -1,11 +1,11 @@
 import type { ErrorCode, EvaluationContext, JsonValue, Provider, ResolutionDetails } from "@openfeature/web-sdk";
-import type { Context, Decision, EdgewiseApi, Properties } from "./types.js";
+import type { Context, Decision, EdgewiseApi, IdentifyOptions, Properties } from "./types.js";
 
 /**
  * A provider for OpenFeature's web SDK that evaluates flags as placements.
  *
- * It decides the placements when it is set, and again whenever the context changes. The targeting key is the user id.
- * The rest of the context becomes `context.data`.
+ * It decides the placements when it is set, and again whenever the context changes. The targeting key is the user id,
+ * and `userHash` is its proof. The rest of the context becomes `context.data`.
  *
  * - The flag key is the placement, the variant is the id of the action, and the reason is the source of the decision.
  * - An object flag is the action's payload, or the list of slots. Other flags are the payload's `value`.
@@ -25,8 +25,8 @@ export const edgewiseProvider = (
 
   const decide = async (context: EvaluationContext = {}) => {
     latest = context;
-    const { targetingKey, ...data } = context;
-    if (targetingKey) client.identify(targetingKey);
+    const { targetingKey, userHash, ...data } = context;
+    if (targetingKey) client.identify(targetingKey, undefined, { userHash } as IdentifyOptions);
     const made = await Promise.all(placements.map((one) => client.decide(one, { context: { data } as Context })));
     // The context may have changed again in the meantime.
     if (latest === context) decisions = made;

@@ -27,6 +27,10 @@ export interface Options {
   budget?: number;
   /** The visitor's consent when the page starts. */
   consent?: ConsentState;
+  /** The id of the user who is logged in, as for {@link Edgewise.identify}. */
+  userId?: string;
+  /** The proof of the user id, which the site's server computes. */
+  userHash?: string;
   /** The type of the page, as `context.page.type`. */
   pageType?: string | undefined;
   /** The context of all decisions on this page. */
@@ -51,6 +55,12 @@ export interface DecideOptions {
   context?: Context;
   /** The action to show. Needs a preview token. */
   action?: string;
+}
+
+/** The options of {@link Edgewise.identify}. */
+export interface IdentifyOptions {
+  /** The proof of the user id, which the site's server computes. Without it, the server ignores the user id. */
+  userHash?: string | undefined;
 }
 
 /** One slot of a decision. `action` is null if only the default content can be shown. */
@@ -107,6 +117,7 @@ export interface Message {
   timestamp: string;
   anonymousId?: string | undefined;
   userId?: string | undefined;
+  userHash?: string | undefined;
   event?: string;
   properties?: Properties;
   traits?: Properties | undefined;
@@ -145,8 +156,8 @@ export interface EdgewiseApi {
   track(event: string, properties?: Properties): void;
   /** Reports a page view. Unless `manual` is set, the SDK calls it on load, navigation, and return to the page. */
   page(properties?: Properties): void;
-  /** Sets the visitor's user id. Null logs out: what follows belongs to a new visitor. */
-  identify(userId: string | null, traits?: Properties): void;
+  /** Sets the visitor's user id, with its proof. Null logs out: what follows belongs to a new visitor. */
+  identify(userId: string | null, traits?: Properties, options?: IdentifyOptions): void;
   /** Reports the reward of a decision. */
   reward(decisionId: string, value: number, slot?: number): void;
   /** Sets the visitor's consent. "denied" removes everything that is stored. */

@@ -1,11 +1,13 @@
 import { hasGlobalPrivacyControl, listen, randomId } from "./browser.js";
 import { consent, mayIdentify } from "./consent.js";
+import { options } from "./options.js";
 import { keysOf, read, remove, write } from "./storage.js";
-import type { ConsentState } from "./types.js";
+import type { ConsentState, Message } from "./types.js";
 
 interface StoredVisitor {
   anonymousId?: string;
   userId?: string;
+  userHash?: string;
   consent?: ConsentState;
 }
 
@@ -14,12 +16,13 @@ const KEY = "edgewise";
 
 let anonymousId: string | undefined;
 let userId: string | undefined;
+let userHash: string | undefined;
 
-/** The visitor's ids, or none without consent. */
-export const getIds = (): { anonymousId?: string; userId?: string | undefined } => {
+/** The visitor's ids with the proof of the user id, or none without consent. */
+export const getIds = (): Pick<Message, "anonymousId" | "userId" | "userHash"> => {
   if (!mayIdentify()) return {};
   anonymousId ??= randomId();
-  return { anonymousId, userId };
+  return { anonymousId, userId, userHash: userId && (userHash ?? options.userHash) };
 };
 
 /** Sets the visitor's answer, or undefined if there is none yet. Global Privacy Control takes precedence. */
@@ -32,17 +35,19 @@ export const setConsent = (state: ConsentState | undefined): void => {
   if (stored) {
     anonymousId = stored.anonymousId;
     // A user who has logged in before giving consent takes precedence over the stored one.
-    userId ??= stored.userId;
+    if (!userId) ({ userId, userHash } = stored);
     consent._mayStore = true;
     consent._state ??= stored.consent;
   }
   save();
 };
 
-/** Sets the user. Null logs out: the next visitor gets new ids. */
-export const setUser = (user: string | null): void => {
-  if (user) userId = `${user}`;
-  else if (userId || read<StoredVisitor>(KEY)?.userId) forget();
+/** Sets the user, with the proof of the id. Null logs out: the next visitor gets new ids. */
+export const setUser = (user: string | null, hash?: string): void => {
+  if (user) {
+    userId = `${user}`;
+    userHash = hash;
+  } else if (userId || read<StoredVisitor>(KEY)?.userId) forget();
   save();
 };
 
@@ -61,7 +66,7 @@ export const applyServerAnswer = ({ anonymousId: answered }: { anonymousId?: unk
 listen("storage", ({ key }) => {
   if (key !== KEY) return;
   anonymousId = undefined;
-  userId = undefined;
+  userId = userHash = undefined;
   setConsent(read(KEY) ? undefined : "denied");
 });
 
@@ -69,6 +74,6 @@ const save = () => write(KEY, { ...getIds(), consent: consent._state });
 
 const forget = () => {
   anonymousId = undefined;
-  userId = undefined;
+  userId = userHash = undefined;
   keysOf(KEY).forEach(remove);
 };

@@ -62,7 +62,7 @@ def create_app(settings: Settings) -> App:
     async def lifespan(app: App) -> AsyncIterator[None]:
         budget = settings.decide_budget / 1000
         store = await Store.connect(url, patience=budget, must_answer=False)
-        follower = Follower(store, metrics.observe_loaded_model)
+        follower = Follower(store, metrics.observe_loaded_model, settings.identity_secret)
         try:
             await follower.start()
             if not follower.ready:

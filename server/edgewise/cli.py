@@ -13,6 +13,7 @@ import click
 
 from edgewise import __version__
 from edgewise.commands.export_command import export
+from edgewise.commands.identity_command import identity_secret
 from edgewise.commands.options import with_settings
 from edgewise.commands.preview_command import preview
 from edgewise.commands.store_access import open_store, policy_named
@@ -194,7 +195,7 @@ def replay(
         table.print_reports(Console(), reports)
 
 
-for command in (preview, import_, export, erase, courier, webhooks):
+for command in (preview, identity_secret, import_, export, erase, courier, webhooks):
     main.add_command(command)
 
 

@@ -56,6 +56,16 @@ def _text(text: str) -> str:
     return text
 
 
+def _secret(text: str) -> str:
+    """Every visitor can test guesses against the own hash, so a short secret would be found."""
+    if not 16 <= len(text) <= 256 or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(
+            f"Expected 16 to 256 printable ASCII characters without spaces, found {len(text)} characters. "
+            "Use `openssl rand -hex 32`."
+        )
+    return text
+
+
 def _header(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", text):
         raise ValueError(mismatch("the name of a header: 1 to 64 of A-Z, a-z, 0-9 and -", text))
@@ -112,6 +122,7 @@ _SIZES = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10, "": 1}
 _SPANS = {"d": DAY, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 
 TEXT = Kind("TEXT", _text)
+SECRET = Kind("TEXT", _secret)
 HOST = Kind("HOST", _text)
 URL = Kind("URL", _text)
 FOLDER = Kind("DIR", lambda text: Path(_text(text)))
@@ -172,6 +183,14 @@ class Settings:
             TEXT,
             "The key of server-side calls. Prefer the variable, because the list of processes shows flags.",
             "created at the first start, in the data folder",
+        ),
+    )
+    identity_secret: str | None = field(
+        default=None,
+        metadata=_about(
+            SECRET,
+            "The secret whose hashes prove user ids, for sites without a secret of their own. Prefer the variable.",
+            "none",
         ),
     )
     decide_budget: Milliseconds = field(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from edgewise.errors import Problem, StoreError
-from edgewise.types import Condition, ConsentMode, Robots, Webhook
+from edgewise.types import Condition, ConsentMode, IdentityMode, Robots, Webhook
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -17,7 +17,7 @@ class Site(msgspec.Struct, frozen=True):
     `placements` are the names of those with a policy, sorted.
     `consent` is the meaning of a visitor's silence. `learn_without_consent` allows aggregate learning from visitors
     who did not consent. `segments` are conditions by name. `sensitive` are the names of traits that no policy may
-    use.
+    use. `identity` is whether browsers must prove user ids.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Site(msgspec.Struct, frozen=True):
     segments: Mapping[str, Condition] = {}
     sensitive: tuple[str, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
+    identity: IdentityMode = "verified"
 
 
 def encode_sites(sites: Iterable[Site]) -> bytes:

@@ -29,6 +29,9 @@ Consent: TypeAlias = Literal["granted", "pending", "denied"]
 ConsentMode: TypeAlias = Literal["assumed", "required"]
 """Whether a visitor's silence counts as consent."""
 
+IdentityMode: TypeAlias = Literal["verified", "trusted"]
+"""Whether a browser must prove a user id by a hash, or is believed."""
+
 Robots: TypeAlias = Literal["ignore", "learn"]
 """Whether a site ignores robots after answering them, or learns from them as from visitors."""
 

@@ -17,7 +17,7 @@ from edgewise.types import PolicyRef
 from edgewise.webhooks.triggers import NO_TRIGGERS
 from tests.commands.test_visitor_commands import edgewise
 from tests.learner.published_policy import PublishedPolicy
-from tests.servers import SHOP, serve
+from tests.servers import SHOP, serve, user
 from tests.stored_bytes import read_store
 
 REF = PolicyRef("shop", "hero")
@@ -128,13 +128,13 @@ async def test_device_known_only_from_decide_calls_is_exported_and_erased(store:
     async with serve(store_url, files) as server:
         for ids in (
             {"anonymousId": "phone"},
-            {"anonymousId": "phone", "userId": "ann"},
-            {"anonymousId": "shared", "userId": "ann"},
-            {"anonymousId": "shared", "userId": "ben"},
-            {"anonymousId": "ben's", "userId": "ben"},
+            {"anonymousId": "phone", **user("ann")},
+            {"anonymousId": "shared", **user("ann")},
+            {"anonymousId": "shared", **user("ben")},
+            {"anonymousId": "ben's", **user("ben")},
         ):
             await server.post("/v1/decide", {"placements": ["hero", "pop-up"], **ids})
-        for who in ({"anonymousId": "phone"}, {"userId": "ben"}):
+        for who in ({"anonymousId": "phone"}, {**user("ben")}):
             await server.post("/v1/track", {"event": "Order Completed", **who})
     before = await exported(store_url, "ann", "default")
     entries = [one for one in before if "entry" in one]

@@ -31,12 +31,17 @@ class Service:
         self._command = command
         self._store_url = store_url
 
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The header of a server-side call."""
+        return {"authorization": f"Bearer {self._secret}"}
+
     async def get(self, path: str) -> Any:
         """The answer to a server-side call."""
-        return self._body(await self._client.get(path, headers={"authorization": f"Bearer {self._secret}"}))
+        return self._body(await self._client.get(path, headers=self.bearer))
 
     async def post(self, path: str, body: dict[str, Any], **headers: str) -> Any:
-        """The answer to a call of a page."""
+        """The answer to a call of a page, or of a server with the header `bearer`."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         return self._body(await self._client.post(path, json={"writeKey": "shop-key"} | body, headers=sent))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any, TypeAlias
 
@@ -13,6 +13,7 @@ Message: TypeAlias = dict[str, Any]
 
 PLACEMENTS = ("hero", "row", "nudge", "offer", "notice")
 FROZEN = "notice"
+NO_HEADERS: Mapping[str, str] = {}
 VISITORS = 24
 
 CUSTOMER = "customer-4711"
@@ -107,8 +108,10 @@ class Traffic:
     async def _identify(self) -> None:
         for anonymous in ("visitor-0", "visitor-0-phone"):
             traits = {"plan": "pro", "age": 41, "newsletter": True, "diagnosis": "secret"}
-            await self._send(anonymous, {"type": "identify", "userId": CUSTOMER, "traits": traits})
-        await self._send("visitor-2", {"type": "alias", "previousId": "visitor-2", "userId": "customer-2"})
+            identify = {"type": "identify", "userId": CUSTOMER, "traits": traits}
+            await self._send(anonymous, identify, by_server=True)
+        alias = {"type": "alias", "previousId": "visitor-2", "userId": "customer-2"}
+        await self._send("visitor-2", alias, by_server=True)
         await self._send("visitor-0-phone", _track("Product Added", product_id="oak-board", price=25.5, quantity=2))
 
     async def _come_without_consent(self) -> None:
@@ -132,11 +135,12 @@ class Traffic:
             self.chosen[visitor, decision["placement"]] = decision
         return decisions
 
-    async def _send(self, visitor: str, *messages: Message) -> None:
-        await self._post([{"anonymousId": visitor, "messageId": self._next_id(), **one} for one in messages])
+    async def _send(self, visitor: str, *messages: Message, by_server: bool = False) -> None:
+        batch = [{"anonymousId": visitor, "messageId": self._next_id(), **one} for one in messages]
+        await self._post(batch, headers=self._service.bearer if by_server else {})
 
-    async def _post(self, batch: list[Message], **more: str) -> None:
-        answer = await self._service.post("/v1/batch", {"batch": batch, **more})
+    async def _post(self, batch: list[Message], headers: Mapping[str, str] = NO_HEADERS, **more: str) -> None:
+        answer = await self._service.post("/v1/batch", {"batch": batch, **more}, **headers)
         assert answer["rejected"] == [], answer
 
     def _next_id(self) -> str:

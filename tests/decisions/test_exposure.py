@@ -15,7 +15,7 @@ from edgewise.policies.policy import Action, Cap, Pin, Policy, Reward
 from edgewise.store import keys
 from edgewise.types import SPANS
 from edgewise.visitors.message import Message, Properties
-from tests.decisions.worker import Worker, decide_concurrently, serve_policy, shown_actions
+from tests.decisions.worker import FROM_SERVER, Worker, decide_concurrently, serve_policy, shown_actions
 
 PLAIN = Action("plain")
 REWARD = Reward(window=20)
@@ -42,7 +42,8 @@ def test_a_sticky_choice_of_another_format_is_ignored(packed: bytes) -> None:
 async def send_event(worker: Worker, event: str, decision_id: str | None = None, **who: Any) -> None:
     message = Message("track", event=event, properties=Properties(decision_id=decision_id), **who)
     site = worker.follower.sites["shop"]
-    assert await Recorder(worker.store, worker.ids, worker.follower.find).record(site, [(0, message)], None) == []
+    recorder = Recorder(worker.store, worker.ids, worker.follower.find)
+    assert await recorder.record(site, [(0, message)], None, FROM_SERVER) == []
 
 
 async def seen_actions(workers: list[Worker]) -> set[str | None]:

@@ -14,6 +14,7 @@ from edgewise.decisions.service import DecisionService
 from edgewise.entries import Decision, decode
 from edgewise.events.recorder import Recorder
 from edgewise.ids.decision import DecisionIds
+from edgewise.ids.user_proof import UserProof
 from edgewise.policies.policy import Action, Policy, Reward
 from edgewise.serving.follower import Follower
 from edgewise.store import Store
@@ -21,6 +22,7 @@ from edgewise.types import BEGINNING, Condition
 from edgewise.visitors.message import Message
 from tests.learner.published_policy import REF, PublishedPolicy
 
+FROM_SERVER = UserProof("verified", (), is_server=True)
 VISITOR = Visitor("a1", None)
 ACTIONS = (
     Action("plain", payload={"headline": "Welcome"}),
@@ -84,4 +86,4 @@ def shown_actions(results: Iterable[PlacementResult]) -> Counter[str | None]:
 
 async def record(worker: Worker, *messages: Message) -> None:
     recorder = Recorder(worker.store, worker.ids, worker.follower.find)
-    assert await recorder.record(worker.follower.sites["shop"], list(enumerate(messages)), None) == []
+    assert await recorder.record(worker.follower.sites["shop"], list(enumerate(messages)), None, FROM_SERVER) == []

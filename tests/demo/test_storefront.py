@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 import socket
@@ -32,7 +33,7 @@ POLICIES = {policy.placement: policy for policy in SITE_POLICIES}
 @pytest.fixture
 async def shop() -> AsyncIterator[httpx.AsyncClient]:
     """A client that keeps cookies and follows redirects."""
-    app = Storefront(SdkTag(EDGE, SITE.write_key), SEGMENTS, lambda: FIGURES).app()
+    app = Storefront(SdkTag(EDGE, SITE.write_key, "a secret of the shop"), SEGMENTS, lambda: FIGURES).app()
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://shop", follow_redirects=True) as client:
         yield client
@@ -304,7 +305,10 @@ async def test_a_new_visitor_starts_with_an_empty_storage(shop: httpx.AsyncClien
 
 async def test_a_student_is_identified_by_a_random_id(shop: httpx.AsyncClient) -> None:
     answer = await shop.post("/students")
-    assert re.search(r'edgewise\("identify", "customer-[0-9a-f]{12}", \{student: true\}\)', answer.text)
+    call = r'edgewise\("identify", "(customer-[0-9a-f]{12})", \{student: true\}, \{userHash: "([0-9a-f]{64})"\}\)'
+    found = re.search(call, answer.text)
+    assert found is not None
+    assert found[2] == hmac.new(b"a secret of the shop", found[1].encode(), "sha256").hexdigest()
 
 
 async def test_the_toolbar_can_read_the_scoreboard(shop: httpx.AsyncClient) -> None:
@@ -313,7 +317,7 @@ async def test_the_toolbar_can_read_the_scoreboard(shop: httpx.AsyncClient) -> N
 
 
 async def test_the_shop_uses_the_next_free_port() -> None:
-    app = Storefront(SdkTag(EDGE, SITE.write_key), SEGMENTS, lambda: FIGURES).app()
+    app = Storefront(SdkTag(EDGE, SITE.write_key, "a secret of the shop"), SEGMENTS, lambda: FIGURES).app()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         async with serve_storefront(app, "127.0.0.1", port) as url:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgewise.entries import Event, Outcome, decode
 from edgewise.events.recorder import Recorder, Rejection
 from edgewise.ids.decision import DecisionIds
+from edgewise.ids.user_proof import UserProof
 from edgewise.serving.follower import Follower
 from edgewise.serving.served_site import ServedSite
 from edgewise.store import Store
@@ -16,6 +17,7 @@ from tests.learner.published_policy import REF
 
 IDS = DecisionIds((b"a key" * 5,))
 ORDER = "Order Completed"
+FROM_SERVER = UserProof("verified", (), is_server=True)
 LONG = 60.0
 """Seconds that a batch may take on a busy machine."""
 
@@ -34,7 +36,7 @@ class Recording:
         return Recorder(store, IDS, self.follower.find, patience)
 
     async def record(self, *messages: Message, sent_at: int | None = None) -> list[Rejection]:
-        return await self.recorder.record(self.site, list(enumerate(messages)), sent_at)
+        return await self.recorder.record(self.site, list(enumerate(messages)), sent_at, FROM_SERVER)
 
     async def entries(self) -> list[Outcome | Event]:
         page = (await self.store.log.read({REF: BEGINNING}, 10_000))[REF]

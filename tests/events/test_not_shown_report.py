@@ -9,7 +9,7 @@ from edgewise.ids.visitor import anonymous_digest
 from edgewise.types import NotShownReason
 from edgewise.visitors.message import Message, Properties
 from edgewise.wall_clock import now_ms
-from tests.events.recording import Recording
+from tests.events.recording import FROM_SERVER, Recording
 from tests.learner.published_policy import REF
 from tests.valkey import Valkey
 
@@ -53,7 +53,8 @@ async def test_the_log_names_a_policy_once_and_no_visitor(
 ) -> None:
     await recording.record(report("m1", visitor="ann"))
     # Another worker.
-    await recording.worker(recording.store).record(recording.site, [(0, report("m2", reason="moved"))], None)
+    other = recording.worker(recording.store)
+    await other.record(recording.site, [(0, report("m2", reason="moved"))], None, FROM_SERVER)
     (record,) = caplog.records
     assert "placement 'hero'" in record.message
     assert "ann" not in record.message

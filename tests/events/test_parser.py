@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from edgewise.entries import Outcome
 from edgewise.events.parser import FAR_AHEAD, FAR_BACK, MAX_AGE, EventParser, MessageRejected, ParsedEvent, milliseconds
 from edgewise.ids.decision import DecisionIds, policy_id
+from edgewise.ids.user_proof import UserProof
 from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.policies.compiled_policy import encode_policy
 from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.sites import Site
 from edgewise.types import PolicyRef
 from edgewise.visitors.message import Message, Properties
+from tests.events.recording import FROM_SERVER
 from tests.learner.published_policy import POLICY
 
 NOW = 1_760_000_000_000
@@ -31,10 +33,12 @@ times = st.datetimes(
 )
 
 
-def parse(message: Message, sent_at: int | None = None, site: ServedSite = SITE) -> ParsedEvent:
+def parse(
+    message: Message, sent_at: int | None = None, site: ServedSite = SITE, proof: UserProof = FROM_SERVER
+) -> ParsedEvent:
     found = {PLACEMENT.policy_id: PLACEMENT}
-    event = EventParser(site, IDS, found.get, NOW, sent_at).parse(message)
-    assert event is not None
+    event = EventParser(site, IDS, found.get, NOW, sent_at, proof).parse(message)
+    assert isinstance(event, ParsedEvent)
     return event
 
 

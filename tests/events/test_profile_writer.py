@@ -15,7 +15,7 @@ from edgewise.store import Command, Store
 from edgewise.store.keys import profile as profile_key
 from edgewise.types import Digest
 from edgewise.visitors.message import Message
-from tests.events.recording import LONG, ORDER, Recording, order
+from tests.events.recording import FROM_SERVER, LONG, ORDER, Recording, order
 
 
 async def test_concurrent_workers_lose_no_activity_of_one_visitor(recording: Recording, store_url: str) -> None:
@@ -31,7 +31,7 @@ async def test_concurrent_workers_lose_no_activity_of_one_visitor(recording: Rec
 
         async def work(worker: Recorder, mine: list[list[Message]]) -> None:
             for messages in mine:
-                await worker.record(recording.site, list(enumerate(messages)), None)
+                await worker.record(recording.site, list(enumerate(messages)), None, FROM_SERVER)
 
         await asyncio.gather(*(work(worker, messages_of_all[number::8]) for number, worker in enumerate(workers)))
     finally:
@@ -66,7 +66,7 @@ async def test_batch_fails_if_other_writers_are_always_faster(
 
     monkeypatch.setattr(recording.store.profiles, "compare_and_set_command", too_late)
     with pytest.raises(StoreError):
-        await hasty.record(recording.site, [(0, order("m1", anonymous_id="v"))], None)
+        await hasty.record(recording.site, [(0, order("m1", anonymous_id="v"))], None, FROM_SERVER)
     monkeypatch.undo()
     await recording.record(order("m1", anonymous_id="v"))
     assert [entry.name for entry in await recording.entries()] == [ORDER]
@@ -95,7 +95,7 @@ async def test_lost_update_is_rebuilt_for_the_id_that_its_history_moved_to(
         if any(command[0] == "EVALSHA" and key in command for command in commands):
             monkeypatch.setattr(StoreBatch, "execute", execute)
             link = Message("identify", "m0", "ann", "u")
-            await recording.worker(recording.store).record(recording.site, [(0, link)], None)
+            await recording.worker(recording.store).record(recording.site, [(0, link)], None, FROM_SERVER)
         return await execute(batch, commands)
 
     monkeypatch.setattr(StoreBatch, "execute", link_before_the_write)

@@ -11,7 +11,7 @@ from edgewise.entries import Decision, Entry, Outcome, decode
 from edgewise.ids.visitor import anonymous_digest, message_digest, user_digest
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
-from tests.servers import BEARER, HERO, Server, serve
+from tests.servers import BEARER, HERO, Server, serve, user
 from tests.stored_bytes import read_store
 
 ANONYMOUS, USER, OLD = "visitor-4711", "customer-0815", "visitor-before"
@@ -29,7 +29,7 @@ def site(text: str) -> dict[str, str]:
 
 
 async def decide(server: Server, *, headers: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
-    body = {"placements": ["hero"], "anonymousId": ANONYMOUS, "userId": USER, "context": CONTEXT} | more
+    body = {"placements": ["hero"], "anonymousId": ANONYMOUS, **user(USER), "context": CONTEXT} | more
     response = await server.client.post("/v1/decide", json={"writeKey": "default"} | body, headers=headers)
     assert response.status_code == 200, response.text
     found: dict[str, Any] = response.json()
@@ -38,14 +38,14 @@ async def decide(server: Server, *, headers: dict[str, str] | None = None, **mor
 
 async def send_messages(server: Server, id: str | None, *, headers: dict[str, str] | None = None, **more: Any) -> None:
     """Send messages of every type with the ids of this visitor, as a batch and one by one."""
-    ids = {"anonymousId": ANONYMOUS, "userId": USER}
+    ids = {"anonymousId": ANONYMOUS, **user(USER)}
     page, order, click, alias, reward = MESSAGES
     decision = {"decisionId": id}
     batch: list[dict[str, Any]] = [
         {"type": "page", "messageId": page, "properties": {"url": CONTEXT["page"]}} | ids,
         {"type": "track", "event": "Order Completed", "messageId": order, "properties": {"total": 5}} | ids,
         {"type": "identify", "traits": {"email": f"{USER}@example.com"}} | ids,
-        {"type": "alias", "previousId": OLD, "userId": USER, "messageId": alias},
+        {"type": "alias", "previousId": OLD, **user(USER), "messageId": alias},
     ]
     if id is not None:
         batch.append({"type": "track", "event": "$click", "messageId": click, "properties": decision} | ids)

@@ -9,7 +9,7 @@ import pytest
 from edgewise.entries import Decision, decode
 from edgewise.store import Store
 from edgewise.types import BEGINNING, PolicyRef
-from tests.servers import BEARER, HERO, SHOP, Server, serve
+from tests.servers import BEARER, HERO, SHOP, Server, serve, user
 from tests.valkey import Valkey
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -151,7 +151,7 @@ async def test_device_comes_from_the_user_agent_of_browsers_only(server: Server,
 
 async def test_log_has_visitor_digests_only_with_consent(server: Server, valkey: Valkey) -> None:
     for consent, digests in (("denied", 0), ("pending", 0), ("granted", 2)):
-        await decide(server, "hero", anonymousId="shy", userId="u1", consent=consent)
+        await decide(server, "hero", anonymousId="shy", **user("u1"), consent=consent)
         assert len((await logged(valkey.url, "hero"))[-1].visitor) == digests
 
 

@@ -10,13 +10,15 @@ from edgewise.entries import Decision, decode
 from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.store import Store
 from edgewise.types import PolicyRef
-from tests.servers import BEARER, Server, serve
+from edgewise.visitors.identity import read_profile
+from tests.servers import BEARER, Server, serve, user
 
 REF = PolicyRef("default", "hero")
+DIGESTS = [user_digest("ann"), anonymous_digest("ann"), anonymous_digest("phone"), user_digest("phone")]
 
 
-async def identify(server: Server, anonymous: str, user: str) -> None:
-    message = {"type": "identify", "anonymousId": anonymous, "userId": user, "messageId": f"{anonymous} is {user}"}
+async def identify(server: Server, anonymous: str, id: str) -> None:
+    message = {"type": "identify", "anonymousId": anonymous, **user(id), "messageId": f"{anonymous} is {id}"}
     response = await server.post("/v1/batch", {"batch": [message]})
     assert response.json()["accepted"] == 1, response.text
 
@@ -96,7 +98,7 @@ async def test_invalid_request_is_refused(store_url: str, path: str, status: int
 async def test_erased_ids_match_those_in_the_log(store: Store, store_url: str) -> None:
     """The learner finds the log entries by the erased ids."""
     async with serve(store_url) as server:
-        body = {"placements": ["hero"], "anonymousId": "phone", "userId": "ann"}
+        body = {"placements": ["hero"], "anonymousId": "phone", **user("ann")}
         assert (await server.post("/v1/decide", body)).status_code == 200
         await delete(server, "/v1/profiles/ann")
     pending = (await store.erasures.pending(["default"]))["default"]
@@ -127,7 +129,7 @@ async def test_stored_data_is_the_same_under_every_id(store: Store, store_url: s
 async def test_traits_are_merged_and_null_deletes_one(store: Store, store_url: str) -> None:
     async with serve(store_url) as server:
         await identify(server, "phone", "ann")
-        first = await put(server, "/v1/profiles/phone", {"traits": {"plan": "pro", "age": 41, "vip": True}})
+        first = await put(server, "/v1/profiles/ann", {"traits": {"plan": "pro", "age": 41, "vip": True}})
         assert first.status_code == 200, first.text
         second = await put(server, "/v1/profiles/ann", {"traits": {"plan": None, "score": 0.5}})
     (profile,) = [one["profile"] for one in second.json()["held"] if one["profile"]]
@@ -135,13 +137,17 @@ async def test_traits_are_merged_and_null_deletes_one(store: Store, store_url: s
     assert profile["sessions"] == 1, "setting traits does not count as a visit"
 
 
-async def test_new_id_is_a_user_id_by_default(store: Store, store_url: str) -> None:
+async def test_traits_are_a_users_by_default_even_if_a_browser_took_the_id(store: Store, store_url: str) -> None:
     async with serve(store_url) as server:
-        await put(server, "/v1/profiles/ann", {"traits": {"plan": "pro"}})
         await put(server, "/v1/profiles/phone?anonymous=true", {"traits": {"plan": "pro"}})
-        await put(server, "/v1/profiles/phone", {"traits": {"plan": "free"}})
-    stored = [user_digest("ann"), anonymous_digest("phone"), anonymous_digest("ann"), user_digest("phone")]
-    assert [bool(await store.profiles.read("default", one)) for one in stored] == [True, True, False, False]
+        await server.post("/v1/page", {"anonymousId": "ann"})
+        await put(server, "/v1/profiles/ann", {"traits": {"plan": "pro"}})
+    assert [read_profile(await store.profiles.read("default", one)).traits.keys() for one in DIGESTS] == [
+        {"plan"},
+        set(),
+        {"plan"},
+        set(),
+    ]
 
 
 @pytest.mark.parametrize(

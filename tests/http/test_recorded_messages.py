@@ -7,7 +7,7 @@ import pytest
 from edgewise.entries import Event, Outcome
 from edgewise.ids.visitor import anonymous_digest, user_digest
 from tests.http.messages import decision_id, logged, profile, send_batch, track
-from tests.servers import BEARER, HERO, Server, serve
+from tests.servers import BEARER, HERO, Server, serve, user
 from tests.valkey import Valkey
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -41,9 +41,7 @@ async def test_event_without_decision_is_logged_for_the_policies_that_reward_it(
 
 async def test_purchase_from_a_server_carries_the_ids_of_the_visitors_browsers(server: Server, valkey: Valkey) -> None:
     for browser in ("browser-1", "browser-2"):
-        await send_batch(
-            server, {"type": "identify", "anonymousId": browser, "userId": "u1", "traits": {"plan": "pro"}}
-        )
+        await send_batch(server, {"type": "identify", "anonymousId": browser, **user("u1"), "traits": {"plan": "pro"}})
     response = await server.post("/v1/track", track("Order Completed", userId="u1"), **BEARER)
     assert response.status_code == 200
     event = (await logged(valkey.url))[-1]

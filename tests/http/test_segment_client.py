@@ -25,7 +25,7 @@ from edgewise.store import Store
 from edgewise.types import BEGINNING, Digest, PolicyRef
 from edgewise.visitors.identity import read_profile, read_redirect
 from edgewise.visitors.profile import Profile
-from tests.servers import Server, running, serve
+from tests.servers import BEARER, SECRET, Server, running, serve
 
 NOW = datetime.now(UTC)
 CONTEXT = {
@@ -76,7 +76,7 @@ class SegmentClient:
     def __init__(self, port: int, **options: Any) -> None:
         self.errors: list[Exception] = []
         self.client = Client(
-            "default",
+            f"default:{SECRET}",
             host=f"http://127.0.0.1:{port}",
             on_error=lambda error, _: self.errors.append(error),
             upload_interval=0.05,
@@ -171,6 +171,7 @@ async def test_message_counts_once_after_a_lost_response(store: Store, store_url
         lost = await server.post(
             "/v1/batch",
             {"batch": [{"type": "track", "event": "Order Completed", "userId": "u", "messageId": "m1"}]},
+            **BEARER,
         )
         assert lost.status_code == 200
         segment = SegmentClient(server.port)
@@ -212,7 +213,7 @@ async def test_requests_of_segment_libraries_are_recorded(store: Store, store_ur
         ],
         "sentAt": "2026-01-01T10:00:00.200000",
     }
-    basic = base64.b64encode(b"default:").decode()
+    basic = base64.b64encode(f"default:{SECRET}:".encode()).decode()
     browser = {"anonymousId": "js", "event": "Viewed", "messageId": "ajs-1", "writeKey": "default"} | common
     async with serve(store_url) as server:
         of_python = await server.client.post(

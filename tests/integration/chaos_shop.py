@@ -13,8 +13,11 @@ WINDOW = 2.0
 """Seconds from an impression to the close of its window, in both policies."""
 
 SITE = "default"
-SITE_FILE = 'robots = "learn"'
-"""The visitors here send more events than people could."""
+SITE_FILE = """
+robots = "learn"
+identity = "trusted"
+"""
+"""The visitors here send more events than people could. They have no shop that proves their ids."""
 
 REFS = (PolicyRef(SITE, "hero"), PolicyRef(SITE, "row"))
 CLICK, ORDER = "$click", "Order Completed"

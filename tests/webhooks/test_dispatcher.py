@@ -23,7 +23,7 @@ from edgewise.webhooks.dispatch_options import DispatchOptions
 from edgewise.webhooks.dispatcher import Dispatcher
 from edgewise.webhooks.webhook_state import decode_message
 from tests.eventually import eventually
-from tests.servers import HERO, Server, serve
+from tests.servers import HERO, Server, serve, user
 from tests.valkey import Valkey
 from tests.webhooks.fast_dispatcher import FAST
 from tests.webhooks.receiver import Received, Receiver, receiving
@@ -102,7 +102,7 @@ async def test_newly_met_condition_sends_one_signed_message(store: Store, valkey
     async with receiving() as receiver, shop(store, receiver) as server, dispatching(store):
         await send(server, "ann", "Product Viewed")
         for _ in range(3):
-            await send(server, "ann", "Order Completed", userId="u1")
+            await send(server, "ann", "Order Completed", **user("u1"))
         first, second = await all_received(valkey, receiver)
         await send(server, "ben", "Order Completed")
         third = (await all_received(valkey, receiver))[2]
@@ -133,7 +133,7 @@ async def test_condition_that_failed_in_between_fires_again(store: Store, valkey
 async def test_identifying_does_not_fire_again(store: Store, valkey: Valkey) -> None:
     async with receiving() as receiver, shop(store, receiver) as server, dispatching(store):
         await send(server, "ann", "Order Completed")
-        await send(server, "ann", "Product Viewed", userId="u1")
+        await send(server, "ann", "Product Viewed", **user("u1"))
         await send(server, "ben", "Order Completed")
         assert about(await all_received(valkey, receiver)) == [("ann", "first-order"), ("ben", "first-order")]
 

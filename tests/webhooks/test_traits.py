@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from edgewise.cli import main
 from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.store import Store
-from tests.servers import BEARER, Server
+from tests.servers import BEARER, Server, user
 from tests.valkey import Valkey
 from tests.webhooks.receiver import Receiver, receiving
 from tests.webhooks.test_dispatcher import about, all_received, dispatching, shop
@@ -63,8 +63,8 @@ async def test_condition_met_under_the_anonymous_id_does_not_fire_again_for_the_
 ) -> None:
     async with shop(store, receiver, PRO) as server, dispatching(store):
         await server.client.put("/v1/profiles/a1?anonymous=true", json={"traits": {"plan": "pro"}}, headers=BEARER)
-        await server.post("/v1/identify", {"anonymousId": "a1", "userId": "ann"})
-        await put(server, "a1", age=40)
+        await server.post("/v1/identify", {"anonymousId": "a1", **user("ann")})
+        await server.client.put("/v1/profiles/a1?anonymous=true", json={"traits": {"age": 40}}, headers=BEARER)
         await put(server, "ann", age=41)
         assert [one.message["anonymousId"] for one in await all_received(valkey, receiver)] == ["a1"]
 
@@ -74,8 +74,8 @@ async def test_next_user_of_a_device_does_not_inherit_a_met_condition(
 ) -> None:
     async with shop(store, receiver, PRO) as server, dispatching(store):
         await server.client.put("/v1/profiles/a1?anonymous=true", json={"traits": {"plan": "pro"}}, headers=BEARER)
-        await server.post("/v1/identify", {"anonymousId": "a1", "userId": "ann"})
-        await server.post("/v1/identify", {"anonymousId": "a1", "userId": "ben", "traits": {"plan": "pro"}})
+        await server.post("/v1/identify", {"anonymousId": "a1", **user("ann")})
+        await server.post("/v1/identify", {"anonymousId": "a1", **user("ben"), "traits": {"plan": "pro"}})
         received = [(one.message["anonymousId"], one.message["userId"]) for one in await all_received(valkey, receiver)]
         assert sorted(received, key=str) == [("a1", "ben"), ("a1", None)]
 
@@ -97,7 +97,7 @@ async def test_traits_from_a_server_start_a_delay_and_do_not_restart_it(store: S
         began = await pending(store, user_digest("ann"))
         await put(server, "ann", age=40)
         assert await pending(store, user_digest("ann")) == began
-        await server.post("/v1/page", {"anonymousId": "a1", "userId": "ann"})
+        await server.post("/v1/page", {"anonymousId": "a1", **user("ann")})
         assert await pending(store, user_digest("ann")) != began, "The new state has other ids."
         await put(server, "ann", plan="free")
         assert await store.webhook_queues.state("default", user_digest("ann")) == {}
@@ -108,7 +108,7 @@ async def test_concurrent_traits_of_one_visitor_are_all_kept_and_fire_once(
 ) -> None:
     async with shop(store, receiver, PRO) as server, dispatching(store):
         paths = ["/v1/profiles/a1?anonymous=true", "/v1/profiles/ann"] * 10
-        await server.post("/v1/identify", {"anonymousId": "a1", "userId": "ann"})
+        await server.post("/v1/identify", {"anonymousId": "a1", **user("ann")})
         puts = [
             server.client.put(path, json={"traits": {f"t{n % 5}": n, "plan": "pro"}}, headers=BEARER)
             for n, path in enumerate(paths)

@@ -19,12 +19,13 @@ export type Preview = (placement: Placement, action: string | null) => void;
 export function renderDetails(placement: Placement, key: string, preview: Preview): HTMLElement {
   const { decision, rendered } = placement;
   const explanation = explanationOf(decision);
-  const facts: [string, string | undefined | null][] = [
+  const facts: [string, string | undefined | null | false][] = [
     ["Source", decision.source],
     ["Group", groupOf(decision)],
     ["Propensity", decision.propensity == null ? null : formatPercent(decision.propensity)],
     ["Policy", decision.policyVersion],
     ["Model", describeModel(decision)],
+    ["User id", explanation?.user === "unproven" && "ignored, because no userHash proves it"],
   ];
   const rendering = !!decision.policyVersion && describeRendering(rendered);
   return h(

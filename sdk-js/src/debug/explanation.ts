@@ -14,6 +14,8 @@ export interface Explanation {
   mode: "online" | "apprentice" | "frozen";
   modelAgeSeconds: number | null;
   actions: RatedAction[];
+  /** Whether the page's user id counts. */
+  user?: "proven" | "unproven" | "none";
 }
 
 /** The server explains decisions only to debug tokens. */

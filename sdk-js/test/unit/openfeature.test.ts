@@ -106,9 +106,9 @@ suite("placements as feature flags", () => {
   test("a new context identifies the user, and decides again", async () => {
     await serve("hero");
     client.answers = { hero: { ...DECISION, decisionId: "d2", action: "other" } };
-    await OpenFeature.setContext({ targetingKey: "ann", plan: "pro" });
+    await OpenFeature.setContext({ targetingKey: "ann", userHash: "abc", plan: "pro" });
     assert.deepEqual(client.takeCalls(), [
-      ["identify", "ann"],
+      ["identify", "ann", undefined, { userHash: "abc" }],
       ["decide", "hero", { plan: "pro" }],
     ]);
     assert.equal(flags.getStringValue("hero", ""), "other");

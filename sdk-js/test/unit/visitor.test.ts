@@ -166,6 +166,30 @@ suite("a visitor", () => {
     });
   }
 
+  test("keeps the proof of the user id until logout, in messages, decide calls and storage", async () => {
+    const page = open("granted");
+    page.core.identify("user-1", {}, { userHash: "abc" });
+    page.core.startSending();
+    page.core.decide("hero");
+    await page.pass(1000);
+    assert.deepEqual([page.messages[0]?.userHash, page.sent[0]?.body.userHash], ["abc", "abc"]);
+    const next = open(undefined, page.storage);
+    assert.deepEqual([next.core.getIds().userId, next.core.getIds().userHash], ["user-1", "abc"]);
+    next.core.identify("user-2");
+    assert.equal(next.core.getIds().userHash, undefined, "the proof of another id");
+    next.core.identify("user-1", {}, { userHash: "abc" });
+    next.core.identify(null);
+    assert.equal(next.core.getIds().userHash, undefined);
+  });
+
+  test("takes the proof from the page's options, if identify has none", async () => {
+    const page = open("granted");
+    page.core.options.userHash = "of the tag";
+    assert.equal(page.core.getIds().userHash, undefined, "without a user id, there is nothing to prove");
+    page.core.identify("user-1");
+    assert.equal(page.core.getIds().userHash, "of the tag");
+  });
+
   test("has a string as user id even if the page passes a number", async () => {
     const page = open("granted");
     page.core.identify(42 as unknown as string);

@@ -100,7 +100,7 @@ class Demo:
             await background.send_hero_visitors()
 
         async with serve_storefront(
-            Storefront(SdkTag(server.url, write_key), SEGMENTS, board.watch).app(), HOST
+            Storefront(SdkTag(server.url, write_key, server.identity_secret), SEGMENTS, board.watch).app(), HOST
         ) as url:
             self._print(report.invitation(url))
             await _run_beside(run_visitors_and_stay(url), background.send_shoppers())

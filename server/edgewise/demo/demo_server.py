@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -38,6 +39,7 @@ class DemoServer(NamedTuple):
     data: Path
     log: Path
     process: Child
+    identity_secret: str
 
     @property
     def secret_key_file(self) -> Path:
@@ -63,6 +65,7 @@ async def run_server(policies: Path, folder: Path, port: int) -> AsyncIterator[D
         DemoFailed: The server did not become ready. The message has the last lines of its log.
     """
     port = _free_port(port)
+    secret = secrets.token_hex(32)
     settings = Settings(
         host=HOST,
         port=port,
@@ -73,6 +76,7 @@ async def run_server(policies: Path, folder: Path, port: int) -> AsyncIterator[D
         decides_per_source=0,
         messages_per_source=0,
         visitors_per_source=0,
+        identity_secret=secret,
     )
     # Settings of another server, such as its store, must not apply here.
     environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | settings.environ()
@@ -89,7 +93,7 @@ async def run_server(policies: Path, folder: Path, port: int) -> AsyncIterator[D
         )
         await process.start()
         try:
-            server = DemoServer(f"http://{HOST}:{port}", settings.data, log, process)
+            server = DemoServer(f"http://{HOST}:{port}", settings.data, log, process, secret)
             await _until_ready(server)
             yield server
         finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from collections.abc import Collection, Iterable
 from functools import cache
@@ -30,10 +32,11 @@ class Html(str):
 
 
 class SdkTag(NamedTuple):
-    """The server that delivers the SDK, and the site's write key."""
+    """The server that delivers the SDK, the site's write key, and the secret with which the shop proves user ids."""
 
     url: str
     write_key: str
+    identity_secret: str
 
 
 class PageRequest(NamedTuple):
@@ -117,8 +120,10 @@ class ShopPages:
         return self._page(request, "content", "Students save 10%", fill("students"))
 
     def student(self, request: PageRequest) -> str:
-        customer = _script(f"customer-{uuid4().hex[:12]}")
-        return self._page(request, "content", "Welcome", fill("student", nonce=request.nonce, customer=customer))
+        customer = f"customer-{uuid4().hex[:12]}"
+        user_hash = hmac.new(self._tag.identity_secret.encode(), customer.encode(), hashlib.sha256).hexdigest()
+        ids = {"customer": _script(customer), "user_hash": _script(user_hash)}
+        return self._page(request, "content", "Welcome", fill("student", nonce=request.nonce, **ids))
 
     def not_found(self, request: PageRequest) -> str:
         return self._page(request, "content", "Page not found", fill("not_found"))

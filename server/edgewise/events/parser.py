@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from edgewise.entries import Outcome
 from edgewise.errors import EdgewiseError
 from edgewise.ids.decision import DecisionIds, UnknownDecision
+from edgewise.ids.user_proof import UserProof
 from edgewise.ids.visitor import (
     VisitorIds,
     anonymous_digest,
@@ -75,7 +76,8 @@ class EventParser(NamedTuple):
     """Parses the messages of one batch.
 
     `find` returns the placement of a policy id. `now` is a time of the server's clock, `sent_at` the time of the
-    sender's clock when the batch was sent. `consent` is the batch's. `browser` is the sender.
+    sender's clock when the batch was sent. `proof` decides which user ids count. `consent` is the batch's. `browser`
+    is the sender.
     """
 
     site: ServedSite
@@ -83,11 +85,12 @@ class EventParser(NamedTuple):
     find: Callable[[bytes], ServedPlacement | None]
     now: Milliseconds
     sent_at: Milliseconds | None
+    proof: UserProof
     consent: Consent | None = None
     browser: Browser = UNKNOWN
 
-    def parse(self, message: Message) -> ParsedEvent | None:
-        """Parse a message. Return None if nothing of it may be kept without consent.
+    def parse(self, message: Message) -> ParsedEvent | Literal["consent", "unproven"]:
+        """Parse a message. Return the reason if nothing of it may be kept.
 
         Raises:
             MessageRejected: the message is invalid, or its decision is not one of this site.
@@ -98,10 +101,11 @@ class EventParser(NamedTuple):
         properties = message.properties or _NO_PROPERTIES
         if decide_consent(self.site.settings.consent, self.consent, _consent(message)) != "granted":
             return self._parse_without_visitor(message, name, properties)
-        visitors = visitor_digests(message.anonymous_id or None, message.user_id or None)
+        user_id = self.proof.accept(message.user_id, message.user_hash)
+        visitors = visitor_digests(message.anonymous_id or None, user_id)
         age = self._age(message.timestamp)
         digest = message_digest(message.message_id) if message.message_id else os.urandom(8)
-        ids = (*visitors, *_previous_digests(message.previous_id))
+        ids = (*visitors, *self._previous_digests(message.previous_id)) if user_id or self.proof.is_server else visitors
         outcome: tuple[PolicyRef, Outcome] | None = None
         seen: tuple[str, ...] = ()
         if name and (name in RESERVED or properties.decision_id is not None):
@@ -109,24 +113,28 @@ class EventParser(NamedTuple):
             outcome = ref, result
             seen = _read_seen_names(ref.placement, properties) if name in RESERVED else ()
         elif not visitors:
+            if message.user_id:
+                return "unproven"
             raise MessageRejected("invalid_message", "anonymousId, userId: Missing id. Send one of them.")
         try:
-            activity = read_activity(message, self.now - age, digest, ids, seen, self.browser)
+            activity = read_activity(message, self.now - age, digest, ids, seen, self.browser, self.proof.is_server)
         except InvalidProperty as error:
             raise MessageRejected("invalid_message", str(error)) from error
         belongs_to = () if name in RESERVED and name != "$impression" else visitors
-        links = tuple((id, visitors[-1]) for id in ids if id != visitors[-1]) if message.user_id and belongs_to else ()
-        visitor_ids = VisitorIds(message.anonymous_id or None, message.user_id or None)
+        links = tuple((id, visitors[-1]) for id in ids if id != visitors[-1]) if user_id and belongs_to else ()
+        visitor_ids = VisitorIds(message.anonymous_id or None, user_id)
         return ParsedEvent(activity, min(age, MAX_AGE), belongs_to, outcome, links, visitor_ids)
 
-    def _parse_without_visitor(self, message: Message, name: str | None, properties: Properties) -> ParsedEvent | None:
+    def _parse_without_visitor(
+        self, message: Message, name: str | None, properties: Properties
+    ) -> ParsedEvent | Literal["consent"]:
         """Keep only the outcome of a decision that was logged without a visitor."""
         if name is None or (name not in RESERVED and properties.decision_id is None):
-            return None
+            return "consent"
         age = min(self._age(message.timestamp), MAX_AGE)
         ref, outcome, has_visitor = self._read_outcome(name, properties, age, b"")
         if has_visitor:
-            return None
+            return "consent"
         digest = unlinkable_message_digest(message.message_id, outcome.key) if message.message_id else os.urandom(8)
         activity = Activity(message.type, name, self.now - age, digest)
         return ParsedEvent(activity, age, (), (ref, outcome._replace(message=digest)))
@@ -149,6 +157,18 @@ class EventParser(NamedTuple):
         slot = None if properties.slot is None else _read_slot(properties.slot, decision.slots)
         value = _read_value(properties.value) if name == "$reward" else None
         return placement.ref, Outcome(decision.key, slot, name, value, age, digest), decision.has_visitor
+
+    def _previous_digests(self, id: str | None) -> tuple[Digest, ...]:
+        """The digests of an alias's previous id, as far as its sender may name it.
+
+        For a server, the id may be anonymous or a user's. A browser that must prove its user id may name no other id
+        than its own, and no browser may name another user.
+        """
+        if not id:
+            return ()
+        if self.proof.is_server:
+            return anonymous_digest(id), user_digest(id)
+        return () if self.proof.is_needed else (anonymous_digest(id),)
 
     def _age(self, happened: datetime | None) -> Milliseconds:
         """The time since the event. Both times are of the sender's clock, so its error cancels out."""
@@ -213,8 +233,3 @@ def _read_value(value: Any) -> float:
 
 def _describe(value: Any) -> str:
     return "nothing" if value is None else f"a value of type {type(value).__name__}"
-
-
-def _previous_digests(id: str | None) -> tuple[Digest, ...]:
-    """The digests of an alias's previous id, which may be anonymous or a user's."""
-    return (anonymous_digest(id), user_digest(id)) if id else ()

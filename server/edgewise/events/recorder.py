@@ -24,6 +24,7 @@ from edgewise.events.profile_writer import ProfileWriter
 from edgewise.events.store_batch import StoreBatch
 from edgewise.events.visitor_locks import VisitorLocks
 from edgewise.ids.decision import DecisionIds
+from edgewise.ids.user_proof import UserProof
 from edgewise.logs import FaultLog
 from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.store import Store
@@ -43,7 +44,7 @@ PATIENCE = 5.0
 INTERNAL_ERROR = "internal_error"
 """The code of a rejection that is the server's fault."""
 
-Reason: TypeAlias = Literal["robot", "consent"]
+Reason: TypeAlias = Literal["robot", "consent", "unproven"]
 """Why a message is dropped without being refused."""
 
 OnDropped: TypeAlias = Callable[[str, Reason, int], None]
@@ -97,6 +98,7 @@ class Recorder:
         site: ServedSite,
         messages: Iterable[tuple[int, Message]],
         sent_at: Milliseconds | None,
+        proof: UserProof,
         consent: Consent | None = None,
         watched: bool = False,
         browser: Browser = UNKNOWN,
@@ -104,14 +106,15 @@ class Recorder:
     ) -> list[Rejection]:
         """Record messages, each with its position in the batch. Return those that were refused.
 
-        All others are stored on return, except those without consent and, if `watched`, those of robots. `sent_at` is
-        when the batch was sent, on the sender's clock. `consent` is the batch's, for all its messages. `browser` is the
-        visitor's, if it sent the batch. `source` is the address of a sender whose budgets apply.
+        All others are stored on return, except those without consent, those whose only id is not proven and, if
+        `watched`, those of robots. `sent_at` is when the batch was sent, on the sender's clock. `proof` decides which
+        user ids count. `consent` is the batch's, for all its messages. `browser` is the visitor's, if it sent the
+        batch. `source` is the address of a sender whose budgets apply.
 
         Raises:
             StoreError: the store did not acknowledge everything. Sending the batch again is harmless.
         """
-        parser = EventParser(site, self._ids, self._find, now_ms(), sent_at, consent, browser)
+        parser = EventParser(site, self._ids, self._find, now_ms(), sent_at, proof, consent, browser)
         events: list[PlacedEvent] = []
         views: list[NotShownView] = []
         rejections: list[Rejection] = []
@@ -122,7 +125,7 @@ class Recorder:
                     views.append(read_report(site, message))
                     continue
                 event = parser.parse(message)
-                if source is not None and event is not None:
+                if source is not None and not isinstance(event, str):
                     self._check_outcome(site, event)
             except MessageRejected as rejected:
                 rejections.append(Rejection(index, rejected.code, str(rejected)))
@@ -131,8 +134,8 @@ class Recorder:
             except Exception as fault:  # noqa: BLE001  # One message must not affect the others.
                 rejections.append(reject_after(fault, index))
             else:
-                if event is None:
-                    dropped["consent"] += 1
+                if isinstance(event, str):
+                    dropped[event] += 1
                 elif watched and self._is_robot(site, event):
                     dropped["robot"] += 1
                 else:

@@ -11,6 +11,7 @@ from edgewise.http.content import Headers
 from edgewise.http.cors import Cors, Sites, allowed_headers, allows_origin, origin_error
 from edgewise.http.origin_log import OriginLog
 from edgewise.http.responses import HeaderList
+from edgewise.ids.user_proof import UserProof
 from edgewise.serving.served_site import ServedSite
 
 
@@ -20,6 +21,10 @@ class Caller(NamedTuple):
     site: ServedSite
     is_server: bool
     cors: HeaderList
+
+    def user_proof(self) -> UserProof:
+        """What decides which user ids of this request count. Where it came from proves nothing, even without Origin."""
+        return UserProof(self.site.settings.identity, self.site.identity_secrets, is_server=self.is_server)
 
     @property
     def may_be_robot(self) -> bool:
@@ -39,6 +44,8 @@ class Authenticator:
     def authenticate(self, headers: Headers, write_key: str | None) -> Caller:
         """The caller of an endpoint for browsers and servers. `write_key` is the one in the body.
 
+        Segment's server libraries have one field for a key. With `<write key>:<secret key>` in it, they are servers.
+
         Raises:
             RequestError: 401, the key is missing or unknown, or 403, the site does not allow the page's origin.
         """
@@ -47,7 +54,11 @@ class Authenticator:
         if scheme == b"bearer":
             self._check_secret_key(credentials)
             return Caller(self._site_of_server(write_key), True, self.cors.headers(origin))
-        write_key = write_key or (_user_name(credentials) if scheme == b"basic" else None)
+        given = write_key or (_basic_key(credentials) if scheme == b"basic" else None) or ""
+        write_key, _, secret = given.rstrip(":").partition(":")
+        if secret:
+            self._check_secret_key(secret.encode())
+            return Caller(self._site_of_server(write_key), True, self.cors.headers(origin))
         if not write_key:
             message = "Missing key. Send writeKey in the body, or HTTP Basic or Bearer credentials."
             raise RequestError(401, "unauthorized", message)
@@ -109,9 +120,10 @@ def _authorization(headers: Headers) -> tuple[bytes, bytes]:
     return scheme.lower(), credentials.strip()
 
 
-def _user_name(credentials: bytes) -> str | None:
+def _basic_key(credentials: bytes) -> str | None:
+    """The user name and the password, with a colon between them."""
     try:
-        return b64decode(credentials, validate=True).partition(b":")[0].decode()
+        return b64decode(credentials, validate=True).decode()
     except ValueError:
         return None
 

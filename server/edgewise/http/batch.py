@@ -20,8 +20,10 @@ from edgewise.http.decoding import (
 )
 from edgewise.http.endpoint import Endpoint, HttpRequest
 from edgewise.http.requests import MAX_MESSAGES, BatchBody, SingleBody
-from edgewise.http.responses import BatchResponse
+from edgewise.http.responses import BatchResponse, hints_about
 from edgewise.http.source import SourceLimits
+from edgewise.http.unproven_users import report_unproven_users
+from edgewise.ids.user_proof import UserProof
 from edgewise.visitors.browser import UNKNOWN
 from edgewise.visitors.message import Kind, Message
 from edgewise.visitors.robots import is_crawler
@@ -59,7 +61,12 @@ class _RecordingEndpoint(Endpoint):
             self._source_limits.check_messages(request, caller, messages)
 
     async def _record(
-        self, request: HttpRequest, caller: Caller, messages: list[tuple[int, Message]], body: BatchBody | SingleBody
+        self,
+        request: HttpRequest,
+        caller: Caller,
+        messages: list[tuple[int, Message]],
+        body: BatchBody | SingleBody,
+        proof: UserProof,
     ) -> list[Rejection]:
         """Record messages and return the rejected ones. Messages of crawlers are accepted and dropped."""
         # A server's own headers do not describe the visitor.
@@ -70,9 +77,12 @@ class _RecordingEndpoint(Endpoint):
         sent_at = None if body.sent_at is None else milliseconds(body.sent_at)
         consent = "denied" if request.is_opted_out else body.consent
         source = None if self._source_limits is None else self._source_limits.source(request, caller)
-        return await self._recorder.record(
-            caller.site, messages, sent_at, consent, caller.may_be_robot, browser, source
+        rejections = await self._recorder.record(
+            caller.site, messages, sent_at, proof, consent, caller.may_be_robot, browser, source
         )
+        if proof.refused:
+            report_unproven_users(caller.site, proof)
+        return rejections
 
 
 class BatchEndpoint(_RecordingEndpoint):
@@ -99,11 +109,12 @@ class BatchEndpoint(_RecordingEndpoint):
             decoded, undecodable = decode_messages(body.batch[first : first + _MESSAGES_AT_ONCE], format, first)
             messages += decoded
             rejections += undecodable
-        rejections += await self._record(request, caller, messages, body)
+        proof = caller.user_proof()
+        rejections += await self._record(request, caller, messages, body, proof)
         rejections.sort(key=lambda rejection: rejection.index)
         accepted = count - len(rejections)
         metrics.count_messages(accepted, rejections)
-        await request.respond(BatchResponse(True, accepted, rejections), caller.cors)
+        await request.respond(BatchResponse(True, accepted, rejections, hints_about(proof)), caller.cors)
 
 
 class MessageEndpoint(_RecordingEndpoint):
@@ -120,9 +131,10 @@ class MessageEndpoint(_RecordingEndpoint):
         self._check_budget(request, caller, 1)
         body = _single_decoder.decode(raw, format)
         message = decode_message(raw, format, self._kind)
-        rejections = await self._record(request, caller, [(0, message)], body)
+        proof = caller.user_proof()
+        rejections = await self._record(request, caller, [(0, message)], body, proof)
         metrics.count_messages(1 - len(rejections), rejections)
         for rejection in rejections:
             status = 500 if rejection.code == INTERNAL_ERROR else 400
             raise RequestError(status, rejection.code, rejection.message)
-        await request.respond(BatchResponse(True, 1, ()), caller.cors)
+        await request.respond(BatchResponse(True, 1, (), hints_about(proof)), caller.cors)

@@ -26,8 +26,11 @@ from edgewise.http.responses import (
     DecideResponse,
     DecisionResponse,
     SlotResponse,
+    UserState,
+    hints_about,
 )
 from edgewise.http.source import SourceLimits
+from edgewise.http.unproven_users import report_unproven_users
 from edgewise.serving.served_site import ServedSite
 from edgewise.types import Attributes, Consent
 from edgewise.visitors.browser import UNKNOWN
@@ -70,6 +73,7 @@ class DecideEndpoint(Endpoint):
         caller, raw, format = await admit(self.auth, request, self._limits)
         body = _decoder.decode(raw, format)
         preview = None if body.preview is None else self._decisions.preview(caller.site, body.preview)
+        proof = caller.user_proof()
         placements = [
             PlacementRequest(placement)
             if isinstance(placement, str)
@@ -80,8 +84,9 @@ class DecideEndpoint(Endpoint):
         site, is_robot, is_limited = caller.site, False, False
         try:
             is_limited = self._source_limits is not None and not self._source_limits.allow_decide(request, caller)
-            is_robot = caller.may_be_robot and self._is_robot(request, site, body, consent)
-            visitor = Visitor(body.anonymous_id or None, body.user_id or None, consent, is_robot)
+            anonymous_id, user_id = body.anonymous_id or None, proof.accept(body.user_id, body.user_hash)
+            is_robot = caller.may_be_robot and self._is_robot(request, site, anonymous_id or user_id, consent)
+            visitor = Visitor(anonymous_id, user_id, consent, is_robot)
             context, deadline = self._context(request, caller, body), loop_start + self._decisions.budget
             call = DecideCall(site, visitor, placements, context, loop_start, deadline, preview=preview)
             results = self._baselines(site, placements) if is_limited else await self._decisions.decide(call)
@@ -90,14 +95,19 @@ class DecideEndpoint(Endpoint):
         except Exception as fault:  # noqa: BLE001  # A page must not break, whatever happens.
             self._decisions.report_fault(site, fault)
             results = self._baselines(site, placements)
-        to_response = _response if preview is None else _response_with_debug
-        anonymous_id = body.anonymous_id if consent == "granted" else None
-        await request.respond(DecideResponse(anonymous_id, [to_response(result) for result in results]), caller.cors)
+        decisions = [_response(result) for result in results]
+        if preview is not None:
+            user: UserState = "unproven" if proof.refused else "proven" if body.user_id else "none"
+            decisions = [_with_debug(*pair, user) for pair in zip(decisions, results, strict=True)]
+        response = DecideResponse(body.anonymous_id if consent == "granted" else None, decisions, hints_about(proof))
+        await request.respond(response, caller.cors)
         non_visitor: metrics.NonVisitor | None = (
             "limited" if is_limited else "preview" if preview is not None else "robot" if is_robot else None
         )
         try:
             metrics.observe_decide_call(site, results, perf_counter() - timer_start, consent, non_visitor)
+            if proof.refused:
+                report_unproven_users(site, proof)
         except Exception as fault:  # noqa: BLE001  # The visitor has the response.
             self._decisions.report_fault(site, fault)
 
@@ -110,8 +120,7 @@ class DecideEndpoint(Endpoint):
         country = None if caller.is_server or not self._country_header else request.headers.get(self._country_header)
         return attributes_of(body.context, browser, country=country)
 
-    def _is_robot(self, request: HttpRequest, site: ServedSite, body: DecideBody, consent: Consent) -> bool:
-        id = body.anonymous_id or body.user_id
+    def _is_robot(self, request: HttpRequest, site: ServedSite, id: str | None, consent: Consent) -> bool:
         too_many = bool(id) and consent == "granted" and self._rate.exceeded(site.name, id)
         return too_many or is_crawler(request.headers.get(b"user-agent"))
 
@@ -130,11 +139,11 @@ def _response(result: PlacementResult) -> DecisionResponse:
     return DecisionResponse(*common, slots=[SlotResponse(*slot) for slot in result.slots])
 
 
-def _response_with_debug(result: PlacementResult) -> DecisionResponse:
-    response, explanation = _response(result), result.explanation
+def _with_debug(response: DecisionResponse, result: PlacementResult, user: UserState) -> DecisionResponse:
+    explanation = result.explanation
     if explanation is None:
         return response
     age = None if explanation.model_age is None else explanation.model_age / 1000
     actions = [ActionDebugResponse(*action) for action in explanation.actions]
-    debug = DebugResponse(explanation.enabled, explanation.mode, age, actions)
+    debug = DebugResponse(explanation.enabled, explanation.mode, age, actions, user)
     return msgspec.structs.replace(response, debug=debug)

@@ -33,14 +33,20 @@ DECIDE_SECONDS = Histogram(
 )
 ACCEPTED = Counter(
     "edgewise_messages_accepted",
-    "Accepted messages, including those of robots and of visitors without consent, which are dropped.",
+    "Accepted messages, including those that are dropped.",
 )
 NOT_KEPT = Counter(
     "edgewise_messages_not_kept",
-    "Accepted messages that were dropped, because a robot sent them or the visitor does not consent.",
+    "Accepted messages that were dropped: a robot sent them, the visitor does not consent, or no userHash proves their "
+    "only id.",
     ("site", "reason"),
 )
 CONSENT = Counter("edgewise_decide_calls", "Decide requests, by the visitor's consent.", ("site", "consent"))
+UNPROVEN = Counter(
+    "edgewise_unproven_user_ids",
+    "User ids that did not count, because a browser sent them without a valid userHash.",
+    ("site",),
+)
 REJECTED = Counter("edgewise_messages_rejected", "Rejected messages, by error code.", ("code",))
 FAULTS = Counter(
     "edgewise_decide_faults",
@@ -93,6 +99,10 @@ def count_messages(accepted: int, rejections: Sequence[Rejection]) -> None:
 
 def count_dropped_messages(site: str, reason: Reason, count: int) -> None:
     NOT_KEPT.labels(site, reason).inc(count)
+
+
+def count_unproven_user_ids(site: str, count: int) -> None:
+    UNPROVEN.labels(site).inc(count)
 
 
 def observe_loaded_model(ref: PolicyRef, delay: Milliseconds) -> None:

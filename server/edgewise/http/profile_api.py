@@ -17,7 +17,7 @@ from edgewise.http.query import query_flag, query_site
 from edgewise.http.requests import ProfileBody
 from edgewise.http.responses import ErasureResponse, ProfileResponse
 from edgewise.ids.visitor import VisitorIds
-from edgewise.privacy.access import VisitorData, possible_digests
+from edgewise.privacy.access import VisitorData
 from edgewise.privacy.readable_record import describe_record
 from edgewise.serving.follower import Follower
 from edgewise.serving.served_site import ServedSite
@@ -65,14 +65,14 @@ class ProfileEndpoint(Endpoint):
         )
 
     async def _set_traits(self, request: HttpRequest, site: ServedSite, id: str) -> None:
-        """Set traits of the visitor with this id. A new id is a user id, unless the query has `anonymous=true`."""
+        """Set traits of the visitor with this id. It is a user id, unless the query has `anonymous=true`.
+
+        A browser may have taken the id as its anonymous id before. So the stored ids must not decide what the id is.
+        """
         body = _decoder.decode(*await request.body(MAX_BODY_BYTES))
         if problems := check_traits(body.traits):
             raise RequestError.invalid(*problems)
-        user, anonymous = possible_digests(id)
-        records = await self._visitor_data.read_records(site.name, id)
         is_anonymous = query_flag(request.scope["query_string"], "anonymous")
-        is_anonymous |= user not in records and anonymous in records
         ids = VisitorIds(anonymous_id=id) if is_anonymous else VisitorIds(user_id=id)
         await self._visitor_data.set_traits(site.name, ids, body.traits, site.triggers)
         await self._read(request, site, id)

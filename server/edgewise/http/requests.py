@@ -10,7 +10,7 @@ from msgspec import Meta, Raw, Struct
 
 from edgewise.decisions.preview_token import MAX_LENGTH
 from edgewise.types import Consent
-from edgewise.visitors.message import NO_NUL, GivenId, Kind, Message, unify_ids
+from edgewise.visitors.message import NO_NUL, GivenId, Kind, Message, UserHash, unify_ids
 
 MAX_PLACEMENTS = 50
 MAX_MESSAGES = 500
@@ -61,13 +61,15 @@ class ContextBody(Struct, frozen=True, rename="camel"):
 class DecideBody(Struct, frozen=True, rename="camel"):
     """The body of `POST /v1/decide`. A placement is an id, or an object with options.
 
-    `writeKey` selects the site. `preview` is a token from `POST /v1/previews`.
+    `writeKey` selects the site. From a browser, a `userId` counts only with its `userHash`. `preview` is a token from
+    `POST /v1/previews`.
     """
 
     placements: Annotated[tuple[Name | PlacementBody, ...], Meta(max_length=MAX_PLACEMENTS)]
     write_key: ShortText | None = None
     anonymous_id: GivenId | None = None
     user_id: GivenId | None = None
+    user_hash: UserHash | None = None
     context: ContextBody | None = None
     consent: Consent | None = None
     preview: Annotated[str, Meta(max_length=MAX_LENGTH)] | None = None

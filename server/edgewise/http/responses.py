@@ -10,11 +10,13 @@ from starlette.types import Send
 
 from edgewise.events.recorder import Rejection
 from edgewise.http.content import Format
+from edgewise.ids.user_proof import UserProof
 from edgewise.policies.eligibility import Refusal
 from edgewise.policies.policy import Mode
 from edgewise.types import Group, NotShownReason
 
 HeaderList: TypeAlias = Sequence[tuple[bytes, bytes]]
+UserState: TypeAlias = Literal["proven", "unproven", "none"]
 
 
 class SlotResponse(Struct, frozen=True, rename="camel"):
@@ -38,12 +40,16 @@ class ActionDebugResponse(Struct, frozen=True, rename="camel"):
 
 
 class DebugResponse(Struct, frozen=True, rename="camel"):
-    """The explanation of a decision. The age of a model is the age of the last log entry that it has learned from."""
+    """The explanation of a decision. The age of a model is the age of the last log entry that it has learned from.
+
+    `user` is whether the request's user id counts, or `none` without one.
+    """
 
     enabled: bool
     mode: Mode
     model_age_seconds: float | None
     actions: Sequence[ActionDebugResponse]
+    user: UserState
 
 
 class DecisionResponse(Struct, frozen=True, rename="camel"):
@@ -65,6 +71,24 @@ class DecisionResponse(Struct, frozen=True, rename="camel"):
     debug: DebugResponse | UnsetType = UNSET
 
 
+class Hint(Struct, frozen=True, rename="camel"):
+    """Something in a request that did not count, although the request succeeded. `code` is for programs."""
+
+    code: str
+    message: str
+
+
+UNPROVEN_USER = Hint(
+    "unproven_user",
+    "userId: No userHash proves this id, so the anonymous id alone counts. Send the HMAC-SHA256 of the id as userHash, "
+    "or send the secret key.",
+)
+
+
+def hints_about(proof: UserProof) -> Sequence[Hint] | UnsetType:
+    return (UNPROVEN_USER,) if proof.refused else UNSET
+
+
 class DecideResponse(Struct, frozen=True, rename="camel"):
     """The response to `POST /v1/decide`: one decision for each placement of the request, in the same order.
 
@@ -73,6 +97,7 @@ class DecideResponse(Struct, frozen=True, rename="camel"):
 
     anonymous_id: str | None
     decisions: Sequence[DecisionResponse]
+    hints: Sequence[Hint] | UnsetType = UNSET
 
 
 class PreviewResponse(Struct, frozen=True, rename="camel"):
@@ -88,6 +113,7 @@ class BatchResponse(Struct, frozen=True, rename="camel"):
     success: bool
     accepted: int
     rejected: Sequence[Rejection]
+    hints: Sequence[Hint] | UnsetType = UNSET
 
 
 class ModelResponse(Struct, frozen=True, rename="camel"):

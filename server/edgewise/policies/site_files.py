@@ -21,7 +21,7 @@ from edgewise.policies.segments import read_segments, segment_problems
 from edgewise.policies.sensitive_traits import sensitive_problems, trait_names
 from edgewise.policies.webhook_table import read_webhooks
 from edgewise.sites import Site
-from edgewise.types import Condition, ConsentMode, Robots
+from edgewise.types import Condition, ConsentMode, IdentityMode, Robots
 
 SITE_FILE = "site.toml"
 
@@ -147,6 +147,7 @@ class _SiteReader:
             segments=segments,
             sensitive=sensitive,
             webhooks=read_webhooks(table, segments, sensitive),
+            identity=table.take("identity", one_of(get_args(IdentityMode)), "verified"),
         )
         table.report_unknown_keys()
         self.is_valid &= not table.problems

@@ -17,7 +17,7 @@ from edgewise.store.exposures import ExposureCommands, fields_of
 from edgewise.types import SPANS, Digest, Milliseconds
 from edgewise.visitors.identity import read_ids, read_redirect
 from edgewise.visitors.names import seconds
-from edgewise.visitors.traits import with_traits
+from edgewise.visitors.traits import set_at, with_traits
 from edgewise.wall_clock import now_ms
 from edgewise.webhooks.triggers import Triggers
 
@@ -71,13 +71,15 @@ class VisitorData:
         triggers: Triggers,
         at: Milliseconds | None = None,
     ) -> None:
-        """Set traits of a visitor as of a time, by default now. A trait that was set later stays.
+        """Set traits of a visitor for the site's server, as of a time, by default now.
+
+        A trait that a server set later stays. A trait that a browser set does not.
 
         `traits` are valid, see `check_traits`. A trait of None is removed. The webhooks of `triggers` fire at once.
         """
         store_batch = StoreBatch(self._store, PATIENCE)
         records = ProfileRecords(self._store, site, store_batch)
-        change = _TraitsChange(records, ids, traits, seconds(now_ms() if at is None else at))
+        change = _TraitsChange(records, ids, traits, set_at(seconds(now_ms() if at is None else at), by_server=True))
         await records.resolve(change.visitor)
         writer = ProfileWriter(self._store, site, triggers, records, store_batch)
         await writer.write([change.update()], change)

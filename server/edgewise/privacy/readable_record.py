@@ -15,20 +15,30 @@ from edgewise.decisions.exposure import StickyChoice
 from edgewise.store.exposures import Fields, read_field
 from edgewise.types import Digest, Span
 from edgewise.visitors.identity import read_profile, read_redirect
+from edgewise.visitors.profile import Profile
+from edgewise.visitors.traits import BY_SERVER
 
 
 def describe_record(visitor: Digest, stored: bytes) -> dict[str, Any]:
     """Describe the record under one id: a profile, or the id that the history moves to.
 
-    While a move is not finished, the profile is the part that has not arrived there yet.
+    While a move is not finished, the profile is the part that has not arrived there yet. `serverTraits` names the
+    traits that a server of the site set.
     """
     redirect = read_redirect(stored)
     profile = stored if redirect is None else redirect.frozen
     return {
         "id": visitor.hex(),
         "movedTo": None if redirect is None else redirect.to.hex(),
-        "profile": to_plain(read_profile(profile)) if profile else None,
+        "profile": _describe_profile(read_profile(profile)) if profile else None,
     }
+
+
+def _describe_profile(profile: Profile) -> dict[str, Any]:
+    described: dict[str, Any] = to_plain(profile)
+    described["traits"] = {name: [at % BY_SERVER, value] for name, (at, value) in profile.traits.items()}
+    described["serverTraits"] = [name for name, (at, _) in profile.traits.items() if at >= BY_SERVER]
+    return described
 
 
 def describe_exposure(span: Span, fields: Fields) -> Iterator[dict[str, Any]]:

@@ -48,16 +48,22 @@ ModelLoaded = Callable[[PolicyRef, Milliseconds], None]
 class Follower:
     """Serves sites from the store. `sites` has them by write key.
 
+    `identity_secret` proves the user ids of every site that has no secret of its own.
+
     A refresh replaces `sites` and never changes it in place, so readers need no lock.
     """
 
-    def __init__(self, store: Store, on_model_loaded: ModelLoaded | None = None) -> None:
+    def __init__(
+        self, store: Store, on_model_loaded: ModelLoaded | None = None, identity_secret: str | None = None
+    ) -> None:
         self.sites: dict[str, ServedSite] = {}
         self.ready = False
         self.ids = DecisionIds()
         self.log_times = LogTimes()
         self._store = store
         self._on_model_loaded = on_model_loaded
+        self._identity_secret = identity_secret
+        self._own_secrets: dict[str, tuple[str, ...]] = {}
         self._settings: tuple[Site, ...] = ()
         self._segments: dict[str, Segments] = {}
         self._triggers: dict[str, Triggers] = {}
@@ -145,6 +151,7 @@ class Follower:
             self._settings = decode_sites(packed)
             self._compile_segments()
             self._registry = packed
+        self._own_secrets = await self._store.registry.identity_secrets()
 
     def _compile_segments(self) -> None:
         self._segments = {site.name: Segments(site.segments) for site in self._settings}
@@ -226,6 +233,11 @@ class Follower:
                 },
                 self._segments[site.name],
                 self._triggers[site.name],
+                self._identity_secrets(site.name),
             )
             for site in self._settings
         }
+
+    def _identity_secrets(self, site: str) -> tuple[str, ...]:
+        shared = () if self._identity_secret is None else (self._identity_secret,)
+        return self._own_secrets.get(site) or shared

@@ -87,9 +87,21 @@ class ServedPlacement:
 
 
 class ServedSite:
-    """One site with its placements. `settings` are those of its site file, in the form that the registry has."""
+    """One site with its placements. `settings` are those of its site file, in the form that the registry has.
 
-    __slots__ = ("name", "needed_attributes", "placements", "segments", "sensitive", "settings", "triggers")
+    `identity_secrets` are the secrets whose hashes prove user ids.
+    """
+
+    __slots__ = (
+        "identity_secrets",
+        "name",
+        "needed_attributes",
+        "placements",
+        "segments",
+        "sensitive",
+        "settings",
+        "triggers",
+    )
 
     def __init__(
         self,
@@ -97,12 +109,14 @@ class ServedSite:
         placements: dict[str, ServedPlacement],
         segments: Segments = NO_SEGMENTS,
         triggers: Triggers = NO_TRIGGERS,
+        identity_secrets: tuple[str, ...] = (),
     ) -> None:
         self.name = settings.name
         self.settings = settings
         self.placements = placements
         self.segments = segments
         self.triggers = triggers
+        self.identity_secrets = identity_secrets
         self.sensitive = frozenset(map(bounded, settings.sensitive))
         self.needed_attributes = NeededAttributes(
             chain(segments.reads, *(placement.compiled.reads for placement in placements.values()))

@@ -14,6 +14,9 @@ SITES = "edgewise:sites"
 DECISION_KEYS = "edgewise:decision-keys"
 """String: the keys that sign decision ids. One key, a few hundred bytes."""
 
+IDENTITY_SECRETS = "edgewise:identity-secrets"
+"""Hash: for each site with secrets of its own, the one or two that prove user ids. One field for each site."""
+
 
 def log(ref: PolicyRef) -> str:
     """Stream: the policy's log. The learner trims it to its retention and its byte limit."""

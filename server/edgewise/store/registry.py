@@ -1,4 +1,4 @@
-"""The registry: the sites and the decision keys, which web workers need before they can serve."""
+"""The registry: the sites, the decision keys and the identity secrets, which web workers need before they can serve."""
 
 from __future__ import annotations
 
@@ -18,9 +18,19 @@ _set_default = Script("""
     return redis.call('GET', KEYS[1])
 """)
 
+# KEYS: a hash. ARGV: the field, its expected value ('': missing) and its new value.
+_replace_field = Script("""
+    if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+    redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+    return 1
+""")
+
 
 class Registry:
-    """Sites and decision keys, as bytes. Every method raises `StoreUnavailable` if the store does not answer."""
+    """Sites, decision keys and identity secrets.
+
+    Every method raises `StoreUnavailable` if the store does not answer.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -46,6 +56,17 @@ class Registry:
         """The encoded problems of the refused policy files, None before the first publication."""
         reply: bytes | None = await self._client.execute(("HGET", keys.SITES, "problems"))
         return reply
+
+    async def identity_secrets(self) -> dict[str, tuple[str, ...]]:
+        """The identity secrets of each site that has its own, the newest first."""
+        reply = await self._client.execute(("HGETALL", keys.IDENTITY_SECRETS))
+        pairs = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=True)
+        return {site.decode(): tuple(secrets.decode().split()) for site, secrets in pairs}
+
+    async def change_identity_secrets(self, site: str, old: tuple[str, ...], new: tuple[str, ...]) -> bool:
+        """Replace the secrets of a site if they still are `old`. Returns whether they were replaced."""
+        command = _replace_field.command([keys.IDENTITY_SECRETS], site, " ".join(old), " ".join(new))
+        return bool(await self._client.execute(command))
 
     async def decision_keys(self, default: bytes) -> bytes:
         """The keys that sign decision ids. Stores `default` if there are none."""

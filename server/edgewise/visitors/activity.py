@@ -34,7 +34,7 @@ class Activity(NamedTuple):
 
     `at` is a time of the server's clock. `message` is the digest of the message id. `ids` are all ids that the message
     has for the visitor. `page` is the type or category of a viewed page. `seen` is what an impression showed: a
-    placement and, if the message names it, the action.
+    placement and, if the message names it, the action. `by_server` is whether a server of the site sent the message.
     """
 
     kind: Kind
@@ -48,6 +48,7 @@ class Activity(NamedTuple):
     surroundings: Surroundings = NO_SURROUNDINGS
     traits: dict[str, Any] | None = None
     seen: tuple[str, ...] = ()
+    by_server: bool = False
 
 
 def read_activity(
@@ -57,6 +58,7 @@ def read_activity(
     ids: tuple[Digest, ...],
     seen: tuple[str, ...] = (),
     browser: Browser = UNKNOWN,
+    by_server: bool = False,
 ) -> Activity:
     """Read the activity of a message.
 
@@ -81,6 +83,7 @@ def read_activity(
         _source(message, properties if is_page else _NO_PROPERTIES, at),
         NO_SURROUNDINGS if message.context is None else _surroundings(message.context, at, browser),
         message.traits if message.type == "identify" else None,
+        by_server=by_server,
     )
 
 

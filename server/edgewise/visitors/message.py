@@ -14,6 +14,8 @@ NO_NUL = "^[^\\u0000]*$"
 """A pattern for Python and JSON Schema. Text without a NUL, because many systems cut a text there."""
 
 Id: TypeAlias = Annotated[str, Meta(max_length=256, pattern=NO_NUL)]
+UserHash: TypeAlias = Annotated[str, Meta(max_length=256)]
+"""The proof of a user id. A wrong one is no error: the id then does not count."""
 if TYPE_CHECKING:
     GivenId: TypeAlias = Id
 else:
@@ -85,7 +87,7 @@ class Message(Struct, frozen=True, rename="camel"):
     """One message. Only a `track` message has an `event`, the name of what happened.
 
     A message that is sent again with the same `message_id` is not counted twice. `timestamp` is a time of the sender's
-    clock.
+    clock. `user_hash` proves `user_id`, if a browser sent the message.
     """
 
     type: Kind
@@ -100,6 +102,7 @@ class Message(Struct, frozen=True, rename="camel"):
     traits: dict[str, Any] | None = None
     context: MessageContext | None = None
     timestamp: datetime | None = None
+    user_hash: UserHash | None = None
 
     def __post_init__(self) -> None:
         unify_ids(self, "message_id", "anonymous_id", "user_id", "previous_id")

@@ -22,7 +22,7 @@ from edgewise.visitors.names import Count, Seconds, add_counts, bounded, seconds
 from edgewise.visitors.orders import NO_ORDERS, Orders
 from edgewise.visitors.products import WEIGHTS, Commerce
 from edgewise.visitors.sources import Source, earlier, later
-from edgewise.visitors.traits import Traits, with_traits
+from edgewise.visitors.traits import Traits, set_at, with_traits
 
 LIMIT_BYTES = 4080
 """A little less than the store accepts, because a redirect holds a profile and the id that it moves to."""
@@ -140,7 +140,7 @@ class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown
             changes["surroundings"] = Surroundings(*(bounded(new) if new else old for new, old in known))
             changes["surrounded"] = at
         if activity.traits:
-            changes["traits"] = with_traits(self.traits, activity.traits, at)
+            changes["traits"] = with_traits(self.traits, activity.traits, set_at(at, by_server=activity.by_server))
         return changes
 
     def _commerce_changes(self, event: str, commerce: Commerce, at: Milliseconds) -> dict[str, Any]:

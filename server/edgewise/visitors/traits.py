@@ -15,8 +15,15 @@ MAX_TRAITS = 6
 
 MAX_NUMBER = 2**53
 
+BY_SERVER = 2**32
+"""Added to the time at which a server of the site set a trait. Such a trait is therefore later than any that a browser
+sets, so it wins and stays. Without it, visitors could change what the site knows about them."""
+
 Value: TypeAlias = str | bool | int | float
-Traits: TypeAlias = Annotated[dict[str, tuple[Seconds, Value]], Meta(max_length=MAX_TRAITS)]
+SetAt: TypeAlias = Annotated[int, Meta(ge=0, lt=2 * BY_SERVER)]
+"""When a trait was set: a time in seconds, plus `BY_SERVER` if a server set it."""
+
+Traits: TypeAlias = Annotated[dict[str, tuple[SetAt, Value]], Meta(max_length=MAX_TRAITS)]
 """By name: when the trait was set, and its value."""
 
 
@@ -33,8 +40,12 @@ def check_traits(traits: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
-def with_traits(known: Traits, given: Mapping[str, Any], at: int) -> Traits:
-    """The traits after these were set, at a time in seconds. A trait that is given as None is removed.
+def set_at(time: Seconds, *, by_server: bool) -> SetAt:
+    return time + BY_SERVER if by_server else time
+
+
+def with_traits(known: Traits, given: Mapping[str, Any], at: SetAt) -> Traits:
+    """The traits after these were set. A trait that is given as None is removed.
 
     Texts are cut to 40 bytes. Lists and mappings are left out, because conditions cannot use them.
     """
