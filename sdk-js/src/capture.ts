@@ -34,12 +34,15 @@ const START = 0;
 const END = 100;
 
 function captureForms(track: Track): void {
-  const onSubmit = ({ target }: Event) => {
-    const form = target as HTMLFormElement;
-    if (hasOwnEvent(form)) return;
+  const report = (form: HTMLFormElement) => {
     // Not `form.action`: a field with the name "action" would shadow that property.
     const [id, name, action] = ["id", "name", "action"].map((attribute) => form.getAttribute(attribute) ?? undefined);
     track("Form: Submission", { id, name, url: withoutQuery(new URL(action ?? "", location.href)) });
+  };
+  const onSubmit = (event: SubmitEvent) => {
+    const form = event.target as HTMLFormElement;
+    // The page may still prevent the submission. The browser leaves the page later than that.
+    if (!hasOwnEvent(form)) setTimeout(() => event.defaultPrevented || report(form));
   };
   document.addEventListener("submit", onSubmit, true);
 }

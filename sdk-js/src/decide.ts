@@ -20,9 +20,11 @@ interface Pending {
 }
 
 const CACHE_PREFIX = "edgewise.c.";
+/** The server accepts as many in one request. */
+const MAX_PLACEMENTS = 50;
 const MAX_CACHE_AGE = 24 * 60 * 60 * 1000;
 
-let pending: Pending[] = [];
+const pending: Pending[] = [];
 let isSending = false;
 
 export const decide = (
@@ -49,8 +51,7 @@ export const startSending = (): void => {
 };
 
 const send = () => {
-  const sent = pending;
-  pending = [];
+  const sent = pending.splice(0, MAX_PLACEMENTS);
   // Without a placement the request still has a purpose: to learn whether the visitor's id may be stored.
   if (!sent.length && consent._mayStore !== undefined) return;
   post("decide", {
@@ -71,6 +72,7 @@ const send = () => {
     .catch(() => {
       for (const { _settle } of sent) _settle();
     });
+  if (pending.length) send();
 };
 
 const accept = (answer: NonNullable<Answer>): Decision => {

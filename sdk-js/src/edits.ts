@@ -2,23 +2,23 @@ import { attempt } from "./browser.js";
 
 /** A change of an element: its new content, or the new value of one attribute (null: the attribute is removed). */
 export type Edit =
-  | { _target: Element; _attribute?: undefined; _content: (Node | string)[] }
+  | { _target: Element; _attribute?: undefined; _value: (Node | string)[] }
   | { _target: Element; _attribute: string; _value: string | null };
 
 /** Applies the edits, and returns those that undo them. */
-export const applyEdits = (edits: Edit[]): Edit[] => edits.map(applyEdit);
+export const applyEdits = (edits: Edit[]): Edit[] => edits.map(applyEdit).reverse();
 
-const applyEdit = (edit: Edit): Edit => {
-  const { _target, _attribute } = edit;
+const applyEdit = ({ _target, _attribute, _value }: Edit): Edit => {
   if (_attribute === undefined) {
     const former = [..._target.childNodes];
-    _target.replaceChildren(...edit._content);
-    return { _target, _content: former };
+    _target.replaceChildren(..._value);
+    return { _target, _value: former };
   }
-  const { _value } = edit;
   const former = _target.getAttribute(_attribute);
   if (_value === null) _target.removeAttribute(_attribute);
   else _target.setAttribute(_attribute, _value);
+  // Media elements read their sources only once.
+  if (_target.matches("video>source")) (_target.parentNode as HTMLVideoElement).load();
   return { _target, _attribute, _value: former };
 };
 
@@ -27,41 +27,44 @@ export const collectEdits = (root: Element | DocumentFragment, payload: unknown)
   const below = root.querySelectorAll("[data-edgewise-fill]");
   const targets = "getAttribute" in root ? [root, ...below] : [...below];
   return targets.flatMap((target) =>
-    (target.getAttribute("data-edgewise-fill") ?? "").split(/\s+/).flatMap((fill) => toEdit(target, fill, payload)),
+    (target.getAttribute("data-edgewise-fill") ?? "").split(/\s+/).flatMap((fill) => toEdits(target, fill, payload)),
   );
 };
 
 /** `fill` is `path` or `attribute=path`. */
-const toEdit = (target: Element, fill: string, payload: unknown): Edit[] => {
+const toEdits = (target: Element, fill: string, payload: unknown): Edit[] => {
   const [path = "", name = "text"] = fill.split("=").reverse();
-  const value = valueAt(payload, path);
-  if ((typeof value !== "string" && typeof value !== "number") || !isSafe(target, name, `${value}`)) return [];
-  if (name === "text") return [{ _target: target, _content: [`${value}`] }];
-  return [{ _target: target, _attribute: name, _value: `${value}` }];
+  const found = valueAt(payload, path);
+  const value = `${found}`;
+  if ((typeof found !== "string" && typeof found !== "number") || !isSafe(target, name, value)) return [];
+  if (name === "text") return [{ _target: target, _value: [value] }];
+  const edits: Edit[] = [{ _target: target, _attribute: name, _value: value }];
+  if (name === "src")
+    for (const element of target.closest("picture")?.children ?? [target])
+      for (const { name: _attribute } of element.attributes)
+        if (SOURCES.test(_attribute))
+          edits.push({ _target: element, _attribute, _value: _attribute.endsWith("set") ? null : value });
+  return edits;
 };
+
+/** Attributes that would replace a filled `src`: those for other screens, and those that lazy loaders copy into it. */
+const SOURCES = /src(set)?$|-(lazy|original)$/;
 
 const valueAt = (payload: unknown, path: string): unknown =>
   path
     .split(".")
     .reduce((found: unknown, key) => (found as { [key: string]: unknown } | null | undefined)?.[key], payload);
 
-const SAFE_ATTRIBUTES = ["text", "alt", "title", "width", "height", "aria-label"];
+const TEXTS = /^(text|alt|title|width|height|aria-label)$/i;
 
 /** Their text runs as code, or does so once somebody copies the page's HTML. */
-const CODE_ELEMENTS = ["script", "style", "iframe", "object", "xmp", "noembed", "noframes", "noscript"];
+const CODE_ELEMENTS = /^(script|style|iframe|object|xmp|no(embed|frames|script))$/i;
 
-const LINKS = ["a href", "img src", "source src", "video src"];
+const LINKS = /^(a href|(img|source|video) src)$/i;
 
-const isSafe = (target: Element, name: string, value: string) => {
-  const tag = target.tagName.toLowerCase();
-  const attribute = name.toLowerCase();
-  return SAFE_ATTRIBUTES.includes(attribute)
-    ? !CODE_ELEMENTS.includes(tag)
-    : LINKS.includes(`${tag} ${attribute}`) && isSafeUrl(value);
-};
+const isSafe = ({ tagName }: Element, attribute: string, value: string) =>
+  TEXTS.test(attribute) ? !CODE_ELEMENTS.test(tagName) : LINKS.test(`${tagName} ${attribute}`) && isSafeUrl(value);
 
 /** Parses the address as the browser will, so that a disguised scheme (`java\nscript:`) is recognized. */
-const isSafeUrl = (value: string) => {
-  const url = attempt(() => new URL(value, location.href));
-  return !!url && ["http:", "https:", "mailto:", "tel:"].includes(url.protocol);
-};
+const isSafeUrl = (value: string) =>
+  attempt(() => /^(https?|mailto|tel):/.test(new URL(value, location.href).protocol));

@@ -14,7 +14,10 @@ export const reportInteraction = (event: MouseEvent | SubmitEvent): void => {
   if (!isSubmit) reportClick(target);
   const source = target.closest<HTMLElement>("[data-edgewise-event]");
   // A form reports that it was submitted, any other element that it was clicked.
-  if (source && isSubmit === (source.tagName === "FORM")) reportEvent(source);
+  if (!source || isSubmit !== source instanceof HTMLFormElement) return;
+  if (!isSubmit) reportEvent(source);
+  // The page may still prevent the submission. The browser leaves the page later than that.
+  else setTimeout(() => event.defaultPrevented || reportEvent(source));
 };
 
 const reportClick = (target: Element) => {

@@ -1,23 +1,36 @@
 import { listen } from "./browser.js";
+import { getRoute } from "./context.js";
 import { page } from "./messages.js";
 import { options } from "./options.js";
 
-let path: string;
+/** The path and the query of the present view. */
+let view: (string | undefined)[] = [];
 
-/** Reports the view of this page, and again whenever the page returns from the back/forward cache. */
+/** Reports the view of this page, of each further route, and of the page when the back/forward cache restores it. */
 export const startNavigation = (): void => {
-  path = location.pathname;
+  checkRoute();
+  for (const method of ["pushState", "replaceState"] as const) {
+    const original = history[method];
+    history[method] = (...args) => {
+      original.apply(history, args);
+      checkRoute(method === "pushState");
+    };
+  }
+  listen("popstate", checkRoute);
   listen("pageshow", ({ persisted }) => {
     if (persisted) reportPageView();
   });
-  reportPageView();
 };
 
-/** Reports a page view if the page's own router has changed the path. There is no event for that in all browsers. */
-export const checkPath = (): void => {
-  if (path === location.pathname) return;
-  path = location.pathname;
-  reportPageView();
+/**
+ * Reports a view if the path has changed, or the route in the fragment. A changed query counts only with a new entry of
+ * the history. Without one, the page has tidied its address up.
+ */
+export const checkRoute = (isNewEntry?: unknown): void => {
+  const [path, query] = view;
+  const route = getRoute();
+  view = [location.pathname + route, location.search + (route && location.hash)];
+  if (view[0] !== path || (isNewEntry && view[1] !== query)) reportPageView();
 };
 
 export const reportPageView = (): void => {

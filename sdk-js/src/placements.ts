@@ -3,7 +3,7 @@ import { decide, startSending } from "./decide.js";
 import { DONE_ATTRIBUTE, stateOf } from "./element-state.js";
 import { emit } from "./emitter.js";
 import { observe } from "./impressions.js";
-import { checkPath } from "./navigation.js";
+import { checkRoute } from "./navigation.js";
 import { options } from "./options.js";
 import { render } from "./render.js";
 import { isInSight, isSeen, isVisible } from "./visibility.js";
@@ -11,7 +11,7 @@ import { isInSight, isSeen, isVisible } from "./visibility.js";
 /** Decides and renders the placements in the markup, also those that are added later. */
 export const startPlacements = (): void => {
   const observer = new MutationObserver(() => {
-    checkPath();
+    checkRoute();
     fillAll();
   });
   observer.observe(document, { childList: true, subtree: true });

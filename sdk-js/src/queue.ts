@@ -110,8 +110,8 @@ const nextBatch = () => {
   return batch;
 };
 
-/** Errors that every further attempt with the same batch would meet again. */
-const FINAL_ERRORS = [400, 401, 402, 410, 411, 412, 413, 420, 421, 422];
+/** Success, and errors that every further attempt with the same batch would meet again. */
+const FINAL = /^(2..|40[0-2]|41[0-3]|42[0-2])$/;
 
 /**
  * Whether the server has taken the batch, or will never take it.
@@ -119,7 +119,7 @@ const FINAL_ERRORS = [400, 401, 402, 410, 411, 412, 413, 420, 421, 422];
  * All other errors are retried, since they may pass: a firewall or a proxy in between answers 403 or 404, or the server
  * is busy (408, 429) or down (5xx).
  */
-const isFinal = (status: number) => (status >= 200 && status < 300) || FINAL_ERRORS.includes(status);
+const isFinal = (status: number) => FINAL.test(`${status}`);
 
 /** Exponential backoff, with jitter so that the visitors of a site do not come back all at once. */
 const retryDelay = () => Math.min(2 ** failures, MAX_BACKOFF) * (500 + 1000 * Math.random());

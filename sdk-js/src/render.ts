@@ -12,7 +12,7 @@ export const render = (element: HTMLElement, decision: Decision, isForced = true
   const contents = (slots ?? [decision]).map((slot) => instantiate(templates, slot, !!slots));
   const slotElements = contents.map((content) => content?.firstElementChild);
   const edits = isComplete(contents)
-    ? [{ _target: element, _content: [...contents, ...templates] }]
+    ? [{ _target: element, _value: [...contents, ...templates] }]
     : collectEdits(element, decision.payload);
   const rendered = showEdits(element, edits, isForced);
 

@@ -9,7 +9,7 @@ export type Properties = { [key: string]: Json | undefined };
 
 /** The context of a decision. The SDK adds the address, the referrer and the time zone. */
 export interface Context {
-  page?: { url?: string; path?: string; type?: string | undefined; referrer?: string };
+  page?: { url?: string; path?: string | undefined; type?: string | undefined; referrer?: string };
   device?: { type?: string };
   locale?: string;
   timezone?: string;

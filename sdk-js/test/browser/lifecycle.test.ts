@@ -52,6 +52,35 @@ test("navigation without a load reports one page view per path, and new placemen
   await visit.leave();
 });
 
+test("a route in the fragment or in the query is a page view, another change of the address is none", async () => {
+  const visit = await stage.visit({ tag: "blocking", body: `<p id="top">A page</p>` });
+  const home = new URL(visit.tab.url()).pathname;
+  await visit.tab.evaluate(async () => {
+    const popped = (navigate: () => void): Promise<unknown> => {
+      const event = new Promise((done) => addEventListener("popstate", done, { once: true }));
+      navigate();
+      return event;
+    };
+    await popped(() => location.assign("#top"));
+    history.replaceState({}, "", "?tidy=1");
+    history.pushState({}, "", location.href);
+    await popped(() => location.assign("#/"));
+    await popped(() => location.assign("#/cart?step=1"));
+    history.replaceState({}, "", "#/cart?step=2");
+    history.pushState({}, "", "#!/cart/all");
+    await popped(() => history.back());
+    history.pushState({}, "", "?view=list");
+  });
+  await visit.tab.evaluate(() => window.edgewise.track("Last"));
+  await stage.proxy.waitFor("Last");
+  const views = stage.proxy.received("page").map((message) => {
+    const { url, path } = (message as { context?: { page: { url: string; path?: string } } }).context!.page;
+    return url.replace(stage.site.url + home, "") + (path ? ` at ${path}` : "");
+  });
+  assert.deepEqual(views, ["", "?tidy=1 at /cart", "?tidy=1 at /cart/all", "?tidy=1 at /cart", "?view=list"]);
+  await visit.leave();
+});
+
 test("placements that are inserted together share one request", async () => {
   const visit = await stage.visit({ tag: "blocking", body: "<main></main>" });
   await visit.tab.evaluate(() => {

@@ -210,6 +210,46 @@ test("data-edgewise-event reports clicks, and the submission of a form", async (
   assert.equal(stage.proxy.received("Signed Up").length, 1);
 });
 
+test("a form reports nothing if the page prevents its submission", async () => {
+  const visit = await stage.visit({
+    tag: "blocking",
+    body: `<form data-edgewise-event="Signed Up"><input name="tagName"><button>Send</button></form>`,
+  });
+  await visit.tab.evaluate(() => {
+    // The last of all listeners.
+    addEventListener("submit", (event) => event.preventDefault());
+  });
+  await visit.tab.locator("button").click();
+  await visit.tab.evaluate(() => setTimeout(() => window.edgewise.track("Last")));
+  await stage.proxy.waitFor("Last");
+  assert.deepEqual(stage.proxy.received("Signed Up"), []);
+  await visit.leave();
+});
+
+test("the browser shows a filled image, not the one for its screen or of a lazy loader", async () => {
+  const image = (more: string): string =>
+    `<img data-edgewise-fill="src=image" src="/plain.gif" width="10" height="10" alt="" ${more}>`;
+  const images = `${image(`srcset="/sharp.gif 1x, /sharper.gif 2x"`)}${image(`data-src="/lazy.gif"`)}
+    <picture><source srcset="/wide.gif" media="(min-width: 1px)">${image(`data-srcset="/lazy.gif"`)}</picture>`;
+  for (const content of [images, `<template data-edgewise-action="deal">${images}</template>`]) {
+    const visit = await stage.visit({ tag: "blocking", body: `<div data-edgewise="hero">${content}</div>` });
+    assert.deepEqual(await visit.rendered(), { hero: "swapped" });
+    const shown = await visit.tab.locator("img").evaluateAll((images) =>
+      Promise.all(
+        (images as HTMLImageElement[]).map(async (image) => {
+          // As a lazy loader does.
+          Object.assign(image, { ...(image.dataset.src && { src: image.dataset.src }) });
+          Object.assign(image, { ...(image.dataset.srcset && { srcset: image.dataset.srcset }) });
+          await image.decode();
+          return new URL(image.currentSrc).pathname;
+        }),
+      ),
+    );
+    assert.deepEqual(shown, ["/deal.gif", "/deal.gif", "/deal.gif"]);
+    await visit.leave();
+  }
+});
+
 /** Whether an element with this style reports an impression together with another element, which is in sight. */
 async function isReported(style: string): Promise<boolean> {
   const visit = await stage.visit({

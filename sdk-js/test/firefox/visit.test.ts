@@ -115,7 +115,7 @@ const APPLICATION = `
   addEventListener("popstate", draw);
 `;
 
-test("navigation without a load reports one page view per path, and new placements are decided", async () => {
+test("navigation without a load reports a page view for each path and query, and new placements are decided", async () => {
   const visit = await stage.visit({ tag: "blocking", body: `${HERO}<main></main>`, script: APPLICATION });
   await visit.rendered();
   const home = path(visit);
@@ -124,8 +124,8 @@ test("navigation without a load reports one page view per path, and new placemen
   assert.equal(await visit.text("main"), "On the side");
   await visit.tab.evaluate("go('/cart?coupon=1#top')");
   await visit.tab.evaluate(() => history.go(-2));
-  await stage.proxy.until("three page views", () => pages().length > 2);
-  assert.deepEqual(pages(), [home, "/cart", home]);
+  await stage.proxy.until("four page views", () => pages().length > 3);
+  assert.deepEqual(pages(), [home, "/cart", "/cart", home]);
   await visit.leave();
 });
 

@@ -37,6 +37,17 @@ suite("a decision", () => {
     assert.deepEqual(asked, [[{ id: "hero" }, { id: "side" }, { id: "row", slots: 4, exclude: ["sku-1"] }]]);
   });
 
+  test("shares a request with at most 49 others", async () => {
+    const page = open();
+    const all = Promise.all(Array.from({ length: 120 }, (_, index) => page.core.decide(`p${index}`)));
+    await page.pass(0);
+    assert.ok((await all).every(({ source }) => source === "policy"));
+    assert.deepEqual(
+      page.sent.map(({ body }) => body.placements.length),
+      [50, 50, 20],
+    );
+  });
+
   test("is a fallback exactly at its timeout", async () => {
     const page = open();
     page.answer = () => "never";
@@ -45,7 +56,7 @@ suite("a decision", () => {
     assert.equal(quick(), undefined);
     await page.pass(1);
     assert.deepEqual([quick()?.source, quick()?.action, quick()?.decisionId], ["fallback", null, undefined]);
-    await page.pass(149);
+    await page.pass(949);
     assert.equal(slow(), undefined);
     await page.pass(1);
     assert.equal(slow()?.source, "fallback");

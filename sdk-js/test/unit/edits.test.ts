@@ -11,7 +11,7 @@ const editsFor = (html: string, payload: unknown): unknown[] => {
   root.innerHTML = html;
   return collectEdits(root, payload).map((edit) =>
     edit._attribute === undefined
-      ? [edit._target.tagName, ...edit._content]
+      ? [edit._target.tagName, ...edit._value]
       : [edit._target.tagName, edit._attribute, edit._value],
   );
 };
@@ -103,9 +103,29 @@ suite("edits", () => {
     });
   }
 
+  test("let an image's address win over everything that would replace it", () => {
+    const markup = `<picture><source srcset="wide.jpg 2x, small.jpg" media="(width > 1px)"><source data-srcset="lazy.webp">
+      <img data-edgewise-fill="src=a" src="old.jpg" srcset="old.jpg 2x" data-lazy-src="old.jpg" data-original="old.jpg"
+        sizes="100vw" alt="old" data-id="7"></picture>`;
+    const root = document.createElement("div");
+    root.innerHTML = markup;
+    applyEdits(collectEdits(root, { a: "/new, one.jpg" }));
+    const attributes = [...root.querySelectorAll("source, img")].map((element) =>
+      Object.fromEntries([...element.attributes].map(({ name, value }) => [name, value])),
+    );
+    const src = "/new, one.jpg";
+    const kept = { "data-edgewise-fill": "src=a", sizes: "100vw", alt: "old", "data-id": "7" };
+    assert.deepEqual(attributes, [
+      { media: "(width > 1px)" },
+      {},
+      { ...kept, src, "data-lazy-src": src, "data-original": src },
+    ]);
+  });
+
   test("can be undone", () => {
     const root = document.createElement("div");
-    root.innerHTML = `<a data-edgewise-fill="text=t href=h title=t" title="old">some <b>text</b></a>`;
+    root.innerHTML = `<a data-edgewise-fill="text=t href=h title=t" title="old">some <b>text</b></a>
+      <img data-edgewise-fill="src=h" src="/old" srcset="/old 2x">`;
     const { outerHTML } = root;
     const undo = applyEdits(collectEdits(root, { t: "new", h: "/x" }));
     assert.match(root.innerHTML, /href="\/x".*>new<|title="new"/);
