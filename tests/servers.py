@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from edgewise.app import create_app
+from edgewise.http.connections import Connections
+from edgewise.http.protocol import HttpProtocol
 from edgewise.ids.user_proof import hash_user_id
 from edgewise.processes.publisher import Publisher
 from edgewise.settings import Settings
@@ -104,9 +107,12 @@ async def serve(
 
 
 @asynccontextmanager
-async def running(app: Starlette) -> AsyncIterator[int]:
+async def running(app: Starlette, connections: Connections | None = None) -> AsyncIterator[int]:
     """Run an app, and yield its port. Without uvicorn's main loop, which polls every 0.1 s, the shutdown is faster."""
-    config = uvicorn.Config(app, port=0, lifespan="on", ws="none", log_config=None, access_log=False)
+    http = partial(
+        HttpProtocol, open_connections=Connections(Settings().trusted_proxies) if connections is None else connections
+    )
+    config = uvicorn.Config(app, port=0, http=http, lifespan="on", ws="none", log_config=None, access_log=False)  # type: ignore[arg-type]
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)

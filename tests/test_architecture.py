@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "learner": {"bandit", "policies", "store"},
     "evaluation": {"decisions.engine", "learner", "bandit", "policies", "store"},
     "demo": {"policies"},
-    "processes": {"bandit", "policies", "store"},
+    "processes": {"http.connections", "http.protocol", "bandit", "policies", "store"},
     "commands": {"ids", "webhooks", "serving", "decisions", "privacy", "visitors", "policies", "store", "learner"},
 }
 """The rooms that each room may import, in addition to its own modules and the modules outside the rooms."""

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from edgewise.logs import RepeatedErrorLog
+from edgewise.logs import RepeatedErrorLog, ThrottledLog
 
 log = logging.getLogger(__name__)
 
@@ -37,3 +37,12 @@ def test_each_key_has_its_own_errors(errors: RepeatedErrorLog, caplog: pytest.Lo
     assert errors.clear("one")
     errors.report(OSError("no answer"), "other")
     assert len(caplog.messages) == 2
+
+
+def test_a_throttled_warning_counts_those_that_were_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    often = ThrottledLog(log, "Refused %d calls: %s", interval=0.0)
+    seldom = ThrottledLog(log, "Refused %d calls: %s", interval=3600.0)
+    for reason in ("busy", "full"):
+        often.report(reason, 2)
+        seldom.report(reason)
+    assert caplog.messages == ["Refused 2 calls: busy", "Refused 1 calls: busy", "Refused 2 calls: full"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections import deque
 from collections.abc import Hashable
 
@@ -17,8 +18,30 @@ def configure(verbose: bool) -> None:
         force=True,
     )
     if not verbose:
-        for chatty in ("uvicorn", "httpx"):
-            logging.getLogger(chatty).setLevel(logging.WARNING)
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        # Its warnings are about malformed requests, which any stranger can send.
+        logging.getLogger("uvicorn").setLevel(logging.ERROR)
+
+
+class ThrottledLog:
+    """Logs at most one warning in `interval` seconds, because strangers can cause it again and again.
+
+    `template` has `%d` for the number of warnings since the last one, and `%s` for the reason of this one.
+    """
+
+    def __init__(self, log: logging.Logger, template: str, interval: float = 10.0) -> None:
+        self._log = log
+        self._template = template
+        self._interval = interval
+        self._count = 0
+        self._silent_until = 0.0
+
+    def report(self, reason: object, count: int = 1) -> None:
+        self._count += count
+        now = time.monotonic()
+        if now >= self._silent_until:
+            self._log.warning(self._template, self._count, reason)
+            self._count, self._silent_until = 0, now + self._interval
 
 
 class RepeatedErrorLog:

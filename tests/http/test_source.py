@@ -102,3 +102,20 @@ async def test_outcomes_of_one_decision_are_bounded_before_they_reach_the_log(se
     other = await decide(server, 2)
     click = {"type": "track", "event": "$click", "properties": {"decisionId": other["decisionId"]}}
     assert (await server.post("/v1/batch", {"batch": [click]})).json()["rejected"] == []
+
+
+@pytest.mark.parametrize(
+    ("host", "source"),
+    [
+        ("127.0.0.1", ""),
+        ("::1", ""),
+        ("::ffff:127.0.0.1", ""),
+        (None, ""),
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:4::5", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+    ],
+)
+async def test_connection_of_a_trusted_proxy_has_no_source(host: str | None, source: str) -> None:
+    assert DEFAULT.of_connection(host) == source

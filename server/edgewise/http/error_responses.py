@@ -13,15 +13,15 @@ from edgewise.decisions.preview_token import WrongPreview
 from edgewise.errors import Problem, RequestError, StoreError
 from edgewise.http.content import response_format
 from edgewise.http.responses import ErrorDetail, ErrorInfo, ErrorResponse, HeaderList
-from edgewise.logs import describe_fault
+from edgewise.logs import ThrottledLog, describe_fault
 
 log = logging.getLogger(__name__)
+_store_errors = ThrottledLog(log, "Answered %d requests with 503. The last reason: %s")
 
 _HEADERS: Mapping[int, HeaderList] = {
     # Bearer, because Basic would make a browser ask its user for a password.
     401: ((b"www-authenticate", b'Bearer realm="edgewise"'),),
-    # Not for 413: closing the connection before the end of a large body would hide the response from its sender.
-    408: ((b"connection", b"close"),),
+    # No `connection: close` for 413: closing it before the end of a large body would hide the response from its sender.
     429: ((b"retry-after", b"10"),),
     503: ((b"retry-after", b"1"),),
 }
@@ -44,7 +44,7 @@ def to_request_error(error: Exception) -> RequestError:
             problem = Problem("preview", str(error).removeprefix("preview: "))
             return RequestError.invalid(problem, status=_PREVIEW_STATUS[error.code], code=error.code)
         case StoreError():
-            log.warning("Answered a request with 503: %s", error)
+            _store_errors.report(error)
             message = "The store did not acknowledge in time. Send the request again later. Repeats are harmless."
             return RequestError(503, "store_unavailable", message)
         case HTTPException():

@@ -20,6 +20,9 @@ from edgewise.types import Consent, Milliseconds, PolicyRef
 NonVisitor: TypeAlias = Literal["robot", "preview", "limited"]
 """Callers that are not visitors, or over their budget. Their decisions are counted in groups of their own."""
 
+ClosingReason: TypeAlias = Literal["total", "source", "slow", "headers"]
+"""Why a worker closed a connection: too many of them in all or from one source, too slow, or headers too large."""
+
 DECISIONS = Counter(
     "edgewise_decisions",
     "Decided placements. Unknown placements have an empty label. Robots are in the group `robot`, calls with a preview "
@@ -59,6 +62,11 @@ OVER_BUDGET = Counter(
     "webhooks or outcomes.",
     ("site", "budget"),
 )
+CONNECTIONS_CLOSED = Counter(
+    "edgewise_connections_closed",
+    "Connections that a worker closed because of a limit: `total`, `source`, `slow` or `headers`.",
+    ("reason",),
+)
 LEARNING_DELAY_SECONDS = Histogram(
     "edgewise_learning_delay_seconds",
     "Time from the end of a decision's reward window until this worker serves a model that has learned from it.",
@@ -95,6 +103,10 @@ def count_messages(accepted: int, rejections: Sequence[Rejection]) -> None:
     ACCEPTED.inc(accepted)
     for rejection in rejections:
         REJECTED.labels(rejection.code).inc()
+
+
+def count_closed_connections(reason: ClosingReason, count: int = 1) -> None:
+    CONNECTIONS_CLOSED.labels(reason).inc(count)
 
 
 def count_dropped_messages(site: str, reason: Reason, count: int) -> None:

@@ -64,6 +64,11 @@ class SourceReader:
         peer = client[0] if client else "127.0.0.1"
         return self._source(peer, None if forwarded is None else forwarded[-_LONGEST_HEADER:])
 
+    def of_connection(self, host: str | None) -> str:
+        """The source of a connection. Empty for a trusted proxy, which connects for many clients."""
+        address = None if host is None else _read(host)
+        return "" if address is None or self._is_trusted(address) else _shorten(address)
+
     def _find(self, peer: str, forwarded: bytes | None) -> str:
         address = _read(peer)
         if forwarded is not None and address is not None and self._is_trusted(address):

@@ -14,12 +14,16 @@ import os
 import socket
 import sys
 from contextlib import suppress
+from functools import partial
 
 import uvicorn
 from uvicorn.importer import import_from_string
 
 from edgewise import logs
 from edgewise.gc_tuning import configure_gc
+from edgewise.http.connections import MOST_CONNECTIONS, Connections
+from edgewise.http.protocol import HttpProtocol
+from edgewise.processes.descriptors import raise_descriptor_limit
 from edgewise.processes.draining_server import KEEP_ALIVE_SECONDS, DrainingServer
 from edgewise.processes.listener import BACKLOG
 from edgewise.settings import Settings
@@ -32,10 +36,12 @@ def main() -> None:
     descriptor, app, ready = sys.argv[1:]
     settings = Settings.load({}, os.environ)
     logs.configure(settings.verbose)
+    # Connections that wait to be accepted also need descriptors.
+    connections = Connections(settings.trusted_proxies, min(MOST_CONNECTIONS, raise_descriptor_limit() // 2))
     config = uvicorn.Config(
         import_from_string(app)(settings),
         loop="uvloop",
-        http="httptools",
+        http=partial(HttpProtocol, open_connections=connections),  # type: ignore[arg-type]  # Not a class, but called as one.
         ws="none",
         proxy_headers=False,
         lifespan="on",

@@ -1,0 +1,349 @@
+"""One connection: its limits, its deadlines, and what the others notice of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from functools import wraps
+from typing import Any, ParamSpec
+
+import pytest
+import uvloop
+from starlette.types import Receive, Scope, Send
+
+from edgewise.http import connections as limits
+from edgewise.http import protocol
+from edgewise.http.connections import Connections
+from edgewise.http.protocol import MAX_HEADERS, MAX_PIPELINED
+from edgewise.settings import Settings
+from tests.servers import running
+
+LOOPBACK = Settings().trusted_proxies
+P = ParamSpec("P")
+
+LARGE = 16 << 20
+"""Bytes. More than the system keeps for a client that does not read."""
+
+
+def on_uvloop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Run a test on the event loop of the web workers."""
+
+    @wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        uvloop.run(test(*args, **kwargs))
+
+    return run
+
+
+class App:
+    """Echoes bodies. `/wait` responds when `release` is set, `/early` before the body, `/pause` after
+    a moment, and `/large` with many bytes.
+    """
+
+    def __init__(self) -> None:
+        self.release = asyncio.Event()
+        self.waiting = asyncio.Event()
+        self.disconnected = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            for event in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{event}.complete"})
+            return
+        body = b""
+        if scope["path"] == "/wait":
+            self.waiting.set()
+            await self.release.wait()
+        elif scope["path"] == "/pause":
+            await asyncio.sleep(0.003)
+        elif scope["path"] == "/large":
+            body = bytes(LARGE)
+        elif scope["path"] != "/early":
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    self.disconnected.set()
+                    return
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+        headers = [(b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+@asynccontextmanager
+async def serve(**options: int) -> AsyncIterator[tuple[App, int]]:
+    app = App()
+    async with asyncio.timeout(30), running(app, Connections(LOOPBACK, **options)) as port:  # type: ignore[arg-type]
+        yield app, port
+        app.release.set()
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deadlines that a test can wait for."""
+    monkeypatch.setattr(limits, "CHECK_INTERVAL", 0.01)
+    for name in ("HEADER_SECONDS", "BODY_SECONDS", "WRITE_SECONDS", "LINGER_SECONDS"):
+        monkeypatch.setattr(protocol, name, 0.1)
+
+
+async def exchange(port: int, *pieces: bytes) -> bytes:
+    """All that the server sends until it closes the connection. It may close before the last piece."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    received = asyncio.create_task(reader.read())
+    with suppress(ConnectionError):
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+    try:
+        return await received
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+def error_of(response: bytes) -> tuple[int, str]:
+    head, _, body = response.partition(b"\r\n\r\n")
+    assert b"connection: close" in head
+    return int(head.split()[1]), json.loads(body)["error"]["code"]
+
+
+def request(path: str = "/", *headers: str, body: bytes = b"") -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "host: x", f"content-length: {len(body)}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+CLOSE = "connection: close"
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [b"x", b"a:b\r\n", b"a:\r\n b\r\n", b"/a?"],
+    ids=["one-header", "many-headers", "folded-header", "address"],
+)
+@on_uvloop
+async def test_endless_headers_are_refused(endless: bytes) -> None:
+    start = b"GET /" if endless == b"/a?" else b"GET / HTTP/1.1\r\nhost: x\r\ncookie: "
+    async with serve() as (_, port):
+        response = await exchange(port, start, *[endless * (8192 // len(endless))] * 40)
+    assert response == b"" or error_of(response)[0] in (400, 431)
+
+
+@pytest.mark.parametrize("size", [100, MAX_HEADERS - 100, MAX_HEADERS, 10 * MAX_HEADERS])
+@pytest.mark.parametrize("where", ["header", "address"])
+@pytest.mark.parametrize("body", [b"", b"x" * 300_000])
+@on_uvloop
+async def test_headers_and_address_have_one_limit(size: int, where: str, body: bytes) -> None:
+    path, header = ("/" + "a" * size, "b: c") if where == "address" else ("/", "b: " + "c" * size)
+    async with serve() as (_, port):
+        response = await exchange(port, request(path, header, CLOSE, body=body))
+    if size < MAX_HEADERS:
+        assert response.endswith(b"\r\n\r\n" + body)
+    else:
+        assert error_of(response) == (431, "headers_too_large")
+
+
+@pytest.mark.parametrize("endless", [b"0\r\na: ", b"1;a="], ids=["trailer", "chunk-extension"])
+@on_uvloop
+async def test_endless_rest_of_a_chunked_body_is_refused(endless: bytes) -> None:
+    head = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"
+    async with serve() as (app, port):
+        response = await exchange(port, head, endless, *[b"x" * 8192] * 40)
+        await app.disconnected.wait()
+    assert response == b"" or error_of(response) == (431, "headers_too_large")
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\x16\x03\x01\x02\x00", b"GET / HTTP/9.9\r\n\r\n", b"POST /\xff HTTP/1.1\r\n\r\n"]
+)
+@on_uvloop
+async def test_malformed_request_has_the_shape_of_all_errors(garbage: bytes) -> None:
+    async with serve() as (_, port):
+        assert error_of(await exchange(port, garbage)) == (400, "malformed_request")
+
+
+@pytest.mark.usefixtures("fast")
+@on_uvloop
+async def test_connection_without_a_request_is_closed() -> None:
+    async with serve() as (_, port):
+        assert await exchange(port) == b""
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("start", [b"G", b"POST / HTTP/1.1\r\nhost: x\r\n", request("/", CLOSE, body=b"hello")[:-1]])
+@on_uvloop
+async def test_slow_request_is_refused(start: bytes) -> None:
+    async with serve() as (_, port):
+        assert error_of(await exchange(port, start)) == (408, "request_too_slow")
+
+
+@pytest.mark.usefixtures("fast")
+@on_uvloop
+async def test_slow_client_does_not_extend_its_time_byte_by_byte() -> None:
+    async with serve() as (app, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request("/", body=bytes(100))[:-100])
+        while not app.disconnected.is_set():
+            writer.write(b"x")
+            await asyncio.sleep(0.02)
+        assert error_of(await reader.read())[0] == 408
+        writer.close()
+
+
+@pytest.mark.usefixtures("fast")
+@on_uvloop
+async def test_time_of_the_next_request_starts_with_it() -> None:
+    async with serve() as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(3):
+            writer.write(request("/", body=b"hello"))
+            assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 ")
+            await asyncio.sleep(0.05)
+        writer.write(b"GET")
+        assert error_of(await reader.read())[0] == 408
+        writer.close()
+
+
+@pytest.mark.usefixtures("fast")
+@on_uvloop
+async def test_server_may_take_its_time() -> None:
+    async with serve() as (app, port):
+        response = asyncio.create_task(exchange(port, request("/wait", CLOSE)))
+        await asyncio.sleep(0.4)
+        app.release.set()
+        assert (await response).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("headers", [(), (CLOSE,)])
+@on_uvloop
+async def test_client_that_does_not_read_is_disconnected(headers: tuple[str, ...]) -> None:
+    async with serve() as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(request("/large", *headers))
+        await reader.readline()
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.sleep(0.5)
+        reader._transport.resume_reading()  # type: ignore[attr-defined]
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(LARGE)
+        writer.close()
+
+
+@pytest.mark.usefixtures("fast")
+@on_uvloop
+async def test_body_after_the_response_has_a_deadline() -> None:
+    async with serve() as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request("/early", body=b"x" * 100)[:-50])
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        assert await reader.read() == b""
+        writer.close()
+
+
+@on_uvloop
+async def test_pipelined_requests_are_answered_in_order() -> None:
+    async with serve() as (_, port):
+        bodies = [b"%d" % number for number in range(MAX_PIPELINED)]
+        response = await exchange(port, b"".join(request("/", body=body) for body in bodies) + request("/", CLOSE))
+    assert [
+        part[-len(body) :] for part, body in zip(response.split(b"HTTP/1.1 200 ")[1:], bodies, strict=False)
+    ] == bodies
+
+
+@on_uvloop
+async def test_too_many_pipelined_requests_end_the_connection() -> None:
+    async with serve() as (_, port):
+        assert b"HTTP/1.1 200 " not in await exchange(port, request("/wait") * 10_000)
+        assert (await exchange(port, request("/", CLOSE))).startswith(b"HTTP/1.1 200 ")
+
+
+@on_uvloop
+async def test_oldest_waiting_connection_makes_room_for_a_new_one() -> None:
+    async with serve(most=3) as (app, port):
+        working = asyncio.create_task(exchange(port, request("/wait", CLOSE)))
+        await app.waiting.wait()
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        assert (await exchange(port, request("/", CLOSE))).startswith(b"HTTP/1.1 200 ")
+        await closed(idle[0])
+        assert (await exchange(port, request("/", CLOSE))).startswith(b"HTTP/1.1 200 ")
+        app.release.set()
+        assert (await working).startswith(b"HTTP/1.1 200 ")
+        for _, writer in idle:
+            writer.close()
+
+
+@on_uvloop
+async def test_connection_is_refused_if_the_server_works_for_all_others() -> None:
+    async with serve(most=1) as (app, port):
+        working = asyncio.create_task(exchange(port, request("/wait", CLOSE)))
+        await app.waiting.wait()
+        assert error_of(await exchange(port)) == (503, "too_many_connections")
+        app.release.set()
+        assert (await working).startswith(b"HTTP/1.1 200 ")
+
+
+@on_uvloop
+async def test_source_with_many_connections_loses_its_own() -> None:
+    async with running(App(), Connections((), most_per_source=2)) as port:  # type: ignore[arg-type]
+        mine = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        await closed(mine[0])
+        for _, writer in mine:
+            writer.close()
+
+
+@on_uvloop
+async def test_trusted_proxy_has_no_limit_of_its_own() -> None:
+    async with serve(most_per_source=2) as (_, port):
+        mine = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
+        for reader, writer in mine:
+            writer.write(request("/", CLOSE))
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+            writer.close()
+
+
+async def closed(connection: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
+    with suppress(ConnectionError):
+        assert await connection[0].read() == b""
+
+
+@pytest.mark.usefixtures("fast")
+@on_uvloop
+async def test_resets_leave_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    chance = random.Random(0)
+    whole = [
+        request("/", body=b"x" * 70_000),
+        request("/large") * 3,
+        request("/", "transfer-encoding: chunked") + b"5\r\nhello\r\n",
+        request("/", "expect: 100-continue", body=b"hello"),
+        request("/early", body=b"x" * 200_000),
+        request("/wait") + request("/large") + request("/"),
+        request("/pause") * 8,
+        request("/", "connection: upgrade", "upgrade: websocket"),
+    ]
+    async with serve() as (app, port):
+        for number in range(200):
+            if number == 150:
+                app.release.set()
+            data = chance.choice(whole)
+            client = socket.create_connection(("127.0.0.1", port))
+            client.setblocking(False)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # Reset on close.
+            try:
+                client.send(data[: chance.randrange(len(data) + 1)])
+                await asyncio.sleep(chance.choice((0, 0, 0.001, 0.02)))
+            finally:
+                client.close()
+        assert (await exchange(port, request("/", CLOSE))).startswith(b"HTTP/1.1 200 ")
+    assert [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR] == []
