@@ -12,10 +12,15 @@ from typing import Any
 import pytest
 
 from edgewise.decisions.request import PlacementRequest, Visitor
+from edgewise.ids.visitor import anonymous_digest
 from edgewise.policies.policy import Action, Cap, Pin, Policy, Reward
 from edgewise.store import Command, Store
+from edgewise.store.exposures import UNKNOWN_TTL
+from edgewise.store.keys import exposure
 from edgewise.types import SPANS, Span
+from edgewise.visitors.profile import Profile
 from tests.decisions.worker import Worker, decide_concurrently, serve_policy, shown_actions
+from tests.valkey import Valkey
 
 PLAIN = Action("plain")
 REWARD = Reward(window=20)
@@ -200,3 +205,15 @@ async def test_a_visitor_gets_the_baseline_after_too_many_lost_races(
     assert (result.group, result.slots[0].action, result.decision_id) == ("fallback", "plain", None)
     assert attempts == 16
     assert "Cannot count a decision of shop/hero" in caplog.text
+
+
+async def test_the_exposure_of_an_unknown_visitor_lives_days(workers: list[Worker], valkey: Valkey) -> None:
+    capped = replace(CAPPED, actions=(PLAIN, Action("pop-up", cap=Cap(100, "visitor"))))
+    await serve_policy(workers, capped)
+    key = exposure("shop", anonymous_digest("a1"), "visitor")
+    await decide_concurrently(workers, 30)
+    assert 0 < int(valkey.execute(f"PTTL {key}")[1:]) <= UNKNOWN_TTL
+    profile = Profile(sessions=2).encode()
+    await workers[0].store.profiles.compare_and_set("shop", anonymous_digest("a1"), None, profile, 60_000)
+    await decide_concurrently(workers, 30)
+    assert int(valkey.execute(f"PTTL {key}")[1:]) > 300 * 86_400_000

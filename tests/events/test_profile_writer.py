@@ -61,8 +61,8 @@ async def test_batch_fails_if_other_writers_are_always_faster(
     hasty = recording.worker(recording.store, patience=0.5)
     write = recording.store.profiles.compare_and_set_command
 
-    def too_late(site: str, visitor: Digest, old: bytes | None, new: bytes, ttl: int) -> object:
-        return write(site, visitor, b"outdated", new, ttl)
+    def too_late(site: str, visitor: Digest, old: bytes | None, new: bytes, *ttls: int) -> object:
+        return write(site, visitor, b"outdated", new, *ttls)
 
     monkeypatch.setattr(recording.store.profiles, "compare_and_set_command", too_late)
     with pytest.raises(StoreError):

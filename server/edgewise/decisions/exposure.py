@@ -56,6 +56,15 @@ class Exposure:
         self._fields: dict[Span, Fields] = {}
         self.update(spans, replies)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the visitor came back. Until then, the exposure expires soon."""
+        return self._exposures.is_known
+
+    @is_known.setter
+    def is_known(self, is_known: bool) -> None:
+        self._exposures.is_known = is_known
+
     def update(self, spans: Sequence[Span], replies: Iterable[Any]) -> None:
         """Replace these spans by newer replies of the store."""
         self._fields.update(zip(spans, map(fields_of, replies), strict=True))

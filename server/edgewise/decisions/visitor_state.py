@@ -69,6 +69,8 @@ async def load_visitor_state(store: Store, call: DecideCall) -> VisitorState:
         return VisitorState(call.context, _now(call))
     spans = () if call.log_mode == "robot" else _needed_spans(call)
     profile, exposure = await _load(store, call, digests, spans)
+    if exposure is not None:
+        exposure.is_known = profile is not None and profile.sessions > 1
     now = _now(call)
     attributes = {**call.context, "visitor": make_attributes(profile, now, site.sensitive, site.needed_attributes)}
     if site.segments and _uses_segments(call):

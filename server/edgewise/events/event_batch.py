@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from edgewise.entries import Event, encode
 from edgewise.events.parser import ParsedEvent
@@ -12,15 +12,26 @@ from edgewise.serving.served_site import ServedSite
 from edgewise.store import Command, Store
 from edgewise.store.exposures import ExposureCommands
 from edgewise.types import Digest
+from edgewise.visitors.profile import Profile
 
 
 class EventBatch:
-    """The events of a batch that are kept. It is the `UpdateSource` of their profile updates."""
+    """The events of a batch that are kept. It is the `UpdateSource` of their profile updates.
 
-    def __init__(self, site: ServedSite, events: Sequence[ParsedEvent], records: ProfileRecords) -> None:
+    `may_add` is called before each new record. If it returns False, the record is not written.
+    """
+
+    def __init__(
+        self,
+        site: ServedSite,
+        events: Sequence[ParsedEvent],
+        records: ProfileRecords,
+        may_add: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._site = site
         self._events = events
         self._records = records
+        self._may_add = may_add
 
     async def resolve_visitors(self) -> None:
         """Load the records of all visitors, and merge histories that turn out to be one visitor's.
@@ -32,13 +43,18 @@ class EventBatch:
         visitors = dict.fromkeys(visitor for event in self._events for visitor in event.visitors)
         await self._records.load((*visitors, *(known_as for known_as, _ in links)))
         for known_as, user in links:
-            await self._records.link(known_as, user)
+            if self._records.stored(known_as) is not None or self._may_add():
+                await self._records.link(known_as, user)
         for visitor in visitors:
             await self._records.resolve(visitor)
 
     def updates(self) -> list[ProfileUpdate]:
         """Make one profile update for each visitor. Events apply in the order of the batch."""
         return self._updates(range(len(self._events)))
+
+    def admitted(self, updates: Iterable[ProfileUpdate]) -> list[ProfileUpdate]:
+        """The updates of stored profiles, and those of new ones that may be added."""
+        return [update for update in updates if update.stored is not None or self._may_add()]
 
     def rebuild(self, lost: Sequence[ProfileUpdate]) -> list[ProfileUpdate]:
         return self._updates(sorted(position for update in lost for position in update.positions))
@@ -68,7 +84,8 @@ class EventBatch:
         name = event.activity.name
         if event.activity.kind != "track" or name is None:
             return
-        digests = self._known_ids(event, updates)
+        profile = updates[self._records.find_root(event.visitors[-1])].profile if event.visitors else Profile()
+        digests = tuple(dict.fromkeys((*event.activity.ids, *profile.ids)))
         placements = self._site.placements.values()
         if event.outcome is not None:
             ref, outcome = event.outcome
@@ -77,9 +94,9 @@ class EventBatch:
             message = event.activity.message
             entry = encode(Event(digests, name, event.age, message))
             yield from (store.log.append_event_command(ref, message, entry) for ref in refs)
-        yield from self._bar(event, name, digests)
+        yield from self._bar(event, name, digests, is_known=profile.sessions > 1)
 
-    def _bar(self, event: ParsedEvent, name: str, digests: Sequence[Digest]) -> Iterator[Command]:
+    def _bar(self, event: ParsedEvent, name: str, digests: Sequence[Digest], *, is_known: bool) -> Iterator[Command]:
         """Bar what the event's decision showed. Without a decision, bar all actions that its name bars."""
         ref, decision, slot = None, b"", None
         if event.outcome is not None:
@@ -88,9 +105,5 @@ class EventBatch:
         for placement in self._site.placements.values():
             if name in placement.compiled.not_after and ref in (None, placement.ref):
                 for digest in digests:
-                    exposures = ExposureCommands(self._site.name, digest)
+                    exposures = ExposureCommands(self._site.name, digest, is_known=is_known)
                     yield exposures.bar_command(placement.ref.placement, name, decision, slot)
-
-    def _known_ids(self, event: ParsedEvent, updates: Mapping[Digest, ProfileUpdate]) -> tuple[Digest, ...]:
-        known = updates[self._records.find_root(event.visitors[-1])].profile.ids if event.visitors else ()
-        return tuple(dict.fromkeys((*event.activity.ids, *known)))

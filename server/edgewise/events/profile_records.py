@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from edgewise.events.store_batch import StoreBatch
 from edgewise.store import Command, Store
-from edgewise.types import Digest, Milliseconds
+from edgewise.types import Digest, Milliseconds, is_user
 from edgewise.visitors import identity
 from edgewise.visitors.identity import MAX_SHORT_PATH, RecordNotLoaded, Write
 from edgewise.webhooks.triggers import NO_UPDATE, WebhookUpdate
@@ -14,17 +14,24 @@ from edgewise.webhooks.triggers import NO_UPDATE, WebhookUpdate
 PROFILE_TTL: Milliseconds = 365 * 24 * 3600 * 1000
 """A profile expires when its visitor was inactive for this long."""
 
+UNKNOWN_TTL: Milliseconds = 7 * 24 * 3600 * 1000
+"""The same for a visitor who was here once, and whose messages came from a browser without a user id."""
+
 _STEP = 256
 """The redirects that are followed before the path up to there is shortened."""
 
 
 class ProfileRecords:
-    """Loaded records. Every method that asks the store raises `StoreError` if it does not answer in time."""
+    """Loaded records. With an `unknown_ttl`, the profile of an anonymous id has this TTL until a second visit.
 
-    def __init__(self, store: Store, site: str, store_batch: StoreBatch) -> None:
+    Every method that asks the store raises `StoreError` if it does not answer in time.
+    """
+
+    def __init__(self, store: Store, site: str, store_batch: StoreBatch, unknown_ttl: Milliseconds = 0) -> None:
         self._store = store
         self._site = site
         self._store_batch = store_batch
+        self._unknown_ttl = unknown_ttl
         self._records: dict[Digest, bytes | None] = {}
 
     def find_root(self, visitor: Digest) -> Digest:
@@ -33,6 +40,10 @@ class ProfileRecords:
 
     def stored(self, visitor: Digest) -> bytes | None:
         return self._records[visitor]
+
+    def is_known(self, visitor: Digest, ttl: Milliseconds) -> bool:
+        """Whether a visitor is a user, came back, or is named by a server. `ttl` is how long the record is kept."""
+        return not self._unknown_ttl or is_user(visitor) or ttl > self._unknown_ttl
 
     async def load(self, visitors: Iterable[Digest]) -> None:
         visitors = list(dict.fromkeys(visitors))
@@ -60,9 +71,11 @@ class ProfileRecords:
     def write_command(self, write: Write, update: WebhookUpdate = NO_UPDATE) -> Command:
         """A command that writes a profile and the webhook update in one step. The reply is 0 if it was changed."""
         visitor, old, new = write
+        is_known = is_user(visitor) or identity.read_redirect(new) is not None
+        ttls = (PROFILE_TTL, 0 if is_known else self._unknown_ttl)
         if update:
-            return self._store.webhook_queues.write_command(self._site, visitor, old, new, PROFILE_TTL, *update)
-        return self._store.profiles.compare_and_set_command(self._site, visitor, old, new, PROFILE_TTL)
+            return self._store.webhook_queues.write_command(self._site, visitor, old, new, ttls[0], *update, ttls[1])
+        return self._store.profiles.compare_and_set_command(self._site, visitor, old, new, *ttls)
 
     async def _follow(self, visitor: Digest) -> None:
         """Load the records from this visitor to its history, and shorten a long path.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from edgewise.events.profile_records import ProfileRecords
@@ -77,12 +77,23 @@ _NO_STEP = _WebhookStep(NO_UPDATE, ())
 
 
 class ProfileWriter:
-    """Writes the profiles of one request to one site."""
+    """Writes the profiles of one request to one site.
+
+    `may_notify` is called before each update that needs the dispatcher. If it returns False, its webhooks fire later.
+    """
 
     def __init__(
-        self, store: Store, site: str, triggers: Triggers, records: ProfileRecords, store_batch: StoreBatch
+        self,
+        store: Store,
+        site: str,
+        triggers: Triggers,
+        records: ProfileRecords,
+        store_batch: StoreBatch,
+        may_notify: Callable[[], bool] = lambda: True,
     ) -> None:
         self._queues = store.webhook_queues
+        self._profiles = store.profiles
+        self._may_notify = may_notify
         self._site = site
         self._triggers = triggers
         self._records = records
@@ -125,13 +136,15 @@ class ProfileWriter:
         """Evaluate the site's webhooks for each update. Their state is read after the profiles.
 
         Visitors that need the dispatcher are entered in its index before the write, in case this process dies after it.
-        If the index is full, the webhooks of an update fire later.
+        If the index is full, or the sender is over its budget, the webhooks of an update fire later. Strangers can fill
+        half of the index. The rest is for visitors who came back, and for users.
         """
         if not self._triggers:
             return [_NO_STEP] * len(updates)
         ids_of = [(update.visitor, *sorted(update.digests - {update.visitor})) for update in updates]
         reads = [self._queues.read_command(self._site, id) for ids in ids_of for id in ids]
-        replies = iter(await self._store_batch.execute(reads))
+        lifetimes = [self._profiles.read_ttl_command(self._site, update.visitor) for update in updates]
+        replies = iter(await self._store_batch.execute([*reads, *lifetimes]))
         steps = []
         for update, ids in zip(updates, ids_of, strict=True):
             state, *others = (fields_of(next(replies)) for _ in ids)
@@ -141,10 +154,17 @@ class ProfileWriter:
             )
             moved = [id for id, other in zip(ids[1:], others, strict=True) if other]
             steps.append(_WebhookStep(webhook_update, moved))
+        ttls = list(replies)
         to_announce = [place for place, step in enumerate(steps) if step.update.needs_dispatch]
-        commands = [
-            self._queues.announce_command(self._site, updates[place].visitor, now_ms()) for place in to_announce
-        ]
+        commands: list[Command] = []
+        for place in to_announce.copy():
+            if self._may_notify():
+                visitor = updates[place].visitor
+                is_known = self._records.is_known(visitor, ttls[place])
+                commands.append(self._queues.announce_command(self._site, visitor, now_ms(), is_known=is_known))
+            else:
+                steps[place] = _NO_STEP
+                to_announce.remove(place)
         for place, is_announced in zip(to_announce, await self._store_batch.execute(commands), strict=True):
             if not is_announced:
                 log.error("%s: Too many visitors wait for webhooks. Run `edgewise courier`.", self._site)

@@ -10,16 +10,17 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-from edgewise.budgets.source_budgets import OUTCOMES, SourceBudgets
+from edgewise.budgets.source_budgets import OUTCOMES, BudgetName, SourceBudgets
 from edgewise.errors import StoreError
 from edgewise.events.event_batch import EventBatch
 from edgewise.events.not_shown_report import NotShownView, count_views, is_report, read_report
 from edgewise.events.parser import EventParser, MessageRejected, ParsedEvent
-from edgewise.events.profile_records import ProfileRecords
+from edgewise.events.profile_records import UNKNOWN_TTL, ProfileRecords
 from edgewise.events.profile_writer import ProfileWriter
 from edgewise.events.store_batch import StoreBatch
 from edgewise.events.visitor_locks import VisitorLocks
@@ -142,7 +143,7 @@ class Recorder:
                     events.append(PlacedEvent(index, event))
         store_batch = StoreBatch(self._store, self._patience)
         async with self._locks.hold(site.name, _all_ids(one.event for one in events), store_batch.deadline):
-            rejections += await self._write_all(site, events, store_batch)
+            rejections += await self._write_all(site, events, store_batch, source)
         await count_views(self._store, views, store_batch)
         if self._on_dropped is not None:
             for reason, count in dropped.items():
@@ -150,11 +151,11 @@ class Recorder:
         return rejections
 
     async def _write_all(
-        self, site: ServedSite, events: Sequence[PlacedEvent], store_batch: StoreBatch
+        self, site: ServedSite, events: Sequence[PlacedEvent], store_batch: StoreBatch, source: str | None
     ) -> list[Rejection]:
         """Write all events together. If that fails, write each half. Return the rejections of those that fail alone."""
         try:
-            await self._write(site, [one.event for one in events], store_batch)
+            await self._write(site, [one.event for one in events], store_batch, source)
         except StoreError:
             raise
         except Exception as fault:  # noqa: BLE001
@@ -163,16 +164,22 @@ class Recorder:
                 return [rejection]
             middle = len(events) // 2
             halves = (events[:middle], events[middle:])
-            return [one for half in halves for one in await self._write_all(site, half, store_batch)]
+            return [one for half in halves for one in await self._write_all(site, half, store_batch, source)]
         return []
 
-    async def _write(self, site: ServedSite, events: Sequence[ParsedEvent], store_batch: StoreBatch) -> None:
-        records = ProfileRecords(self._store, site.name, store_batch)
-        batch = EventBatch(site, events, records)
+    async def _write(
+        self, site: ServedSite, events: Sequence[ParsedEvent], store_batch: StoreBatch, source: str | None
+    ) -> None:
+        def may(name: BudgetName) -> bool:
+            return source is None or self._budgets is None or self._budgets.take(name, site.name, source)
+
+        unknown_ttl = 0 if source is None else UNKNOWN_TTL
+        records = ProfileRecords(self._store, site.name, store_batch, unknown_ttl)
+        batch = EventBatch(site, events, records, partial(may, "visitors"))
         await batch.resolve_visitors()
         updates = batch.updates()
-        writer = ProfileWriter(self._store, site.name, site.triggers, records, store_batch)
-        await writer.write(updates, batch, appends=batch.commands(self._store, updates))
+        writer = ProfileWriter(self._store, site.name, site.triggers, records, store_batch, partial(may, "webhooks"))
+        await writer.write(batch.admitted(updates), batch, appends=batch.commands(self._store, updates))
 
     def _check_outcome(self, site: ServedSite, event: ParsedEvent) -> None:
         """

@@ -20,6 +20,9 @@ TTL: Mapping[Span, Milliseconds] = {
 }
 """A session expires after its last call, a day after its first entry, and the visitor span as a profile does."""
 
+UNKNOWN_TTL: Milliseconds = 7 * 24 * 3600 * 1000
+"""The visitor span of a visitor who did not come back yet. It is never shortened."""
+
 Fields = Mapping[bytes, bytes]
 """The stored hash of one span."""
 
@@ -60,9 +63,9 @@ _reserve = Script("""
         end
     end
     for i = 1, n do
-        if ARGV[i] ~= '0' or redis.call('PTTL', KEYS[i]) == -1 then
-            redis.call('PEXPIRE', KEYS[i], ARGV[i] ~= '0' and ARGV[i] or 86400000)
-        end
+        local ttl, left = tonumber(ARGV[i]), redis.call('PTTL', KEYS[i])
+        if ttl == 0 and left == -1 then ttl = 86400000 end
+        if ttl > left then redis.call('PEXPIRE', KEYS[i], ttl) end
     end
     return 1
 """)
@@ -71,7 +74,7 @@ _reserve = Script("""
 _bar = Script("""
     local function bar(field)
         redis.call('HSET', KEYS[1], field, 1)
-        redis.call('PEXPIRE', KEYS[1], ARGV[1])
+        if tonumber(ARGV[1]) > redis.call('PTTL', KEYS[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
     end
     if ARGV[4] == '' then return bar(ARGV[2]) end
     for place = 0, 7 do
@@ -104,9 +107,10 @@ class CountedView(NamedTuple):
 
 
 class ExposureCommands:
-    """Builds the commands for one visitor's exposure."""
+    """Builds the commands for one visitor's exposure. It expires soon while the visitor is not known."""
 
-    def __init__(self, site: str, visitor: Digest) -> None:
+    def __init__(self, site: str, visitor: Digest, *, is_known: bool = True) -> None:
+        self.is_known = is_known
         self._site = site
         self._visitor = visitor
 
@@ -132,7 +136,7 @@ class ExposureCommands:
         `latest` is from `latest_decision`. The reply is 1, or the present hash of each span if something changed.
         """
         exhausted = exhausted_field(placement)
-        arguments: list[Argument] = [0 if span == "day" else TTL[span] for span in spans]
+        arguments: list[Argument] = [0 if span == "day" else self._ttl(span) for span in spans]
         arguments += [exhausted, *(stored[span].get(exhausted, b"") for span in spans)]
         if sticking is None:
             arguments += [0, b"", b"", b""]
@@ -146,8 +150,11 @@ class ExposureCommands:
     def bar_command(self, placement: str, event: str, decision: bytes, slot: int | None) -> Command:
         """Bar what this decision showed. Without a decision (b""), bar every action with this event in `not_after`."""
         place = -1 if slot is None else slot
-        arguments = (TTL["visitor"], bar_field(placement, event), _latest(placement), decision, place)
+        arguments = (self._ttl("visitor"), bar_field(placement, event), _latest(placement), decision, place)
         return _bar.command([self._key("visitor")], *arguments)
+
+    def _ttl(self, span: Span) -> Milliseconds:
+        return UNKNOWN_TTL if span == "visitor" and not self.is_known else TTL[span]
 
     def _key(self, span: Span) -> str:
         return keys.exposure(self._site, self._visitor, span)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from edgewise.store import keys
 from edgewise.store.connection import Client
 from edgewise.store.exposures import fields_of
+from edgewise.store.profiles import PROFILE_LIFETIME
 from edgewise.store.scripts import Argument, Command, Script
 from edgewise.types import Digest, Milliseconds
 
@@ -22,6 +23,9 @@ MOST_QUEUED = 100
 MOST_VISITORS = 100_000
 """The most visitors in the index of one site."""
 
+MOST_UNKNOWN = MOST_VISITORS // 2
+"""The most visitors in the index while visitors are entered who were not known before. The rest is for known ones."""
+
 MOST_DEAD = 1000
 """The most visitors of one site with dead letters."""
 
@@ -30,20 +34,22 @@ DEAD_TTL: Milliseconds = 30 * 24 * 3600 * 1000
 SOON: Milliseconds = 10_000
 """How soon a visitor is checked if the writer of their profile dies."""
 
-# KEYS: profile, state, queue. ARGV: the profile's old and new bytes, its TTL, the most queued, the queue's TTL.
+# KEYS: profile, state, queue. ARGV: the profile's old and new bytes, its TTLs, the most queued, the queue's TTL.
 # Then the number of changed fields, the fields (name and value, '' deletes one), and the messages.
-_write = Script("""
+_write = Script(f"""
+    {PROFILE_LIFETIME}
     if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
-    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-    local messages = 7 + 2 * tonumber(ARGV[6])
-    for i = 7, messages - 1, 2 do
+    local ttl = lifetime()
+    redis.call('SET', KEYS[1], ARGV[2], 'PX', ttl)
+    local messages = 8 + 2 * tonumber(ARGV[7])
+    for i = 8, messages - 1, 2 do
         if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[2], ARGV[i])
         else redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
     end
-    redis.call('PEXPIRE', KEYS[2], ARGV[3])
+    redis.call('PEXPIRE', KEYS[2], ttl)
     for i = messages, #ARGV do
-        if redis.call('LLEN', KEYS[3]) < tonumber(ARGV[4]) then redis.call('RPUSH', KEYS[3], ARGV[i]) end
-        redis.call('PEXPIRE', KEYS[3], ARGV[5])
+        if redis.call('LLEN', KEYS[3]) < tonumber(ARGV[5]) then redis.call('RPUSH', KEYS[3], ARGV[i]) end
+        redis.call('PEXPIRE', KEYS[3], ARGV[6])
     end
     return 1
 """)
@@ -124,9 +130,13 @@ def forget_command(site: str, visitor: Digest) -> Command:
     return ("DEL", keys.hooks(site, visitor))
 
 
-def announce_command(site: str, visitor: Digest, now: Milliseconds) -> Command:
-    """Schedule a check of this visitor in 10 seconds. The reply is 0 if the index is full, otherwise 1."""
-    return _announce.command([keys.webhook_index(site)], visitor, now + SOON, MOST_VISITORS)
+def announce_command(site: str, visitor: Digest, now: Milliseconds, *, is_known: bool = True) -> Command:
+    """Schedule a check of this visitor in 10 seconds. The reply is 0 if the index is full, otherwise 1.
+
+    For a visitor who is not known yet, it is full at half of its size.
+    """
+    most = MOST_VISITORS if is_known else MOST_UNKNOWN
+    return _announce.command([keys.webhook_index(site)], visitor, now + SOON, most)
 
 
 def wake_command(site: str, visitor: Digest, now: Milliseconds) -> Command:
@@ -142,14 +152,18 @@ def write_command(
     ttl: Milliseconds,
     fields: Mapping[bytes, bytes | None],
     messages: Sequence[bytes],
+    unknown_ttl: Milliseconds = 0,
 ) -> Command:
-    """Write a profile, its conditions and messages if the store still has `old`. The reply is 1 or 0."""
+    """Write a profile, its conditions and messages if the store still has `old`. The reply is 1 or 0.
+
+    With an `unknown_ttl`, they have this TTL until a second visit.
+    """
     changes: list[Argument] = []
     for name, value in fields.items():
         changes += [name, value or b""]
     return _write.command(
         [keys.profile(site, visitor), keys.hooks(site, visitor), keys.hook_queue(site, visitor)],
-        *(old or b"", new, ttl, MOST_QUEUED, QUEUE_TTL, len(fields), *changes, *messages),
+        *(old or b"", new, ttl, unknown_ttl, MOST_QUEUED, QUEUE_TTL, len(fields), *changes, *messages),
     )
 
 
