@@ -97,7 +97,7 @@ async def serve(
         policies = Path(folder)
         _write(policies, files)
         if publish:
-            await _publish(store_url, policies)
+            await _publish(store_url, policies, settings.get("key_prefix", ""))
         # Tests must not depend on the load of the machine, unless they test the budget.
         chosen: dict[str, Any] = {"policies": policies, "decide_budget": 5000, "identity_secret": IDENTITY_SECRET}
         chosen |= NO_LIMITS | settings
@@ -124,10 +124,10 @@ async def running(app: Starlette, connections: Connections | None = None) -> Asy
         await server.shutdown()
 
 
-async def _publish(store_url: str, policies: Path) -> None:
+async def _publish(store_url: str, policies: Path, key_prefix: str) -> None:
     publisher = Publisher(policies)
     await publisher.load()
-    store = await Store.connect(store_url)
+    store = await Store.connect(store_url, key_prefix=key_prefix)
     try:
         await publisher.publish(store)
     finally:

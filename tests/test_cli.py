@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -174,3 +175,18 @@ def test_rebuild_of_an_empty_store_explains_serve(store_url: str) -> None:
     result = edgewise("rebuild", "home", "--redis", store_url)
     assert result.exit_code == 1
     assert "The store has no policy. Start `edgewise serve` with your policies first." in result.stderr
+
+
+def _commands(group: click.Group) -> Iterator[click.Command]:
+    for command in group.commands.values():
+        if isinstance(command, click.Group):
+            yield from _commands(command)
+        else:
+            yield command
+
+
+def test_every_command_that_takes_a_store_takes_its_key_prefix() -> None:
+    options = [{option.name for option in command.params} for command in _commands(main)]
+    with_store = [names for names in options if "redis" in names]
+    assert len(with_store) > 5
+    assert all("key_prefix" in names for names in with_store)

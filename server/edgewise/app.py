@@ -61,7 +61,7 @@ def create_app(settings: Settings) -> App:
     @asynccontextmanager
     async def lifespan(app: App) -> AsyncIterator[None]:
         budget = settings.decide_budget / 1000
-        store = await Store.connect(url, patience=budget, must_answer=False)
+        store = await Store.connect(url, patience=budget, must_answer=False, key_prefix=settings.key_prefix)
         follower = Follower(store, metrics.observe_loaded_model, settings.identity_secret)
         try:
             await follower.start()

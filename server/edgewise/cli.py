@@ -106,7 +106,7 @@ def serve(settings: Settings) -> None:
 
 
 @main.command()
-@with_settings("data", "redis", "retention", "log_bytes")
+@with_settings("data", "redis", "key_prefix", "retention", "log_bytes")
 def learn(settings: Settings) -> None:
     """Run the learner alone.
 
@@ -123,7 +123,7 @@ def learn(settings: Settings) -> None:
 @main.command()
 @click.argument("placement")
 @click.option("--site", metavar="NAME", help="The placement's site. Required if several sites have this placement.")
-@with_settings("data", "redis")
+@with_settings("data", "redis", "key_prefix")
 def rebuild(settings: Settings, placement: str, site: str | None) -> None:
     """Rebuild a model from its log and check the published one.
 

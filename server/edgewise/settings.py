@@ -72,6 +72,12 @@ def _header(text: str) -> str:
     return text
 
 
+def _key_prefix(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", text):
+        raise ValueError(mismatch("1 to 64 of A-Z, a-z, 0-9, dot, colon, - and _", text))
+    return text
+
+
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
@@ -125,6 +131,7 @@ TEXT = Kind("TEXT", _text)
 SECRET = Kind("TEXT", _secret)
 HOST = Kind("HOST", _text)
 URL = Kind("URL", _text)
+KEYS = Kind("TEXT", _key_prefix)
 FOLDER = Kind("DIR", lambda text: Path(_text(text)))
 PORT = Kind("PORT", _whole(0, 65535))
 COUNT = Kind("N", _whole(1, 1024))
@@ -168,6 +175,15 @@ class Settings:
     redis: str | None = field(
         default=None,
         metadata=_about(URL, "The URL of a Redis (7 or newer) or Valkey that holds the state.", "an embedded Valkey"),
+    )
+    key_prefix: str = field(
+        default="",
+        metadata=_about(
+            KEYS,
+            "The text before every key in the store. It lets an ACL grant the keys, and several installations share a "
+            "store. All servers and commands of one installation need the same one.",
+            "none",
+        ),
     )
     workers: int = field(
         default_factory=_half_the_cores,

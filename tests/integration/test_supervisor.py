@@ -205,6 +205,27 @@ async def test_a_server_starts_without_its_external_store_and_publishes_later(
         store.close()
 
 
+async def test_a_store_that_would_lose_data_is_an_error(tmp_path: Path) -> None:
+    store = Valkey("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+    try:
+        async with run_process("-m", "edgewise", "serve", **environ_in(tmp_path, EDGEWISE_REDIS=store.url)) as server:
+            assert await server.wait() == 1
+            assert "Run: CONFIG SET maxmemory-policy noeviction" in server.output[-1]
+    finally:
+        store.close()
+
+
+async def test_a_store_that_starts_later_is_checked_then(tmp_path: Path) -> None:
+    store = Valkey("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+    try:
+        store.kill()
+        async with run_server(tmp_path, EDGEWISE_REDIS=store.url) as server:
+            store.restart()
+            await server.process.wait_for(r"ERROR .* deletes any key .* Run: CONFIG SET maxmemory-policy noeviction")
+    finally:
+        store.close()
+
+
 async def test_a_killed_learner_is_restarted(tmp_path: Path) -> None:
     async with run_server(tmp_path, EDGEWISE_LEARNER="true") as server:
         [before] = server.children("edgewise learn")

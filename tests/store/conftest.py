@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import redis
 
 from edgewise.types import PolicyRef
 from tests.valkey import Valkey
@@ -21,3 +22,9 @@ def own_valkey() -> Iterator[Valkey]:
 @pytest.fixture
 def ref() -> PolicyRef:
     return PolicyRef("shop", "home-hero")
+
+
+def keys_of(valkey: Valkey) -> set[str]:
+    """The names of all keys of a small store."""
+    with redis.Redis.from_url(valkey.url) as client:
+        return {key.decode() for key in client.scan_iter()}

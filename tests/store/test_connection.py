@@ -45,11 +45,33 @@ def test_a_url_of_no_known_form_is_refused(url: str) -> None:
         ("redis://:s@cr/et@host", "redis://@host"),
         ("unix://user:secret@/run/valkey?db=1", "unix://user@/run/valkey"),
         ("unix:///run/valkey", "unix:///run/valkey"),
+        ("redis://user:se?cr#et@host/0", "redis://user@host/0"),
         ("redis+sentinel://:secret@a:1,b:2/service/0?sentinel_password=secret", "redis+sentinel://@a:1,b:2/service/0"),
     ],
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+@pytest.mark.parametrize("password", ["a/b", "a?b", "a#b", "a b", "a[b", "100%", "a%zz"])
+def test_a_password_that_is_not_encoded_is_refused_and_not_shown(password: str) -> None:
+    with pytest.raises(SettingsError, match="The password must be percent-encoded, because it has") as raised:
+        connect(f"redis://user:{password}@host:6379/0")
+    assert password not in str(raised.value)
+    assert "python3 -c" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://user:p@ss:word@host:6379/0",
+        "redis://user:%2F%3F%23%25@host",
+        "redis+sentinel://a:1,b:2/service?sentinel_password=p@ss",
+        "redis+sentinel://:word@a:1,b:2/service?sentinel_password=p@ss",
+    ],
+)
+def test_a_password_that_is_encoded_is_accepted(url: str) -> None:
+    connect(url)
 
 
 async def test_unreachable_store_is_named_in_the_error() -> None:

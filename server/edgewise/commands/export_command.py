@@ -19,7 +19,7 @@ from edgewise.settings import Settings
 )
 @click.option("--visitors", is_flag=True, help="Export the profiles of all visitors.")
 @site_option
-@with_settings("data", "redis")
+@with_settings("data", "redis", "key_prefix")
 def export(settings: Settings, visitor: str | None, visitors: bool, site: str | None) -> None:
     """Export visitor data as one JSON object per line.
 

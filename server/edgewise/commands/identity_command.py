@@ -19,7 +19,7 @@ from edgewise.settings import Settings
 @click.option("--rotate", is_flag=True, help="Replace the secret. The hashes of the former one count until --revoke.")
 @click.option("--revoke", is_flag=True, help="Let only the hashes of the newest secret count.")
 @site_option
-@with_settings("data", "redis")
+@with_settings("data", "redis", "key_prefix")
 def identity_secret(settings: Settings, rotate: bool, revoke: bool, site: str | None) -> None:
     """Print the site's identity secret, and create it if there is none.
 

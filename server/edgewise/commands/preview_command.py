@@ -40,7 +40,7 @@ def _span(ctx: click.Context, param: click.Parameter, value: str) -> Millisecond
     help="How long the token is valid, at most 30d.",
 )
 @click.option("--site", metavar="NAME", help="The site. Required if there are several.")
-@with_settings("data", "redis")
+@with_settings("data", "redis", "key_prefix")
 def preview(
     settings: Settings, placement: str | None, action: str | None, debug: bool, valid: int, site: str | None
 ) -> None:

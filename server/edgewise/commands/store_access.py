@@ -30,7 +30,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         if url is None:
             url = await stack.enter_async_context(join_or_start(settings.data, settings.appendfsync))
         # A person waits for the command, so it may wait longer than a decide call.
-        store = await Store.connect(url, patience=5.0)
+        store = await Store.connect(url, patience=5.0, key_prefix=settings.key_prefix)
         stack.push_async_callback(store.close)
         yield store
 

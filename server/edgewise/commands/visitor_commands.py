@@ -34,7 +34,7 @@ site_option = click.option("--site", metavar="NAME", help="The visitor's site. R
 @click.argument("id")
 @site_option
 @click.option("--now", is_flag=True, help="Do not wait for other erasures. Exit when the erasure is complete.")
-@with_settings("data", "redis", "erase_within")
+@with_settings("data", "redis", "key_prefix", "erase_within")
 def erase(settings: Settings, id: str, site: str | None, now: bool) -> None:
     """Erase a visitor, under every known id of theirs. ID is an anonymous id or a user id.
 
@@ -54,7 +54,7 @@ def erase(settings: Settings, id: str, site: str | None, now: bool) -> None:
 @click.option("--id", "column", metavar="COLUMN", default="id", show_default=True, help="The column with the ids.")
 @click.option("--anonymous", is_flag=True, help="The ids are anonymous ids, not user ids.")
 @site_option
-@with_settings("data", "redis")
+@with_settings("data", "redis", "key_prefix")
 def import_(settings: Settings, file: Path, column: str, anonymous: bool, site: str | None) -> None:
     """Import traits of visitors from a CSV or NDJSON file.
 

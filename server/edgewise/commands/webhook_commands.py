@@ -14,7 +14,7 @@ from edgewise.sites import decode_sites
 
 
 @click.command()
-@with_settings("data", "redis", "webhook_allow_private")
+@with_settings("data", "redis", "key_prefix", "webhook_allow_private")
 def courier(settings: Settings) -> None:
     """Run the webhook dispatcher alone.
 
@@ -33,7 +33,7 @@ def webhooks() -> None:
 
 
 @webhooks.command()
-@with_settings("data", "redis")
+@with_settings("data", "redis", "key_prefix")
 def dead(settings: Settings) -> None:
     """Print the dead letters as NDJSON: each message, its number of attempts, and its last problem.
 

@@ -154,15 +154,16 @@ async def run(settings: Settings) -> None:
     """Learn from the store at `settings.redis` until SIGTERM or SIGINT.
 
     Raises:
-        SettingsError: `settings` names no store.
+        SettingsError: `settings` names no store, or it would lose data.
         StoreUnavailable: the store does not answer at the start. Later, the learner waits for it.
     """
     if settings.redis is None:
         raise SettingsError("Missing store URL. Set --redis or EDGEWISE_REDIS.")
     stop = stop_event()
-    store = await Store.connect(settings.redis)
+    store = await Store.connect(settings.redis, key_prefix=settings.key_prefix)
     configure_gc()
     try:
+        await store.check()
         await Learner(store, settings).run(stop)
     finally:
         await store.close()

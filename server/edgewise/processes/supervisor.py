@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -16,6 +15,7 @@ from edgewise.processes.listener import listen
 from edgewise.processes.publisher import Publisher
 from edgewise.processes.restarts import Process, ProcessGroup, ReplaceableProcess, keep_running
 from edgewise.processes.secret_key import load_or_create_secret_key
+from edgewise.processes.store_start import checked
 from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.store.data_folder import DataFolder
@@ -42,7 +42,7 @@ class Supervisor:
         self._is_serving = False
         self._stop_requested = asyncio.Event()
         self._reload_requested = asyncio.Event()
-        self._has_terminal = os.isatty(sys.stderr.fileno())
+        self._has_terminal = sys.stderr.isatty()
 
     async def run(self) -> None:
         """Serve until a stop signal. Then stop the workers and the learner first, and the store last.
@@ -82,7 +82,7 @@ class Supervisor:
             running_task.cancel()
 
     def _reload(self, running_task: asyncio.Task[object]) -> None:
-        if self._has_terminal and not os.isatty(sys.stderr.fileno()):  # The terminal was closed.
+        if self._has_terminal and not sys.stderr.isatty():  # The terminal was closed.
             self._stop(running_task)
         else:
             self._reload_requested.set()
@@ -97,8 +97,10 @@ class Supervisor:
             url = settings.redis
             if url is None:
                 url = await stack.enter_async_context(self._valkey(folder))
-            store = await Store.connect(url, must_answer=False)
+            store = await Store.connect(url, must_answer=False, key_prefix=settings.key_prefix)
             stack.push_async_callback(store.close)
+            if settings.redis is not None:
+                await stack.enter_async_context(checked(store))
             folder.announce(url)
             await publisher.refuse_new_oversights(store)
             await publisher.try_to_publish(store)

@@ -19,6 +19,7 @@ from edgewise.store.pipeline import Pipeline
 from edgewise.store.profiles import Profiles
 from edgewise.store.registry import Registry
 from edgewise.store.scripts import Command
+from edgewise.store.store_check import check
 from edgewise.store.transport import NodeTransport
 from edgewise.store.versions import Current, Versions
 from edgewise.store.webhook_queues import Backlog, Due, WebhookQueues
@@ -62,6 +63,7 @@ class Store:
         connect_timeout: float = 2.0,
         patience: float = 0.05,
         must_answer: bool = True,
+        key_prefix: str = "",
     ) -> Store:
         """Connect to a store. With `must_answer` false, the store may start later.
 
@@ -71,7 +73,7 @@ class Store:
             SettingsError: the URL has an unknown form.
             StoreUnavailable: the store does not answer.
         """
-        client = connect(url, reply_timeout=reply_timeout, connect_timeout=connect_timeout)
+        client = connect(url, reply_timeout=reply_timeout, connect_timeout=connect_timeout, key_prefix=key_prefix)
         store = cls(client, patience)
         try:
             if must_answer:
@@ -93,6 +95,15 @@ class Store:
             StoreUnavailable: it does not.
         """
         await self._client.execute(("PING",))
+
+    async def check(self) -> None:
+        """Check that the store keeps what Edgewise writes, and allows what it needs. Logs lesser problems.
+
+        Raises:
+            SettingsError: it does not.
+            StoreUnavailable: it does not answer.
+        """
+        await check(self._client)
 
     async def time(self) -> Milliseconds:
         """The store's clock. In a cluster, the clock that is furthest ahead.

@@ -34,7 +34,7 @@ class ClusterPipeline:
 
     def submit(self, command: Command, deadline: float) -> asyncio.Future[Any]:
         """Send a command with the next flush to its key's node. See `Pipeline.submit`."""
-        node = self._node(command)
+        node = self._node(self._client.with_prefix(command))
         pipeline = self._pipelines.get(node)
         if pipeline is None:
             pipeline = self._pipelines[node] = Pipeline(self._client, ClusterTransport(self._library), self._patience)

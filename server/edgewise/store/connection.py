@@ -21,6 +21,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
 from edgewise.errors import SettingsError, StoreUnavailable
+from edgewise.store import keys
+from edgewise.store.key_prefix import KeyPrefix
 from edgewise.store.scripts import Command, in_full
 
 Library: TypeAlias = "Redis | RedisCluster"
@@ -30,7 +32,11 @@ _SCHEMES = (
 )
 
 
-def connect(url: str, *, reply_timeout: float = 5.0, connect_timeout: float = 2.0) -> Client:
+QUOTE_PASSWORD = """python3 -c 'import getpass, urllib.parse as u; print(u.quote(getpass.getpass(), safe=""))'"""
+"""A shell command that asks for a password and prints it percent-encoded."""
+
+
+def connect(url: str, *, reply_timeout: float = 5.0, connect_timeout: float = 2.0, key_prefix: str = "") -> Client:
     """Return a client for the store at `url`. It connects at the first command.
 
     The forms of the URL:
@@ -42,6 +48,7 @@ def connect(url: str, *, reply_timeout: float = 5.0, connect_timeout: float = 2.
 
     User and password in the URL are those of the data nodes. For Sentinels, use the query parameters
     `sentinel_username` and `sentinel_password`. `reply_timeout` and `connect_timeout` are in seconds.
+    `key_prefix` is in front of every key.
 
     Raises:
         SettingsError: the URL has another form.
@@ -55,6 +62,7 @@ def connect(url: str, *, reply_timeout: float = 5.0, connect_timeout: float = 2.
         "decode_responses": False,
         "protocol": 2,
     }
+    _check_password(url)
     try:
         parts = urlsplit(url)
         open_ = _openers[parts.scheme]
@@ -63,15 +71,27 @@ def connect(url: str, *, reply_timeout: float = 5.0, connect_timeout: float = 2.
         raise SettingsError(
             f"Store URL {without_password(url)!r}: Expected one of {_SCHEMES}. Cause: {error!r}."
         ) from error
-    return Client(library, without_password(url), reply_timeout, closers)
+    return Client(library, without_password(url), reply_timeout, closers, key_prefix, unquote(parts.username or ""))
 
 
 class Client:
     """Sends commands and returns the store's replies. Every failure is a `StoreUnavailable`."""
 
     def __init__(
-        self, library: Library, url: str, reply_timeout: float, closers: Sequence[Callable[[], Awaitable[None]]]
+        self,
+        library: Library,
+        url: str,
+        reply_timeout: float,
+        closers: Sequence[Callable[[], Awaitable[None]]],
+        key_prefix: str = "",
+        user: str = "",
     ) -> None:
+        prefix = KeyPrefix(key_prefix)
+        self.with_prefix = prefix.apply
+        self.key_patterns = (prefix.add("*"),) if key_prefix else keys.PATTERNS
+        self.has_prefix = bool(key_prefix)
+        self.user = user or "default"
+        self._prefix = prefix
         self.library = library
         self.url = url
         self.reply_timeout = reply_timeout
@@ -83,6 +103,7 @@ class Client:
         Raises:
             StoreUnavailable: the store cannot be reached or refused the command.
         """
+        command = self.with_prefix(command)
         with self.errors(command):
             async with self._time_limit():
                 return await self._execute(command)
@@ -101,6 +122,7 @@ class Client:
         """
         if not commands:
             return []
+        commands = [self.with_prefix(command) for command in commands]
         with self.errors(commands[0]):
             pipeline = self.library.pipeline(transaction=False)
             for command in commands:
@@ -111,12 +133,13 @@ class Client:
 
     async def scan(self, pattern: str) -> AsyncIterator[str]:
         """Yield every key that matches the pattern, on all nodes, in bounded memory. A key may come twice."""
+        pattern = self._prefix.add(pattern)
         for execute in await self._nodes():
             cursor = None
             while cursor != 0:
                 cursor, found = await self._ask(execute, ("SCAN", cursor or 0, "MATCH", pattern, "COUNT", 1000))
                 for key in found:
-                    yield key.decode()
+                    yield self._prefix.remove(key.decode())
 
     async def execute_on_all_nodes(self, command: Command) -> list[Any]:
         """Send one command to every node with keys and return the replies.
@@ -161,15 +184,37 @@ class Client:
 
     async def _checked(self, command: Command, reply: Any) -> Any:
         if isinstance(reply, NoScriptError):
-            return await self.execute(in_full(command))
+            return await self._ask(self.library.execute_command, in_full(command))
         if isinstance(reply, Exception):
             raise self.unavailable_error(command, reply) from reply
         return reply
 
 
 def without_password(url: str) -> str:
-    """Return the URL without its password and without its query, which can have one."""
-    return re.sub(r"(//[^:@/]*):.*@", r"\1@", url.partition("?")[0])
+    """Return the URL without its password and without its query, which can have one.
+
+    The password may have characters that a URL does not allow there.
+    """
+    base = url.partition("?")[0]
+    return re.sub(r"(//[^:@/]*):.*@", r"\1@", base if "@" in base else url).partition("?")[0].partition("#")[0]
+
+
+def _check_password(url: str) -> None:
+    """Refuse a password that is not percent-encoded, because a URL with it means something else.
+
+    Raises:
+        SettingsError: the password must be encoded.
+    """
+    base, _, query = url.partition("?")
+    before_at = base if "@" in base or "=" in query else url
+    credentials, at, _ = before_at.partition("://")[2].rpartition("@")
+    wrong = re.search(r"[/?#\[\]\s]|%(?![0-9A-Fa-f]{2})", credentials)
+    if not at or not wrong or url.startswith("unix:"):
+        return
+    raise SettingsError(
+        f"Store URL {without_password(url)!r}: The password must be percent-encoded, because it has {wrong[0]!r}. "
+        f"This command prints it so: {QUOTE_PASSWORD}"
+    )
 
 
 _Opened: TypeAlias = "tuple[Library, list[Callable[[], Awaitable[None]]]]"

@@ -18,6 +18,13 @@ IDENTITY_SECRETS = "edgewise:identity-secrets"
 """Hash: for each site with secrets of its own, the one or two that prove user ids. One field for each site."""
 
 
+CHECK = "{edgewise}:check"
+"""String: what the check of a store tries commands on. Deleted at the end of the check, else it expires in a minute."""
+
+PATTERNS = ("edgewise:*", "{*")
+"""Patterns that match every key."""
+
+
 def log(ref: PolicyRef) -> str:
     """Stream: the policy's log. The learner trims it to its retention and its byte limit."""
     return f"{{{ref.site}:{ref.placement}}}:log"

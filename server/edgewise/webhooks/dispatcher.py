@@ -195,7 +195,7 @@ async def run(settings: Settings) -> None:
         raise SettingsError("Missing URL of the store. Set --redis or EDGEWISE_REDIS.")
     stop = stop_event()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # It logs URLs, which may contain a site's secrets.
-    store = await Store.connect(settings.redis, must_answer=False)
+    store = await Store.connect(settings.redis, must_answer=False, key_prefix=settings.key_prefix)
     delivery = Delivery(settings.webhook_allow_private)
     log.info("The webhook dispatcher sends from the store at %s.", store.url)
     try:
