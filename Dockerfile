@@ -1,5 +1,7 @@
 # The README's manual steps, with locked packages. Linux on x86-64 only: Vowpal Wabbit has no other wheels for Linux.
-FROM python:3.11-slim AS build
+# The digest is that of the index, so it is equal on every machine. `docker buildx imagetools inspect python:3.11-slim`
+# prints a newer one.
+FROM python:3.11-slim@sha256:db3ff2e1800a8581e2c48a27c3995339d47bdf046da21c7627accd3d51053a93 AS build
 WORKDIR /opt/edgewise
 RUN python3 -m venv .venv
 COPY requirements/service.txt requirements/
@@ -8,7 +10,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY server server
 RUN .venv/bin/pip install --no-deps --no-build-isolation .
 
-FROM python:3.11-slim
+FROM python:3.11-slim@sha256:db3ff2e1800a8581e2c48a27c3995339d47bdf046da21c7627accd3d51053a93
 WORKDIR /opt/edgewise
 RUN useradd --system --home-dir /opt/edgewise edgewise && install -d -o edgewise /data
 COPY --from=build /opt/edgewise/.venv .venv

@@ -13,7 +13,7 @@ import msgspec
 from edgewise.types import PolicyRef
 
 SITE = "shop"
-SECRET_KEY = "the secret key of the benchmark's shop"
+SECRET_KEY = "4711-of-the-benchmark-shop"
 WRITE_KEY = "shop-key"
 ORIGIN = "https://shop.example"
 WINDOW = "200ms"

@@ -143,6 +143,20 @@ def test_locked_build_requirements_are_those_of_the_build_system() -> None:
     assert PYPROJECT["dependency-groups"]["build"] == PYPROJECT["build-system"]["requires"]
 
 
+def test_image_has_pinned_contents_and_no_privileges() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    bases = re.findall(r"^FROM (\S+)", dockerfile, re.M)
+    assert bases
+    assert all(re.fullmatch(r"python:3\.11-slim@sha256:[0-9a-f]{64}", base) for base in bases)
+    installs = re.findall(r"pip install (.*)", dockerfile)
+    assert all("--require-hashes" in options or "--no-deps --no-build-isolation" in options for options in installs)
+    assert re.findall(r"^USER (\S+)", dockerfile, re.M) == ["edgewise"]
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in ignored
+    copied = {source for line in re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile, re.M) for source in line.split()}
+    assert {line[1:] for line in ignored if line.startswith("!")} == copied
+
+
 def test_workflow_tests_every_supported_python_version() -> None:
     workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text()
     tested = json.loads(re.findall(r"python: (\[.*\])", workflow)[0])

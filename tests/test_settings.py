@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def test_flag_overrides_variable_and_variable_overrides_default(
         redis=st.none() | text,
         workers=st.integers(1, 1024),
         learner=st.booleans(),
-        secret_key=st.none() | text,
+        secret_key=st.none() | st.binary().map(lambda seed: hashlib.sha256(seed).hexdigest()),
         decide_budget=measures,
         appendfsync=st.sampled_from(["everysec", "always"]),
         retention=measures,

@@ -5,6 +5,7 @@ EdgewiseError
 ├── PolicyError            policy or site files are invalid, with every problem
 ├── StoreError
 │   ├── StoreUnavailable   the store is unreachable, or rejected a command
+│   │   └── StoreReadOnly  the store answers, but accepts no writes
 │   ├── StoreTimeout       the store did not acknowledge within the call's budget
 │   ├── Fenced             another learner owns the policy now
 │   └── WritesLost         the store lost writes that it had acknowledged
@@ -54,6 +55,10 @@ class StoreError(EdgewiseError):
 
 class StoreUnavailable(StoreError):
     """The store is unreachable, or rejected a command."""
+
+
+class StoreReadOnly(StoreUnavailable):
+    """The store answers, but accepts no writes. The message is the reason."""
 
 
 class StoreTimeout(StoreError):

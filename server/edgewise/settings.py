@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 from edgewise.config.messages import mismatch
 from edgewise.config.values import DAY, duration, one_of
 from edgewise.errors import SettingsError
+from edgewise.secret_strength import check_secret
 from edgewise.types import Milliseconds
 
 PREFIX = "EDGEWISE_"
@@ -53,16 +54,6 @@ class Setting(NamedTuple):
 def _text(text: str) -> str:
     if not text.strip():
         raise ValueError(mismatch("text that is not blank", text))
-    return text
-
-
-def _secret(text: str) -> str:
-    """Every visitor can test guesses against the own hash, so a short secret would be found."""
-    if not 16 <= len(text) <= 256 or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError(
-            f"Expected 16 to 256 printable ASCII characters without spaces, found {len(text)} characters. "
-            "Use `openssl rand -hex 32`."
-        )
     return text
 
 
@@ -128,7 +119,7 @@ _SIZES = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10, "": 1}
 _SPANS = {"d": DAY, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 
 TEXT = Kind("TEXT", _text)
-SECRET = Kind("TEXT", _secret)
+SECRET = Kind("TEXT", check_secret)
 HOST = Kind("HOST", _text)
 URL = Kind("URL", _text)
 KEYS = Kind("TEXT", _key_prefix)
@@ -196,7 +187,7 @@ class Settings:
     secret_key: str | None = field(
         default=None,
         metadata=_about(
-            TEXT,
+            SECRET,
             "The key of server-side calls. Prefer the variable, because the list of processes shows flags.",
             "created at the first start, in the data folder",
         ),

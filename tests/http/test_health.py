@@ -30,3 +30,20 @@ async def test_server_is_not_ready_without_a_store(store_url: str, valkey: Valke
         finally:
             valkey.restart()
         assert (alive.status_code, ready.status_code) == (200, 503)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "reason"),
+    [("maxmemory", "1", "The store is full."), ("min-replicas-to-write", "3", "The store has too few replicas.")],
+)
+async def test_server_is_not_ready_while_the_store_refuses_writes(
+    store_url: str, valkey: Valkey, parameter: str, value: str, reason: str
+) -> None:
+    async with serve(store_url) as server:
+        valkey.execute(f"CONFIG SET {parameter} {value}")
+        try:
+            response = await server.get("/readyz")
+        finally:
+            valkey.execute(f"CONFIG SET {parameter} 0")
+    assert response.status_code == 503
+    assert response.json()["error"]["message"].startswith(reason)

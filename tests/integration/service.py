@@ -23,7 +23,7 @@ from tests.valkey import free_port
 Part: TypeAlias = Literal["valkey-server", "edgewise.processes.worker", "edgewise learn"]
 """A part of the service, given by a part of its command line."""
 
-SECRET = "the secret of the shop"
+SECRET = "4711-of-the-tested-shop"
 
 
 class Service:

@@ -25,3 +25,9 @@ def test_an_empty_file_is_an_error_with_advice(tmp_path: Path) -> None:
     (tmp_path / "secret-key").write_text("\n")
     with pytest.raises(SettingsError, match=r"secret-key: Missing secret key\. Remove this empty file"):
         load_or_create_secret_key(tmp_path)
+
+
+def test_a_key_that_is_easy_to_guess_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "secret-key").write_text("x\n")
+    with pytest.raises(SettingsError, match=r"secret-key: Expected 16 to 256 .* found 1 characters\."):
+        load_or_create_secret_key(tmp_path)

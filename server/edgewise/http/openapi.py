@@ -12,7 +12,7 @@ from edgewise import __version__
 from edgewise.http.auth import Authenticator
 from edgewise.http.content import JSON
 from edgewise.http.endpoint import Endpoint, HttpRequest
-from edgewise.http.operation import Access, MediaType, Operation, Parameter
+from edgewise.http.operation import COMMON_ERRORS, Access, MediaType, Operation, Parameter
 from edgewise.http.requests import MAX_MESSAGES
 from edgewise.http.responses import ErrorResponse, send_bytes
 from edgewise.http.routes import OPERATIONS
@@ -34,6 +34,11 @@ _SECURITY_SCHEMES = {
     },
     "secretKey": {"type": "http", "scheme": "bearer", "description": "The secret key. Only servers may have it."},
 }
+_PREFLIGHT: _Json = {
+    "summary": "Ask whether a page may call (CORS).",
+    "security": [],
+    "responses": {"204": {"description": "The headers of the response are the answer."}},
+}
 _RESPONSE_MEDIA_TYPES: Sequence[MediaType] = ("application/json", "application/msgpack")
 
 
@@ -52,8 +57,11 @@ def openapi_document() -> _Json:
     """The OpenAPI 3.1 document."""
     paths: dict[str, _Json] = {}
     for operation in OPERATIONS:
-        path = operation.path.replace(":path}", "}")
-        paths.setdefault(path, {})[operation.method.lower()] = _operation(operation)
+        for path in (operation.path, *operation.aliases):
+            methods = paths.setdefault(path.replace(":path}", "}"), {})
+            methods[operation.method.lower()] = _operation(operation)
+            if operation.access == "browser":
+                methods["options"] = _PREFLIGHT
     return {
         "openapi": "3.1.0",
         "info": {
@@ -91,8 +99,10 @@ def _operation(operation: Operation) -> _Json:
     success = {"description": "The request succeeded.", "content": _content(operation.response)}
     errors = {
         str(status): {"description": meaning, "content": _content(ErrorResponse)}
-        for status, meaning in sorted(operation.errors.items())
+        for status, meaning in sorted({**COMMON_ERRORS, **operation.errors}.items())
     }
+    if operation.has_etag:
+        errors["304"] = {"description": "The client has this file, as its If-None-Match shows."}
     return {**document, "responses": {str(operation.status): success, **errors}}
 
 

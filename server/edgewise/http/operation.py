@@ -31,7 +31,8 @@ class Operation(NamedTuple):
     """A method and a path, such as `GET /healthz`.
 
     `endpoint` names the endpoint that handles it. `response` is a type, or the media type of a response without one.
-    `request` lists the types that the body must match. `aliases` are paths that /openapi.json does not list.
+    `request` lists the types that the body must match. `aliases` are other paths of the same operation. A response with
+    `has_etag` is not sent again to a client that has it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Operation(NamedTuple):
     access: Access = "server"
     status: int = 200
     aliases: Sequence[str] = ()
+    has_etag: bool = False
 
     @property
     def method(self) -> str:
@@ -81,12 +83,22 @@ SDK_VERSION = Parameter(
 )
 SDK_FILE = Parameter("file", "path", "The name of the file.", _TEXT)
 
+PREVIEW = Parameter("preview", "query", "A preview token for debugging. Only the debugger needs it.", _TEXT)
+
+COMMON_ERRORS: Errors = {
+    400: "The request is malformed.",
+    408: "The request arrived too slowly.",
+    431: "The address and the headers together are too large.",
+    500: "An internal error. The server's log has its place.",
+    503: "The server has too many connections.",
+}
+"""The errors of every operation, unless it describes them itself."""
+
 _KEY_ERRORS: Errors = {401: "The key is missing or wrong."}
 _BODY_ERRORS: Errors = {
     **_KEY_ERRORS,
     400: "The body is malformed or invalid.",
     403: "The site does not allow the page's origin.",
-    408: "The body arrived too slowly.",
     413: "The body or the batch is too large.",
     415: "The format of the body is not supported.",
 }
@@ -114,10 +126,20 @@ PROFILE_ERRORS: Errors = {
     404: "The site is unknown.",
     503: "The store did not answer in time.",
 }
+TRAIT_ERRORS: Errors = {
+    **PROFILE_ERRORS,
+    413: "The body is too large.",
+    415: "The format of the body is not supported.",
+}
 PREVIEW_ERRORS: Errors = {
     **_BODY_ERRORS,
     404: "The placement or the action is unknown.",
     503: "The store is not reachable yet.",
 }
-SDK_ERRORS: Errors = {404: "The file does not exist, or this server has another version."}
+SDK_ERRORS: Errors = {
+    400: "The file is the debugger, and the preview token is missing or invalid.",
+    403: "The preview token is for another site or action.",
+    404: "The file does not exist, or this server has another version.",
+    410: "The preview token expired.",
+}
 READINESS_ERRORS: Errors = {503: "The server is not ready."}

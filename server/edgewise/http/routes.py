@@ -102,7 +102,7 @@ _SERVER_OPERATIONS = (
         ProfileResponse,
         request=[ProfileBody],
         request_media_types=["application/json", "application/msgpack"],
-        errors={**shared.PROFILE_ERRORS, 413: "The body is too large."},
+        errors=shared.TRAIT_ERRORS,
         parameters=[shared.VISITOR, shared.ANONYMOUS, shared.SITE],
     ),
     Operation(
@@ -124,15 +124,16 @@ _SERVER_OPERATIONS = (
     ),
 )
 SDK_OPERATIONS = (
-    Operation("GET /edgewise.js", "sdk", "Get the browser SDK.", "text/javascript", access="public"),
+    Operation("GET /edgewise.js", "sdk", "Get the browser SDK.", "text/javascript", access="public", has_etag=True),
     Operation(
         "GET /edgewise{part}",
         "sdk",
         "Get another file of the browser SDK.",
         "text/javascript",
         errors=shared.SDK_ERRORS,
-        parameters=[shared.SDK_PART],
+        parameters=[shared.SDK_PART, shared.PREVIEW],
         access="public",
+        has_etag=True,
     ),
     Operation(
         "GET /sdk/{version}/{file}",
@@ -140,8 +141,9 @@ SDK_OPERATIONS = (
         "Get a file of the browser SDK that never changes, for pages with subresource integrity.",
         "text/javascript",
         errors=shared.SDK_ERRORS,
-        parameters=[shared.SDK_VERSION, shared.SDK_FILE],
+        parameters=[shared.SDK_VERSION, shared.SDK_FILE, shared.PREVIEW],
         access="public",
+        has_etag=True,
     ),
 )
 _OPERATOR_OPERATIONS = (
@@ -149,7 +151,7 @@ _OPERATOR_OPERATIONS = (
     Operation(
         "GET /readyz",
         "readiness",
-        "Check that the store answers and all sites are loaded.",
+        "Check that the store accepts writes and all sites are loaded.",
         StatusResponse,
         errors=shared.READINESS_ERRORS,
         access="public",

@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 
 from edgewise.errors import SettingsError
+from edgewise.secret_strength import check_secret
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +17,7 @@ def load_or_create_secret_key(data: Path) -> str:
     """The secret key in the data folder. The caller holds the folder's lock.
 
     Raises:
-        SettingsError: the file of the key is empty.
+        SettingsError: the file of the key is empty, or its key is easy to guess.
     """
     file = data / "secret-key"
     if not file.exists():
@@ -26,7 +27,10 @@ def load_or_create_secret_key(data: Path) -> str:
         log.info("The secret key for server-side calls is in %s.", file)
     if not (key := file.read_text("utf-8-sig").strip()):
         raise SettingsError(f"{file}: Missing secret key. Remove this empty file, or set EDGEWISE_SECRET_KEY.")
-    return key
+    try:
+        return check_secret(key)
+    except ValueError as error:
+        raise SettingsError(f"{file}: {error}") from error
 
 
 def _create(file: Path) -> None:

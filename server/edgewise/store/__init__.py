@@ -6,7 +6,10 @@ Start with `Store.connect(url)`. `keys.py` lists every key with its bound.
 from __future__ import annotations
 
 from redis.asyncio import RedisCluster
+from redis.exceptions import ResponseError
 
+from edgewise.errors import StoreReadOnly, StoreUnavailable
+from edgewise.store import keys
 from edgewise.store.aof import AppendOnlyFile
 from edgewise.store.checkpoints import Checkpoint, Checkpoints, Head
 from edgewise.store.cluster import ClusterPipeline
@@ -105,6 +108,20 @@ class Store:
         """
         await check(self._client)
 
+    async def check_writes(self) -> None:
+        """Check that the store accepts writes.
+
+        Raises:
+            StoreReadOnly: it answers, but does not accept them.
+            StoreUnavailable: it does not answer.
+        """
+        try:
+            await self._client.execute(("SET", keys.WRITE_CHECK, "", "PX", 1000))
+        except StoreUnavailable as error:
+            if isinstance(error.__cause__, ResponseError):
+                raise StoreReadOnly(_read_only_reason(str(error.__cause__))) from error
+            raise
+
     async def time(self) -> Milliseconds:
         """The store's clock. In a cluster, the clock that is furthest ahead.
 
@@ -118,3 +135,19 @@ class Store:
         """Fail waiting commands and close every connection."""
         await self.pipeline.close()
         await self._client.close()
+
+
+_READ_ONLY_REASONS = {
+    "maxmemory": "The store is full. Give it more memory, or lower --log-bytes and --retention.",
+    "MISCONF": "The store cannot write to its disk. See its log, and free some space.",
+    "READONLY": "The store is a replica. Use the address of its primary.",
+    "NOREPLICAS": "The store has too few replicas. Start them, or lower min-replicas-to-write.",
+    "permissions": "The store's user may not write. Extend its ACL.",
+}
+
+
+def _read_only_reason(message: str) -> str:
+    for part, reason in _READ_ONLY_REASONS.items():
+        if part.lower() in message.lower():
+            return reason
+    return "The store refuses writes. See its log."

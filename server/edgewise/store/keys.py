@@ -18,6 +18,9 @@ IDENTITY_SECRETS = "edgewise:identity-secrets"
 """Hash: for each site with secrets of its own, the one or two that prove user ids. One field for each site."""
 
 
+WRITE_CHECK = "edgewise:write-check"
+"""String, empty: written to find out whether the store accepts writes. Expires after a second."""
+
 CHECK = "{edgewise}:check"
 """String: what the check of a store tries commands on. Deleted at the end of the check, else it expires in a minute."""
 
