@@ -63,6 +63,7 @@ async def test_policy_without_a_model_has_empty_results(store_url: str) -> None:
         "outcomes": 0,
         "robots": 0,
         "notShown": {"late": 0, "moved": 0, "timeout": 0},
+        "rewardSources": {"rewards": 0, "topShare": 0.0, "alarm": False},
         "logAheadSeconds": 0.0,
         "model": None,
         "actions": [

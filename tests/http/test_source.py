@@ -119,3 +119,26 @@ async def test_outcomes_of_one_decision_are_bounded_before_they_reach_the_log(se
 )
 async def test_connection_of_a_trusted_proxy_has_no_source(host: str | None, source: str) -> None:
     assert DEFAULT.of_connection(host) == source
+
+
+async def test_few_addresses_with_most_rewards_raise_an_alarm(server: Server) -> None:
+    async def results(placement: str) -> dict[str, Any]:
+        found: dict[str, Any] = (await server.get(f"/v1/policies/{placement}", **BEARER)).json()["rewardSources"]
+        return found
+
+    assert await results("row") == {"rewards": 0, "topShare": 0.0, "alarm": False}
+    for number in range(60):
+        decision = await decide(server, number)
+        outcomes = [
+            {"type": "track", "event": name, "anonymousId": f"v{number}", "properties": properties}
+            for name in ("$impression", "$click", "Order Completed")
+            for properties in [{"decisionId": decision["decisionId"]}]
+        ]
+        batch = await server.post("/v1/batch", {"batch": outcomes}, x_forwarded_for=f"198.51.100.{number % 2}")
+        assert batch.json()["rejected"] == []
+    found = await results("hero")
+    assert found["rewards"] >= 120, "impressions are no rewards"
+    assert found["alarm"]
+    metrics = (await server.get("/metrics")).text
+    assert 'edgewise_reward_drift_alarm{placement="hero",site="default"} 1.0' in metrics
+    assert 'edgewise_reward_top_sources_share{placement="row",site="default"} 0.0' in metrics

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias, get_args
 
 from edgewise.budgets.leased_budget import LeasedBudget, Limit
+from edgewise.budgets.source_digest import source_digest
 from edgewise.settings import Settings
-from edgewise.store import Store
-from edgewise.types import DecisionKey, Milliseconds
+from edgewise.store import Command, Store
+from edgewise.store.reward_sources import SERVER
+from edgewise.types import DecisionKey, Milliseconds, PolicyRef
+from edgewise.wall_clock import now_ms
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +38,8 @@ class SourceBudgets:
     """Every method returns False if the budget is used up. A `source` is an address, or a part of one."""
 
     def __init__(self, store: Store, settings: Settings, on_refused: OnRefused | None = None) -> None:
-        secret = (settings.secret_key or "").encode()
+        self._secret = secret = (settings.secret_key or "").encode()
+        self._store = store
         hourly = settings.visitors_per_source
         limits = (
             _limit("decides", settings.decides_per_source, _MINUTE),
@@ -55,6 +59,11 @@ class SourceBudgets:
     def take_outcome(self, site: str, decision: DecisionKey) -> bool:
         """Use the budget of a decision for one more outcome."""
         return self._budgets["outcomes"].take(decision.hex()) or self._refuse("outcomes", site)
+
+    def count_reward_command(self, source: str | None, ref: PolicyRef, has_consent: bool) -> Command:
+        """The command that counts a rewarding outcome. `source` is None for a server."""
+        digest = SERVER if source is None else source_digest(self._secret, source, has_consent=has_consent)
+        return self._store.reward_sources.count_command(ref, digest, now_ms())
 
     def _refuse(self, name: BudgetName, site: str) -> Literal[False]:
         if self._on_refused is not None:

@@ -11,14 +11,15 @@ from edgewise.events.profile_writer import ProfileUpdate
 from edgewise.serving.served_site import ServedSite
 from edgewise.store import Command, Store
 from edgewise.store.exposures import ExposureCommands
-from edgewise.types import Digest
+from edgewise.types import Digest, PolicyRef
 from edgewise.visitors.profile import Profile
 
 
 class EventBatch:
     """The events of a batch that are kept. It is the `UpdateSource` of their profile updates.
 
-    `may_add` is called before each new record. If it returns False, the record is not written.
+    `may_add` is called before each new record. If it returns False, the record is not written. `count_reward` makes the
+    command that counts a rewarding outcome of a policy, and whether its visitor consents.
     """
 
     def __init__(
@@ -27,11 +28,13 @@ class EventBatch:
         events: Sequence[ParsedEvent],
         records: ProfileRecords,
         may_add: Callable[[], bool] = lambda: True,
+        count_reward: Callable[[PolicyRef, bool], Command] | None = None,
     ) -> None:
         self._site = site
         self._events = events
         self._records = records
         self._may_add = may_add
+        self._count_reward = count_reward
 
     async def resolve_visitors(self) -> None:
         """Load the records of all visitors, and merge histories that turn out to be one visitor's.
@@ -90,11 +93,24 @@ class EventBatch:
         if event.outcome is not None:
             ref, outcome = event.outcome
             yield store.log.append_command(ref, encode(outcome))
+            yield from self._count_rewards(event, [ref], name, outcome.value)
         elif refs := [one.ref for one in placements if name in one.compiled.policy.reward.events]:
             message = event.activity.message
             entry = encode(Event(digests, name, event.age, message))
             yield from (store.log.append_event_command(ref, message, entry) for ref in refs)
+            yield from self._count_rewards(event, refs, name, None)
         yield from self._bar(event, name, digests, is_known=profile.sessions > 1)
+
+    def _count_rewards(
+        self, event: ParsedEvent, refs: Iterable[PolicyRef], name: str, value: float | None
+    ) -> Iterator[Command]:
+        """Count the outcome for the policies that it pays."""
+        if self._count_reward is None:
+            return
+        for ref in refs:
+            placement = self._site.placements.get(ref.placement)
+            if placement is not None and (value or placement.policy.reward.events.get(name)):
+                yield self._count_reward(ref, bool(event.activity.ids))
 
     def _bar(self, event: ParsedEvent, name: str, digests: Sequence[Digest], *, is_known: bool) -> Iterator[Command]:
         """Bar what the event's decision showed. Without a decision, bar all actions that its name bars."""

@@ -175,7 +175,8 @@ class Recorder:
 
         unknown_ttl = 0 if source is None else UNKNOWN_TTL
         records = ProfileRecords(self._store, site.name, store_batch, unknown_ttl)
-        batch = EventBatch(site, events, records, partial(may, "visitors"))
+        count_reward = None if self._budgets is None else partial(self._budgets.count_reward_command, source)
+        batch = EventBatch(site, events, records, partial(may, "visitors"), count_reward)
         await batch.resolve_visitors()
         updates = batch.updates()
         writer = ProfileWriter(self._store, site.name, site.triggers, records, store_batch, partial(may, "webhooks"))

@@ -17,7 +17,8 @@ from edgewise.http.endpoint import Endpoint, HttpRequest
 from edgewise.http.responses import send_bytes
 from edgewise.serving.follower import Follower
 from edgewise.sites import decode_problems
-from edgewise.store import Backlog, Store
+from edgewise.store import Backlog, RewardShare, Store
+from edgewise.types import PolicyRef
 from edgewise.wall_clock import now_ms
 
 STORE_TIMEOUT = 1.0
@@ -32,12 +33,14 @@ class MetricsEndpoint(Endpoint):
         self._follower = follower
         self._queues = store.webhook_queues
         self._registry = store.registry
+        self._reward_sources = store.reward_sources
         self._models = _ModelCollector(follower)
 
     async def handle(self, request: HttpRequest) -> None:
         registry = CollectorRegistry()
         registry.register(self._models)
         registry.register(_BacklogCollector(await self._backlogs()))
+        registry.register(_RewardCollector(await self._reward_shares()))
         registry.register(_ProblemCollector(await self._file_problems()))
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
@@ -55,6 +58,15 @@ class MetricsEndpoint(Endpoint):
         except (StoreError, TimeoutError):
             return {}
 
+    async def _reward_shares(self) -> Mapping[PolicyRef, RewardShare]:
+        """The share of the busiest addresses in each policy. Empty if the store does not answer."""
+        refs = [placement.ref for site in self._follower.sites.values() for placement in site.placements.values()]
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT):
+                return await self._reward_sources.shares(refs, now_ms())
+        except (StoreError, TimeoutError):
+            return {}
+
     async def _file_problems(self) -> int | None:
         """The number of problems in refused policy files. None if the store does not answer."""
         try:
@@ -62,6 +74,30 @@ class MetricsEndpoint(Endpoint):
                 return len(decode_problems(await self._registry.problems()))
         except (StoreError, TimeoutError):
             return None
+
+
+class _RewardCollector(Collector):
+    """The sources of each policy's rewards."""
+
+    def __init__(self, shares: Mapping[PolicyRef, RewardShare]) -> None:
+        self._shares = shares
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        labels = ("site", "placement")
+        share = GaugeMetricFamily(
+            "edgewise_reward_top_sources_share",
+            "Share of the three busiest addresses in the rewards of today and yesterday (UTC).",
+            labels=labels,
+        )
+        alarm = GaugeMetricFamily(
+            "edgewise_reward_drift_alarm",
+            "Whether the three busiest addresses brought more than half of at least 100 rewards.",
+            labels=labels,
+        )
+        for ref, one in self._shares.items():
+            share.add_metric(ref, one.share)
+            alarm.add_metric(ref, float(one.is_alarming))
+        return (share, alarm)
 
 
 class _ProblemCollector(Collector):

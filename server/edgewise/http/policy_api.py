@@ -9,7 +9,14 @@ from edgewise.errors import RequestError
 from edgewise.http.auth import Authenticator
 from edgewise.http.endpoint import Endpoint, HttpRequest
 from edgewise.http.query import query_site
-from edgewise.http.responses import ActionResponse, FileResponse, ModelResponse, PoliciesResponse, PolicyResponse
+from edgewise.http.responses import (
+    ActionResponse,
+    FileResponse,
+    ModelResponse,
+    PoliciesResponse,
+    PolicyResponse,
+    RewardSourcesResponse,
+)
 from edgewise.policies.policy import Action
 from edgewise.serving.follower import Follower
 from edgewise.serving.served_site import ServedPlacement
@@ -62,9 +69,14 @@ class PolicyEndpoint(Endpoint):
             await self._lag(placement.ref, checkpoint, last) / 1000,
             self._times.ahead(last) / 1000,
             await self._store.not_shown.count(placement.ref, now_ms()),
+            await self._reward_sources(placement.ref),
             None if checkpoint is None else self._model(placement.ref, checkpoint, statistics),
             _actions(placement.policy.actions, statistics),
         )
+
+    async def _reward_sources(self, ref: PolicyRef) -> RewardSourcesResponse:
+        share = (await self._store.reward_sources.shares([ref], now_ms()))[ref]
+        return RewardSourcesResponse(share.rewards, round(share.share, 3), share.is_alarming)
 
     async def _lag(self, ref: PolicyRef, checkpoint: Checkpoint | None, last: StreamId) -> Milliseconds:
         """The part of the log that comes after the last published model."""

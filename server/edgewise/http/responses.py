@@ -142,6 +142,17 @@ class FileResponse(Struct, frozen=True, rename="camel"):
     error: str | None
 
 
+class RewardSourcesResponse(Struct, frozen=True, rename="camel"):
+    """The rewards of today and yesterday (UTC), and the share of them that the three busiest addresses brought.
+
+    `alarm` is true if that is more than half of at least 100 rewards.
+    """
+
+    rewards: int
+    top_share: float
+    alarm: bool
+
+
 class PolicyResponse(Struct, frozen=True, rename="camel"):
     """The results of a policy, and the state of the policy files.
 
@@ -162,6 +173,7 @@ class PolicyResponse(Struct, frozen=True, rename="camel"):
     learner_lag_seconds: float
     log_ahead_seconds: float
     not_shown: Mapping[NotShownReason, int]
+    reward_sources: RewardSourcesResponse
     model: ModelResponse | None
     actions: Sequence[ActionResponse]
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from edgewise.errors import EdgewiseError, Fenced, SettingsError, StoreError, WritesLost
 from edgewise.gc_tuning import configure_gc
 from edgewise.learner.clock_watch import ClockWatch
+from edgewise.learner.drift_alarm import DriftAlarm
 from edgewise.learner.erasure import Eraser
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.learner.retention import Retention
@@ -53,6 +54,7 @@ class Learner:
         self._maintained_at = time.monotonic()
         self._eraser = Eraser(store, self._restart)
         self._erased_at = -math.inf
+        self._drift = DriftAlarm(store)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Learn until `stop` is set, then publish what was learned."""
@@ -88,6 +90,8 @@ class Learner:
         if maintain:
             self._maintained_at = time.monotonic()
         busy = [await self._learn(learner, pages[ref], maintain) for ref, learner in active.items()]
+        if maintain:
+            await self._drift.check(list(active), now_ms())
         self._clocks.check({ref: (learner.ahead, pages[ref].now) for ref, learner in active.items()}, now_ms())
         return any(busy)
 

@@ -21,6 +21,7 @@ from edgewise.store.not_shown import NotShown
 from edgewise.store.pipeline import Pipeline
 from edgewise.store.profiles import Profiles
 from edgewise.store.registry import Registry
+from edgewise.store.reward_sources import RewardShare, RewardSources
 from edgewise.store.scripts import Command
 from edgewise.store.store_check import check
 from edgewise.store.transport import NodeTransport
@@ -28,7 +29,7 @@ from edgewise.store.versions import Current, Versions
 from edgewise.store.webhook_queues import Backlog, Due, WebhookQueues
 from edgewise.types import Milliseconds
 
-__all__ = ["Backlog", "Checkpoint", "Command", "Current", "Due", "Head", "Page", "Pending", "Store"]
+__all__ = ["Backlog", "Checkpoint", "Command", "Current", "Due", "Head", "Page", "Pending", "RewardShare", "Store"]
 
 
 class Store:
@@ -50,6 +51,7 @@ class Store:
         self.log_rewrite = LogRewrite(client)
         self.versions = Versions(client)
         self.checkpoints = Checkpoints(client)
+        self.reward_sources = RewardSources(client)
         self.not_shown = NotShown(client)
         self.profiles = Profiles(client)
         self.webhook_queues = WebhookQueues(client)

@@ -129,6 +129,16 @@ def dead_letter_index(site: str) -> str:
     return f"{{{site}}}:webhooks:dead"
 
 
+def reward_sources(ref: PolicyRef, day: int) -> str:
+    """Sorted set: digests of the addresses with the most rewards of a day. At most 256. Expires after two days."""
+    return f"{{{ref.site}:{ref.placement}}}:sources:{day}"
+
+
+def rewards(ref: PolicyRef, day: int) -> str:
+    """String: the number of rewards of a day. Expires after two days."""
+    return f"{{{ref.site}:{ref.placement}}}:rewards:{day}"
+
+
 def budget(name: str, subject: str) -> str:
     """String: when the budget of a subject is full again. Expires at that time, so within the budget's period."""
     return f"{{budget:{subject}}}:{name}"
