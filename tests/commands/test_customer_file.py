@@ -85,8 +85,8 @@ def test_unreadable_header_is_an_error(tmp_path: Path) -> None:
         ('{"id": "x", "a": NaN}', "traits.a: Expected a number from -2^53 to 2^53, found nan."),
         ('{"id": "x", "a": 1e400}', "traits.a: Expected a number from -2^53 to 2^53, found inf."),
         (
-            '{"id": "x", "a": [1]}',
-            "traits.a: Expected a text, a number, true, false or null, found a value of type list.",
+            '{"id": "x", "a": {}}',
+            "traits.a: Expected a text, a number, true, false, null or a list, found a value of type dict.",
         ),
         ('{"id": "x", "a": "' + "y" * (1 << 20) + '"}', "Expected a line of at most 1048576 bytes"),
     ],

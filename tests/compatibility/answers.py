@@ -27,7 +27,7 @@ async def report(service: Service, placement: str) -> dict[str, Json]:
 
 
 async def profile(service: Service, id: str) -> Json:
-    return _without(await service.get(f"/v1/profiles/{id}"), {"format"})
+    return _without(await service.get(f"/v1/profiles/{id}?form=stored"), {"format"})
 
 
 async def exported(store_url: str, id: str, command: Path = THIS_RELEASE) -> list[Json]:

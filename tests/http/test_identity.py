@@ -44,7 +44,7 @@ async def make_victim(server: Server) -> None:
 
 async def held(server: Server, id: str) -> list[Any]:
     """What the shop answers to an access request."""
-    response = await server.get(f"/v1/profiles/{id}", **BEARER)
+    response = await server.get(f"/v1/profiles/{id}?form=stored", **BEARER)
     found: list[Any] = response.json()["held"] if response.status_code == 200 else []
     return found
 

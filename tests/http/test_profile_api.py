@@ -11,7 +11,7 @@ from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.store import Store
 from edgewise.types import PolicyRef
 from edgewise.visitors.identity import read_profile
-from tests.servers import BEARER, Server, serve, user
+from tests.servers import BEARER, SHOP, Server, serve, user
 
 REF = PolicyRef("default", "hero")
 DIGESTS = [user_digest("ann"), anonymous_digest("ann"), anonymous_digest("phone"), user_digest("phone")]
@@ -114,8 +114,8 @@ async def put(server: Server, path: str, body: Any) -> Any:
 async def test_stored_data_is_the_same_under_every_id(store: Store, store_url: str) -> None:
     async with serve(store_url) as server:
         await identify(server, "phone", "ann")
-        by_user = await server.get("/v1/profiles/ann", **BEARER)
-        by_device = await server.get("/v1/profiles/phone", **BEARER)
+        by_user = await server.get("/v1/profiles/ann?form=stored", **BEARER)
+        by_device = await server.get("/v1/profiles/phone?form=stored", **BEARER)
         nobody = await server.get("/v1/profiles/nobody", **BEARER)
     assert by_user.status_code == 200
     held = {one["id"]: one for one in by_user.json()["held"]}
@@ -132,9 +132,9 @@ async def test_traits_are_merged_and_null_deletes_one(store: Store, store_url: s
         first = await put(server, "/v1/profiles/ann", {"traits": {"plan": "pro", "age": 41, "vip": True}})
         assert first.status_code == 200, first.text
         second = await put(server, "/v1/profiles/ann", {"traits": {"plan": None, "score": 0.5}})
-    (profile,) = [one["profile"] for one in second.json()["held"] if one["profile"]]
-    assert {name: value for name, (_, value) in profile["traits"].items()} == {"age": 41, "vip": True, "score": 0.5}
-    assert profile["sessions"] == 1, "setting traits does not count as a visit"
+    (seen,) = second.json()["visitors"]
+    assert seen["visitor"]["traits"] == {"age": 41, "vip": True, "score": 0.5}
+    assert seen["visitor"]["sessions"] == 1, "setting traits does not count as a visit"
 
 
 async def test_traits_are_a_users_by_default_even_if_a_browser_took_the_id(store: Store, store_url: str) -> None:
@@ -153,13 +153,13 @@ async def test_traits_are_a_users_by_default_even_if_a_browser_took_the_id(store
 @pytest.mark.parametrize(
     ("traits", "path", "message"),
     [
-        ({"name": "x" * 41}, "traits.name", "Expected a text of 0 to 40 bytes of UTF-8, found 41."),
+        ({"name": "x" * 257}, "traits.name", "Expected a text of 0 to 256 bytes of UTF-8, found 257."),
         ({"name": "a\0b"}, "traits.name", "Expected a text without NUL characters."),
         ({"x" * 41: 1}, "traits", "Expected a name of 1 to 40 bytes of UTF-8, found 41."),
         ({"": 1}, "traits", "Expected a name of 1 to 40 bytes of UTF-8, found 0."),
         ({"n": 2**64}, "traits.n", "Expected a number from -2^53 to 2^53, found 18446744073709551616."),
-        ({"n": [1]}, "traits.n", "Expected a text, a number, true, false or null, found a value of type list."),
-        ({str(n): n for n in range(7)}, "traits", "Expected at most 6 traits, found 7."),
+        ({"n": {}}, "traits.n", "Expected a text, a number, true, false, null or a list, found a value of type dict."),
+        ({str(n): n for n in range(65)}, "traits", "Expected at most 64 traits, found 65."),
     ],
 )
 async def test_invalid_trait_is_refused(
@@ -190,4 +190,35 @@ async def test_concurrent_traits_are_all_kept(store: Store, store_url: str) -> N
         )
         assert {response.status_code for response in responses} == {200}
         last = await server.get("/v1/profiles/ann", **BEARER)
-    assert len(last.json()["held"][0]["profile"]["traits"]) == 6
+    assert len(last.json()["visitors"][0]["visitor"]["traits"]) == 6
+
+
+async def test_profile_shows_what_conditions_see(store: Store, store_url: str) -> None:
+    site = 'sensitive = ["gender"]\n[segments]\npro = { "visitor.traits.plan" = "pro" }\n'
+    customer = {f"column {n}": "ä" * 100 for n in range(20)} | {"plan": "pro", "gender": "f", "sizes": ["S", 38]}
+    async with serve(store_url, SHOP | {"site.toml": site}) as server:
+        await identify(server, "phone", "ann")
+        await put(server, "/v1/profiles/ann", {"traits": customer})
+        by_user = (await server.get("/v1/profiles/ann", **BEARER)).json()
+        by_device = (await server.get("/v1/profiles/phone?form=conditions", **BEARER)).json()
+        wrong = await server.get("/v1/profiles/ann?form=raw", **BEARER)
+    ((seen,), (of_device,)) = by_user["visitors"], by_device["visitors"]
+    assert by_user.keys() == {"id", "visitors"}
+    assert seen.pop("kind") == "user"
+    assert of_device.pop("kind") == "anonymous"
+    assert seen == of_device
+    assert seen["sensitiveTraits"] == {"gender": "f"}
+    assert seen["visitor"]["traits"] == {name: value for name, value in customer.items() if name != "gender"}
+    assert (seen["visitor"]["sessions"], seen["visitor"]["orders"]) == (1, 0)
+    assert seen["visitor"]["segments"] == ["pro"]
+    assert wrong.json()["error"]["details"] == [
+        {"path": "form", "message": "Expected conditions or stored, found 'raw'."}
+    ]
+
+
+async def test_an_id_of_a_user_and_of_a_device_has_both_profiles(store: Store, store_url: str) -> None:
+    async with serve(store_url) as server:
+        await put(server, "/v1/profiles/ann", {"traits": {"plan": "pro"}})
+        await put(server, "/v1/profiles/ann?anonymous=true", {"traits": {"plan": "free"}})
+        found = (await server.get("/v1/profiles/ann", **BEARER)).json()["visitors"]
+    assert {one["kind"]: one["visitor"]["traits"]["plan"] for one in found} == {"user": "pro", "anonymous": "free"}

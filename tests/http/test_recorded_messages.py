@@ -94,6 +94,6 @@ async def test_device_and_language_come_from_browsers_only(server: Server) -> No
     found = {}
     for name, headers in speakers.items():
         await server.post("/v1/batch", {"batch": [page | {"anonymousId": name}]}, accept_language="de-AT,de", **headers)
-        (held,) = (await server.get(f"/v1/profiles/{name}", **BEARER)).json()["held"]
-        found[name] = [held["profile"]["surroundings"].get(known) for known in ("device", "locale")]
+        (seen,) = (await server.get(f"/v1/profiles/{name}", **BEARER)).json()["visitors"]
+        found[name] = [seen["visitor"].get(known) for known in ("device", "locale")]
     assert found == {"browser": ["mobile", "de-AT"], "library": [None, None], "server": [None, None]}

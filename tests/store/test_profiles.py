@@ -47,7 +47,7 @@ async def test_every_write_sets_the_time_to_live(store: Store) -> None:
 
 @pytest.mark.parametrize("size", [0, LIMIT_BYTES + 1])
 async def test_an_empty_or_oversized_profile_is_refused(store: Store, size: int) -> None:
-    with pytest.raises(ValueError, match=f"Expected 1 to 4096 bytes, found {size}"):
+    with pytest.raises(ValueError, match=f"Expected 1 to {LIMIT_BYTES} bytes, found {size}"):
         await store.profiles.compare_and_set("shop", VISITOR, None, b"x" * size, HOUR)
     assert await store.profiles.read("shop", VISITOR) is None
 

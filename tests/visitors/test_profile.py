@@ -15,6 +15,7 @@ from edgewise.visitors.names import MAX_COUNT
 from edgewise.visitors.products import Commerce, Product
 from edgewise.visitors.profile import LIMIT_BYTES, REMEMBERED_MESSAGES, SESSION_GAP, Profile
 from edgewise.visitors.sources import Source
+from edgewise.visitors.traits import with_traits
 from tests.visitors.activities import DAY, MINUTE, NOW, activities, make_activity, make_page, make_product, make_profile
 
 
@@ -73,8 +74,32 @@ def fullest() -> Profile:
 
 def test_largest_profile_is_within_its_bound() -> None:
     profile = fullest()
-    assert 3000 < len(profile.encode()) <= LIMIT_BYTES
+    assert 7000 < len(profile.encode()) <= LIMIT_BYTES
     assert len(merge(profile, profile).encode()) <= LIMIT_BYTES
+
+
+def customer(columns: int = 20, size: int = 200) -> Profile:
+    """A typical profile with the columns of a customer file."""
+    return msgspec.structs.replace(typical(), traits=with_traits({}, columns_of(columns, size), 5))
+
+
+def columns_of(columns: int, size: int) -> dict[str, str]:
+    return {f"column {number:02}": "x" * size for number in range(columns)}
+
+
+def test_a_customer_file_of_32_columns_fits() -> None:
+    profile = customer(32, 200)
+    assert profiles.decode(profile.encode()) == profile
+
+
+def test_a_profile_without_room_keeps_the_traits_that_were_set_last() -> None:
+    full = msgspec.structs.replace(customer(64, 256), traits=with_traits({}, columns_of(64, 256), 5))
+    newer = msgspec.structs.replace(full, traits=with_traits(full.traits, {"z": "new"}, 6))
+    stored = newer.encode()
+    kept = list(profiles.decode(stored).traits)
+    assert LIMIT_BYTES - 300 < len(stored) <= LIMIT_BYTES
+    assert kept == [*(f"column {number:02}" for number in range(len(kept) - 1)), "z"]
+    assert profiles.decode(stored).encode() == stored
 
 
 def typical() -> Profile:

@@ -116,6 +116,6 @@ async def test_concurrent_traits_of_one_visitor_are_all_kept_and_fire_once(
         assert {answer.status_code for answer in await asyncio.gather(*puts)} == {200}
         assert len(await all_received(valkey, receiver)) == 1
         answer = await server.client.get("/v1/profiles/ann", headers=BEARER)
-        (profile,) = [one["profile"] for one in answer.json()["held"] if one["profile"]]
-        assert set(profile["traits"]) == {"plan", *(f"t{n}" for n in range(5))}
+        (seen,) = answer.json()["visitors"]
+        assert set(seen["visitor"]["traits"]) == {"plan", *(f"t{n}" for n in range(5))}
         assert await store.profiles.read("default", anonymous_digest("a1")) is not None

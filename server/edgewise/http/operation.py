@@ -65,6 +65,9 @@ SITE = Parameter("site", "query", "The name of the site. Optional if there is on
 PLACEMENT = Parameter("placement", "path", "The id of the placement.", _TEXT)
 VISITOR = Parameter("id", "path", "An anonymous id or a user id of the visitor.", _TEXT | {"maxLength": 256})
 ANONYMOUS = Parameter("anonymous", "query", "Whether the id is an anonymous id. By default it is a user id.", _FLAG)
+FORM = Parameter(
+    "form", "query", "What conditions see, by default, or the stored form.", {"enum": ["conditions", "stored"]}
+)
 NOW = Parameter("now", "query", "Whether to erase at once, without waiting for more erasures.", _FLAG)
 PRIVACY_CONTROL = Parameter(
     "Sec-GPC", "header", "Global Privacy Control. With the value 1, consent is denied, regardless of the body.", _TEXT

@@ -13,17 +13,20 @@ from edgewise.http.auth import Authenticator
 from edgewise.http.decode_errors import problem_of
 from edgewise.http.decoding import BodyDecoder
 from edgewise.http.endpoint import Endpoint, HttpRequest
-from edgewise.http.query import query_flag, query_site
+from edgewise.http.query import query_flag, query_site, query_text
 from edgewise.http.requests import ProfileBody
-from edgewise.http.responses import ErasureResponse, ProfileResponse
+from edgewise.http.responses import ErasureResponse, ProfileResponse, VisitorResponse
 from edgewise.ids.visitor import VisitorIds
-from edgewise.privacy.access import VisitorData
-from edgewise.privacy.readable_record import describe_record
+from edgewise.privacy.access import IdKind, VisitorData
+from edgewise.privacy.readable_record import describe_record, to_plain
 from edgewise.serving.follower import Follower
 from edgewise.serving.served_site import ServedSite
 from edgewise.types import Milliseconds
+from edgewise.visitors.attributes import make_attributes
 from edgewise.visitors.message import Id
+from edgewise.visitors.profile import Profile
 from edgewise.visitors.traits import check_traits
+from edgewise.wall_clock import now_ms
 
 MAX_BODY_BYTES = 65536
 
@@ -57,12 +60,21 @@ class ProfileEndpoint(Endpoint):
                 await self._read(request, site, id)
 
     async def _read(self, request: HttpRequest, site: ServedSite, id: str) -> None:
-        records = await self._visitor_data.read_records(site.name, id)
-        if not records:
+        form = query_text(request.scope["query_string"], "form", "conditions")
+        if form not in ("conditions", "stored"):
+            raise RequestError.invalid(Problem("form", f"Expected conditions or stored, found {form[:20]!r}."))
+        response = await (self._read_stored(site, id) if form == "stored" else self._read_attributes(site, id))
+        if not response.held and not response.visitors:
             raise RequestError(404, "not_found", f"id: Unknown visitor. Site {site.name!r} stores nothing for this id.")
-        await request.respond(
-            ProfileResponse(id, [describe_record(visitor, stored) for visitor, stored in records.items()])
-        )
+        await request.respond(response)
+
+    async def _read_stored(self, site: ServedSite, id: str) -> ProfileResponse:
+        records = await self._visitor_data.read_records(site.name, id)
+        return ProfileResponse(id, held=[describe_record(visitor, stored) for visitor, stored in records.items()])
+
+    async def _read_attributes(self, site: ServedSite, id: str) -> ProfileResponse:
+        profiles = await self._visitor_data.read_profiles(site.name, id)
+        return ProfileResponse(id, visitors=[_describe(kind, profile, site) for kind, profile in profiles.items()])
 
     async def _set_traits(self, request: HttpRequest, site: ServedSite, id: str) -> None:
         """Set traits of the visitor with this id. It is a user id, unless the query has `anonymous=true`.
@@ -84,6 +96,14 @@ class ProfileEndpoint(Endpoint):
         await self._visitor_data.erase(site.name, id, within // 2)
         due = None if now else datetime.fromtimestamp(time.time() + within // 1000, UTC).isoformat(timespec="seconds")
         await request.respond(ErasureResponse("accepted", due), status=202)
+
+
+def _describe(kind: IdKind, profile: Profile, site: ServedSite) -> VisitorResponse:
+    """Describe what conditions see of a visitor. Sensitive traits are apart, because conditions do not see them."""
+    visitor = make_attributes(profile, now_ms(), site.sensitive)
+    visitor["segments"] = site.segments.of({"visitor": visitor})
+    hidden = {name: value for name, (_, value) in profile.traits.items() if name in site.sensitive}
+    return VisitorResponse(kind, to_plain(visitor), to_plain(hidden))
 
 
 def _visitor_id(text: str, raw_path: bytes) -> str:

@@ -184,11 +184,27 @@ class PoliciesResponse(Struct, frozen=True, rename="camel"):
     policies: Sequence[PolicyResponse]
 
 
-class ProfileResponse(Struct, frozen=True, rename="camel"):
-    """The stored data of a visitor: for each of their ids, a profile or the id that it was merged into."""
+class VisitorResponse(Struct, frozen=True, rename="camel"):
+    """What conditions see of a visitor, under `visitor`. `kind` is the use of the id in the path.
+
+    `segments` are those that hold without a page. Conditions do not see the `sensitiveTraits`.
+    """
+
+    kind: Literal["user", "anonymous"]
+    visitor: Mapping[str, Any]
+    sensitive_traits: Mapping[str, Any]
+
+
+class ProfileResponse(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """The data of a visitor.
+
+    `visitors` has one item, or two if the id is in use as a user id and as an anonymous one. In the stored form, `held`
+    has for each id of the visitor a profile, or the id that it was merged into.
+    """
 
     id: str
-    held: Sequence[Mapping[str, Any]]
+    visitors: Sequence[VisitorResponse] = ()
+    held: Sequence[Mapping[str, Any]] = ()
 
 
 class ErasureResponse(Struct, frozen=True, rename="camel"):

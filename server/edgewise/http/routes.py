@@ -90,10 +90,10 @@ _SERVER_OPERATIONS = (
     Operation(
         "GET /v1/profiles/{id:path}",
         "profiles",
-        "Get the stored data of a visitor. The logs are not included.",
+        "Get what conditions see of a visitor, or the stored form.",
         ProfileResponse,
         errors={**shared.PROFILE_ERRORS, 404: "The site is unknown, or stores nothing for this id."},
-        parameters=[shared.VISITOR, shared.SITE],
+        parameters=[shared.VISITOR, shared.FORM, shared.SITE],
     ),
     Operation(
         "PUT /v1/profiles/{id:path}",

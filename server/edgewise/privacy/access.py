@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from msgspec.structs import replace
 
@@ -15,11 +15,14 @@ from edgewise.privacy.readable_record import describe_exposure
 from edgewise.store import Store
 from edgewise.store.exposures import ExposureCommands, fields_of
 from edgewise.types import SPANS, Digest, Milliseconds
-from edgewise.visitors.identity import read_ids, read_redirect
+from edgewise.visitors.identity import RecordNotLoaded, find_root, read_ids, read_redirect, resolve_profile
 from edgewise.visitors.names import seconds
+from edgewise.visitors.profile import Profile
 from edgewise.visitors.traits import set_at, with_traits
 from edgewise.wall_clock import now_ms
 from edgewise.webhooks.triggers import Triggers
+
+IdKind: TypeAlias = Literal["user", "anonymous"]
 
 PATIENCE = 5.0
 """Seconds that a request may take."""
@@ -38,6 +41,29 @@ class VisitorData:
             if (stored := await self._store.profiles.read(site, visitor)) is not None:
                 found[visitor] = stored
         return found
+
+    async def read_profiles(self, site: str, id: str) -> dict[IdKind, Profile]:
+        """Read the profile that belongs to the id as a user's and as an anonymous one. Both may be the same history."""
+        records: dict[Digest, bytes | None] = {}
+        found: dict[IdKind, Profile] = {}
+        roots: set[Digest] = set()
+        kinds: tuple[IdKind, ...] = ("user", "anonymous")
+        for kind, visitor in zip(kinds, possible_digests(id), strict=True):
+            profile, root = await self._resolve(site, visitor, records)
+            if profile is not None and root not in roots:
+                found[kind] = profile
+                roots.add(root)
+        return found
+
+    async def _resolve(
+        self, site: str, visitor: Digest, records: dict[Digest, bytes | None]
+    ) -> tuple[Profile | None, Digest]:
+        """The visitor's profile, and the id under which it is stored. Adds the records on the way."""
+        while True:
+            try:
+                return resolve_profile(visitor, records), find_root(visitor, records)
+            except RecordNotLoaded as missing:
+                records[missing.visitor] = await self._store.profiles.read(site, missing.visitor)
 
     async def find_ids(self, site: str, id: str) -> frozenset[Digest]:
         """Find all ids of a visitor: this one, those that it redirects to, and those in the profile there.

@@ -90,7 +90,7 @@ def erasures(site: str) -> str:
 
 
 def profile(site: str, visitor: Digest) -> str:
-    """String: a visitor's profile, at most 4 KB. Every write sets its TTL: days until a second visit, then a year."""
+    """String: a visitor's profile, at most 8 KB. Every write sets its TTL: days until a second visit, then a year."""
     return f"{{{site}:{visitor.hex()}}}:p"
 
 

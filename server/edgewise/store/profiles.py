@@ -9,7 +9,7 @@ from edgewise.store.connection import Client
 from edgewise.store.scripts import Command, Script
 from edgewise.types import Digest, Milliseconds
 
-LIMIT_BYTES = 4096
+LIMIT_BYTES = 8192
 _BATCH_SIZE = 200
 
 SECOND_VISIT_AFTER: Milliseconds = 30 * 60 * 1000
@@ -49,7 +49,7 @@ def compare_and_set_command(
     With an `unknown_ttl`, a record has this TTL until a second visit.
 
     Raises:
-        ValueError: `new` is empty or over 4 KB.
+        ValueError: `new` is empty or over 8 KB.
     """
     if not 0 < len(new) <= LIMIT_BYTES:
         raise ValueError(f"Profile of a visitor of {site}: Expected 1 to {LIMIT_BYTES} bytes, found {len(new)}.")
@@ -88,7 +88,7 @@ class Profiles:
         """Write a record with a TTL if the store still has `old` (None: no record). Returns whether it was written.
 
         Raises:
-            ValueError: `new` is empty or over 4 KB.
+            ValueError: `new` is empty or over 8 KB.
         """
         return bool(await self._client.execute(compare_and_set_command(site, visitor, old, new, ttl)))
 

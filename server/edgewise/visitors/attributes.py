@@ -13,6 +13,7 @@ from edgewise.visitors.needed_attributes import ALL_ATTRIBUTES, NeededAttributes
 from edgewise.visitors.partial_profile import PartialProfile
 from edgewise.visitors.profile import Profile
 from edgewise.visitors.sources import Source
+from edgewise.visitors.traits import Traits, decode_traits
 from edgewise.visitors.vocabulary import read_device, read_locale
 
 _DAY = 24 * 3600
@@ -55,8 +56,7 @@ def make_attributes(
             found["last"] = _describe_source(profile.last_source)
         if "first" in names:
             found["first"] = _describe_source(profile.first_source)
-    if profile.traits and "traits" in names:
-        traits = profile.traits
+    if "traits" in names and (traits := _traits_of(profile)):
         wanted = needed.parts.get("traits", traits)
         found["traits"] = {name: traits[name][1] for name in wanted if name in traits and name not in sensitive}
     return found
@@ -110,6 +110,13 @@ def _add_details(found: dict[str, Any], profile: Profile, second: int) -> None:
         device, locale, found["timezone"], found["part"] = profile.surroundings
         # A profile of an earlier release has the client's words.
         found["device"], found["locale"] = read_device(device), locale and _describe_locale(locale)
+
+
+def _traits_of(profile: Profile | PartialProfile) -> Traits:
+    if type(profile) is Profile:
+        return profile.traits
+    raw: Any = profile.traits
+    return decode_traits(raw)
 
 
 def _describe_locale(tag: str) -> str | None:

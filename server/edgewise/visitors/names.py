@@ -22,9 +22,14 @@ def seconds(time: Milliseconds) -> int:
 
 
 def bounded(text: str) -> str:
-    if len(text) <= MAX_NAME_BYTES and text.isascii():
+    return cut(text, MAX_NAME_BYTES)
+
+
+def cut(text: str, longest: int) -> str:
+    """The beginning of a text, at most this many bytes of UTF-8."""
+    if len(text) <= longest and text.isascii():
         return text
-    return text.encode("utf-8", "replace")[:MAX_NAME_BYTES].decode("utf-8", "ignore")
+    return text.encode("utf-8", "replace")[:longest].decode("utf-8", "ignore")
 
 
 def add_counts(count: int, more: int = 1) -> int:

@@ -14,19 +14,25 @@ from msgspec.structs import FieldInfo, fields
 from edgewise.errors import ProfileError
 from edgewise.visitors.profile import Profile
 
-RAW_FIELDS = frozenset({"events", "pages", "products", "seen", "surroundings", "ids", "merged", "recent"})
+_NO_TRAITS = b"\x80"
+"""An empty map in MessagePack."""
+
+RAW_FIELDS = frozenset({"events", "pages", "products", "seen", "surroundings", "traits", "ids", "merged", "recent"})
 
 if TYPE_CHECKING:
 
     class PartialProfile(Profile, frozen=True):
-        """Never a `Profile` at run time. Type checkers see its fields, of which code must not use the raw ones."""
+        """Never a `Profile` at run time. Type checkers see its fields, of which code must not use the raw ones.
+
+        `decode_traits` reads the raw traits.
+        """
 
 else:
 
     def _partial_field(field: FieldInfo) -> tuple[str, Any, Any]:
         """A record of an earlier release lacks the newest fields, so each field needs its default."""
         if field.name in RAW_FIELDS:
-            return field.name, Raw, Raw()
+            return field.name, Raw, Raw(_NO_TRAITS) if field.name == "traits" else Raw()
         default = msgspec.field(default=field.default, default_factory=field.default_factory)
         return field.name, field.type, default
 

@@ -1,4 +1,4 @@
-"""A visitor's profile, in at most 4 KB. A typical one is well under 1 KB.
+"""A visitor's profile, in at most 8 KB. A typical one is well under 1 KB.
 
 A profile is a fold over the visitor's activities. It holds digests of ids, never the ids. Every part has a bound: the
 newest or the most frequent details stay, and counters always stay.
@@ -22,9 +22,9 @@ from edgewise.visitors.names import Count, Seconds, add_counts, bounded, seconds
 from edgewise.visitors.orders import NO_ORDERS, Orders
 from edgewise.visitors.products import WEIGHTS, Commerce
 from edgewise.visitors.sources import Source, earlier, later
-from edgewise.visitors.traits import Traits, set_at, with_traits
+from edgewise.visitors.traits import Traits, free_bytes, set_at, with_traits
 
-LIMIT_BYTES = 4080
+LIMIT_BYTES = 8176
 """A little less than the store accepts, because a redirect holds a profile and the id that it moves to."""
 
 SESSION_GAP: Milliseconds = 30 * 60 * 1000
@@ -109,8 +109,11 @@ class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown
         return msgspec.structs.replace(self, **changes)
 
     def encode(self) -> bytes:
-        """Encode the profile, to at most `LIMIT_BYTES`."""
-        return msgspec.msgpack.encode(self)
+        """Encode the profile, to at most `LIMIT_BYTES`. Traits that do not fit are left out, the oldest first."""
+        encoded = msgspec.msgpack.encode(self)
+        if (excess := len(encoded) - LIMIT_BYTES) > 0:
+            return msgspec.msgpack.encode(msgspec.structs.replace(self, traits=free_bytes(self.traits, excess)))
+        return encoded
 
     def _visit_changes(self, activity: Activity) -> dict[str, Any]:
         at = min(max(activity.at, 0), MAX_TIME)
