@@ -24,7 +24,7 @@ from edgewise.visitors.identity import Redirect
 from edgewise.visitors.message import Message
 from tests.decisions.worker import ACTIONS, POLICY, VISITOR, Worker, record
 from tests.eventually import eventually
-from tests.servers import HERO, Server, serve
+from tests.servers import HERO, Server, serve, user
 
 SEGMENTS: Mapping[str, Condition] = {
     "phone": {"device.type": "mobile"},
@@ -39,7 +39,7 @@ FOR_NEW = Policy(
     features=Features(("device",)),
 )
 FILES = {"hero.toml": HERO + 'when = { "visitor.traits.gender" = "female" }\n'}
-WHO = {"anonymousId": "phone", "userId": "ann"}
+WHO = {"anonymousId": "phone", **user("ann")}
 
 
 async def test_loading_the_state_does_not_change_the_context(worker: Worker) -> None:

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 
-from edgewise.policies.policy import Reward
 from edgewise.serving.follower import Follower
 from edgewise.store import Store
-from tests.events.recording import LONG, ORDER, Recording
-from tests.learner.published_policy import POLICY, PublishedPolicy
+from tests.events.recording import LONG, REWARDED, Recording
+from tests.learner.published_policy import PublishedPolicy
 
 
 @pytest.fixture
@@ -21,8 +19,7 @@ async def store(store_url: str) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def recording(store: Store) -> Recording:
-    policy = replace(POLICY, reward=Reward(events={"$click": 0.2, ORDER: 1.0, "Signed Up": 0.5}))
-    await PublishedPolicy(store, policy).publish()
+    await PublishedPolicy(store, REWARDED).publish()
     follower = Follower(store)
     await follower.refresh()
     return Recording(store, follower)

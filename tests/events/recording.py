@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgewise.entries import Event, Outcome, decode
 from edgewise.events.recorder import Recorder, Rejection
 from edgewise.ids.decision import DecisionIds
 from edgewise.ids.user_proof import UserProof
+from edgewise.policies.policy import Reward
 from edgewise.serving.follower import Follower
 from edgewise.serving.served_site import ServedSite
 from edgewise.store import Store
@@ -13,11 +16,12 @@ from edgewise.types import BEGINNING, Digest
 from edgewise.visitors import profile as profiles
 from edgewise.visitors.message import Message, Properties
 from edgewise.visitors.profile import Profile
-from tests.learner.published_policy import REF
+from tests.learner.published_policy import POLICY, REF
 
 IDS = DecisionIds((b"a key" * 5,))
 ORDER = "Order Completed"
 FROM_SERVER = UserProof("verified", (), is_server=True)
+REWARDED = replace(POLICY, reward=Reward(events={"$click": 0.2, ORDER: 1.0, "Signed Up": 0.5}))
 LONG = 60.0
 """Seconds that a batch may take on a busy machine."""
 

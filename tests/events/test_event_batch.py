@@ -23,11 +23,12 @@ async def test_event_is_appended_once_and_outcome_each_time_it_is_sent(recording
     assert [entry.name for entry in await recording.entries()] == [ORDER, "$click", "$click", "$click"]
 
 
-async def test_event_has_the_ids_that_the_same_batch_links(recording: Recording) -> None:
+async def test_event_has_the_ids_that_were_linked_before_it(recording: Recording) -> None:
     await recording.record(
-        order("m1", user_id="u"),
         Message("identify", anonymous_id="phone", user_id="u"),
         Message("identify", anonymous_id="laptop", user_id="u"),
+        order("m1", user_id="u"),
+        Message("identify", anonymous_id="tablet", user_id="u"),
     )
     (event,) = await recording.entries()
     assert isinstance(event, Event)

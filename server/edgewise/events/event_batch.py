@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from edgewise.entries import Event, encode
 from edgewise.events.parser import ParsedEvent
@@ -16,7 +16,7 @@ from edgewise.visitors.profile import Profile
 
 
 class EventBatch:
-    """The events of a batch that are kept. It is the `UpdateSource` of their profile updates.
+    """The events of a batch, or of a part of it that links no ids. It is the `UpdateSource` of their updates.
 
     `may_add` is called before each new record. If it returns False, the record is not written. `count_reward` makes the
     command that counts a rewarding outcome of a policy, and whether its visitor consents.
@@ -35,20 +35,15 @@ class EventBatch:
         self._records = records
         self._may_add = may_add
         self._count_reward = count_reward
+        self._profiles = [Profile()] * len(events)
 
     async def resolve_visitors(self) -> None:
-        """Load the records of all visitors, and merge histories that turn out to be one visitor's.
+        """Load the records up to the history of each visitor.
 
         Raises:
             StoreError: the store does not answer.
         """
-        links = dict.fromkeys(link for event in self._events for link in event.links)
-        visitors = dict.fromkeys(visitor for event in self._events for visitor in event.visitors)
-        await self._records.load((*visitors, *(known_as for known_as, _ in links)))
-        for known_as, user in links:
-            if self._records.stored(known_as) is not None or self._may_add():
-                await self._records.link(known_as, user)
-        for visitor in visitors:
+        for visitor in dict.fromkeys(visitor for event in self._events for visitor in event.visitors):
             await self._records.resolve(visitor)
 
     def updates(self) -> list[ProfileUpdate]:
@@ -62,13 +57,13 @@ class EventBatch:
     def rebuild(self, lost: Sequence[ProfileUpdate]) -> list[ProfileUpdate]:
         return self._updates(sorted(position for update in lost for position in update.positions))
 
-    def commands(self, store: Store, updates: Iterable[ProfileUpdate]) -> list[Command]:
+    def commands(self, store: Store) -> list[Command]:
         """The commands that append to the logs, bar actions and extend redirects.
 
-        `updates` are those of the batch. Their profiles have further ids of the visitors.
+        Call `updates` first. An entry has all ids of the visitor that were known when the event happened.
         """
-        by_root = {update.visitor: update for update in updates}
-        commands = [command for event in self._events for command in self._append(store, event, by_root)]
+        pairs = zip(self._events, self._profiles, strict=True)
+        commands = [command for pair in pairs for command in self._append(store, *pair)]
         return commands + self._records.extend_commands(visitor for event in self._events for visitor in event.visitors)
 
     def _updates(self, positions: Iterable[int]) -> list[ProfileUpdate]:
@@ -80,14 +75,14 @@ class EventBatch:
                 if root not in updates:
                     updates[root] = ProfileUpdate(root, self._records.stored(root))
                 updates[root].add(position, event.activity, event.visitors, event.ids)
+                self._profiles[position] = updates[root].profile
         return list(updates.values())
 
-    def _append(self, store: Store, event: ParsedEvent, updates: Mapping[Digest, ProfileUpdate]) -> Iterator[Command]:
+    def _append(self, store: Store, event: ParsedEvent, profile: Profile) -> Iterator[Command]:
         """Append one outcome, or one event for each policy that it rewards. Then bar actions."""
         name = event.activity.name
         if event.activity.kind != "track" or name is None:
             return
-        profile = updates[self._records.find_root(event.visitors[-1])].profile if event.visitors else Profile()
         digests = tuple(dict.fromkeys((*event.activity.ids, *profile.ids)))
         placements = self._site.placements.values()
         if event.outcome is not None:

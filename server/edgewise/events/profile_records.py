@@ -45,6 +45,10 @@ class ProfileRecords:
         """Whether a visitor is a user, came back, or is named by a server. `ttl` is how long the record is kept."""
         return not self._unknown_ttl or is_user(visitor) or ttl > self._unknown_ttl
 
+    def replace(self, visitor: Digest, written: bytes) -> None:
+        """Keep a record as it was just written."""
+        self._records[visitor] = written
+
     async def load(self, visitors: Iterable[Digest]) -> None:
         visitors = list(dict.fromkeys(visitors))
         commands = [self._store.profiles.read_command(self._site, visitor) for visitor in visitors]
@@ -56,9 +60,17 @@ class ProfileRecords:
         await self._follow(visitor)
         await self._write_planned(lambda: identity.plan_move(visitor, self._records))
 
+    async def need_links(self, links: Iterable[tuple[Digest, Digest]], message: Digest) -> bool:
+        """Whether an id must become its user's, because a message has both. A repeated message links nothing."""
+        for known_as, user in links:
+            for visitor in (known_as, user):
+                await self._follow(visitor)
+            is_linked = identity.plan_link(known_as, user, self._records) is None
+            if not is_linked and not identity.is_repeated(message, user, self._records):
+                return True
+        return False
+
     async def link(self, known_as: Digest, user: Digest) -> None:
-        for visitor in (known_as, user):
-            await self._follow(visitor)
         await self._write_planned(lambda: identity.plan_link(known_as, user, self._records))
 
     def extend_commands(self, visitors: Iterable[Digest]) -> list[Command]:

@@ -125,6 +125,8 @@ class ProfileWriter:
         replies = (await self._store_batch.execute([*appends, *writes]))[len(appends) :]
         after: list[Command] = []
         for update, step, is_written in zip(updates, steps, replies, strict=True):
+            if is_written:
+                self._records.replace(update.visitor, update.profile.encode())
             if is_written and step.update.messages:
                 after.append(self._queues.wake_command(self._site, update.visitor, now_ms()))
             if is_written:  # The next visitor of an id must not inherit the conditions that this one met.

@@ -170,17 +170,38 @@ class Recorder:
     async def _write(
         self, site: ServedSite, events: Sequence[ParsedEvent], store_batch: StoreBatch, source: str | None
     ) -> None:
-        def may(name: BudgetName) -> bool:
-            return source is None or self._budgets is None or self._budgets.take(name, site.name, source)
+        """Write events in their order. A link holds for the events after it, as if each had come alone."""
+        records = ProfileRecords(self._store, site.name, store_batch, 0 if source is None else UNKNOWN_TTL)
+        await records.load(_all_ids(events))
+        start = 0
+        for position, event in enumerate(events):
+            if await records.need_links(event.links, event.activity.message):
+                await self._write_part(site, events[start:position], records, store_batch, source)
+                start = position
+                for known_as, user in event.links:
+                    if records.stored(known_as) is not None or self._may("visitors", site, source):
+                        await records.link(known_as, user)
+        await self._write_part(site, events[start:], records, store_batch, source)
 
-        unknown_ttl = 0 if source is None else UNKNOWN_TTL
-        records = ProfileRecords(self._store, site.name, store_batch, unknown_ttl)
+    async def _write_part(
+        self,
+        site: ServedSite,
+        events: Sequence[ParsedEvent],
+        records: ProfileRecords,
+        store_batch: StoreBatch,
+        source: str | None,
+    ) -> None:
         count_reward = None if self._budgets is None else partial(self._budgets.count_reward_command, source)
-        batch = EventBatch(site, events, records, partial(may, "visitors"), count_reward)
+        batch = EventBatch(site, events, records, partial(self._may, "visitors", site, source), count_reward)
         await batch.resolve_visitors()
         updates = batch.updates()
-        writer = ProfileWriter(self._store, site.name, site.triggers, records, store_batch, partial(may, "webhooks"))
-        await writer.write(batch.admitted(updates), batch, appends=batch.commands(self._store, updates))
+        may_fire = partial(self._may, "webhooks", site, source)
+        writer = ProfileWriter(self._store, site.name, site.triggers, records, store_batch, may_fire)
+        await writer.write(batch.admitted(updates), batch, appends=batch.commands(self._store))
+
+    def _may(self, name: BudgetName, site: ServedSite, source: str | None) -> bool:
+        """Take one from a budget of the source. A sender without one is not limited."""
+        return source is None or self._budgets is None or self._budgets.take(name, site.name, source)
 
     def _check_outcome(self, site: ServedSite, event: ParsedEvent) -> None:
         """

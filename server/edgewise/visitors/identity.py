@@ -17,8 +17,8 @@ another user's.
 A chain of redirects can grow with every alias. A request that follows a long one shortens it, so that all ids on it
 lead to the history directly. All ids after the first one are users, whose redirects are permanent, so that is safe.
 
-One exception: a message that a shared device sends again after it changed hands, under its anonymous id alone, counts
-for the new user too. The new history does not know the messages of the old one.
+When a device changes hands, the new user's history learns the last messages of the old one. So a message that the
+device sends again counts for nobody else.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from msgspec.structs import replace
 from edgewise.errors import ProfileError
 from edgewise.types import Digest, is_user
 from edgewise.visitors import profile as profiles
-from edgewise.visitors.merging import merge
+from edgewise.visitors.merging import merge, merge_recent
 from edgewise.visitors.partial_profile import PartialProfile, decode_partial
-from edgewise.visitors.profile import MAX_MERGED, Profile
+from edgewise.visitors.profile import MARK, MAX_MERGED, REMEMBERED_MESSAGES, Profile, has_mark
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,9 @@ _DIGEST = 8
 
 MAX_SHORT_PATH = 4
 """The most redirects between an id and its history that are left as they are."""
+
+HANDED_ON = REMEMBERED_MESSAGES // 2
+"""The last messages of a user that the next user's history learns. Each of the two keeps half of the room."""
 
 Records = Mapping[Digest, bytes | None]
 """The loaded records by id. None is for an id without a record."""
@@ -164,10 +167,30 @@ def plan_link(known_as: Digest, user: Digest, records: Records) -> Write | None:
     if old == root:
         return None
     if old != known_as and not is_user(known_as):
+        if (write := _plan_handover(old, root, records)) is not None:
+            return write
         return Write(known_as, records[known_as], Redirect(root, b"").encode())
     lesser, greater = sorted((old, root))
     frozen = b"" if records[lesser] is None else read_profile(records[lesser]).encode()
     return Write(lesser, records[lesser], Redirect(greater, frozen).encode())
+
+
+def is_repeated(message: Digest, user: Digest, records: Records) -> bool:
+    """Whether a message was recorded for this user before. Its links must then not be made again.
+
+    Raises:
+        RecordNotLoaded: an id on the way was not loaded.
+    """
+    return has_mark(read_profile(records[find_root(user, records)]).recent, message[:MARK])
+
+
+def _plan_handover(old: Digest, new: Digest, records: Records) -> Write | None:
+    """Plan that the next user's history knows the last messages of the former one. Return None if it does."""
+    last = read_profile(records[old]).recent[-MARK * HANDED_ON :]
+    profile = read_profile(records[new])
+    if all(has_mark(profile.recent, last[start : start + MARK]) for start in range(0, len(last), MARK)):
+        return None
+    return Write(new, records[new], replace(profile, recent=merge_recent(last, profile.recent)).encode())
 
 
 def resolve_profile(visitor: Digest, records: Records) -> Profile | None:

@@ -55,7 +55,7 @@ def merge(one: Profile, other: Profile) -> Profile:
         traits=merge_traits(one.traits, other.traits),
         ids=_keep_last(older.ids, newer.ids, MAX_IDS),
         merged=_keep_last(older.merged, newer.merged, MAX_MERGED),
-        recent=_merge_recent(older.recent, newer.recent),
+        recent=merge_recent(older.recent, newer.recent),
     )
 
 
@@ -72,7 +72,8 @@ def _keep_last(older: tuple[Digest, ...], newer: tuple[Digest, ...], limit: int)
     return tuple(dict.fromkeys((*tail, *newer[-(limit - len(tail)) :])))
 
 
-def _merge_recent(older: bytes, newer: bytes) -> bytes:
+def merge_recent(older: bytes, newer: bytes) -> bytes:
+    """The marks of the last messages of both."""
     split = (_marks(older), _marks(newer))
     return b"".join(_keep_last(*split, REMEMBERED_MESSAGES))
 
