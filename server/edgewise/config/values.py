@@ -19,7 +19,9 @@ T = TypeVar("T", bound=str)
 
 DAY: Milliseconds = 86_400_000
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+LONGEST_NAME = 64
+
+_NAME = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{LONGEST_NAME - 1}}}")
 _DURATION = re.compile(r"([0-9]{1,12})(ms|s|m|h|d)")
 _UNITS: dict[str, Milliseconds] = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": DAY}
 
@@ -28,7 +30,7 @@ def short_name(value: Any) -> str:
     """The name of a placement, a site, a segment or a webhook."""
     if isinstance(value, str) and _NAME.fullmatch(value):
         return value
-    message = mismatch("a name of 1 to 64 characters (a-z, 0-9, _ and -)", value)
+    message = mismatch(f"a name of 1 to {LONGEST_NAME} characters (a-z, 0-9, _ and -)", value)
     raise ValueError(f"{message} Start it with a letter or a digit.")
 
 

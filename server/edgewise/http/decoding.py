@@ -19,8 +19,10 @@ from edgewise.http.requests import BatchBody, ShortText, message_type
 from edgewise.visitors.message import Kind, Message
 
 MAX_MESSAGE_BYTES = 32 * 1024
+MAX_MESSAGE_VALUES = 1000
+MAX_MESSAGE_DEPTH = 16
 
-_MESSAGE_LIMITS = Limits("", values=1000, depth=16, text=MAX_MESSAGE_BYTES)
+_MESSAGE_LIMITS = Limits("", MAX_MESSAGE_VALUES, MAX_MESSAGE_DEPTH, MAX_MESSAGE_BYTES)
 """For all fields of a message, including those that Edgewise does not read."""
 
 T = TypeVar("T")

@@ -12,12 +12,16 @@ from edgewise.decisions.preview_token import MAX_LENGTH
 from edgewise.types import Consent
 from edgewise.visitors.message import NO_NUL, GivenId, Kind, Message, UserHash, unify_ids
 
+MAX_ADDRESS = 8192
+MAX_SHORT_TEXT = 256
 MAX_PLACEMENTS = 50
+MAX_SLOTS = 100
+MAX_EXCLUDED = 1000
 MAX_MESSAGES = 500
 
-Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256, pattern=NO_NUL)]
-ShortText: TypeAlias = Annotated[str, Meta(max_length=256)]
-Url: TypeAlias = Annotated[str, Meta(max_length=8192)]
+Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_SHORT_TEXT, pattern=NO_NUL)]
+ShortText: TypeAlias = Annotated[str, Meta(max_length=MAX_SHORT_TEXT)]
+Url: TypeAlias = Annotated[str, Meta(max_length=MAX_ADDRESS)]
 
 
 class PlacementBody(Struct, frozen=True, rename="camel"):
@@ -28,8 +32,8 @@ class PlacementBody(Struct, frozen=True, rename="camel"):
     """
 
     id: Name
-    slots: Annotated[int, Meta(ge=1, le=100)] | None = None
-    exclude: Annotated[tuple[ShortText, ...], Meta(max_length=1000)] = ()
+    slots: Annotated[int, Meta(ge=1, le=MAX_SLOTS)] | None = None
+    exclude: Annotated[tuple[ShortText, ...], Meta(max_length=MAX_EXCLUDED)] = ()
     action: Name | None = None
 
 

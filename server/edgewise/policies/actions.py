@@ -17,9 +17,13 @@ MOST_ACTIONS = 2000
 MOST_FEATURES = 100
 MOST_EVENTS = 20
 
-action_id = label(128)
-_feature_name = label(64)
-_event_name = label(128)
+LONGEST_ID = 128
+LONGEST_FEATURE_NAME = 64
+LONGEST_EVENT_NAME = 128
+
+action_id = label(LONGEST_ID)
+_feature_name = label(LONGEST_FEATURE_NAME)
+_event_name = label(LONGEST_EVENT_NAME)
 
 
 def read_actions(file: Table) -> tuple[Action, ...]:

@@ -13,8 +13,11 @@ Kind: TypeAlias = Literal["track", "page", "identify", "alias", "screen", "group
 NO_NUL = "^[^\\u0000]*$"
 """A pattern for Python and JSON Schema. Text without a NUL, because many systems cut a text there."""
 
-Id: TypeAlias = Annotated[str, Meta(max_length=256, pattern=NO_NUL)]
-UserHash: TypeAlias = Annotated[str, Meta(max_length=256)]
+MAX_ID = 256
+MAX_EVENT_NAME = 256
+
+Id: TypeAlias = Annotated[str, Meta(max_length=MAX_ID, pattern=NO_NUL)]
+UserHash: TypeAlias = Annotated[str, Meta(max_length=MAX_ID)]
 """The proof of a user id. A wrong one is no error: the id then does not count."""
 if TYPE_CHECKING:
     GivenId: TypeAlias = Id
@@ -22,7 +25,7 @@ else:
     # Many clients send the number of a customer. `unify_ids` makes it a text before anybody sees it.
     GivenId = Id | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
-EventName: TypeAlias = Annotated[str, Meta(max_length=256, pattern=NO_NUL)]
+EventName: TypeAlias = Annotated[str, Meta(max_length=MAX_EVENT_NAME, pattern=NO_NUL)]
 
 
 class Properties(Struct, frozen=True, rename="camel", gc=False):
