@@ -17,12 +17,12 @@ from edgewise.entries import Decision, Entry, Event, Outcome, decode, encode
 from edgewise.errors import StoreError, StoreUnavailable
 from edgewise.ids.visitor import as_user
 from edgewise.learner import policy_learner, process
-from edgewise.learner.erasure import erase_entries
+from edgewise.learner.erasure import Eraser, erase_entries
 from edgewise.learner.fold import Fold
 from edgewise.learner.process import Learner
 from edgewise.learner.rebuild import rebuild
 from edgewise.settings import Settings
-from edgewise.store import Checkpoint, Store
+from edgewise.store import Checkpoint, Pending, Store
 from edgewise.types import Digest, PolicyRef, StreamId
 from tests.eventually import eventually
 from tests.learner import logs
@@ -321,3 +321,20 @@ def _dying(life: list[int], execute: Callable[[Any], Awaitable[Any]]) -> Callabl
 
 async def is_published(store: Store) -> bool:
     return await store.checkpoints.read(REF) is not None
+
+
+async def test_waiting_erasure_begins_if_the_stores_clock_is_set_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await PublishedPolicy(store).publish()
+    await store.erasures.add(REF.site, [ANN], 3_600_000)
+    eraser, read = Eraser(store, lambda ref: None), store.erasures.pending
+
+    async def read_set_back(sites: Sequence[str]) -> dict[str, Pending]:
+        return {site: found._replace(now=found.now - 600_000) for site, found in (await read(sites)).items()}
+
+    await eraser.run_once([REF])
+    assert (await read([REF.site]))[REF.site].waiting
+    monkeypatch.setattr(store.erasures, "pending", read_set_back)
+    await eraser.run_once([REF])
+    assert not (await read([REF.site]))[REF.site].waiting

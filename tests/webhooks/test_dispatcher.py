@@ -12,12 +12,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
 from edgewise.ids.visitor import anonymous_digest
 from edgewise.privacy.access import VisitorData
 from edgewise.store import Store
+from edgewise.wall_clock import now_ms
 from edgewise.webhooks.delivery import Delivery
 from edgewise.webhooks.dispatch_options import DispatchOptions
 from edgewise.webhooks.dispatcher import Dispatcher
@@ -289,3 +291,34 @@ async def test_slow_receiver_does_not_block_another_one(store: Store) -> None:
                 assert len(hangs.requests) == 3
                 hangs.recover()
                 assert len(await hangs.wait_for_messages(20)) == 20
+
+
+async def test_message_of_a_clock_that_was_ahead_is_sent_after_the_quiet_time(
+    store: Store, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with receiving() as receiver, shop(store, receiver, CART, after="200ms") as server, dispatching(store):
+        with monkeypatch.context() as patched:
+            patched.setattr("edgewise.events.profile_writer.now_ms", lambda: now_ms() + 24 * 3_600_000)
+            await send(server, "ann", "Product Added")
+        [one] = await receiver.wait_for_messages(1)
+        assert one.message["anonymousId"] == "ann"
+
+
+async def test_lease_from_before_the_clock_was_set_back_blocks_nobody(store: Store) -> None:
+    queues, visitor = store.webhook_queues, anonymous_digest("ann")
+    assert await queues.claim("default", visitor, b"killed", 3_600_000)
+    assert await queues.claim("default", visitor, b"next", 60_000)
+    assert not await queues.claim("default", visitor, b"third", 60_000)
+
+
+async def test_retry_that_was_scheduled_too_far_ahead_is_made_now(store: Store) -> None:
+    async with receiving() as receiver, shop(store, receiver) as server:
+        await send(server, "ann", "Order Completed")
+        queues, visitor = store.webhook_queues, anonymous_digest("ann")
+        packed = await queues.first("default", visitor)
+        assert packed is not None
+        far = now_ms() + 24 * 3_600_000
+        ahead = msgspec.structs.replace(decode_message(packed), not_before=far, first_tried_at=far, attempts=1)
+        await queues.retry_later("default", visitor, packed, ahead.encode())
+        async with dispatching(store):
+            await receiver.wait_for_messages(1)

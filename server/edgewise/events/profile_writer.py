@@ -13,6 +13,7 @@ from edgewise.store import Command, Store
 from edgewise.store.exposures import fields_of
 from edgewise.types import Digest
 from edgewise.visitors.activity import Activity
+from edgewise.visitors.future_times import without_future_times
 from edgewise.visitors.identity import Write, read_profile
 from edgewise.wall_clock import now_ms
 from edgewise.webhooks.triggers import NO_UPDATE, Triggers, WebhookUpdate
@@ -36,7 +37,7 @@ class ProfileUpdate:
     def __init__(self, visitor: Digest, stored: bytes | None) -> None:
         self.visitor = visitor
         self.stored = stored
-        self.profile = read_profile(stored)
+        self.profile = without_future_times(read_profile(stored), now_ms())
         self.activities: list[Activity] = []
         self.digests: set[Digest] = {visitor}
         self.ids = VisitorIds()

@@ -11,9 +11,11 @@ from collections.abc import Callable, Collection, Iterable
 from edgewise.entries import Decision, Event, Outcome, decode
 from edgewise.errors import EntryError, StoreError
 from edgewise.store import Pending, Store
-from edgewise.types import BEGINNING, DecisionKey, Digest, PolicyRef, is_user
+from edgewise.types import BEGINNING, DecisionKey, Digest, Milliseconds, PolicyRef, is_user
 
 log = logging.getLogger(__name__)
+
+_CLOCK_TOLERANCE: Milliseconds = 10_000
 
 
 class Eraser:
@@ -23,6 +25,7 @@ class Eraser:
         self._store = store
         self._restart = restart
         self._is_rewriting = False
+        self._store_times: dict[str, Milliseconds] = {}
 
     async def run_once(self, served: Collection[PolicyRef]) -> None:
         """Advance the erasures of all sites as far as possible.
@@ -33,9 +36,12 @@ class Eraser:
         found = await self._store.erasures.pending(sorted({ref.site for ref in served}))
         for site, pending in found.items():
             await self._advance(site, pending, [ref for ref in served if ref.site == site])
+            self._store_times[site] = pending.now
 
     async def _advance(self, site: str, pending: Pending, served: Collection[PolicyRef]) -> None:
-        if pending.is_due:
+        # After the store's clock was set back, waiting erasures would be late. To be early is always allowed.
+        is_set_back = pending.now < self._store_times.get(site, 0) - _CLOCK_TOLERANCE
+        if pending.is_due or (is_set_back and pending.waiting):
             await self._erase(site, pending, served)
         elif pending.folding:
             forgotten = [await self._store.checkpoints.needs_new_fold(ref) for ref in served]

@@ -68,6 +68,11 @@ _mark_checked = Script("""
     if ARGV[3] == '' then redis.call('ZREM', KEYS[1], ARGV[1]) else redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1]) end
     return 1
 """)
+# KEYS: lease. ARGV: token, milliseconds. A lease that is longer than any is from before the clock was set back.
+_claim = Script("""
+    if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then redis.call('DEL', KEYS[1]) end
+    return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+""")
 _release = Script("if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end")
 # KEYS: state, queue. ARGV: field, its expected value, the field to set, the message or '', the queue's TTL.
 _settle_condition = Script("""
@@ -79,6 +84,10 @@ _settle_condition = Script("""
         redis.call('PEXPIRE', KEYS[2], ARGV[5])
     end
     return 1
+""")
+# KEYS: state. ARGV: field, its expected value, its new value.
+_reschedule_condition = Script("""
+    if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end
 """)
 # KEYS: queue, dead letters. ARGV: the first message, its outcome (done, dead, later), its new bytes, both TTLs.
 _settle_message = Script("""
@@ -179,15 +188,21 @@ class WebhookQueues:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def due(self, site: str, now: Milliseconds, most: int) -> list[Due]:
-        """The visitors whose check is due, the oldest first."""
-        found = await self._client.execute(
-            ("ZRANGEBYSCORE", keys.webhook_index(site), "-inf", now, "WITHSCORES", "LIMIT", 0, most)
+    async def due(self, site: str, now: Milliseconds, most: int, longest_wait: Milliseconds | None = None) -> list[Due]:
+        """The visitors whose check is due, the oldest first.
+
+        A check that is further ahead than `longest_wait` is due as well. The clock was set back since it was scheduled.
+        """
+        ranges: list[tuple[Argument, Argument]] = [("-inf", now)]
+        if longest_wait is not None:
+            ranges.append((now + longest_wait, "+inf"))
+        replies = await self._client.execute_all(
+            [
+                ("ZRANGEBYSCORE", keys.webhook_index(site), low, high, "WITHSCORES", "LIMIT", 0, most)
+                for low, high in ranges
+            ]
         )
-        rows = (
-            found if found and isinstance(found[0], (tuple, list)) else list(zip(found[::2], found[1::2], strict=True))
-        )
-        return [Due(visitor, at if isinstance(at, bytes) else repr(at).encode()) for visitor, at in rows]
+        return [due for found in replies for due in _read_due(found)]
 
     async def backlog(self, site: str, now: Milliseconds) -> Backlog:
         visitors, dead = await self._client.execute_all([("ZCARD", index(site)) for index in _INDICES])
@@ -201,13 +216,20 @@ class WebhookQueues:
 
     async def claim(self, site: str, visitor: Digest, token: bytes, lease: Milliseconds) -> bool:
         """Take the lease to send this visitor's messages. Returns False while another dispatcher has it."""
-        return bool(await self._client.execute(("SET", keys.hook_lease(site, visitor), token, "NX", "PX", lease)))
+        return bool(await self._client.execute(_claim.command([keys.hook_lease(site, visitor)], token, lease)))
 
     async def release(self, site: str, visitor: Digest, token: bytes) -> None:
         await self._client.execute(_release.command([keys.hook_lease(site, visitor)], token))
 
     async def state(self, site: str, visitor: Digest) -> Mapping[bytes, bytes]:
         return fields_of(await self._client.execute(read_command(site, visitor)))
+
+    async def reschedule_condition(
+        self, site: str, visitor: Digest, field: bytes, expected: bytes, changed: bytes
+    ) -> None:
+        """Replace a waiting condition by its changed bytes."""
+        command = _reschedule_condition.command([keys.hooks(site, visitor)], field, expected, changed)
+        await self._client.execute(command)
 
     async def settle_condition(
         self, site: str, visitor: Digest, field: bytes, expected: bytes, mark: bytes, message: bytes | None
@@ -254,3 +276,8 @@ class WebhookQueues:
     async def _settle(self, site: str, visitor: Digest, message: bytes, how: str, changed: bytes) -> None:
         pair = [keys.hook_queue(site, visitor), keys.dead_letters(site, visitor)]
         await self._client.execute(_settle_message.command(pair, message, how, changed, QUEUE_TTL, DEAD_TTL))
+
+
+def _read_due(found: Sequence[Any]) -> list[Due]:
+    rows = found if found and isinstance(found[0], (tuple, list)) else zip(found[::2], found[1::2], strict=True)
+    return [Due(visitor, at if isinstance(at, bytes) else repr(at).encode()) for visitor, at in rows]

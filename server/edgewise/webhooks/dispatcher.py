@@ -30,12 +30,15 @@ from edgewise.webhooks import delivery_metrics as metrics
 from edgewise.webhooks.delivery import Delivery
 from edgewise.webhooks.dispatch_options import DEFAULT_OPTIONS, DispatchOptions
 from edgewise.webhooks.triggers import Triggers, make_triggers
-from edgewise.webhooks.webhook_state import QueuedMessage, decode_message, met_field, read_pending
+from edgewise.webhooks.webhook_state import PendingCondition, QueuedMessage, decode_message, met_field, read_pending
 
 log = logging.getLogger(__name__)
 
 _MOST_DUE = 500
 _MAX_PROBLEM = 200
+
+_CLOCK_TOLERANCE: Milliseconds = 60_000
+"""A time that is later than possible by more than this was stored before the clock was set back."""
 
 
 class Dispatcher:
@@ -73,7 +76,8 @@ class Dispatcher:
             self._sites = {site.name: make_triggers(site, Segments(site.segments)) for site in decode_sites(packed)}
             self._published = packed
         for site, triggers in self._sites.items():
-            for due in await self._store.webhook_queues.due(site, now_ms(), _MOST_DUE):
+            longest_wait = max(triggers.longest_after, self._options.last_delay) + _CLOCK_TOLERANCE
+            for due in await self._store.webhook_queues.due(site, now_ms(), _MOST_DUE, longest_wait):
                 key = (site, due.visitor)
                 if key not in self._tasks and len(self._tasks) < self._options.max_visitors:
                     self._tasks[key] = asyncio.create_task(self._serve_leased(site, triggers, due))
@@ -112,7 +116,7 @@ class Dispatcher:
             if packed is None:
                 return min(pending, default=None)
             message = decode_message(packed)
-            if message.not_before > now_ms():
+            if 0 < message.not_before - now_ms() <= self._options.last_delay + _CLOCK_TOLERANCE:
                 return min([*pending, message.not_before])
             webhook = triggers.find_webhook(message.webhook)
             receiver = (site, message.webhook)
@@ -127,16 +131,19 @@ class Dispatcher:
 
     async def _queue_due(self, site: str, triggers: Triggers, visitor: Digest) -> list[Milliseconds]:
         """Queue the messages of due conditions that still hold. Return the due times of the other ones."""
-        later = []
-        for webhook, field, packed, condition in read_pending(await self._store.webhook_queues.state(site, visitor)):
+        later, queues = [], self._store.webhook_queues
+        for webhook, field, packed, condition in read_pending(await queues.state(site, visitor)):
             if condition.due > (now := now_ms()):
-                later.append(condition.due)
+                limited = _limit_wait(condition, triggers.find_webhook(webhook), now)
+                if limited is not condition:
+                    await queues.reschedule_condition(site, visitor, field, packed, limited.encode())
+                later.append(limited.due)
                 continue
             stored = await self._store.profiles.read(site, visitor)
             message = None
             if stored is not None and read_redirect(stored) is None:  # Else the id that it leads to has the condition.
                 message = triggers.make_due_message(webhook, read_profile(stored), condition.ids, now)
-            await self._store.webhook_queues.settle_condition(site, visitor, field, packed, met_field(webhook), message)
+            await queues.settle_condition(site, visitor, field, packed, met_field(webhook), message)
         return later
 
     async def _send(
@@ -166,7 +173,7 @@ class Dispatcher:
         tried = msgspec.structs.replace(
             message,
             attempts=message.attempts + 1,
-            first_tried_at=message.first_tried_at or now,
+            first_tried_at=min(message.first_tried_at or now, now),
             not_before=now + self._options.delay(message.attempts + 1),
             problem=str(failure)[:_MAX_PROBLEM],
         )
@@ -183,6 +190,14 @@ class Dispatcher:
         if secret := self._environ.get(webhook.secret[1:]):
             return secret
         raise DeliveryFailed(f"Set the environment variable {webhook.secret[1:]} to the secret of the webhook.")
+
+
+def _limit_wait(condition: PendingCondition, webhook: Webhook | None, now: Milliseconds) -> PendingCondition:
+    """The condition with the longest wait from now on, if it is due later than possible. Otherwise itself."""
+    after = 0 if webhook is None else webhook.after
+    if condition.due - now <= after + _CLOCK_TOLERANCE:
+        return condition
+    return msgspec.structs.replace(condition, due=now + after)
 
 
 async def run(settings: Settings) -> None:

@@ -62,6 +62,11 @@ class Triggers:
     def __bool__(self) -> bool:
         return bool(self._triggers)
 
+    @property
+    def longest_after(self) -> Milliseconds:
+        """The longest time for which a condition waits."""
+        return max((webhook.after for webhook, _ in self._triggers.values()), default=0)
+
     def find_webhook(self, name: str) -> Webhook | None:
         return self._triggers[name][0] if name in self._triggers else None
 
