@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import get_args
 
 import pytest
+from vowpal_wabbit_next import Workspace
 
 from edgewise.bandit.features import context_line
 from edgewise.bandit.model import ActionExamples, LearningModel, ScoringModel
@@ -29,6 +30,28 @@ def test_a_restored_model_learns_the_same_bytes(algorithm: Algorithm) -> None:
             model.learn(context, actions, range(2), n % 2, cost=-float(n % 3 == 0))
         stopped = LearningModel(shape, stopped.serialize()) if n % 20 == 7 else stopped
     assert whole.serialize() == stopped.serialize()
+
+
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
+def test_a_model_that_rests_learns_the_same_bytes(algorithm: Algorithm) -> None:
+    shape = shape_of(replace(POLICY, explore=Explore(algorithm)))
+    whole, resting = LearningModel(shape), LearningModel(shape)
+    actions = ActionExamples(shape, POLICY.actions)
+    for n, context in enumerate(contexts(60)):
+        for model in (whole, resting):
+            model.learn(context, actions, range(2), n % 2, cost=-float(n % 3 == 0))
+        if n % 7 == 3:
+            resting.rest()
+            actions = ActionExamples(shape, POLICY.actions)
+            assert resting.serialize() == whole.serialize()
+    assert whole.serialize() == resting.serialize()
+
+
+def test_an_untrained_model_has_the_bytes_of_an_unused_workspace() -> None:
+    shape = shape_of(POLICY)
+    ActionExamples(shape, POLICY.actions)
+    unused = Workspace([*shape.command, "--quiet", "--preserve_performance_counters"])
+    assert LearningModel(shape).serialize() == unused.serialize()
 
 
 def test_scoring_does_not_change_the_parsed_actions() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from edgewise.entries import Outcome, Version, encode
 from edgewise.errors import Fenced, StoreError
-from edgewise.learner import retention
+from edgewise.learner import policy_learner, retention
 from edgewise.learner.log_clock import TICK_EVERY
 from edgewise.learner.rebuild import rebuild
 from edgewise.policies.compiled_policy import encode_policy
@@ -64,6 +64,33 @@ async def test_killed_learner_continues_a_log_ahead_of_the_clock(store: Store) -
     assert second.fold is not None
     assert second.fold.statistics.learned == 6
     assert (await rebuild(store, REF)).equal
+
+
+async def test_model_that_rests_between_visits_equals_a_fold_of_the_log(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy_learner, "REST_AFTER", 0.0)
+    policy_log, one = PublishedPolicy(store), learner(store)
+    await policy_log.publish()
+    for _ in range(3):
+        await policy_log.visit(4)
+        await settle(store, one)
+        await one.publish_if_due()
+        assert one.fold is not None
+        assert one.fold.is_resting
+    rebuilt = await rebuild(store, REF)
+    assert rebuilt.equal
+    assert rebuilt.learned == 12
+
+
+async def test_model_that_learns_does_not_rest(store: Store) -> None:
+    policy_log, one = PublishedPolicy(store), learner(store)
+    await policy_log.publish()
+    await policy_log.visit(4)
+    await settle(store, one)
+    await one.publish_if_due()
+    assert one.fold is not None
+    assert not one.fold.is_resting
 
 
 async def test_published_model_equals_a_fold_of_the_log(store: Store) -> None:

@@ -21,9 +21,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple, get_args
 
-from vowpal_wabbit_next import CBLabel
-
-from edgewise.bandit.model import ActionExamples, LearningModel
 from edgewise.bandit.shape import Shape, shape_of
 from edgewise.entries import Decision
 from edgewise.evaluation.logged_traffic import LoggedTraffic
@@ -45,26 +42,11 @@ class Variant(NamedTuple):
     options: Sequence[tuple[str, str]] = ()
 
 
-class WeighingModel(LearningModel):
-    """A model whose labels have `probability`, so that the weight of an example is its inverse."""
-
-    probability = 1.0
-
-    def learn(self, context: str, actions: ActionExamples, available: Sequence[int], chosen: int, cost: float) -> None:
-        example = actions.examples[chosen]
-        example.set_label(CBLabel(label=(cost, self.probability)))
-        try:
-            self._learn([self._parser.parse_line(context)._example, *[actions.bare[index] for index in available]])
-        finally:
-            example.set_label(CBLabel())
-
-
 class WeighingFold(Fold):
     """A fold whose labels have the propensity, or `least` if it is higher."""
 
     def __init__(self, policy: Policy, shape: Shape, least: float) -> None:
         super().__init__(shape, lambda _: policy)
-        self._model = self._weighing = WeighingModel(shape)
         self._least = least
         self._propensities: dict[DecisionKey, float] = {}
 
@@ -77,7 +59,7 @@ class WeighingFold(Fold):
         super()._fold_decision(id, entry, version, statistics)
 
     def _learn(self, slot: OpenSlot, decision: PackedDecision, reward: float) -> None:
-        self._weighing.probability = max(self._least, self._propensities.pop(slot.key))
+        self._model.probability = max(self._least, self._propensities.pop(slot.key))
         super()._learn(slot, decision, reward)
 
 

@@ -97,8 +97,19 @@ class Fold:
         slot = self._open.due()
         return None if slot is None else slot.deadline
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether the model is only its bytes, because nothing was learned for a while."""
+        return self._model.is_resting
+
     def serialize(self) -> bytes:
         return self._model.serialize()
+
+    def rest(self) -> None:
+        """Free what only learning needs. The next slot to learn creates it again, with equal bytes."""
+        self._model.rest()
+        for version in self._versions.values():
+            version.release()
 
     def advance(self, id: StreamId, data: bytes) -> None:
         """Fold one entry.

@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 PUBLISH_EVERY = 0.9
 """Seconds between two publications while decisions are learned."""
 
+REST_AFTER = 10.0
+"""Seconds without a decision to learn until the model is kept as bytes alone."""
+
 CHECKPOINT_EVERY = 5.0
 """Seconds between two checkpoints while entries arrive but nothing is learned."""
 
@@ -39,6 +42,7 @@ class PolicyLearner:
         self._publish_from = BEGINNING
         self._published: StreamId | None = None
         self._published_at = 0.0
+        self._learned_at = 0.0
         self._newest_close: Milliseconds = 0
 
     @property
@@ -108,7 +112,11 @@ class PolicyLearner:
             StoreError: the store does not answer, or another learner has taken over.
         """
         fold = self._fold
-        if fold is None or fold.position == self._published:
+        if fold is None:
+            return
+        if not fold.unpublished and time.monotonic() - self._learned_at >= REST_AFTER:
+            fold.rest()
+        if fold.position == self._published:
             return
         waited = time.monotonic() - self._published_at
         has_news = bool(fold.unpublished) or self._published is None
@@ -129,7 +137,9 @@ class PolicyLearner:
         self._model_version = await self._store.checkpoints.write(self.ref, checkpoint)
         self._newest_close = checkpoint.newest_close
         self._published, self._published_at = fold.position, time.monotonic()
-        fold.unpublished.clear()
+        if fold.unpublished:
+            self._learned_at = self._published_at
+            fold.unpublished.clear()
         if is_first:
             # Bases of an earlier fold lead to another model.
             await self._store.checkpoints.drop_bases(self.ref, fold.position, self.epoch)

@@ -16,6 +16,7 @@ from edgewise.learner.erasure import Eraser
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.learner.retention import Retention
 from edgewise.logs import RepeatedErrorLog
+from edgewise.malloc_tuning import configure_malloc, return_free_memory
 from edgewise.settings import Settings
 from edgewise.signals import stop_event
 from edgewise.sites import decode_sites
@@ -92,6 +93,7 @@ class Learner:
         busy = [await self._learn(learner, pages[ref], maintain) for ref, learner in active.items()]
         if maintain:
             await self._drift.check(list(active), now_ms())
+            return_free_memory()  # The models that rest by now left gaps between smaller blocks.
         self._clocks.check({ref: (learner.ahead, pages[ref].now) for ref, learner in active.items()}, now_ms())
         return any(busy)
 
@@ -165,6 +167,7 @@ async def run(settings: Settings) -> None:
         raise SettingsError("Missing store URL. Set --redis or EDGEWISE_REDIS.")
     stop = stop_event()
     store = await Store.connect(settings.redis, key_prefix=settings.key_prefix)
+    configure_malloc()
     configure_gc()
     try:
         await store.check()

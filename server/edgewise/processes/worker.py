@@ -23,6 +23,7 @@ from edgewise import logs
 from edgewise.gc_tuning import configure_gc
 from edgewise.http.connections import MOST_CONNECTIONS, Connections
 from edgewise.http.protocol import HttpProtocol
+from edgewise.malloc_tuning import configure_malloc
 from edgewise.processes.descriptors import raise_descriptor_limit
 from edgewise.processes.draining_server import KEEP_ALIVE_SECONDS, DrainingServer
 from edgewise.processes.listener import BACKLOG
@@ -52,6 +53,7 @@ def main() -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+    configure_malloc()
     configure_gc()
     DrainingServer(config, lambda: _signal_ready(int(ready))).run(sockets=[socket.socket(fileno=int(descriptor))])
 
