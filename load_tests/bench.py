@@ -22,7 +22,16 @@ import uvloop
 from rich.console import Console
 
 from edgewise.processes.supervisor import APP
-from load_tests import bench_report, bench_shop, decide_load, stored_sizes, targeting, targeting_sites, training
+from load_tests import (
+    bench_report,
+    bench_shop,
+    decide_load,
+    idle_policies,
+    stored_sizes,
+    targeting,
+    targeting_sites,
+    training,
+)
 from load_tests.bench_report import BenchResults
 from load_tests.cpu_cores import Cores, pinned_to
 from load_tests.environment import ECHO, start_environment
@@ -45,6 +54,8 @@ class BenchPlan(NamedTuple):
     events: int
     learning_rounds: int
     open_decisions: int
+    sites: int
+    idle_policies: int
 
 
 FULL = BenchPlan(
@@ -57,6 +68,8 @@ FULL = BenchPlan(
     events=10_000,
     learning_rounds=7,
     open_decisions=200_000,
+    sites=20,
+    idle_policies=200,
 )
 QUICK = BenchPlan(
     150,
@@ -68,6 +81,8 @@ QUICK = BenchPlan(
     events=3000,
     learning_rounds=3,
     open_decisions=20_000,
+    sites=4,
+    idle_policies=40,
 )
 
 _REPETITIONS = 5
@@ -104,6 +119,9 @@ async def measure(plan: BenchPlan, report_progress: Callable[[str], None]) -> Be
             learning = await environment.run_module("load_tests.learning", plan.events, plan.learning_rounds)
             report_progress(f"holding {plan.open_decisions:,} decisions open")
             open_decisions = await environment.run_module("load_tests.open_decisions", plan.open_decisions)
+    report_progress(f"starting servers with 1 and {plan.idle_policies} policies")
+    with tempfile.TemporaryDirectory(prefix="edgewise-bench-") as folder:
+        idle = await idle_policies.measure(Path(folder), plan.sites, plan.idle_policies)
     return BenchResults(
         str(cores),
         model,
@@ -115,6 +133,7 @@ async def measure(plan: BenchPlan, report_progress: Callable[[str], None]) -> Be
         msgspec.json.decode(learning, type=LearningComparison),
         profile,
         msgspec.json.decode(open_decisions, type=OpenDecisionBytes),
+        idle,
     )
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from load_tests.decide_load import AppLoad, EchoComparison, PacedLoad
+from load_tests.idle_policies import WORKERS, IdlePolicies
 from load_tests.learning import LearningComparison
 from load_tests.open_decisions import OpenDecisionBytes
 from load_tests.stored_sizes import ByteSizes
@@ -31,6 +32,7 @@ class BenchResults(Struct, frozen=True):
     learning: LearningComparison
     profile: ByteSizes
     open_decisions: OpenDecisionBytes
+    idle: IdlePolicies
 
 
 class Threshold(Struct, frozen=True):
@@ -59,8 +61,8 @@ class Threshold(Struct, frozen=True):
 def thresholds(results: BenchResults) -> list[Threshold]:
     """All thresholds.
 
-    Latencies at half of saturation are not strict, because they depend on the other processes of the machine. The cost
-    of a full profile is not strict because its threshold is not met yet.
+    Latencies and times are not strict, because they depend on the other processes of the machine. The cost of a full
+    profile is not strict because its threshold is not met yet.
     """
     requests, calls = results.targeted_requests, results.targeted_calls
     p99 = {paced.candidates: paced.p99 for paced in results.paced}
@@ -74,6 +76,10 @@ def thresholds(results: BenchResults) -> list[Threshold]:
         Threshold("these, full profile / none, whole requests", requests.all_in, 1.25, strict=False),
         Threshold("a decision in the log, 20 actions", [results.comparison.entry.stored], 500, unit=" bytes"),
         Threshold("an open decision in the learner, 20 actions", [results.open_decisions.seen], 600, unit=" bytes"),
+        Threshold("an idle policy in the learner", [results.idle.learner], 0.5, unit=" MB"),
+        Threshold("an idle policy in a web worker", [results.idle.worker], 0.1, unit=" MB"),
+        Threshold(f"all processes, {_server(results.idle)}", [results.idle.total], 400, unit=" MB"),
+        Threshold(f"start, {_server(results.idle)}", [results.idle.start], 5, strict=False, unit=" s"),
         Threshold("a visitor's profile in the store", [results.profile.stored], 1024, unit=" bytes"),
         Threshold("p99 at half of saturation, 100 actions", p99[100], 10, strict=False, unit=" ms"),
         Threshold("p99 at half of saturation, 1,000 actions", p99[1000], 25, strict=False, unit=" ms"),
@@ -191,3 +197,7 @@ def _number(value: float) -> str:
 
 def _range(values: Sequence[float]) -> str:
     return f"{_number(min(values))} .. {_number(max(values))}"
+
+
+def _server(idle: IdlePolicies) -> str:
+    return f"{idle.policies} policies, {idle.sites} sites, {WORKERS} workers"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from edgewise.child import Child
@@ -62,9 +62,9 @@ class BenchEnvironment:
         Raises:
             TimeoutError: The worker does not become ready. Its standard error has the cause.
         """
-        with listen("127.0.0.1", 0) as listener:
-            command = [sys.executable, "-m", "edgewise.processes.worker", str(listener.descriptor), app]
-            child = Child(app, command, environ=self._environ, pass_fds=[listener.descriptor])
+        with listen("127.0.0.1", 0) as listener, _pipe() as ready:
+            command = [sys.executable, "-m", "edgewise.processes.worker", str(listener.descriptor), app, str(ready)]
+            child = Child(app, command, environ=self._environ, pass_fds=[listener.descriptor, ready])
             with pinned_to(self._cores.measured):
                 await child.start()
             try:
@@ -107,6 +107,17 @@ class BenchEnvironment:
         if status != 0:
             raise RuntimeError(f"{module}: Expected exit status 0, found {status}. See its standard error.")
         return printed
+
+
+@contextmanager
+def _pipe() -> Iterator[int]:
+    """The writing end of a pipe, for a worker that reports when it is ready."""
+    ends = os.pipe()
+    try:
+        yield ends[1]
+    finally:
+        for end in ends:
+            os.close(end)
 
 
 @asynccontextmanager

@@ -111,7 +111,7 @@ async def create_endpoint(store: Store, settings: Settings) -> DecideEndpoint:
     if checkpoint is None:
         raise MeasurementError("Missing the model of the shop. Train it first.")
     for site in follower.sites.values():
-        site.placements["hero"].load_model(checkpoint)
+        await site.placements["hero"].load_from(checkpoint)
     decisions = DecisionService(store, await _ids(store), settings.decide_budget / 1000)
     return DecideEndpoint(Authenticator(follower, settings.secret_key), decisions, settings.max_body)
 

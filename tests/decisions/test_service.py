@@ -6,12 +6,13 @@ import asyncio
 import itertools
 import time
 from array import array
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from edgewise.bandit.model import ActionExamples
 from edgewise.decisions.request import PlacementRequest, Visitor
 from edgewise.decisions.result import SlotResult
 from edgewise.entries import SlotChoice
@@ -19,7 +20,8 @@ from edgewise.ids.visitor import visitor_digests
 from edgewise.policies.compiled_policy import encode_policy, version_of
 from edgewise.policies.policy import Action, Explore, Pin, Policy
 from edgewise.statistics import RewardTally, Statistics
-from edgewise.store import Command, Store
+from edgewise.store import Checkpoint, Command, Store
+from edgewise.types import PolicyRef
 from tests.decisions.worker import ACTIONS, POLICY, ROW, VISITOR, Worker
 from tests.learner.published_policy import learner, settle
 from tests.valkey import Valkey
@@ -103,6 +105,73 @@ async def test_decisions_use_the_learned_model(worker: Worker) -> None:
     assert {result.model_version for result in results} == {
         worker.follower.sites["shop"].placements["hero"].model_version
     }
+
+
+async def test_a_call_waits_for_a_model_that_is_not_loaded(worker: Worker) -> None:
+    for number in range(60):
+        key = await worker.published.decide("shared |d type=mobile", chosen=number % 2)
+        await worker.published.report(key, "$click" if number % 2 else "$impression")
+    await settle(worker.store, learner(worker.store))
+    await worker.follower.refresh()
+    placement = worker.follower.sites["shop"].placements["hero"]
+    assert not placement.is_loaded
+    results = await asyncio.gather(*(worker.decide(device={"type": "mobile"}) for _ in range(4)))
+    assert placement.is_loaded
+    assert {result.group for (result,) in results} == {"policy"}
+    assert {result.model_version for (result,) in results} == {placement.model_version}
+    decided = [entry for entry in await worker.logged() if entry.model_version]
+    assert len(decided) == 4
+    assert all(entry.slots[0].propensities != array("f", [1 / 3] * 3) for entry in decided)
+
+
+async def test_a_model_that_is_not_loaded_in_time_means_the_baseline_and_not_a_uniform_draw(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worker.serve(POLICY)
+    may_answer = asyncio.Event()
+    read = worker.store.checkpoints.read
+
+    async def read_late(ref: PolicyRef) -> Checkpoint | None:
+        await may_answer.wait()
+        return await read(ref)
+
+    monkeypatch.setattr(worker.store.checkpoints, "read", read_late)
+    monkeypatch.setattr(worker.decisions, "budget", 0.05)
+    (late,) = await worker.decide()
+    assert (late.group, late.slots[0].action, late.decision_id) == ("fallback", "plain", None)
+    assert await worker.logged() == []
+    may_answer.set()
+    monkeypatch.undo()
+    (result,) = await worker.decide()
+    assert result.group == "policy"
+
+
+async def test_models_load_once_for_all_calls_and_other_calls_go_on_meanwhile(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A policy with many actions is parsed in steps."""
+    actions = (ACTIONS[0], *(Action(f"action {number}") for number in range(400)))
+    await worker.serve(replace(POLICY, actions=actions))
+    turns, parsed = 0, 0
+    extend = ActionExamples.extend
+
+    def count(self: ActionExamples, actions: Sequence[Action]) -> None:
+        nonlocal parsed
+        parsed += len(actions)
+        extend(self, actions)
+
+    monkeypatch.setattr(ActionExamples, "extend", count)
+
+    async def other_calls() -> None:
+        nonlocal turns
+        while not worker.follower.sites["shop"].placements["hero"].is_loaded:
+            await asyncio.sleep(0)
+            turns += 1
+
+    results = await asyncio.gather(worker.decide(), worker.decide(), other_calls())
+    assert [result[0].group for result in results[:2]] == ["policy", "policy"]
+    assert parsed == len(actions)
+    assert turns >= 8
 
 
 async def test_a_disabled_policy_shows_the_baseline_and_logs_nothing(worker: Worker) -> None:

@@ -27,6 +27,8 @@ TINY = BenchPlan(
     events=100,
     learning_rounds=1,
     open_decisions=2000,
+    sites=2,
+    idle_policies=4,
 )
 
 
@@ -42,6 +44,9 @@ async def test_the_benchmark_measures_and_reports_everything() -> None:
     assert results.learning.events == 100
     assert results.open_decisions.logged > 80
     assert 0 < results.open_decisions.unseen < results.open_decisions.seen
+    assert (results.idle.policies, results.idle.sites) == (4, 2)
+    assert results.idle.start > 0
+    assert results.idle.total > 50, "one Python process alone takes more than 10 MB"
     for targeting in (results.targeted_requests, results.targeted_calls):
         assert min(targeting.bare, targeting.profiled, targeting.targeted) > 0
         assert len(targeting.conditions) == len(targeting.all_in) == 3 * TINY.rounds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -24,6 +25,14 @@ def served(follower: Follower) -> ServedPlacement:
     return follower.sites["shop"].placements["hero"]
 
 
+async def requested(follower: Follower) -> ServedPlacement:
+    """The placement in use, with its model loaded."""
+    placement = served(follower)
+    placement.last_requested_at = 1e18
+    await placement.load()
+    return placement
+
+
 async def test_the_follower_is_ready_after_a_site_is_published(store: Store) -> None:
     follower = Follower(store)
     await follower.refresh()
@@ -40,7 +49,7 @@ async def test_an_edited_policy_is_served_and_keeps_the_model(store: Store) -> N
     await published.visit(4)
     await settle(store, one)
     await follower.refresh()
-    model = served(follower).model
+    model = (await requested(follower)).model
     assert model is not None
     await published.publish(replace(POLICY, control_share=0.5))
     await follower.refresh()
@@ -65,10 +74,43 @@ async def test_the_old_version_is_served_while_its_model_is_rebuilt(store: Store
     await settle(store, one)
     await follower.refresh()
     assert served(follower).policy.explore.algorithm == "epsilon"
-    assert served(follower).model is not None
+    assert (await requested(follower)).model is not None
 
 
-async def test_a_model_is_loaded_only_for_placements_in_use(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_model_is_loaded_when_it_is_asked_for_and_let_go_when_it_is_idle(store: Store) -> None:
+    published, follower = PublishedPolicy(store), Follower(store)
+    await published.publish()
+    await published.visit(2)
+    head = await settle(store, learner(store))
+    await follower.refresh()
+    idle = served(follower)
+    assert (idle.is_loaded, idle.model, idle.model_version) == (False, None, head.model_version)
+    used = await requested(follower)
+    await follower.refresh()
+    assert served(follower) is used
+    assert used.model is not None
+    used.last_requested_at = -1e9
+    await follower.refresh()
+    assert (served(follower).is_loaded, served(follower).model) == (False, None)
+    assert served(follower).model_version == head.model_version
+    assert used.model is not None, "a call that began with it can end with it"
+    assert (await requested(follower)).model is not None
+
+
+async def test_many_loaded_models_are_let_go_sooner(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "BUSY_WITHIN", -1.0)
+    follower = Follower(store)
+    await PublishedPolicy(store).publish()
+    await follower.refresh()
+    (await requested(follower)).last_requested_at = asyncio.get_running_loop().time()
+    await follower.refresh()
+    assert served(follower).is_loaded
+    monkeypatch.setattr(following, "MAX_RESTING", 0)
+    await follower.refresh()
+    assert not served(follower).is_loaded
+
+
+async def test_new_models_are_loaded_for_placements_in_use(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "LOADING_SHARE", 1.0)
     published, one = PublishedPolicy(store), learner(store)
     reports: list[tuple[PolicyRef, int]] = []
@@ -77,19 +119,12 @@ async def test_a_model_is_loaded_only_for_placements_in_use(store: Store, monkey
     await published.visit(2)
     await settle(store, one)
     await follower.refresh()
-    first = served(follower).model_version
-    served(follower).last_requested_at = -1e9
+    first = (await requested(follower)).model_version
+    assert reports == [], "the delay until a model that was asked for has no meaning"
     await published.visit(2)
     await settle(store, one)
-    await follower.refresh()
-    assert served(follower).model_version == first
-    served(follower).last_requested_at = 1e18
     await follower.refresh()
     assert served(follower).model_version == first + 1
-    assert reports == [], "the delay of an unused placement has no meaning"
-    await published.visit(2)
-    await settle(store, one)
-    await follower.refresh()
     ((ref, delay),) = reports
     assert ref == REF
     assert 0 <= delay < 60_000
@@ -102,12 +137,15 @@ async def test_loading_keeps_to_its_share_of_time(store: Store, monkeypatch: pyt
     await published.visit(2)
     await settle(store, one)
     await follower.refresh()
-    first = served(follower).model_version
-    served(follower).last_requested_at = 1e18
+    first = (await requested(follower)).model_version
     await published.visit(2)
     await settle(store, one)
     await follower.refresh()
-    assert served(follower).model_version == first
+    assert served(follower).model_version == first + 1, "the first load takes its share from the next"
+    await published.visit(2)
+    await settle(store, one)
+    await follower.refresh()
+    assert served(follower).model_version == first + 1
 
 
 async def test_an_older_model_of_the_epoch_is_not_loaded(store: Store) -> None:
@@ -116,6 +154,7 @@ async def test_an_older_model_of_the_epoch_is_not_loaded(store: Store) -> None:
     await published.visit(2)
     old = await settle(store, one)
     await follower.refresh()
+    await requested(follower)
     await published.visit(2)
     new = await settle(store, one)
     assert not served(follower).is_current(new)
@@ -130,7 +169,7 @@ async def test_the_model_of_a_shortened_log_is_loaded(store: Store) -> None:
     await published.visit(2)
     old = await settle(store, learner(store))
     await follower.refresh()
-    served(follower).last_requested_at = 1e18
+    await requested(follower)
     await store.log_rewrite.write(REF, [(id, data) async for page in store.log.pages(REF) for id, data in page][:1])
     await store.log_rewrite.replace_log(REF, old.position, serve_on=True)
     one, late = learner(store), Follower(store)

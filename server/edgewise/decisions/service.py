@@ -7,6 +7,7 @@ counted. A baseline has no decision id, so nothing can be learned from it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from asyncio import Future
 from collections.abc import Callable, Sequence
@@ -85,7 +86,7 @@ class DecisionService:
         # All decisions are on their way to the store before the call waits for the first.
         started = [await self._start(call, state, request) for request in call.requests]
         results = [await self._finish(call, one) if isinstance(one, PendingDecision) else one for one in started]
-        return self._explain(call, state, results) if call.preview and call.preview.debug else results
+        return await self._explain(call, state, results) if call.preview and call.preview.debug else results
 
     def fall_back(self, site: ServedSite, request: PlacementRequest) -> PlacementResult:
         """The baseline of the requested placement."""
@@ -111,7 +112,7 @@ class DecisionService:
             return await self._decide(call, state, request)
         except WrongPreview:
             raise
-        except StoreError:
+        except (StoreError, TimeoutError):
             pass
         except Exception as fault:  # noqa: BLE001
             self.report_fault(call.site, fault)
@@ -120,7 +121,13 @@ class DecisionService:
     async def _decide(
         self, call: DecideCall, state: VisitorState | None, request: PlacementRequest
     ) -> PendingDecision | PlacementResult:
-        """Decide for one placement. This waits for the store only if the policy has caps or sticky choices."""
+        """Decide for one placement.
+
+        This waits only if the model is not loaded, or if the policy has caps or sticky choices.
+
+        Raises:
+            TimeoutError: the model was not loaded within the budget.
+        """
         if call.preview is not None:
             previewed = PlacementResult.previewed(call.site, request, call.preview)
             if previewed is not None:
@@ -131,6 +138,9 @@ class DecisionService:
         placement.last_requested_at = call.started
         if not placement.policy.enabled:
             return PlacementResult.switched_off(request, placement)
+        if not placement.is_loaded:
+            async with asyncio.timeout_at(call.deadline):
+                await placement.load()
         decision = await decide_within_caps(self._store, call, state, placement, request)
         if decision is None:
             return PlacementResult.nothing(request, placement)
@@ -172,7 +182,7 @@ class DecisionService:
             return None
         return self._ids.issue(placement.policy_id, len(decision.slots), decision.key, has_visitor=has_visitor)
 
-    def _explain(
+    async def _explain(
         self, call: DecideCall, state: VisitorState | None, results: Sequence[PlacementResult]
     ) -> list[PlacementResult]:
         explained = list(results)
@@ -180,7 +190,17 @@ class DecisionService:
             if (placement := call.site.placements.get(request.placement)) is None:
                 continue
             try:
-                explained[index] = results[index]._replace(explanation=explain(placement, state, request))
+                known = state if await _is_loaded(placement) else None
+                explained[index] = results[index]._replace(explanation=explain(placement, known, request))
             except Exception as fault:  # noqa: BLE001
                 self.report_fault(call.site, fault)
         return explained
+
+
+async def _is_loaded(placement: ServedPlacement) -> bool:
+    """Wait until the placement's model is loaded. Returns False if the store does not answer."""
+    try:
+        await placement.load()
+    except StoreError:
+        return False
+    return True

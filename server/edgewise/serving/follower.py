@@ -11,20 +11,22 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from edgewise.errors import EdgewiseError, StoreError
 from edgewise.ids.decision import KEY_BYTES, DecisionIds
 from edgewise.logs import RepeatedErrorLog
+from edgewise.malloc_tuning import return_free_memory
 from edgewise.policies.compiled_policy import encode_policy
 from edgewise.policies.segments import Segments
 from edgewise.policies.site_files import LoadedSite
 from edgewise.serving.log_times import LogTimes
+from edgewise.serving.on_demand_loader import OnDemandLoader
 from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.sites import Site, decode_sites
 from edgewise.store import Checkpoint, Current, Head, Store
-from edgewise.types import BEGINNING, Milliseconds, PolicyRef, StreamId
+from edgewise.types import BEGINNING, Digest, Milliseconds, PolicyRef, StreamId
 from edgewise.webhooks.triggers import Triggers, make_triggers
 
 log = logging.getLogger(__name__)
@@ -36,10 +38,19 @@ LOADING_SHARE = 0.02
 """The largest share of its time that a worker spends on loading models. A load blocks it for milliseconds."""
 
 IN_USE_WITHIN = 60.0
-"""A placement without a request in this many seconds keeps its loaded model."""
+"""A placement without a request in this many seconds lets its model go."""
+
+BUSY_WITHIN = 5.0
+"""If a worker has more than MAX_RESTING models, this many seconds are enough."""
+
+MAX_RESTING = 32
+"""The most loaded models before those of placements that are not busy are let go."""
 
 POLLS_PER_REPAIR = 20
 """The number of polls between two checks that the store still has the served versions and keys."""
+
+UNLOADED_PER_TRIM = 16
+"""The number of models that are let go before the memory between them is given back to the system."""
 
 ModelLoaded = Callable[[PolicyRef, Milliseconds], None]
 """A callback for each loaded model. The time is the delay since its oldest new reward window closed."""
@@ -72,6 +83,9 @@ class Follower:
         self._registry = b""
         self._polls = 0
         self._next_load_at = 0.0
+        self._loader = OnDemandLoader(store)
+        self._is_changed = True
+        self._unloaded = 0
         self._errors = RepeatedErrorLog(log, "Cannot refresh sites and models, so the current ones stay: %s")
         self._task: asyncio.Task[None] | None = None
 
@@ -87,7 +101,7 @@ class Follower:
         for site, policies in loaded:
             for policy in policies:
                 ref = PolicyRef(site.name, policy.placement)
-                self._placements[ref] = ServedPlacement(ref, encode_policy(policy))
+                self._placements[ref] = ServedPlacement(ref, encode_policy(policy), self._loader)
         self._settings = tuple(site for site, _ in loaded)
         self._compile_segments()
         self._rebuild_sites(list(self._placements))
@@ -103,6 +117,7 @@ class Follower:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+        await self._loader.stop()
 
     async def refresh(self) -> None:
         """Read sites, policy versions and models from the store.
@@ -115,10 +130,16 @@ class Follower:
         currents, heads = await self._store.versions.current(refs), await self._store.checkpoints.heads(refs)
         self.log_times.observe(heads)
         try:
-            for ref in sorted(currents, key=self._model_position):
-                await self._refresh_placement(ref, currents[ref], heads.get(ref))
+            await self._refresh_versions(
+                {ref: _version_to_serve(currents[ref], heads.get(ref)) for ref in currents}, heads
+            )
+            for ref in sorted(heads.keys() & currents.keys(), key=self._model_position):
+                await self._refresh_model(self._placements[ref], heads[ref])
+            self._unload_idle()
         finally:
-            self._rebuild_sites(refs)
+            if self._is_changed or self._placements.keys() != set(refs):
+                self._rebuild_sites(refs)
+                self._is_changed = False
         if self._polls % POLLS_PER_REPAIR == 0:
             await self._repair_store()
         self._polls += 1
@@ -142,8 +163,8 @@ class Follower:
         """Write the served versions and keys again if the store lost its last writes. Decisions refer to them."""
         self.log_times.set_store_time(await self._store.time())
         self.ids.ring = await self._store.registry.decision_keys(self.ids.ring or os.urandom(KEY_BYTES))
-        for ref, placement in self._placements.items():
-            await self._store.versions.ensure_blob(ref, placement.version, placement.blob)
+        served = self._placements.items()
+        await self._store.versions.ensure_blobs((ref, placement.version, placement.blob) for ref, placement in served)
 
     async def _refresh_registry(self) -> None:
         packed = await self._store.registry.sites()
@@ -151,52 +172,70 @@ class Follower:
             self._settings = decode_sites(packed)
             self._compile_segments()
             self._registry = packed
+            self._is_changed = True
         self._own_secrets = await self._store.registry.identity_secrets()
 
     def _compile_segments(self) -> None:
         self._segments = {site.name: Segments(site.segments) for site in self._settings}
         self._triggers = {site.name: make_triggers(site, self._segments[site.name]) for site in self._settings}
 
-    async def _refresh_placement(self, ref: PolicyRef, current: Current, head: Head | None) -> None:
-        served = self._placements.get(ref)
-        # While the learner rebuilds the model in a new shape, the old model's policy version stays in service.
-        rebuilding = head is not None and head.shape != current.shape
-        version = head.policy_version if rebuilding and head is not None else current.version
-        blob = None
-        if served is None or served.version != version:
-            blob = await self._store.versions.blob(ref, version)
-            if blob is None:
+    async def _refresh_versions(self, versions: Mapping[PolicyRef, Digest], heads: Mapping[PolicyRef, Head]) -> None:
+        """Serve these policy versions. New placements load their models when they are first asked for."""
+        served = self._placements
+        changed = {ref: new for ref, new in versions.items() if ref not in served or served[ref].version != new}
+        blobs = await self._store.versions.blobs(changed)
+        for ref, version in changed.items():
+            if ref not in blobs:
                 raise StoreError(
                     f"Missing policy version {version.hex()} of {ref.site}/{ref.placement} in the store. "
                     "Publish the policy again with `edgewise serve`."
                 )
-            if served is not None:
-                # If the store lost its last writes, decisions made since then name the version that we leave now.
-                await self._store.versions.ensure_blob(ref, served.version, served.blob)
-        if served is None and blob is not None:
-            await self._load(ServedPlacement(ref, blob), head)
-        elif served is not None and blob is not None and head is not None and served.shape.digest != head.shape:
-            await self._load(served.with_version(blob), head)
-        elif served is not None:
-            if blob is not None:
-                served = self._placements[ref] = served.with_version(blob)
-            if head is not None and not served.is_current(head) and self._may_load(served):
-                await self._load(served, head)
+            if ref not in served:
+                self._serve(ServedPlacement(ref, blobs[ref], self._loader))
+                continue
+            # If the store lost its last writes, decisions made since then name the version that we leave now.
+            await self._store.versions.ensure_blob(ref, served[ref].version, served[ref].blob)
+            edited = served[ref].with_version(blobs[ref])
+            head = heads.get(ref)
+            if edited.is_loaded and head is not None and served[ref].shape.digest != head.shape:
+                await self._load(edited, head)
+            self._serve(edited)
 
-    async def _load(self, placement: ServedPlacement, head: Head | None) -> None:
-        """Load the newest model, and serve this placement with it."""
-        checkpoint = None if head is None else await self._store.checkpoints.read(placement.ref)
-        before = self._placements.get(placement.ref)
-        old_head = None if before is None else before.model_head
-        if checkpoint is not None:
-            started = time.perf_counter()
-            placement.load_model(checkpoint)
-            seconds = time.perf_counter() - started
-            self._next_load_at = asyncio.get_running_loop().time() + seconds * (1 / LOADING_SHARE - 1)
-            if old_head is not None and not placement.load_skipped:
-                self._report_load(placement.ref, checkpoint, old_head)
-        placement.load_skipped = False
+    async def _refresh_model(self, placement: ServedPlacement, head: Head) -> None:
+        if not placement.is_loaded:
+            placement.model_head = head
+        elif not placement.is_current(head) and self._may_load(placement):
+            await self._load(placement, head)
+
+    async def _load(self, placement: ServedPlacement, head: Head) -> None:
+        """Load the newest model of a placement in use."""
+        checkpoint = await self._store.checkpoints.read(placement.ref)
+        if checkpoint is None:
+            return
+        old_head = placement.model_head
+        started = time.perf_counter()
+        placement.load_model(checkpoint)
+        seconds = time.perf_counter() - started
+        self._next_load_at = asyncio.get_running_loop().time() + seconds * (1 / LOADING_SHARE - 1)
+        if old_head is not None:
+            self._report_load(placement.ref, checkpoint, old_head)
+
+    def _unload_idle(self) -> None:
+        """Let the models of idle placements go."""
+        now = asyncio.get_running_loop().time()
+        loaded = [placement for placement in self._placements.values() if placement.is_loaded]
+        within = IN_USE_WITHIN if len(loaded) <= MAX_RESTING else BUSY_WITHIN
+        for placement in loaded:
+            if now - placement.last_requested_at > within:
+                self._serve(placement.unloaded())
+                self._unloaded += 1
+        if self._unloaded >= UNLOADED_PER_TRIM:
+            return_free_memory()
+            self._unloaded = 0
+
+    def _serve(self, placement: ServedPlacement) -> None:
         self._placements[placement.ref] = placement
+        self._is_changed = True
 
     def _report_load(self, ref: PolicyRef, checkpoint: Checkpoint, old: Head) -> None:
         if self._on_model_loaded is None or checkpoint.newest_close <= old.newest_close:
@@ -208,10 +247,7 @@ class Follower:
 
     def _may_load(self, placement: ServedPlacement) -> bool:
         now = asyncio.get_running_loop().time()
-        if now - placement.last_requested_at > IN_USE_WITHIN:
-            placement.load_skipped = True
-            return False
-        return now >= self._next_load_at
+        return now - placement.last_requested_at <= IN_USE_WITHIN and now >= self._next_load_at
 
     def _model_position(self, ref: PolicyRef) -> tuple[int, StreamId]:
         """A sort key that puts placements without a model first, then those with the oldest model."""
@@ -241,3 +277,8 @@ class Follower:
     def _identity_secrets(self, site: str) -> tuple[str, ...]:
         shared = () if self._identity_secret is None else (self._identity_secret,)
         return self._own_secrets.get(site) or shared
+
+
+def _version_to_serve(current: Current, head: Head | None) -> Digest:
+    """While the learner rebuilds the model in a new shape, the old model's policy version stays in service."""
+    return current.version if head is None or head.shape == current.shape else head.policy_version

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from copy import copy
 from itertools import chain
+from typing import Protocol
 
 from edgewise.bandit.model import ActionExamples, ScoringModel
 from edgewise.bandit.shape import shape_of
@@ -17,6 +20,15 @@ from edgewise.visitors.names import bounded
 from edgewise.visitors.needed_attributes import NeededAttributes
 from edgewise.webhooks.triggers import NO_TRIGGERS, Triggers
 
+_STEP = 50
+"""The number of actions that are parsed without a pause. They take 2 ms."""
+
+
+class ModelLoader(Protocol):
+    """Loads the model of a placement."""
+
+    async def load(self, placement: ServedPlacement) -> None: ...
+
 
 class ServedPlacement:
     """One placement with one version of its policy, and the newest model that was loaded for it.
@@ -24,16 +36,18 @@ class ServedPlacement:
     The version of an object never changes: an edited policy gets a new object. A decide call that waits for the store
     therefore ends with the version that it began with.
 
-    `model` and `model_head` are None before the first model. Draws are uniform then. `last_requested_at` is a time of
-    the event loop. `load_skipped` is set when a newer model was not loaded because the placement was not in use.
+    Its model and its parsed actions are loaded when a decide call asks for them. `load` waits for that. Until then,
+    `is_loaded` is False, and `model_head` is the head of the model to load. `model` and `model_head` are None before
+    the first model. Draws are uniform then. `last_requested_at` is a time of the event loop.
     """
 
     __slots__ = (
+        "_loader",
         "blob",
         "compiled",
         "examples",
+        "is_loaded",
         "last_requested_at",
-        "load_skipped",
         "model",
         "model_head",
         "policy_id",
@@ -42,18 +56,21 @@ class ServedPlacement:
         "version_text",
     )
 
-    def __init__(self, ref: PolicyRef, blob: bytes) -> None:
+    def __init__(self, ref: PolicyRef, blob: bytes, loader: ModelLoader | None = None) -> None:
+        """Without a loader, the actions are parsed at once, and there is no model."""
         self.ref = ref
         self.policy_id = policy_id(ref)
         self.blob = blob
         self.compiled = CompiledPolicy.from_blob(blob)
         self.version_text = self.compiled.version.hex()
         self.shape = shape_of(self.compiled.policy)
-        self.examples = ActionExamples(self.shape, self.compiled.policy.actions)
         self.last_requested_at = 0.0
-        self.load_skipped = False
         self.model: ScoringModel | None = None
         self.model_head: Head | None = None
+        self._loader = loader
+        self.is_loaded = loader is None
+        if loader is None:
+            self.examples = ActionExamples(self.shape, self.compiled.policy.actions)
 
     @property
     def policy(self) -> Policy:
@@ -65,7 +82,7 @@ class ServedPlacement:
 
     @property
     def model_version(self) -> int:
-        """The version of the loaded model. 0 before the first one."""
+        """The version of the model. 0 before the first one."""
         return 0 if self.model_head is None else self.model_head.model_version
 
     def is_current(self, head: Head) -> bool:
@@ -74,16 +91,50 @@ class ServedPlacement:
         return loaded is not None and (loaded.epoch, loaded.model_version) >= (head.epoch, head.model_version)
 
     def with_version(self, blob: bytes) -> ServedPlacement:
-        """The same placement with another policy version. It keeps the model if the shape is the same."""
-        edited = ServedPlacement(self.ref, blob)
-        edited.last_requested_at, edited.load_skipped = self.last_requested_at, self.load_skipped
+        """The same placement with another policy version. It keeps a loaded model if the shape is the same."""
+        edited = ServedPlacement(self.ref, blob, self._loader)
+        edited.last_requested_at = self.last_requested_at
+        if self.is_loaded:
+            edited.examples = ActionExamples(edited.shape, edited.policy.actions)
+            edited.is_loaded = True
         if edited.shape == self.shape:
             edited.model, edited.model_head = self.model, self.model_head
         return edited
 
+    def unloaded(self) -> ServedPlacement:
+        """The same placement without its model and its parsed actions. A call that has this one can still end with it.
+
+        A placement without a loader cannot be unloaded.
+        """
+        assert self._loader is not None
+        fresh = copy(self)
+        fresh.model, fresh.is_loaded = None, False
+        del fresh.examples
+        return fresh
+
+    async def load(self) -> None:
+        """Wait until the newest model is loaded.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        if self._loader is not None and not self.is_loaded:
+            await self._loader.load(self)
+
+    async def load_from(self, checkpoint: Checkpoint | None) -> None:
+        """Parse the actions, in steps that do not block other calls, and load this model."""
+        actions, examples = self.policy.actions, ActionExamples(self.shape)
+        for first in range(0, len(actions), _STEP):
+            examples.extend(actions[first : first + _STEP])
+            await asyncio.sleep(0)
+        self.examples = examples
+        if checkpoint is not None:
+            self.load_model(checkpoint)
+        self.is_loaded = True
+
     def load_model(self, checkpoint: Checkpoint) -> None:
         self.model = ScoringModel(self.shape, checkpoint.model)
-        self.model_head = checkpoint
+        self.model_head = checkpoint.head
 
 
 class ServedSite:

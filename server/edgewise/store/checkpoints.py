@@ -84,6 +84,11 @@ class Checkpoint(Head):
     model: bytes
     statistics: bytes
 
+    @property
+    def head(self) -> Head:
+        """The head alone, which takes much less memory."""
+        return Head(**{field.name: getattr(self, field.name) for field in fields(Head)})
+
 
 _HEAD = [field.name for field in fields(Head)]
 _WHOLE = [field.name for field in fields(Checkpoint)]

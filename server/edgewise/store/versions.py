@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from edgewise.store import keys
 from edgewise.store.connection import Client
-from edgewise.store.scripts import Argument, Script
+from edgewise.store.scripts import Argument, Command, Script
 from edgewise.types import Digest, PolicyRef, StreamId
 
 UNNAMED_SECONDS = 7 * 24 * 3600
@@ -91,10 +91,20 @@ class Versions:
         reply: bytes | None = await self._client.execute(("GET", keys.blob(ref, version)))
         return reply
 
+    async def blobs(self, versions: Mapping[PolicyRef, Digest]) -> dict[PolicyRef, bytes]:
+        """The blob of one version of each policy, for those that the store has."""
+        replies = await self._client.execute_all(
+            [("GET", keys.blob(ref, version)) for ref, version in versions.items()]
+        )
+        return {ref: blob for ref, blob in zip(versions, replies, strict=True) if blob is not None}
+
     async def ensure_blob(self, ref: PolicyRef, version: Digest, blob: bytes) -> bool:
         """Store the blob of a version in use if it is missing. Returns whether it was."""
-        command = _ensure.command([keys.blob(ref, version), keys.versions(ref)], version, blob)
-        return bool(await self._client.execute(command))
+        return bool(await self._client.execute(_ensure_command(ref, version, blob)))
+
+    async def ensure_blobs(self, versions: Iterable[tuple[PolicyRef, Digest, bytes]]) -> None:
+        """Store the blobs of these versions in use if they are missing."""
+        await self._client.execute_all([_ensure_command(*version) for version in versions])
 
     async def expire_blobs(self, ref: PolicyRef, keep: Collection[Digest]) -> int:
         """Set a TTL of 7 days on every blob except the current one and those in `keep`.
@@ -105,3 +115,7 @@ class Versions:
         script_keys = [keys.current(ref), keys.versions(ref), *(keys.blob(ref, version) for version in stored)]
         marks: list[Argument] = [mark for version in stored for mark in (version, int(version in keep))]
         return int(await self._client.execute(_expire.command(script_keys, UNNAMED_SECONDS, *marks)))
+
+
+def _ensure_command(ref: PolicyRef, version: Digest, blob: bytes) -> Command:
+    return _ensure.command([keys.blob(ref, version), keys.versions(ref)], version, blob)
