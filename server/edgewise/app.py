@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from edgewise.budgets.source_budgets import SourceBudgets
+from edgewise.budgets.store_pressure import StorePressure
 from edgewise.decisions.preview_token import check_signature
 from edgewise.decisions.service import DecisionService
 from edgewise.errors import SettingsError
@@ -62,17 +63,20 @@ def create_app(settings: Settings) -> App:
     async def lifespan(app: App) -> AsyncIterator[None]:
         budget = settings.decide_budget / 1000
         store = await Store.connect(url, patience=budget, must_answer=False, key_prefix=settings.key_prefix)
+        pressure = StorePressure(store, settings.store_memory)
         follower = Follower(store, metrics.observe_loaded_model, settings.identity_secret)
         try:
             await follower.start()
+            await pressure.start()
             if not follower.ready:
                 follower.serve_files(read_sites(settings.policies).sites)
             auth = Authenticator(follower, secret_key)
-            endpoints = _endpoints(settings, store, follower, auth)
+            endpoints = _endpoints(settings, store, follower, auth, pressure)
             app.decide = endpoints["decide"]
             app.router.routes[:] = build_routes(endpoints, Preflight(auth.cors))
             yield
         finally:
+            await pressure.stop()
             await follower.stop()
             await store.close()
 
@@ -97,10 +101,12 @@ class App(Starlette):
             await super().__call__(scope, receive, send)
 
 
-def _endpoints(settings: Settings, store: Store, follower: Follower, auth: Authenticator) -> dict[str, ASGIApp]:
+def _endpoints(
+    settings: Settings, store: Store, follower: Follower, auth: Authenticator, pressure: StorePressure
+) -> dict[str, ASGIApp]:
     """The endpoints, by their names in the table of routes."""
     decisions = DecisionService(store, follower.ids, settings.decide_budget / 1000, metrics.count_decide_fault)
-    budgets = SourceBudgets(store, settings, metrics.count_over_budget)
+    budgets = SourceBudgets(store, settings, metrics.count_over_budget, pressure)
     limits = SourceLimits(budgets, settings.trusted_proxies)
     recorder = Recorder(store, follower.ids, follower.find, on_dropped=metrics.count_dropped_messages, budgets=budgets)
     limit = settings.max_body

@@ -221,6 +221,15 @@ class Settings:
         default=256 << 20,
         metadata=_about(SIZE, "The largest size of one policy's log. Beyond it, the oldest entries are removed."),
     )
+    store_memory: int | None = field(
+        default=None,
+        metadata=_about(
+            SIZE,
+            "The memory of the store. From 80% of it on, new visitors from browsers get no profile, and visitors that "
+            "were unused for the longest time are removed.",
+            "half of the machine's memory, or the maxmemory of the store at --redis",
+        ),
+    )
     erase_within: Milliseconds = field(
         default=DAY,
         metadata=_about(

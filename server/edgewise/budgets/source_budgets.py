@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias, get_args
 
 from edgewise.budgets.leased_budget import LeasedBudget, Limit
 from edgewise.budgets.source_digest import source_digest
+from edgewise.budgets.store_pressure import StorePressure
 from edgewise.settings import Settings
 from edgewise.store import Command, Store
 from edgewise.store.reward_sources import SERVER
@@ -16,8 +17,8 @@ from edgewise.wall_clock import now_ms
 
 log = logging.getLogger(__name__)
 
-BudgetName: TypeAlias = Literal["decides", "messages", "visitors", "webhooks", "outcomes"]
-"""Decide calls, messages, new visitors and webhook messages of a source, and outcomes of a decision."""
+BudgetName: TypeAlias = Literal["decides", "messages", "visitors", "webhooks", "outcomes", "store"]
+"""Decide calls, messages, new visitors and webhook messages of a source, outcomes of a decision, and the store."""
 
 OnRefused: TypeAlias = Callable[[str, BudgetName], None]
 """Called with the site's name for each refused use."""
@@ -37,7 +38,14 @@ _LOG_EVERY = 1000
 class SourceBudgets:
     """Every method returns False if the budget is used up. A `source` is an address, or a part of one."""
 
-    def __init__(self, store: Store, settings: Settings, on_refused: OnRefused | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        on_refused: OnRefused | None = None,
+        pressure: StorePressure | None = None,
+    ) -> None:
+        self._pressure = pressure
         self._secret = secret = (settings.secret_key or "").encode()
         self._store = store
         hourly = settings.visitors_per_source
@@ -53,7 +61,11 @@ class SourceBudgets:
         self._refusals = dict.fromkeys(get_args(BudgetName), 0)
 
     def take(self, name: BudgetName, site: str, source: str, count: int = 1) -> bool:
-        """Use the budget of a source for this site."""
+        """Use the budget of a source for this site. While the store is nearly full, no visitor is added."""
+        if name == "visitors" and self._pressure is not None and self._pressure.is_high:
+            if self._on_refused is not None:
+                self._on_refused(site, "store")
+            return False
         return self._budgets[name].take(f"{site} {source}", count) or self._refuse(name, site)
 
     def take_outcome(self, site: str, decision: DecisionKey) -> bool:

@@ -59,7 +59,7 @@ FAULTS = Counter(
 OVER_BUDGET = Counter(
     "edgewise_over_budget",
     "Uses that the budget of an address, or of a decision, did not allow. `budget` is decides, messages, visitors, "
-    "webhooks or outcomes.",
+    "webhooks or outcomes. `store` counts new visitors that a nearly full store did not take.",
     ("site", "budget"),
 )
 CONNECTIONS_CLOSED = Counter(

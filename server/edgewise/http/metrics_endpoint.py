@@ -34,12 +34,14 @@ class MetricsEndpoint(Endpoint):
         self._queues = store.webhook_queues
         self._registry = store.registry
         self._reward_sources = store.reward_sources
+        self._memory = store.memory
         self._models = _ModelCollector(follower)
 
     async def handle(self, request: HttpRequest) -> None:
         registry = CollectorRegistry()
         registry.register(self._models)
         registry.register(_BacklogCollector(await self._backlogs()))
+        registry.register(_MemoryCollector(await self._store_memory()))
         registry.register(_RewardCollector(await self._reward_shares()))
         registry.register(_ProblemCollector(await self._file_problems()))
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
@@ -58,6 +60,14 @@ class MetricsEndpoint(Endpoint):
         except (StoreError, TimeoutError):
             return {}
 
+    async def _store_memory(self) -> int | None:
+        """The used memory of the store in bytes. None if it does not answer."""
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT):
+                return (await self._memory.use()).used
+        except (StoreError, TimeoutError):
+            return None
+
     async def _reward_shares(self) -> Mapping[PolicyRef, RewardShare]:
         """The share of the busiest addresses in each policy. Empty if the store does not answer."""
         refs = [placement.ref for site in self._follower.sites.values() for placement in site.placements.values()]
@@ -74,6 +84,17 @@ class MetricsEndpoint(Endpoint):
                 return len(decode_problems(await self._registry.problems()))
         except (StoreError, TimeoutError):
             return None
+
+
+class _MemoryCollector(Collector):
+    """The memory of the store."""
+
+    def __init__(self, used: int | None) -> None:
+        self._used = used
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        meaning = "Memory that the store uses, on all its nodes."
+        return () if self._used is None else (GaugeMetricFamily("edgewise_store_memory_bytes", meaning, self._used),)
 
 
 class _RewardCollector(Collector):

@@ -15,6 +15,7 @@ from edgewise.learner.drift_alarm import DriftAlarm
 from edgewise.learner.erasure import Eraser
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.learner.retention import Retention
+from edgewise.learner.room_maker import RoomMaker
 from edgewise.logs import RepeatedErrorLog
 from edgewise.malloc_tuning import configure_malloc, return_free_memory
 from edgewise.settings import Settings
@@ -56,6 +57,7 @@ class Learner:
         self._eraser = Eraser(store, self._restart)
         self._erased_at = -math.inf
         self._drift = DriftAlarm(store)
+        self._room = RoomMaker(store, settings.store_memory)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Learn until `stop` is set, then publish what was learned."""
@@ -69,6 +71,7 @@ class Learner:
             if not busy:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), READ_EVERY)
+        await self._room.stop()
         for ref, learner in self._learners.items():
             try:
                 await learner.publish()
@@ -93,6 +96,7 @@ class Learner:
         busy = [await self._learn(learner, pages[ref], maintain) for ref, learner in active.items()]
         if maintain:
             await self._drift.check(list(active), now_ms())
+            self._room.start(sorted({ref.site for ref in active}))
             return_free_memory()  # The models that rest by now left gaps between smaller blocks.
         self._clocks.check({ref: (learner.ahead, pages[ref].now) for ref, learner in active.items()}, now_ms())
         return any(busy)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 
+from edgewise.machine_memory import machine_memory
 from edgewise.processes.children import Children
 from edgewise.processes.listener import listen
 from edgewise.processes.publisher import Publisher
@@ -105,7 +106,10 @@ class Supervisor:
             await publisher.refuse_new_oversights(store)
             await publisher.try_to_publish(store)
             secret_key = settings.secret_key or load_or_create_secret_key(settings.data)
-            resolved = replace(settings, redis=url, secret_key=secret_key)
+            memory = settings.store_memory
+            if memory is None and settings.redis is None:
+                memory = machine_memory() // 2
+            resolved = replace(settings, redis=url, secret_key=secret_key, store_memory=memory)
             metrics = folder.runtime / METRICS
             metrics.mkdir()
             children = Children(resolved, metrics)

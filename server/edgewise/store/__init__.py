@@ -17,6 +17,7 @@ from edgewise.store.connection import Client, connect
 from edgewise.store.erasures import Erasures, Pending
 from edgewise.store.log import Log, Page
 from edgewise.store.log_rewrite import LogRewrite
+from edgewise.store.memory import StoreMemory
 from edgewise.store.not_shown import NotShown
 from edgewise.store.pipeline import Pipeline
 from edgewise.store.profiles import Profiles
@@ -51,6 +52,7 @@ class Store:
         self.log_rewrite = LogRewrite(client)
         self.versions = Versions(client)
         self.checkpoints = Checkpoints(client)
+        self.memory = StoreMemory(client)
         self.reward_sources = RewardSources(client)
         self.not_shown = NotShown(client)
         self.profiles = Profiles(client)

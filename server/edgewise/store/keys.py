@@ -149,8 +149,13 @@ def profiles(site: str) -> str:
     return f"{{{site}:*}}:p"
 
 
+def exposures(site: str) -> str:
+    """A pattern that matches the exposure of all visitors of a site in the longest span."""
+    return f"{{{site}:*}}:c:v"
+
+
 def visitor_of(key: str) -> Digest:
-    """The visitor of a profile's key."""
+    """The visitor of one of their keys."""
     return bytes.fromhex(key.partition("}")[0].rpartition(":")[2])
 
 

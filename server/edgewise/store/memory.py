@@ -1,0 +1,73 @@
+"""The memory of the store: how much is used, and which visitors' data goes first when there is too little.
+
+Logs, checkpoints and versions never go. They have bounds of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from edgewise.store import keys
+from edgewise.store.connection import Client
+from edgewise.store.scripts import Command
+from edgewise.types import Digest, Milliseconds
+
+HIGH = 0.8
+"""The share of its memory from which on the store takes no invented visitors, and the learner makes room."""
+
+_PAGE = 200
+
+
+class MemoryUse(NamedTuple):
+    """The used memory of all nodes in bytes, and the sum of their `maxmemory`. 0 means that a node has none."""
+
+    used: int
+    maximum: int
+
+
+class StoreMemory:
+    """Every method raises `StoreUnavailable` if the store does not answer."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def use(self) -> MemoryUse:
+        infos = await self._client.execute_on_all_nodes(("INFO", "memory"))
+        fields = [_fields(info) for info in infos]
+        return MemoryUse(
+            sum(int(one.get("used_memory", 0)) for one in fields), sum(int(one.get("maxmemory", 0)) for one in fields)
+        )
+
+    async def evict(self, site: str, left: Milliseconds) -> int:
+        """Delete the data of visitors whose profile or exposure would expire within `left`. Returns their number.
+
+        What expires next was unused for the longest time. Other tasks run between the pages.
+        """
+        evicted, page = 0, list[str]()
+        for pattern in (keys.profiles(site), keys.exposures(site)):
+            async for key in self._client.scan(pattern):
+                page.append(key)
+                if len(page) >= _PAGE:
+                    evicted += await self._evict_page(site, page, left)
+                    page.clear()
+                    await asyncio.sleep(0)
+        return evicted + await self._evict_page(site, page, left)
+
+    async def _evict_page(self, site: str, page: Sequence[str], left: Milliseconds) -> int:
+        ttls = await self._client.execute_all([("PTTL", key) for key in page])
+        visitors = {keys.visitor_of(key) for key, ttl in zip(page, ttls, strict=True) if 0 <= ttl <= left}
+        await self._client.execute_all([_delete_command(site, visitor) for visitor in visitors])
+        return len(visitors)
+
+
+def _delete_command(site: str, visitor: Digest) -> Command:
+    return ("DEL", *keys.of_visitor(site, visitor))
+
+
+def _fields(info: Any) -> dict[str, Any]:
+    if isinstance(info, dict):
+        return info
+    lines = info.decode().splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
