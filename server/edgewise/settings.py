@@ -219,7 +219,11 @@ class Settings:
     )
     log_bytes: int = field(
         default=256 << 20,
-        metadata=_about(SIZE, "The largest size of one policy's log. Beyond it, the oldest entries are removed."),
+        metadata=_about(
+            SIZE,
+            "The largest size of the logs of all policies together. Beyond it, learned entries of the largest logs are "
+            "removed.",
+        ),
     )
     store_memory: int | None = field(
         default=None,

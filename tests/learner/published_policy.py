@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from edgewise.bandit.shape import shape_of
 from edgewise.entries import Decision, Outcome, SlotChoice, Tick, Version, encode
+from edgewise.learner.log_budget import LogBudget
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.learner.retention import Retention
 from edgewise.policies.compiled_policy import encode_policy, version_of
@@ -77,7 +78,9 @@ def learner(store: Store) -> PolicyLearner:
 async def apply_retention(
     store: Store, one: PolicyLearner, retention: Milliseconds = 30 * DAY, log_bytes: int = 1 << 28
 ) -> None:
-    await Retention(store, retention, log_bytes).apply(one)
+    bounds = Retention(store, retention)
+    await bounds.apply(one)
+    await LogBudget(store, bounds, log_bytes).apply([one])
 
 
 async def read(store: Store, one: PolicyLearner, count: int = 500) -> bool:

@@ -13,6 +13,7 @@ from edgewise.gc_tuning import configure_gc
 from edgewise.learner.clock_watch import ClockWatch
 from edgewise.learner.drift_alarm import DriftAlarm
 from edgewise.learner.erasure import Eraser
+from edgewise.learner.log_budget import LogBudget
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.learner.retention import Retention
 from edgewise.learner.room_maker import RoomMaker
@@ -47,7 +48,8 @@ class Learner:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
-        self._retention = Retention(store, settings.retention, settings.log_bytes)
+        self._retention = Retention(store, settings.retention)
+        self._log_budget = LogBudget(store, self._retention, settings.log_bytes)
         self._learners: dict[PolicyRef, PolicyLearner] = {}
         self._displaced_until: dict[PolicyRef, float] = {}
         self._learning_errors = RepeatedErrorLog(log, "Learning failed and will be retried: %s")
@@ -95,6 +97,7 @@ class Learner:
             self._maintained_at = time.monotonic()
         busy = [await self._learn(learner, pages[ref], maintain) for ref, learner in active.items()]
         if maintain:
+            await self._log_budget.apply(active.values())
             await self._drift.check(list(active), now_ms())
             self._room.start(sorted({ref.site for ref in active}))
             return_free_memory()  # The models that rest by now left gaps between smaller blocks.

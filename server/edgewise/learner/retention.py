@@ -1,4 +1,4 @@
-"""Keeps a policy's log within its retention and its byte limit.
+"""Keeps a policy's log within its retention.
 
 Once a day a base is written, a checkpoint from which a rebuild can start. Retention moves only from base to base. The
 log is trimmed to the id from which the oldest base must be read again.
@@ -6,30 +6,25 @@ log is trimmed to the id from which the oldest base must be read again.
 
 from __future__ import annotations
 
-import logging
-
-from edgewise.entries import Cut, Decision, Version, decode, encode
+from edgewise.entries import Decision, Version, decode
 from edgewise.errors import EntryError
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.store import Store
 from edgewise.types import Digest, Milliseconds, StreamId
-
-log = logging.getLogger(__name__)
 
 BASE_EVERY: Milliseconds = 24 * 3600 * 1000
 """The time between two bases, on the store's clock."""
 
 
 class Retention:
-    """Bounds policy logs: `retention` is how long entries are kept, `log_bytes` the largest log."""
+    """Bounds policy logs by age. `retention` is how long entries are kept."""
 
-    def __init__(self, store: Store, retention: Milliseconds, log_bytes: int) -> None:
+    def __init__(self, store: Store, retention: Milliseconds) -> None:
         self._store = store
         self._retention = retention
-        self._log_bytes = log_bytes
 
     async def apply(self, learner: PolicyLearner) -> None:
-        """Write a base if one is due, and remove what retention and the byte limit do not allow.
+        """Write a base if one is due, and remove entries that are too old.
 
         Raises:
             StoreError: the store does not answer, or another learner has taken over.
@@ -44,19 +39,21 @@ class Retention:
         expired = [base for base in bases if base.ms <= position.ms - self._retention]
         if expired:
             await self._trim_to(learner, expired[-1])
-        if await self._store.log.size_bytes(learner.ref) > self._log_bytes:
-            await self._shrink(learner)
 
-    async def _shrink(self, learner: PolicyLearner) -> None:
+    async def remove_history(self, learner: PolicyLearner) -> bool:
+        """Remove every entry that no open decision needs. Returns False if there is none, or not yet.
+
+        Raises:
+            StoreError: the store does not answer, or another learner has taken over.
+        """
+        first = await self._store.log.first_id(learner.ref)
+        if learner.fold is None or first is None or first >= learner.fold.read_again:
+            return False
         base = await self._write_base(learner)
         if base is None:
-            return
+            return False
         await self._trim_to(learner, base)
-        if await self._store.log.size_bytes(learner.ref) > self._log_bytes:
-            message = "%s/%s: the log exceeds %d bytes, so open decisions are cut and not learned."
-            log.warning(message, *learner.ref, self._log_bytes)
-            # After the fold has read the cut, no open decision holds the log.
-            await self._store.log.append(learner.ref, encode(Cut()))
+        return True
 
     async def _write_base(self, learner: PolicyLearner) -> StreamId | None:
         checkpoint = await learner.publish()

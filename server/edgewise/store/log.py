@@ -104,8 +104,12 @@ class Log:
 
     async def size_bytes(self, ref: PolicyRef) -> int:
         """The memory of the log in bytes, estimated from a few samples."""
-        reply = await self._client.execute(("MEMORY USAGE", keys.log(ref), "SAMPLES", _SAMPLED_NODES))
-        return int(reply or 0)
+        return (await self.sizes([ref]))[0]
+
+    async def sizes(self, refs: Iterable[PolicyRef]) -> list[int]:
+        """The memory of each log in bytes, estimated from a few samples."""
+        commands: list[Command] = [("MEMORY USAGE", keys.log(ref), "SAMPLES", _SAMPLED_NODES) for ref in refs]
+        return [int(reply or 0) for reply in await self._client.execute_all(commands)]
 
     async def first_id(self, ref: PolicyRef) -> StreamId | None:
         """The id of the oldest entry, None for an empty log."""
