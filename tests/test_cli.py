@@ -190,3 +190,32 @@ def test_every_command_that_takes_a_store_takes_its_key_prefix() -> None:
     with_store = [names for names in options if "redis" in names]
     assert len(with_store) > 5
     assert all("key_prefix" in names for names in with_store)
+
+
+@pytest.mark.parametrize(
+    ("blocked", "message"),
+    [
+        ("data", "--data: Cannot use {data} as data folder. {data}: File exists."),
+        ("data/lock/x", "--data: Cannot use {data} as data folder. {data}/lock: Is a directory."),
+        ("data/valkey", "Cannot start Valkey. {data}/valkey: File exists."),
+    ],
+)
+def test_a_server_that_cannot_use_its_data_folder_prints_one_line(
+    site: Path, tmp_path: Path, blocked: str, message: str
+) -> None:
+    (tmp_path / blocked).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / blocked).write_text("")
+    result = edgewise("serve", "--policies", site, "--data", tmp_path / "data", "--port", "0")
+    (error,) = (line for line in result.output.splitlines() if line.startswith("Error: "))
+    assert error.startswith("Error: " + message.format(data=tmp_path / "data"))
+    assert (result.exit_code, "Traceback" in result.output) == (1, False)
+
+
+def test_an_error_of_the_system_is_one_line_and_verbose_adds_the_traceback(tmp_path: Path) -> None:
+    (tmp_path / "valkey").mkdir()
+    (tmp_path / "lock").symlink_to("lock")
+    quiet = edgewise("export", "--visitors", "--data", tmp_path)
+    assert quiet.exit_code == 1
+    assert "Too many levels of symbolic links. Choose another path." in quiet.output
+    assert "Traceback" not in quiet.output
+    assert "Traceback" in edgewise("export", "--visitors", "--data", tmp_path, "--verbose").output

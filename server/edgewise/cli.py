@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,16 +22,24 @@ from edgewise.commands.visitor_commands import erase, import_
 from edgewise.commands.webhook_commands import courier, webhooks
 from edgewise.errors import EdgewiseError, PolicyError
 from edgewise.settings import TABLE, Settings
+from edgewise.system_errors import describe_system_error
+
+log = logging.getLogger(__name__)
 
 
 class _Commands(click.Group):
-    """Shows errors of Edgewise as messages, not as tracebacks."""
+    """Shows errors of Edgewise and of the operating system as messages. `--verbose` shows their tracebacks too."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except EdgewiseError as error:
             raise click.ClickException(str(error)) from error
+        except BrokenPipeError:  # The reader of the output has ended. Click exits silently.
+            raise
+        except OSError as error:
+            log.debug("The traceback of the error:", exc_info=True)
+            raise click.ClickException(describe_system_error(error)) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -29,7 +29,10 @@ def main() -> None:
     if os.getppid() != parent:  # It died before this process could watch it.
         sys.exit(f"parent_watch: the parent {parent} is gone")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores SIGPIPE, and the command would inherit that.
-    os.execv(command[0], command)
+    try:
+        os.execv(command[0], command)
+    except OSError as error:
+        sys.exit(f"parent_watch: Cannot run {command[0]}: {error.strerror}")
 
 
 def request_death_signal(death_signal: int) -> None:

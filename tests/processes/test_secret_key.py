@@ -31,3 +31,20 @@ def test_a_key_that_is_easy_to_guess_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "secret-key").write_text("x\n")
     with pytest.raises(SettingsError, match=r"secret-key: Expected 16 to 256 .* found 1 characters\."):
         load_or_create_secret_key(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_an_error_with_advice(tmp_path: Path) -> None:
+    file = tmp_path / "secret-key"
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match=r"secret-key: Expected a text, found other bytes\. Remove the file"):
+        load_or_create_secret_key(tmp_path)
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(SettingsError, match=r"secret-key: Is a directory\. .* Or set EDGEWISE_SECRET_KEY\.$"):
+        load_or_create_secret_key(tmp_path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_key(tmp_path: Path) -> None:
+    key = load_or_create_secret_key(tmp_path)
+    (tmp_path / "secret-key").write_bytes(b"\xef\xbb\xbf" + key.encode() + b"\r\n")
+    assert load_or_create_secret_key(tmp_path) == key

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from edgewise.errors import SettingsError
+from edgewise.store import runtime
 from edgewise.store.runtime import remove_leftover, runtime_folder
 
 
@@ -99,3 +101,16 @@ def test_a_leftover_that_is_named_is_removed_if_it_is_one(base: Path) -> None:
     for path in (dead, other, base / "edgewise-12345678"):
         remove_leftover(path)
     assert list(base.iterdir()) == [other]
+
+
+def test_a_missing_folder_for_temporary_files_is_an_error_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/missing")
+    with pytest.raises(SettingsError, match=r"^Cannot use /missing for temporary files: No such .*\. Set TMPDIR to"):
+        runtime_folder().__enter__()
+
+
+def test_a_full_disk_for_temporary_files_is_an_error_with_advice(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "NEEDED_BYTES", 1 << 60)
+    with pytest.raises(SettingsError, match=r"^Expected .* MiB of free space for temporary files in .*, found \d+ KiB"):
+        runtime_folder().__enter__()
+    assert list(base.iterdir()) == []

@@ -105,4 +105,7 @@ def _error_message(host: str, port: int, error: OSError) -> str:
         return f"--port: Port {port} of {host} is in use. Stop the other program or use another port."
     if error.errno == errno.EADDRNOTAVAIL:
         return f"--host: {host!r} is not an address of this machine. Use one that is."
-    return f"--port: Cannot listen on port {port} of {host}: {os.strerror(error.errno or 0)}. Use another port."
+    advice = "Use another port."
+    if error.errno == errno.EACCES and port < 1024:
+        advice = "Use a port from 1024 on, or give the process the capability CAP_NET_BIND_SERVICE."
+    return f"--port: Cannot listen on port {port} of {host}: {os.strerror(error.errno or 0)}. {advice}"

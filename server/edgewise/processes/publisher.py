@@ -171,6 +171,9 @@ def _folder_state(folder: Path) -> FolderState:
             stat = path.stat()
         except FileNotFoundError:  # An editor removed it since the listing.
             continue
+        except OSError:  # The next reading reports it.
+            files.append((str(path), 0, 0, 0))
+            continue
         files.append((str(path), stat.st_mtime_ns, stat.st_size, stat.st_ino))
     return tuple(files)
 

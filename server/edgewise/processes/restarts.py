@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+import signal
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Never, Protocol
 
@@ -14,6 +15,11 @@ log = logging.getLogger(__name__)
 
 FIRST_DELAY = 0.1  # seconds
 LAST_DELAY = 30.0
+_HINTS: Mapping[int, str] = {
+    signal.SIGKILL: ", perhaps because the machine has too little memory",
+    signal.SIGBUS: ", probably because the disk of the temporary folder is full",
+}
+
 HEALTHY_AFTER = 60.0
 """The delay starts over for a process that ran at least this many seconds."""
 
@@ -119,4 +125,7 @@ async def _restart_forever(process: Process) -> Never:
 
 
 def _describe(status: int) -> str:
-    return f"ended with status {status}" if status >= 0 else f"was ended by signal {-status}"
+    if status >= 0:
+        return f"ended with status {status}"
+    name = signal.strsignal(-status) or "unknown"
+    return f"was ended by signal {-status} ({name}){_HINTS.get(-status, '')}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edgewise.errors import SettingsError
 from edgewise.secret_strength import check_secret
+from edgewise.system_errors import describe_system_error
 
 log = logging.getLogger(__name__)
 
@@ -17,15 +18,21 @@ def load_or_create_secret_key(data: Path) -> str:
     """The secret key in the data folder. The caller holds the folder's lock.
 
     Raises:
-        SettingsError: the file of the key is empty, or its key is easy to guess.
+        SettingsError: the file of the key cannot be read or written, is empty, or its key is easy to guess.
     """
     file = data / "secret-key"
-    if not file.exists():
-        _create(file)
-        log.info("Created a secret key for server-side calls in %s.", file)
-    else:
-        log.info("The secret key for server-side calls is in %s.", file)
-    if not (key := file.read_text("utf-8-sig").strip()):
+    try:
+        if not file.exists():
+            _create(file)
+            log.info("Created a secret key for server-side calls in %s.", file)
+        else:
+            log.info("The secret key for server-side calls is in %s.", file)
+        key = file.read_text("utf-8-sig").strip()
+    except OSError as error:
+        raise SettingsError(f"{describe_system_error(error)} Or set EDGEWISE_SECRET_KEY.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file}: Expected a text, found other bytes. Remove the file for a new key.") from error
+    if not key:
         raise SettingsError(f"{file}: Missing secret key. Remove this empty file, or set EDGEWISE_SECRET_KEY.")
     try:
         return check_secret(key)

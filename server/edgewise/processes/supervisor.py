@@ -63,7 +63,12 @@ class Supervisor:
     def _handle_signals(self) -> Iterator[None]:
         loop, running_task = asyncio.get_running_loop(), asyncio.current_task()
         assert running_task is not None
-        handlers = {signal.SIGTERM: self._stop, signal.SIGINT: self._stop, signal.SIGHUP: self._reload}
+        handlers = {
+            **dict.fromkeys((signal.SIGTERM, signal.SIGINT, signal.SIGQUIT), self._stop),
+            signal.SIGHUP: self._reload,
+            # Otherwise they would end the server at once. Tools that rotate logs send them to any server.
+            **dict.fromkeys((signal.SIGUSR1, signal.SIGUSR2), self._ignore),
+        }
         for number, handler in handlers.items():
             loop.add_signal_handler(number, handler, running_task)
         try:
@@ -81,6 +86,9 @@ class Supervisor:
         self._stop_requested.set()
         if not self._is_serving:  # Later the event is enough. A library can lose a cancellation, but not an event.
             running_task.cancel()
+
+    def _ignore(self, running_task: asyncio.Task[object]) -> None:
+        log.info("Ignored a signal without a meaning. SIGHUP replaces the processes, and SIGTERM stops the server.")
 
     def _reload(self, running_task: asyncio.Task[object]) -> None:
         if self._has_terminal and not sys.stderr.isatty():  # The terminal was closed.

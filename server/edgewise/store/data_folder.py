@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from edgewise.errors import DataFolderLocked, StoreUnavailable
+from edgewise.errors import DataFolderLocked, SettingsError, StoreUnavailable
 from edgewise.store.runtime import remove_leftover, runtime_folder
+from edgewise.system_errors import describe_system_error
 
 _PATIENCE = 5.0
 """Seconds to wait for a lock, because children of a killed supervisor may still be ending."""
@@ -36,6 +37,7 @@ class DataFolder:
 
         Raises:
             DataFolderLocked: another process has the lock.
+            SettingsError: the folder, or the folder for temporary files, cannot be used.
         """
         lock = _open(path)
         try:
@@ -77,8 +79,11 @@ async def running_store_url(path: Path) -> str:
 
 
 def _open(path: Path) -> int:
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SettingsError(f"--data: Cannot use {path} as data folder. {describe_system_error(error)}") from error
 
 
 async def _acquire(path: Path, lock: int) -> None:

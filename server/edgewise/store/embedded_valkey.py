@@ -18,6 +18,7 @@ from edgewise.errors import DataFolderLocked, ProcessFailed, StoreUnavailable
 from edgewise.store.data_folder import DataFolder, running_store_url
 from edgewise.store.disk_reserve import DiskReserve
 from edgewise.store.runtime import SOCKET
+from edgewise.system_errors import describe_system_error
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,10 @@ class EmbeddedValkey:
         Raises:
             StoreUnavailable: the server ended or did not answer. The message has its last lines.
         """
-        self._files.mkdir(mode=0o700, exist_ok=True)
+        try:
+            self._files.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"Cannot start Valkey. {describe_system_error(error)}") from error
         self._reserve.keep()
         await self._child.start()
         self._relay = asyncio.create_task(self._relay_output())
@@ -184,6 +188,8 @@ class EmbeddedValkey:
 
     async def _describe_end(self) -> str:
         status = await self.wait()
+        if any("No space left on device" in line for line in self._last_lines):
+            return f"Valkey could not start on {self._files}, because its disk is full. Free some space there."
         lines = "\n".join(self._last_lines)
         return f"Valkey ended with status {status} while it started on {self._files}. Its last lines:\n{lines}"
 

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
+from edgewise.errors import SettingsError
+
 PREFIX = "edgewise-"
 METRICS, SOCKET = "metrics", "valkey.sock"
 """The possible contents of a runtime folder."""
@@ -19,6 +21,11 @@ METRICS, SOCKET = "metrics", "valkey.sock"
 _NAME = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}")
 _LONGEST_SOCKET_PATH = 103
 """Bytes. The limit of macOS. Linux allows 107."""
+
+NEEDED_BYTES = 16 << 20
+"""For the metrics of all processes. A process that writes to a full disk here is killed by SIGBUS."""
+
+_SET_TMPDIR = "Set TMPDIR to a folder that this user can write, on a disk with free space."
 
 _MOST = 1000
 """The most folders that one start removes."""
@@ -29,12 +36,26 @@ def runtime_folder() -> Iterator[Path]:
     """Create a private folder with a path short enough for a socket, and remove it at the end.
 
     First remove the folders of killed servers. A lock marks the folders in use.
+
+    Raises:
+        SettingsError: the folder for temporary files cannot be used, or has too little space.
     """
-    base = tempfile.gettempdir()
-    if len(os.fsencode(base)) + len(f"/{PREFIX}12345678/{SOCKET}") > _LONGEST_SOCKET_PATH:
-        base = "/tmp"
-    _sweep(Path(base))
-    runtime, handle = _locked(base)
+    base = "the folder for temporary files"
+    try:
+        base = tempfile.gettempdir()
+        if len(os.fsencode(base)) + len(f"/{PREFIX}12345678/{SOCKET}") > _LONGEST_SOCKET_PATH:
+            base = "/tmp"
+        _sweep(Path(base))
+        runtime, handle = _locked(base)
+        free = shutil.disk_usage(runtime).free
+    except OSError as error:
+        message = f"Cannot use {base} for temporary files: {error.strerror}. {_SET_TMPDIR}"
+        raise SettingsError(message) from error
+    if free < NEEDED_BYTES:
+        os.close(handle)
+        shutil.rmtree(runtime, ignore_errors=True)
+        expected = f"Expected {NEEDED_BYTES >> 20} MiB of free space for temporary files in {base}"
+        raise SettingsError(f"{expected}, found {free >> 10} KiB. {_SET_TMPDIR}")
     try:
         yield runtime
     finally:
