@@ -323,6 +323,25 @@ async def test_retention_moves_from_base_to_base(store: Store, monkeypatch: pyte
     assert (await rebuild(store, REF)).equal
 
 
+async def test_a_clock_that_was_ahead_removes_no_entries(store: Store) -> None:
+    policy_log, one = PublishedPolicy(store), learner(store)
+    await policy_log.publish()
+    await policy_log.visit(5)
+    await settle(store, one)
+    first = await store.log.first_id(REF)
+    await policy_log.advance_clock(40 * DAY)
+    await policy_log.visit(5)
+    await settle(store, one)
+    await apply_retention(store, one)
+    await policy_log.advance_clock(2 * DAY)
+    await policy_log.visit(1)
+    await settle(store, one)
+    await apply_retention(store, one)
+    assert len(await store.checkpoints.bases(REF)) == 2
+    assert await store.log.first_id(REF) == first
+    assert (await rebuild(store, REF)).equal
+
+
 async def test_version_named_only_by_trimmed_entries_expires(store: Store) -> None:
     policy_log, one = PublishedPolicy(store), learner(store)
     await policy_log.publish()

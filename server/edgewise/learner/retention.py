@@ -36,7 +36,9 @@ class Retention:
         latest = bases[-1] if bases else await self._store.log.first_id(learner.ref)
         if latest is not None and position.ms - latest.ms >= BASE_EVERY:
             await self._write_base(learner)
-        expired = [base for base in bases if base.ms <= position.ms - self._retention]
+        # While the log is ahead of the clock, its ids would make entries look older than they are.
+        now = position.ms - learner.ahead
+        expired = [base for base in bases if base.ms <= now - self._retention]
         if expired:
             await self._trim_to(learner, expired[-1])
 

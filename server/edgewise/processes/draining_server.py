@@ -13,6 +13,8 @@ from collections.abc import Callable
 
 import uvicorn
 
+from edgewise.processes.listener import BACKLOG
+
 KEEP_ALIVE_SECONDS = 5
 """How long a connection stays open without a request."""
 
@@ -57,7 +59,7 @@ class DrainingServer(uvicorn.Server):
         """Accept the connections that wait. The system would reset them when the last worker closes the socket."""
         loop = asyncio.get_running_loop()
         for listening in sockets:
-            while True:
+            for _ in range(BACKLOG):  # Under a flood, new ones never end.
                 try:
                     connection, _ = listening.accept()
                 except OSError:

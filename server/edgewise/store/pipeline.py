@@ -29,7 +29,7 @@ class Pipeline:
 
     def __init__(self, client: Client, transport: Transport, patience: float = 0.05) -> None:
         self._client = client
-        self._with_prefix = client.with_prefix
+        self._has_prefix = client.has_prefix
         self._transport = transport
         self._patience = patience
         self._loop = asyncio.get_running_loop()
@@ -64,7 +64,9 @@ class Pipeline:
                 f"Store {self._client.url}: no time was left to send {command[0]!r}. The deadline has passed."
             )
         reply = self._loop.create_future()
-        self._queue.append((reply, deadline, self._with_prefix(command)))
+        if self._has_prefix:
+            command = self._client.with_prefix(command)
+        self._queue.append((reply, deadline, command))
         if deadline < self._timer_time:
             self._set_timer(deadline)
         if not (self._flush_is_scheduled or self._in_flight):
