@@ -11,7 +11,7 @@ HAS_CHROMIUM = (for browser in "$$CHROMIUM" $(CHROMIUMS); do command -v "$$brows
 HAS_FIREFOX = (for browser in "$$FIREFOX" $(FIREFOXES); do command -v "$$browser" >/dev/null && exit; done; exit 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test coverage chaos quality sdk test-sdk demo bench lock audit clean
+.PHONY: help setup lint test coverage chaos quality sdk test-sdk demo bench attack lock audit clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -84,6 +84,9 @@ demo: setup ## Start the demo: a shop with simulated visitors
 bench: setup ## Measure latency and throughput on this machine
 	$(BIN)/python -m load_tests.bench
 
+attack: setup $(TOOLS)/ready ## Attack a server as strangers would, and measure what others notice
+	$(BIN)/python -m load_tests.attack $(ARGS)
+
 lock: $(TOOLS)/ready ## Renew requirements/ to the newest versions that pyproject.toml allows
 	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; lock() { $(TOOLS)/bin/uv pip compile pyproject.toml --quiet --upgrade --group build \
 		--universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate "$$@"; }; \
@@ -94,7 +97,7 @@ audit: $(TOOLS)/ready $(SDK)/ready ## Check the locked Python and npm packages f
 
 $(TOOLS)/ready: Makefile | $(VENV)/ready
 	$(PYTHON) -m venv $(TOOLS)
-	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check 'pip-audit~=2.10' 'uv~=0.13'
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check 'pip-audit~=2.10' 'schemathesis~=4.32' 'uv~=0.13'
 	@touch $@
 
 clean: ## Delete everything that the other targets installed or built

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -92,3 +94,29 @@ def test_global_privacy_control_opts_out(value: bytes | None, is_opted_out: bool
     headers = [] if value is None else [(b"sec-gpc", value)]
     request = HttpRequest({"type": "http", "headers": headers}, None, None)  # type: ignore[arg-type]
     assert request.is_opted_out is is_opted_out
+
+
+class Body:
+    """A stand-in for a large body. Weak references to bytes are not possible."""
+
+
+class Refusing(Endpoint):
+    def __init__(self) -> None:
+        super().__init__(Authenticator(NoSites(), "secret"))
+        self.body: weakref.ref[Body] | None = None
+
+    async def handle(self, request: HttpRequest) -> None:
+        body = Body()
+        self.body = weakref.ref(body)
+        raise RequestError(413, "body_too_large", f"body: Found {body}.")
+
+
+async def test_refused_body_is_freed_without_a_collection_of_garbage() -> None:
+    endpoint = Refusing()
+    gc.disable()
+    try:
+        await call(endpoint)
+        assert endpoint.body is not None
+        assert endpoint.body() is None
+    finally:
+        gc.enable()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edgewise.http import metrics_endpoint
 from tests.eventually import eventually
 from tests.http.prometheus import measured
 from tests.servers import SHOP, serve
@@ -81,3 +82,15 @@ asyncio.run(show())
     done = subprocess.run([sys.executable, "-c", report], env=environ, check=True, capture_output=True, text=True)
     assert "edgewise_messages_accepted_total 6.0" in done.stdout
     assert re.search(r'edgewise_learning_delay_seconds_count\{placement="hero",site="shop"\} 2\.0', done.stdout)
+
+
+async def test_metrics_are_rendered_with_a_limited_rate(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics_endpoint, "RENDERINGS_AT_ONCE", 3.0)
+    monkeypatch.setattr(metrics_endpoint, "RENDERINGS_A_SECOND", 0.0)
+    texts = []
+    async with serve(store_url) as server:
+        for _ in range(6):
+            await server.post("/v1/decide", {"placements": ["hero"]})
+            texts.append((await server.get("/metrics")).text)
+    assert len(set(texts)) == 3
+    assert texts[2:] == [texts[2]] * 4

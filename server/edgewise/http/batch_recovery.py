@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from edgewise.http.requests import MAX_MESSAGES
+
 MAX_TOKENS = 40_000
 """The most tokens to scan, which takes about 12 ms. Batches of honest clients have fewer."""
 
@@ -36,7 +38,7 @@ _FIXED = {0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2
 
 
 def split_json_batch(body: bytes) -> tuple[bytes, list[bytes]] | None:
-    """The body with an empty `batch`, and the undecoded messages. None if there is no complete `batch`."""
+    """The body with an empty `batch`, and the undecoded messages. None if there is no complete `batch`, or too many."""
     depth, key, batch_start, message_start = 0, b"", 0, None
     messages: list[bytes] = []
     for count, match in enumerate(_TOKEN.finditer(body)):
@@ -55,6 +57,8 @@ def split_json_batch(body: bytes) -> tuple[bytes, list[bytes]] | None:
                 return body[:batch_start] + body[match.start() :], messages
         elif token == b",":
             if message_start is not None and depth == 2:
+                if len(messages) >= MAX_MESSAGES:
+                    return None
                 messages.append(body[message_start : match.start()])
                 message_start = match.end()
         elif depth == 1:

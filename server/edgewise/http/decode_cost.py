@@ -9,6 +9,8 @@ Without them, two kinds of values take thousands of times longer than others of 
 
 from __future__ import annotations
 
+import re
+
 import re2
 from msgpack import StackError, unpackb
 
@@ -26,7 +28,7 @@ def _latin_1() -> re2.Options:
     return options
 
 
-_STRING = re2.compile(rb'"(?:[^"\\]|\\.)*"', _latin_1())
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _LARGE_NUMBER = re2.compile(rb"[0-9][eE]\+?0*(?:289|29[0-9]|[3-9][0-9]{2})", _latin_1())
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from starlette.types import Receive, Scope, Send
 
+from edgewise.errors import RequestError
 from edgewise.http.auth import Authenticator
 from edgewise.http.content import Format, read_body, request_format, response_format
 from edgewise.http.error_responses import error_headers, to_error_response, to_request_error
@@ -62,10 +63,14 @@ class Endpoint(ABC):
         try:
             await self.handle(request)
         except Exception as exception:  # noqa: BLE001  # Any exception must become a response.
-            error = to_request_error(exception)
-            origin = request.headers.get(b"origin")
-            cors = self.auth.cors.error_headers(origin) if self.for_browsers else self.auth.cors.headers(origin)
-            await request.respond(to_error_response(error), (*error_headers(error), *cors), error.status)
+            await self._respond_with_error(request, to_request_error(exception))
+
+    async def _respond_with_error(self, request: HttpRequest, error: RequestError) -> None:
+        # A method of its own, because a variable of __call__ with the error would make a cycle with its traceback. The
+        # bodies that the traceback leads to would stay until the next collection of garbage.
+        origin = request.headers.get(b"origin")
+        cors = self.auth.cors.error_headers(origin) if self.for_browsers else self.auth.cors.headers(origin)
+        await request.respond(to_error_response(error), (*error_headers(error), *cors), error.status)
 
     @abstractmethod
     async def handle(self, request: HttpRequest) -> None:

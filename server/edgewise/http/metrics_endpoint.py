@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Iterable, Mapping
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -25,6 +26,10 @@ STORE_TIMEOUT = 1.0
 """Seconds to wait for the store. Without its answer, the metrics of the webhook queues are missing."""
 
 
+RENDERINGS_A_SECOND, RENDERINGS_AT_ONCE = 2.0, 50.0
+"""Beyond this, a response repeats the last one. Everyone may ask, and a rendering reads many files."""
+
+
 class MetricsEndpoint(Endpoint):
     """Responds in Prometheus's text format."""
 
@@ -36,8 +41,20 @@ class MetricsEndpoint(Endpoint):
         self._reward_sources = store.reward_sources
         self._memory = store.memory
         self._models = _ModelCollector(follower)
+        self._text = b""
+        self._renderings = RENDERINGS_AT_ONCE
+        self._called_at = time.monotonic()
 
     async def handle(self, request: HttpRequest) -> None:
+        now = time.monotonic()
+        self._renderings = min(RENDERINGS_AT_ONCE, self._renderings + (now - self._called_at) * RENDERINGS_A_SECOND)
+        self._called_at = now
+        if not self._text or self._renderings >= 1:
+            self._renderings -= 1
+            self._text = await self._render()
+        await send_bytes(request.send, 200, self._text, CONTENT_TYPE_LATEST.encode())
+
+    async def _render(self) -> bytes:
         registry = CollectorRegistry()
         registry.register(self._models)
         registry.register(_BacklogCollector(await self._backlogs()))
@@ -46,10 +63,8 @@ class MetricsEndpoint(Endpoint):
         registry.register(_ProblemCollector(await self._file_problems()))
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-            text = generate_latest(registry)
-        else:
-            text = generate_latest(REGISTRY) + generate_latest(registry)
-        await send_bytes(request.send, 200, text, CONTENT_TYPE_LATEST.encode())
+            return generate_latest(registry)
+        return generate_latest(REGISTRY) + generate_latest(registry)
 
     async def _backlogs(self) -> Mapping[str, Backlog]:
         """The backlog of each site with webhooks. Empty if the store does not answer."""

@@ -18,7 +18,7 @@ from edgewise.http.responses import ErrorInfo, ErrorResponse
 MAX_HEADERS = 32 * 1024
 """The bytes of the address and all headers together. All that a chunked body has beside its content counts too."""
 
-MAX_PIPELINED = 16
+MAX_PIPELINED = 8
 """The most requests that wait on a connection for the responses to the requests before them."""
 
 HEADER_SECONDS = 10.0
