@@ -34,6 +34,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except EdgewiseError as error:
+            log.debug("The traceback of the error:", exc_info=True)
             raise click.ClickException(str(error)) from error
         except BrokenPipeError:  # The reader of the output has ended. Click exits silently.
             raise

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,11 @@ def test_a_file_in_another_unicode_encoding_is_rejected(codec: str, name: str) -
         parse_toml("a = 1\n".encode(codec), "x.toml")
     message = f"Expected UTF-8, found {name}. Save the file as UTF-8: editors ask for the encoding in Save As."
     assert caught.value.problems == [("x.toml", message)]
+
+
+def test_only_a_regular_file_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")  # To read it would wait for a writer.
+    (tmp_path / "folder.toml").mkdir()
+    for path in tmp_path.iterdir():
+        with pytest.raises(PolicyError, match="Expected a file, found a folder or a device"):
+            read_toml(path, path.name)

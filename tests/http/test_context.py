@@ -57,7 +57,7 @@ def test_addresses_are_readable() -> None:
         "source": "a/b",
         "referrer": "münchen.example",
     }
-    assert attributes(page={"path": "/gr%C3%B6%C3%9Fen"})["page"]["path"] == "/größen"
+    assert attributes(page={"path": "/gr%C3%B6%C3%9Fen?size=%C3%B6"})["page"]["path"] == "/größen"
 
 
 def test_explicit_path_overrides_the_url() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,11 @@ def read_toml(path: Path, name: str) -> dict[str, Any]:
         PolicyError: the file is unreadable, too large, or not TOML.
     """
     try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            message = f"Expected a file of at most {LARGEST_FILE} bytes, found {size} bytes."
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):
+            raise PolicyError([Problem(name, "Expected a file, found a folder or a device. Move it away.")])
+        if state.st_size > LARGEST_FILE:
+            message = f"Expected a file of at most {LARGEST_FILE} bytes, found {state.st_size} bytes."
             raise PolicyError([Problem(name, message)])
         return parse_toml(path.read_bytes(), name)
     except OSError as error:

@@ -14,7 +14,7 @@ from edgewise.http.limits import Limits
 from edgewise.http.requests import ContextBody, PageBody
 from edgewise.visitors.browser import UNKNOWN, Browser
 from edgewise.visitors.clock import find_zone, part_of_day
-from edgewise.visitors.readable_text import decode_host, decode_path, decode_url
+from edgewise.visitors.readable_text import decode_host, decode_path, decode_url, read_path
 from edgewise.visitors.sources import parse_campaign
 from edgewise.visitors.vocabulary import read_country, read_device, read_locale
 
@@ -65,7 +65,7 @@ def attributes_of(
 def _page(page: PageBody) -> dict[str, str]:
     attributes = dict((_url if len(page.url) <= LONGEST_CACHED else _parse_url)(page.url)) if page.url else {}
     if page.path:
-        attributes["path"] = decode_path(page.path)
+        attributes["path"] = read_path(page.path)
     if page.type:
         attributes["type"] = page.type
     if page.referrer and (host := (_host if len(page.referrer) <= LONGEST_CACHED else _parse_host)(page.referrer)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ _MEMBERSHIPS = ("$in", "$nin", "$ini", "$nini")
 _ORDERS = ("$lt", "$lte", "$gt", "$gte")
 _PATTERNS = ("$regex", "$regexi", "$notRegex", "$notRegexi")
 _OF_LISTS = ("$size", "$elemMatch", "$all", "$alli")
+_OF_VERSIONS = ("$veq", "$vne", "$vlt", "$vlte", "$vgt", "$vgte")
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -97,6 +99,8 @@ class _Attribute:
             yield from self._pattern(operator, argument, path)
         elif operator in _OF_LISTS and not is_list:
             yield Problem(path, f"{self._name} is no list, and {operator} needs one. {self._advice()}")
+        elif operator in _OF_VERSIONS and (self._values.choices or self._values.type != "text"):
+            yield Problem(path, f"{self._name} is no version, and {operator} needs one. {self._advice()}")
         elif operator == "$type" and argument not in (_TYPE_NAMES[self._values.type], "null"):
             expected = f"{_TYPE_NAMES[self._values.type]}, the type of {self._name}"
             yield Problem(path, mismatch(expected, argument))
@@ -179,6 +183,10 @@ class _Attribute:
         found = "$regexi" if operator in ("$regexi", "$notRegexi") else "$regex"
         if values.choices and not self._has_choice({found: pattern}):
             yield Problem(path, mismatch(f"a pattern for {values.expected}", pattern) + self._hint(pattern))
+        elif values.spell is PATH.spell and re.match(r"\^\w", pattern):
+            yield Problem(
+                path, mismatch(f"a pattern for {values.expected}", pattern) + f" Did you mean `^/{pattern[1:]}`?"
+            )
         elif values.spell in (HOST.spell, PATH.spell) and "://" in pattern:
             yield Problem(path, mismatch(f"a pattern for {values.expected}", pattern) + " Leave out the scheme.")
         elif values.type == "text" and pattern != (decoded := decode_path(pattern)):

@@ -31,7 +31,7 @@ CONTEXT: Mapping[str, Values] = {
 }
 
 _SOURCE: Mapping[str, Values] = {
-    "source": values.KEPT_TEXT,
+    "source": values.SOURCE,
     "medium": values.KEPT_CAMPAIGN,
     "campaign": values.KEPT_CAMPAIGN,
     "referrer": values.HOST._replace(may_be_empty=True),
@@ -64,7 +64,7 @@ ATTRIBUTES = (
     Attribute("cartItems", values.COUNT, "pieces in the cart", is_feature=True),
     Attribute("topCategory", values.KEPT_TEXT, "category of the strongest interest", is_feature=True),
     Attribute("topBrand", values.KEPT_TEXT, "brand of the strongest interest", is_feature=True),
-    Attribute("source", values.KEPT_TEXT, "last traffic source", is_feature=True),
+    Attribute("source", values.SOURCE, "last traffic source", is_feature=True),
     Attribute("searches", values.COUNT, "number of searches"),
     Attribute("productsViewed", values.COUNT, "number of product views"),
     Attribute("categories", values.OPEN, "interest in each category", on_demand=True),

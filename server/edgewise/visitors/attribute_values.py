@@ -51,7 +51,8 @@ def spell_path(text: str) -> str:
         parts = urlsplit(text)
     except ValueError:
         return text
-    return decode_path(parts.path) or "/"
+    path = decode_path(parts.path)
+    return path if path.startswith("/") else f"/{path}"
 
 
 def spell_url(text: str) -> str | None:
@@ -61,6 +62,10 @@ def spell_url(text: str) -> str | None:
 def _spell_device(text: str) -> str | None:
     device = read_device(text)
     return None if device == "other" else device
+
+
+def _spell_source(text: str) -> str | None:
+    return spell_host(text) if "://" in text else bounded(text)
 
 
 def _spell_language(text: str) -> str | None:
@@ -97,6 +102,7 @@ CAMPAIGN = Values(
     "text", "a decoded text", spell=lambda text: decode_text(text.replace("+", " ") if "%" in text else text)
 )
 KEPT_TEXT = Values("text", "a text of at most 40 bytes", spell=bounded)
+SOURCE = Values("text", 'a campaign\'s source, or a host such as "www.google.com"', spell=_spell_source)
 KEPT_CAMPAIGN = KEPT_TEXT._replace(may_be_empty=True)
 PATH = Values("text", 'a decoded path such as "/größen", without host and query', spell=spell_path)
 URL = Values("text", 'a whole address such as "https://shop.example/cart"', spell=spell_url)

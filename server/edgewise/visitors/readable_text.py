@@ -29,6 +29,11 @@ def decode_path(path: str) -> str:
     return decode_text(path, "/?#")
 
 
+def read_path(given: str) -> str:
+    """The path that a client sent, decoded. A query after it is left out."""
+    return decode_path(given.partition("?")[0])
+
+
 def decode_url(url: str) -> str:
     """Decode the letters outside of ASCII. The other characters stay, because they may be delimiters."""
     return decode_text(url, _ASCII)

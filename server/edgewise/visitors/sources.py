@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from edgewise.types import Milliseconds
 from edgewise.visitors.names import Seconds, bounded, seconds
-from edgewise.visitors.readable_text import decode_host, decode_path, decode_text
+from edgewise.visitors.readable_text import decode_host, decode_path, decode_text, read_path
 
 MAX_QUERY_FIELDS = 100
 
@@ -58,7 +58,7 @@ def find_source(
         names.get("medium", ""),
         names.get("campaign", ""),
         referring,
-        decode_path(path) if path else landing,
+        read_path(path) if path else landing,
     )
     return Source(seconds(at), *(bounded(text) for text in found))
 
