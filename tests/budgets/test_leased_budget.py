@@ -14,15 +14,19 @@ from tests.valkey import Valkey
 HOUR: Milliseconds = 3_600_000
 
 
-def budget(store: Store, most: int, chunk: int, period: Milliseconds = HOUR, *, credit: bool = True) -> LeasedBudget:
+def budget(store: Store, most: int, chunk: int, period: Milliseconds = HOUR, *, credit: int = 1000) -> LeasedBudget:
     return LeasedBudget(store, Limit("calls", most, period, chunk, credit), b"secret")
+
+
+def take(budget: LeasedBudget, subject: str, count: int = 1) -> bool:
+    return budget.take(("shop", subject), count)
 
 
 async def use(budget: LeasedBudget, subject: str, count: int) -> int:
     """Use the budget one by one, and let replies of the store arrive in between. Return the granted uses."""
     granted = 0
     for _ in range(count):
-        granted += budget.take(subject)
+        granted += take(budget, subject)
         await asyncio.sleep(0.001)
     return granted
 
@@ -48,26 +52,26 @@ async def test_workers_share_the_budget_of_a_subject(store: Store) -> None:
 
 async def test_a_burst_is_granted_while_the_lease_is_under_way(store: Store) -> None:
     worker = budget(store, 1000, 20)
-    assert sum(worker.take("class") for _ in range(500)) == 500
-    await until(lambda: not worker._leases["class"].asked)
-    assert not worker.take("class", 2000)
+    assert sum(take(worker, "class") for _ in range(500)) == 500
+    await until(lambda: not worker._leases["shop", "class"].asked)
+    assert not take(worker, "class", 2000)
 
 
 async def test_without_credit_a_burst_gets_only_what_is_leased(store: Store) -> None:
-    worker = budget(store, 100, 20, credit=False)
-    assert sum(worker.take("decision") for _ in range(500)) == 20
+    worker = budget(store, 100, 20, credit=0)
+    assert sum(take(worker, "decision") for _ in range(500)) == 20
     assert await use(worker, "decision", 300) <= 100
 
 
 async def test_the_budget_refills(store: Store) -> None:
     worker = budget(store, 20, 10, period=400)
     assert await use(worker, "v", 60) < 60
-    await until(lambda: worker.take("v"))
+    await until(lambda: take(worker, "v"))
 
 
 async def test_a_limit_of_zero_never_refuses(store: Store) -> None:
     worker = budget(store, 0, 10)
-    assert all(worker.take("v", 1000) for _ in range(100))
+    assert all(take(worker, "v", 1000) for _ in range(100))
 
 
 async def test_without_a_store_the_worker_grants_at_the_rate_of_the_budget(store: Store, valkey: Valkey) -> None:
@@ -87,13 +91,13 @@ async def test_a_corrected_clock_of_the_store_delays_a_subject_by_one_period_at_
     await use(worker, "v", 40)
     (key,) = valkey.execute("KEYS *").split()[-1:]
     valkey.execute(f"SET {key} 9999999999999999")
-    await until(lambda: worker.take("v"))
+    await until(lambda: take(worker, "v"))
 
 
 async def test_a_worker_remembers_a_bounded_number_of_subjects(store: Store) -> None:
     worker = budget(store, 100, 10)
     for number in range(SUBJECTS + 100):
-        worker.take(str(number))
+        take(worker, str(number))
     assert len(worker._leases) == SUBJECTS
 
 

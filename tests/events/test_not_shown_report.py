@@ -26,7 +26,7 @@ async def count(recording: Recording) -> dict[NotShownReason, int]:
 @pytest.mark.parametrize("consent", ["granted", "pending", "denied", None])
 async def test_a_report_counts_with_and_without_consent(recording: Recording, consent: Any) -> None:
     messages = list(enumerate([report("m1"), report("m2", reason="timeout"), report("m1")]))
-    assert await recording.recorder.record(recording.site, messages, None, consent) == []
+    assert await recording.recorder.record(recording.site, messages, None, FROM_SERVER, consent) == []
     assert await count(recording) == {"late": 1, "moved": 0, "timeout": 1}
 
 

@@ -12,6 +12,7 @@ import pytest
 from edgewise.budgets.source_budgets import SourceBudgets
 from edgewise.events.profile_records import PROFILE_TTL, UNKNOWN_TTL
 from edgewise.events.recorder import Recorder
+from edgewise.ids.user_proof import UserProof
 from edgewise.ids.visitor import anonymous_digest, user_digest
 from edgewise.policies.policy import Action
 from edgewise.policies.segments import NO_SEGMENTS
@@ -21,12 +22,14 @@ from edgewise.store.keys import exposure, profile, webhook_index
 from edgewise.types import Digest, Webhook
 from edgewise.visitors.message import Message
 from edgewise.webhooks.triggers import Triggers
-from tests.events.recording import FROM_SERVER, IDS, LONG, Recording, order
+from tests.events.recording import IDS, LONG, Recording, order
 from tests.learner.published_policy import POLICY, PublishedPolicy
 from tests.valkey import Valkey
 
 BROWSER = "203.0.113.7"
 MINUTE = 60_000
+TRUSTED = UserProof("trusted", (), is_server=False)
+PROVEN = UserProof("verified", (), is_server=True)
 
 
 def recorder(recording: Recording, visitors: int = 0) -> Recorder:
@@ -34,8 +37,14 @@ def recorder(recording: Recording, visitors: int = 0) -> Recorder:
     return Recorder(recording.store, IDS, recording.follower.find, LONG, budgets=budgets)
 
 
-async def record(recorder: Recorder, recording: Recording, *messages: Message, source: str | None = BROWSER) -> None:
-    assert await recorder.record(recording.site, list(enumerate(messages)), None, FROM_SERVER, source=source) == []
+async def record(
+    recorder: Recorder,
+    recording: Recording,
+    *messages: Message,
+    source: str | None = BROWSER,
+    proof: UserProof = PROVEN,
+) -> None:
+    assert await recorder.record(recording.site, list(enumerate(messages)), None, proof, source=source) == []
 
 
 def ttl(valkey: Valkey, key: str) -> int:
@@ -71,6 +80,8 @@ async def test_profiles_of_users_and_those_that_a_server_names_live_a_year(
     worker = recorder(recording)
     await record(worker, recording, Message("page", anonymous_id="a", user_id="u"))
     await record(worker, recording, Message("page", anonymous_id="b"), source=None)
+    await record(worker, recording, Message("page", user_id="claimed"), proof=TRUSTED)
+    assert profile_ttl(valkey, user_digest("claimed")) <= UNKNOWN_TTL, "a trusted id is not proven"
     for visitor in (anonymous_digest("a"), user_digest("u"), anonymous_digest("b")):
         assert profile_ttl(valkey, visitor) > PROFILE_TTL - 5 * MINUTE
     await record(worker, recording, Message("page", anonymous_id="b"))

@@ -11,7 +11,7 @@ import logging
 from collections import OrderedDict
 from functools import partial
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from edgewise.errors import StoreError
 from edgewise.store import Store
@@ -21,23 +21,27 @@ from edgewise.types import Milliseconds
 log = logging.getLogger(__name__)
 
 SUBJECTS = 10_000
-"""The subjects that a worker remembers. For later ones, the longest unused are forgotten."""
+"""The subjects that a worker remembers. For later ones, those go that were renewed the longest time ago."""
 
 _PATIENCE = 1.0
 """Seconds that the store has for a reply. Without one, the worker grants a chunk by itself."""
 
 
+Subject: TypeAlias = tuple[str, str]
+"""The site, and an address or a decision."""
+
+
 class Limit(NamedTuple):
     """The most uses of a budget in a period, all of them at once if need be. `chunk` is the size of a lease.
 
-    With `credit`, uses are granted while a lease is under way. Otherwise they are refused.
+    While a lease is under way, up to `credit` uses are granted in advance.
     """
 
     name: str
     most: int
     period: Milliseconds
     chunk: int
-    credit: bool = True
+    credit: int
 
 
 class _Lease:
@@ -60,34 +64,40 @@ class LeasedBudget:
         self._store = store
         self._secret = blake2b(secret, digest_size=32).digest()
         self._loop = asyncio.get_running_loop()
-        self._leases: OrderedDict[str, _Lease] = OrderedDict()
+        self._leases: OrderedDict[Subject, _Lease] = OrderedDict()
+        self._low = limit.chunk // 2
         self._retry = max(0.1, limit.chunk * limit.period / 1000 / max(1, limit.most))
 
-    def take(self, subject: str, count: int = 1) -> bool:
+    def take(self, subject: Subject, count: int = 1) -> bool:
         """Use the budget. Return False if it is used up, and then the use does not count."""
-        if not self.limit.most:
-            return True
         lease = self._leases.get(subject)
+        if lease is not None and lease.left - count >= self._low:
+            lease.left -= count
+            return True
+        return not self.limit.most or self._take_last(subject, lease, count)
+
+    def _take_last(self, subject: Subject, lease: _Lease | None, count: int) -> bool:
+        """Take from a new lease, or from one that should be renewed."""
         if lease is None:
             lease = self._leases[subject] = _Lease(min(self.limit.chunk, self.limit.most))
             if len(self._leases) > SUBJECTS:
                 self._leases.popitem(last=False)
         else:
             self._leases.move_to_end(subject)
-        if lease.left - count < self.limit.chunk // 2 and not lease.asked:
+        if lease.left - count < self._low and not lease.asked:
             self._ask(subject, lease, count)
-        if lease.left >= count or (lease.asked and self.limit.credit and lease.left - count > -self.limit.most):
+        if lease.left >= count or (lease.asked and lease.left - count >= -self.limit.credit):
             lease.left -= count
             return True
         return False
 
-    def _ask(self, subject: str, lease: _Lease, count: int) -> None:
+    def _ask(self, subject: Subject, lease: _Lease, count: int) -> None:
         """Ask the store for more uses. The reply arrives later."""
         now = self._loop.time()
         if now < lease.refused_until:
             return
         lease.asked = self.limit.chunk + max(0, count - lease.left)
-        digest = blake2b(subject.encode(), key=self._secret, digest_size=12).hexdigest()
+        digest = blake2b("\0".join(subject).encode(), key=self._secret, digest_size=12).hexdigest()
         command = take_command(self.limit.name, digest, lease.asked, self.limit.most, self.limit.period)
         try:
             reply = self._store.pipeline.submit(command, now + _PATIENCE)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 from edgewise.budgets.leased_budget import LeasedBudget, Limit
 from edgewise.budgets.source_digest import source_digest
@@ -31,8 +32,9 @@ _HOUR: Milliseconds = 60 * _MINUTE
 _DAY: Milliseconds = 24 * _HOUR
 
 _FREE_OUTCOMES = 64
-_LOG_EVERY = 1000
-"""Refusals of one kind between two warnings, in case the log of the first one is gone."""
+_LARGEST_BATCH = 500
+_LOG_EVERY = 3600.0
+"""Seconds between two warnings about one kind of budget."""
 
 
 class SourceBudgets:
@@ -51,14 +53,14 @@ class SourceBudgets:
         hourly = settings.visitors_per_source
         limits = (
             _limit("decides", settings.decides_per_source, _MINUTE),
-            _limit("messages", settings.messages_per_source, _MINUTE),
+            _limit("messages", settings.messages_per_source, _MINUTE, _LARGEST_BATCH),
             _limit("visitors", hourly, _HOUR),
             _limit("webhooks", hourly, _HOUR),
-            Limit("outcomes", OUTCOMES, _DAY, _FREE_OUTCOMES, credit=False),
+            Limit("outcomes", OUTCOMES, _DAY, _FREE_OUTCOMES, credit=0),
         )
         self._budgets = {limit.name: LeasedBudget(store, limit, secret) for limit in limits}
         self._on_refused = on_refused
-        self._refusals = dict.fromkeys(get_args(BudgetName), 0)
+        self._next_warning: dict[BudgetName, float] = {}
 
     def take(self, name: BudgetName, site: str, source: str, count: int = 1) -> bool:
         """Use the budget of a source for this site. While the store is nearly full, no visitor is added."""
@@ -66,11 +68,11 @@ class SourceBudgets:
             if self._on_refused is not None:
                 self._on_refused(site, "store")
             return False
-        return self._budgets[name].take(f"{site} {source}", count) or self._refuse(name, site)
+        return self._budgets[name].take((site, source), count) or self._refuse(name, site)
 
     def take_outcome(self, site: str, decision: DecisionKey) -> bool:
         """Use the budget of a decision for one more outcome."""
-        return self._budgets["outcomes"].take(decision.hex()) or self._refuse("outcomes", site)
+        return self._budgets["outcomes"].take((site, decision.hex())) or self._refuse("outcomes", site)
 
     def count_reward_command(self, source: str | None, ref: PolicyRef, has_consent: bool) -> Command:
         """The command that counts a rewarding outcome. `source` is None for a server."""
@@ -80,16 +82,17 @@ class SourceBudgets:
     def _refuse(self, name: BudgetName, site: str) -> Literal[False]:
         if self._on_refused is not None:
             self._on_refused(site, name)
-        if self._refusals[name] % _LOG_EVERY == 0:
+        now = time.monotonic()
+        if now >= self._next_warning.get(name, 0.0):
+            self._next_warning[name] = now + _LOG_EVERY
             limit = self._budgets[name].limit
             log.warning(
                 "%s: One %s has used its budget of %d %s in %d s. %s",
                 *(site, "decision" if name == "outcomes" else "address", limit.most, name, limit.period // 1000),
-                "" if name == "outcomes" else "If that is your proxy, see --trusted-proxies.",
+                "Further ones are refused." if name == "outcomes" else "If that is your proxy, see --trusted-proxies.",
             )
-        self._refusals[name] += 1
         return False
 
 
-def _limit(name: BudgetName, most: int, period: Milliseconds) -> Limit:
-    return Limit(name, most, period, chunk=max(10, most // 50))
+def _limit(name: BudgetName, most: int, period: Milliseconds, least_credit: int = 0) -> Limit:
+    return Limit(name, most, period, chunk=max(10, most // 50), credit=max(least_credit, most // 20))

@@ -22,16 +22,25 @@ _STEP = 256
 
 
 class ProfileRecords:
-    """Loaded records. With an `unknown_ttl`, the profile of an anonymous id has this TTL until a second visit.
+    """Loaded records. With an `unknown_ttl`, a profile has this TTL until a second visit, or until a user id is proven.
 
     Every method that asks the store raises `StoreError` if it does not answer in time.
     """
 
-    def __init__(self, store: Store, site: str, store_batch: StoreBatch, unknown_ttl: Milliseconds = 0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        site: str,
+        store_batch: StoreBatch,
+        unknown_ttl: Milliseconds = 0,
+        *,
+        users_are_proven: bool = True,
+    ) -> None:
         self._store = store
         self._site = site
         self._store_batch = store_batch
         self._unknown_ttl = unknown_ttl
+        self._users_are_proven = users_are_proven
         self._records: dict[Digest, bytes | None] = {}
 
     def find_root(self, visitor: Digest) -> Digest:
@@ -42,8 +51,11 @@ class ProfileRecords:
         return self._records[visitor]
 
     def is_known(self, visitor: Digest, ttl: Milliseconds) -> bool:
-        """Whether a visitor is a user, came back, or is named by a server. `ttl` is how long the record is kept."""
-        return not self._unknown_ttl or is_user(visitor) or ttl > self._unknown_ttl
+        """Whether a visitor is a proven user, came back, or is named by a server. `ttl` is that of the record."""
+        return not self._unknown_ttl or self._is_proven(visitor) or ttl > self._unknown_ttl
+
+    def _is_proven(self, visitor: Digest) -> bool:
+        return self._users_are_proven and is_user(visitor)
 
     def replace(self, visitor: Digest, written: bytes) -> None:
         """Keep a record as it was just written."""
@@ -83,7 +95,7 @@ class ProfileRecords:
     def write_command(self, write: Write, update: WebhookUpdate = NO_UPDATE) -> Command:
         """A command that writes a profile and the webhook update in one step. The reply is 0 if it was changed."""
         visitor, old, new = write
-        is_known = is_user(visitor) or identity.read_redirect(new) is not None
+        is_known = self._is_proven(visitor) or identity.read_redirect(new) is not None
         ttls = (PROFILE_TTL, 0 if is_known else self._unknown_ttl)
         if update:
             return self._store.webhook_queues.write_command(self._site, visitor, old, new, ttls[0], *update, ttls[1])

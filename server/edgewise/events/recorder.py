@@ -60,10 +60,22 @@ class Rejection(Struct, frozen=True):
     message: str
 
 
+def report_fault(fault: Exception) -> None:
+    """Log an unexpected error of a batch."""
+    _faults.report(fault)
+
+
 def reject_after(fault: Exception, index: int) -> Rejection:
     """Log an unexpected error, and return the rejection of the message that it happened with."""
-    _faults.report(fault)
+    report_fault(fault)
     return Rejection(index, INTERNAL_ERROR, "The server failed on this message and did not keep it. See its log.")
+
+
+class Sender(NamedTuple):
+    """The address of a sender whose budgets apply, and whether the user ids that count are proven."""
+
+    source: str | None
+    users_are_proven: bool
 
 
 class PlacedEvent(NamedTuple):
@@ -143,19 +155,25 @@ class Recorder:
                     events.append(PlacedEvent(index, event))
         store_batch = StoreBatch(self._store, self._patience)
         async with self._locks.hold(site.name, _all_ids(one.event for one in events), store_batch.deadline):
-            rejections += await self._write_all(site, events, store_batch, source)
-        await count_views(self._store, views, store_batch)
+            sender = Sender(source, proof.is_server or proof.is_needed)
+            rejections += await self._write_all(site, events, store_batch, sender)
+        try:
+            await count_views(self._store, views, store_batch)
+        except StoreError:
+            raise
+        except Exception as fault:  # noqa: BLE001  # The events are stored.
+            report_fault(fault)
         if self._on_dropped is not None:
             for reason, count in dropped.items():
                 self._on_dropped(site.name, reason, count)
         return rejections
 
     async def _write_all(
-        self, site: ServedSite, events: Sequence[PlacedEvent], store_batch: StoreBatch, source: str | None
+        self, site: ServedSite, events: Sequence[PlacedEvent], store_batch: StoreBatch, sender: Sender
     ) -> list[Rejection]:
         """Write all events together. If that fails, write each half. Return the rejections of those that fail alone."""
         try:
-            await self._write(site, [one.event for one in events], store_batch, source)
+            await self._write(site, [one.event for one in events], store_batch, sender)
         except StoreError:
             raise
         except Exception as fault:  # noqa: BLE001
@@ -164,24 +182,26 @@ class Recorder:
                 return [rejection]
             middle = len(events) // 2
             halves = (events[:middle], events[middle:])
-            return [one for half in halves for one in await self._write_all(site, half, store_batch, source)]
+            return [one for half in halves for one in await self._write_all(site, half, store_batch, sender)]
         return []
 
     async def _write(
-        self, site: ServedSite, events: Sequence[ParsedEvent], store_batch: StoreBatch, source: str | None
+        self, site: ServedSite, events: Sequence[ParsedEvent], store_batch: StoreBatch, sender: Sender
     ) -> None:
         """Write events in their order. A link holds for the events after it, as if each had come alone."""
-        records = ProfileRecords(self._store, site.name, store_batch, 0 if source is None else UNKNOWN_TTL)
+        source, users_are_proven = sender
+        unknown_ttl = 0 if source is None else UNKNOWN_TTL
+        records = ProfileRecords(self._store, site.name, store_batch, unknown_ttl, users_are_proven=users_are_proven)
         await records.load(_all_ids(events))
         start = 0
         for position, event in enumerate(events):
             if await records.need_links(event.links, event.activity.message):
-                await self._write_part(site, events[start:position], records, store_batch, source)
+                await self._write_part(site, events[start:position], records, store_batch, sender)
                 start = position
                 for known_as, user in event.links:
                     if records.stored(known_as) is not None or self._may("visitors", site, source):
                         await records.link(known_as, user)
-        await self._write_part(site, events[start:], records, store_batch, source)
+        await self._write_part(site, events[start:], records, store_batch, sender)
 
     async def _write_part(
         self,
@@ -189,8 +209,9 @@ class Recorder:
         events: Sequence[ParsedEvent],
         records: ProfileRecords,
         store_batch: StoreBatch,
-        source: str | None,
+        sender: Sender,
     ) -> None:
+        source = sender.source
         count_reward = None if self._budgets is None else partial(self._budgets.count_reward_command, source)
         batch = EventBatch(site, events, records, partial(self._may, "visitors", site, source), count_reward)
         await batch.resolve_visitors()
