@@ -132,8 +132,8 @@ def _loop(shape: Shape, lines: Lines) -> Learn:
     return learn
 
 
-async def read_log() -> tuple[Policy, list[Decision]]:
-    """The policy with 20 candidates, and the decisions in its log that a model made."""
+async def read_log(count: int = 10_000) -> tuple[Policy, list[Decision]]:
+    """The policy with 20 candidates, and the decisions among the first entries of its log."""
     ref = bench_shop.policy_ref(CANDIDATES)
     settings = Settings.load({}, os.environ)
     assert settings.redis is not None
@@ -142,17 +142,17 @@ async def read_log() -> tuple[Policy, list[Decision]]:
         current = (await store.versions.current([ref]))[ref]
         blob = await store.versions.blob(ref, current.version)
         assert blob is not None
-        page = (await store.log.read({ref: BEGINNING}, 10_000))[ref]
+        page = (await store.log.read({ref: BEGINNING}, count))[ref]
     finally:
         await store.close()
     entries = [decode(data) for _, data in page.entries]
-    return decode_policy(blob), [entry for entry in entries if isinstance(entry, Decision) and entry.model_version]
+    return decode_policy(blob), [entry for entry in entries if isinstance(entry, Decision)]
 
 
 def main() -> None:
     count, rounds = map(int, sys.argv[1:])
     policy, decisions = asyncio.run(read_log())
-    events = prepare(policy, decisions, count)
+    events = prepare(policy, [decision for decision in decisions if decision.model_version], count)
     measure(policy, events, 1)  # Warm up.
     print(msgspec.json.encode(measure(policy, events, rounds)).decode())
 

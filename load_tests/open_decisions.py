@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import cycle, islice
 
@@ -38,40 +38,31 @@ class OpenDecisionBytes(Struct, frozen=True):
 
 
 def measure(policy: Policy, decisions: Sequence[Decision], count: int) -> OpenDecisionBytes:
+    """Open `count` decisions, and half as many before, so that memory that the process has freed is in use."""
     policy = replace(policy, reward=replace(policy.reward, window=_LONG, impression_within=_LONG))
     fold = Fold(shape_of(policy), lambda _: policy)
-    fold.serialize()
+    before = count // 2
     logged = 0
-
-    def decide() -> None:
-        nonlocal logged
-        for number, decision in enumerate(islice(cycle(decisions), count)):
-            key = _key(number)
-            data = encode(decision._replace(key=key, visitor=(key[-8:],)))
-            logged += len(data)
-            fold.advance(StreamId(1 + number, 0), data)
-
-    def see() -> None:
-        for number in range(count):
-            key = _key(number)
-            outcome = Outcome(key, None, "$impression", None, 1500, key[-8:])
-            fold.advance(StreamId(1 + count + number, 0), encode(outcome))
-
-    unseen, seen = _growth((decide, see))
-    assert fold.open_decisions == count
-    return OpenDecisionBytes(logged / count, unseen / count, seen / count)
+    memory = []
+    for number, decision in enumerate(islice(cycle(decisions), before + count)):
+        if number == before:
+            logged = 0
+            memory.append(_memory())
+        data = encode(decision._replace(key=_key(number), visitor=(_key(number)[-8:],)))
+        logged += len(data)
+        fold.advance(StreamId(1 + number, 0), data)
+    memory.append(_memory())
+    for number in range(before, before + count):
+        outcome = Outcome(_key(number), None, "$impression", None, 1500, _key(number)[-8:])
+        fold.advance(StreamId(1 + before + count + number, 0), encode(outcome))
+    memory.append(_memory())
+    assert fold.open_decisions == before + count
+    return OpenDecisionBytes(logged / count, (memory[1] - memory[0]) / count, (memory[2] - memory[0]) / count)
 
 
-def _growth(steps: Iterable[Callable[[], None]]) -> list[int]:
-    """The bytes by which the process has grown since the beginning, after each step."""
+def _memory() -> int:
     gc.collect()
-    before = proportional_bytes()
-    grown = []
-    for step in steps:
-        step()
-        gc.collect()
-        grown.append(proportional_bytes() - before)
-    return grown
+    return proportional_bytes()
 
 
 def _key(number: int) -> bytes:
@@ -79,7 +70,7 @@ def _key(number: int) -> bytes:
 
 
 def main() -> None:
-    policy, decisions = asyncio.run(read_log())
+    policy, decisions = asyncio.run(read_log(1000))
     print(msgspec.json.encode(measure(policy, decisions, int(sys.argv[1]))).decode())
 
 
