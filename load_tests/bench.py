@@ -27,6 +27,7 @@ from load_tests import (
     bench_shop,
     decide_load,
     idle_policies,
+    many_profiles,
     stored_sizes,
     targeting,
     targeting_sites,
@@ -43,7 +44,10 @@ from load_tests.time_breakdown import TimeBreakdown
 
 
 class BenchPlan(NamedTuple):
-    """The size of the measurement. Seconds are per round and app. Each model learns from `decisions` decisions."""
+    """The size of the measurement. Seconds are per round and app. Each model learns from `decisions` decisions.
+
+    Without `profiles`, no server with many visitors is measured.
+    """
 
     decisions: int
     rounds: int
@@ -56,6 +60,7 @@ class BenchPlan(NamedTuple):
     open_decisions: int
     sites: int
     idle_policies: int
+    profiles: int
 
 
 FULL = BenchPlan(
@@ -70,6 +75,7 @@ FULL = BenchPlan(
     open_decisions=200_000,
     sites=20,
     idle_policies=200,
+    profiles=1_000_000,
 )
 QUICK = BenchPlan(
     150,
@@ -83,6 +89,7 @@ QUICK = BenchPlan(
     open_decisions=20_000,
     sites=4,
     idle_policies=40,
+    profiles=0,
 )
 
 _REPETITIONS = 5
@@ -121,7 +128,11 @@ async def measure(plan: BenchPlan, report_progress: Callable[[str], None]) -> Be
             open_decisions = await environment.run_module("load_tests.open_decisions", plan.open_decisions)
     report_progress(f"starting servers with 1 and {plan.idle_policies} policies")
     with tempfile.TemporaryDirectory(prefix="edgewise-bench-") as folder:
-        idle = await idle_policies.measure(Path(folder), plan.sites, plan.idle_policies)
+        idle = await idle_policies.measure(Path(folder) / "policies", plan.sites, plan.idle_policies)
+        profiles = None
+        if plan.profiles:
+            report_progress(f"storing {plan.profiles:,} profiles, and starting a server on them")
+            profiles = await many_profiles.measure(Path(folder) / "profiles", plan.profiles)
     return BenchResults(
         str(cores),
         model,
@@ -134,6 +145,7 @@ async def measure(plan: BenchPlan, report_progress: Callable[[str], None]) -> Be
         profile,
         msgspec.json.decode(open_decisions, type=OpenDecisionBytes),
         idle,
+        profiles,
     )
 
 

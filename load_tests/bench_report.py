@@ -13,6 +13,7 @@ from rich.table import Table
 from load_tests.decide_load import AppLoad, EchoComparison, PacedLoad
 from load_tests.idle_policies import WORKERS, IdlePolicies
 from load_tests.learning import LearningComparison
+from load_tests.many_profiles import ManyProfiles
 from load_tests.open_decisions import OpenDecisionBytes
 from load_tests.stored_sizes import ByteSizes
 from load_tests.targeting import TargetingCosts
@@ -33,6 +34,7 @@ class BenchResults(Struct, frozen=True):
     profile: ByteSizes
     open_decisions: OpenDecisionBytes
     idle: IdlePolicies
+    profiles: ManyProfiles | None
 
 
 class Threshold(Struct, frozen=True):
@@ -95,6 +97,7 @@ def show(results: BenchResults, console: Console) -> None:
         _targeting(results),
         _learning(results.learning),
         _bytes(results),
+        *([] if results.profiles is None else [_many_profiles(results.profiles)]),
         _time_breakdown(results),
     ):
         console.print(table)
@@ -167,6 +170,14 @@ def _bytes(results: BenchResults) -> Table:
     opened = results.open_decisions
     for name, held in (("an open decision before its impression", opened.unseen), ("after it", opened.seen)):
         table.add_row(f"{name}, in the learner", _number(opened.logged), _number(held))
+    return table
+
+
+def _many_profiles(many: ManyProfiles) -> Table:
+    title = f"A server with {many.count:,} profiles"
+    table = _table(title, "", "bytes of a profile", "in the store", "start s", "store MB", "workers MB", "learner MB")
+    row = (many.encoded, many.profile, many.start, many.store, many.workers, many.learner)
+    table.add_row("two workers, one policy", *map(_number, row))
     return table
 
 

@@ -29,6 +29,7 @@ TINY = BenchPlan(
     open_decisions=2000,
     sites=2,
     idle_policies=4,
+    profiles=500,
 )
 
 
@@ -47,6 +48,8 @@ async def test_the_benchmark_measures_and_reports_everything() -> None:
     assert (results.idle.policies, results.idle.sites) == (4, 2)
     assert results.idle.start > 0
     assert results.idle.total > 50, "one Python process alone takes more than 10 MB"
+    assert results.profiles is not None
+    assert results.profiles.encoded < results.profiles.profile < 1024
     for targeting in (results.targeted_requests, results.targeted_calls):
         assert min(targeting.bare, targeting.profiled, targeting.targeted) > 0
         assert len(targeting.conditions) == len(targeting.all_in) == 3 * TINY.rounds
