@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pty
 import signal
 import socket
 import sys
@@ -74,6 +75,21 @@ async def test_stop_answers_every_connection_or_refuses_it(tmp_path: Path) -> No
         server.process.send_signal(signal.SIGTERM)
         assert await server.process.wait() == 0
     assert traffic.failures.keys() <= {"refused"}
+
+
+async def test_a_closed_terminal_stops_the_server(tmp_path: Path) -> None:
+    terminal, end = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.integration.minimal_app"), env={**os.environ, **environ_in(tmp_path)}, stderr=end
+    )
+    os.close(end)
+    output = b""
+    while b"Listening on" not in output:
+        output += await asyncio.to_thread(os.read, terminal, 4096)
+    os.close(terminal)
+    process.send_signal(signal.SIGHUP)
+    async with asyncio.timeout(60):
+        assert await process.wait() == 0
 
 
 async def test_something_else_than_one_socket_is_an_error(tmp_path: Path) -> None:

@@ -129,3 +129,23 @@ async def test_keys_that_moved_to_another_node_are_found(store: Store, cluster: 
     await store.log.append(moved, b"through the client")
     page = (await store.log.read({moved: BEGINNING}, 10))[moved]
     assert [entry for _, entry in page.entries] == [b"through the lane", b"through the client"]
+
+
+async def test_installation_with_a_prefix_works_with_the_documented_user_only(cluster: Cluster) -> None:
+    rules = "~shop:* -@all +@read +@write +@scripting +@connection +info +time +memory|usage +cluster|slots"
+    for node in cluster.nodes:
+        node.execute("FLUSHALL")
+        node.execute(f"ACL SETUSER shop reset on >s%cret {rules}")
+    url = cluster.url.replace("redis+cluster://", "redis+cluster://shop:s%25cret@")
+    store = await Store.connect(url, key_prefix="shop:")
+    await store.check()
+    await store.registry.publish_sites(b"sites")
+    for ref in REFS:
+        last = await store.log.append(ref, b"one")
+        assert await store.log.append_event(ref, b"message1", b"two") is not None
+        epoch = await store.checkpoints.raise_epoch(ref)
+        await store.pipeline.submit(store.log.append_command(ref, b"three"), asyncio.get_running_loop().time() + 5)
+        assert len((await store.log.read({ref: last}, 9))[ref].entries) == 3
+        assert epoch > 0
+    assert await store.log.of_site("shop") == set(REFS)
+    await store.close()
