@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from unicodedata import combining, normalize
 
 LONGEST_LABEL = 63
@@ -45,11 +46,22 @@ def decode_host(host: str) -> str:
 
 
 _ASCII = "".join(map(chr, range(128)))
+_CONTROLS = (*map(chr, range(32)), "\x7f")
+_NO_UTF_8 = tuple(map(chr, range(0xDC80, 0xDD00)))
+"""How Python writes bytes that are no UTF-8."""
 
 
 def _decode(encoded: str, keep: str) -> str:
-    decoded = bytes.fromhex(encoded.replace("%", "")).decode("utf-8", "surrogateescape")
-    return "".join(one if one.isprintable() and one not in keep else _encode(one) for one in decoded)
+    decoded = bytes.fromhex(encoded.replace("%", "")).decode("utf-8", "surrogateescape").translate(_encodings(keep))
+    if decoded.isprintable():
+        return decoded
+    return "".join(one if one.isprintable() else _encode(one) for one in decoded)
+
+
+@cache
+def _encodings(keep: str) -> dict[int, str]:
+    """The encodings of bytes that are no UTF-8, of control characters and of these characters."""
+    return {ord(one): _encode(one) for one in (*_CONTROLS, *_NO_UTF_8, *keep)}
 
 
 def _encode(character: str) -> str:
