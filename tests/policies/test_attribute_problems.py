@@ -1,17 +1,24 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgewise.errors import PolicyError, Problem
+from edgewise.http.context import attributes_of
+from edgewise.http.requests import ContextBody
 from edgewise.policies.attribute_problems import attribute_problems
 from edgewise.policies.site_files import load_sites, read_sites
+from edgewise.visitors.activity import Activity
 from edgewise.visitors.attribute_table import VALUES
+from edgewise.visitors.attributes import make_attributes
 from tests.conditions.strategies import CONDITIONS
+from tests.visitors.activities import NOW, activities, make_profile
 
 ROOT = Path(__file__).parents[2]
 
@@ -159,6 +166,38 @@ def test_any_valid_condition_is_checked_without_an_error(condition: dict[str, An
     for test in condition.values():
         for problem in problems({attribute: test}):
             assert problem.message.endswith((".", "?"))
+
+
+WORDS = st.sampled_from(["Smart TV", "DE_at", "iw", "/größen", "/gr%C3%B6%C3%9Fen", "cart", "a%2Fb", "Europe/Berlin"])
+ADDRESSES = st.sampled_from(
+    ["https://WWW.Shop.example/a%20b?utm_source=x%2By&utm_campaign=%FF", "https://xn--mnchen-3ya.de/%23"]
+)
+TEXTS = WORDS | ADDRESSES | st.text(max_size=20)
+OF_CLIENTS = {"source", "device", "locale", "timezone", "part"}
+"""The generated activities have any text here. Clients' words are read before they are part of an activity."""
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(("path", "type", "referrer"), TEXTS)), ADDRESSES, TEXTS, TEXTS, TEXTS)
+def test_a_value_that_an_attribute_has_is_no_problem(
+    page: dict[str, str], url: str, device: str, locale: str, timezone: str
+) -> None:
+    given = {"page": page | {"url": url}, "device": {"type": device}, "locale": locale, "timezone": timezone}
+    found = attributes_of(msgspec.convert(given, ContextBody), country=locale.encode())
+    for group, attributes in found.items():
+        for name, value in attributes.items():
+            assert problems({f"{group}.{name}": value}) == [], value
+            assert problems({f"{group}.{name}": {"$in": [value]}}) == [], value
+
+
+@given(st.lists(activities, max_size=20))
+def test_a_value_that_a_visitor_has_is_no_problem(many: list[Activity]) -> None:
+    visitor = make_attributes(make_profile(*many), NOW)
+    for name in visitor.keys() - OF_CLIENTS:
+        value = visitor[name]
+        if isinstance(value, list):
+            assert problems({f"visitor.{name}": {"$in": value}}) == []
+        elif not isinstance(value, Mapping):
+            assert problems({f"visitor.{name}": value}) == [], value
 
 
 def test_every_choice_of_an_attribute_can_be_tested() -> None:

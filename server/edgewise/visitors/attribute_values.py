@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from edgewise.visitors.clock import PARTS, find_zone
 from edgewise.visitors.names import bounded
-from edgewise.visitors.readable_text import decode_host, decode_path, decode_text, decode_url
+from edgewise.visitors.readable_text import decode_host, decode_text, decode_url, read_path
 from edgewise.visitors.vocabulary import DEVICES, read_country, read_device, read_locale
 
 Type: TypeAlias = Literal["text", "number", "boolean", "list", "table"]
@@ -43,16 +43,6 @@ def spell_host(text: str) -> str | None:
     except ValueError:
         return None
     return host and decode_host(host)
-
-
-def spell_path(text: str) -> str:
-    """The path of an address, without its query."""
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return text
-    path = decode_path(parts.path)
-    return path if path.startswith("/") else f"/{path}"
 
 
 def spell_url(text: str) -> str | None:
@@ -104,7 +94,7 @@ CAMPAIGN = Values(
 KEPT_TEXT = Values("text", "a text of at most 40 bytes", spell=bounded)
 SOURCE = Values("text", 'a campaign\'s source, or a host such as "www.google.com"', spell=_spell_source)
 KEPT_CAMPAIGN = KEPT_TEXT._replace(may_be_empty=True)
-PATH = Values("text", 'a decoded path such as "/größen", without host and query', spell=spell_path)
+PATH = Values("text", 'a decoded path such as "/größen", without host and query', spell=read_path)
 URL = Values("text", 'a whole address such as "https://shop.example/cart"', spell=spell_url)
 HOST = Values("text", 'a host such as "www.google.com"', spell=spell_host)
 DEVICE = choice(*DEVICES, spell=_spell_device)

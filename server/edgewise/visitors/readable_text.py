@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from unicodedata import combining, normalize
+from urllib.parse import urlsplit
 
 LONGEST_LABEL = 63
 """Characters between two dots of a host, as in the DNS. Punycode takes quadratic time."""
@@ -31,8 +32,18 @@ def decode_path(path: str) -> str:
 
 
 def read_path(given: str) -> str:
-    """The path that a client sent, decoded. A query after it is left out."""
-    return decode_path(given.partition("?")[0])
+    """The path of an address, or of what a client sent as path. It is decoded and begins with a slash."""
+    if not given.startswith("/") or given.startswith("//"):
+        given = _path_of(given)
+    return decode_path(given.partition("?")[0].partition("#")[0])
+
+
+def _path_of(address: str) -> str:
+    try:
+        path = urlsplit(address).path
+    except ValueError:
+        path = address
+    return path if path.startswith("/") else f"/{path}"
 
 
 def decode_url(url: str) -> str:
