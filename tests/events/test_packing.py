@@ -37,7 +37,12 @@ logins = st.fixed_dictionaries({"anonymous_id": devices, "user_id": users})
 
 
 def track(event: str) -> st.SearchStrategy[dict[str, Any]]:
-    properties = st.builds(Properties, product_id=st.sampled_from(("p1", "p2")), revenue=st.sampled_from((1, 2.5)))
+    properties = st.builds(
+        Properties,
+        product_id=st.sampled_from(("p1", "p2")),
+        revenue=st.sampled_from((1, 2.5)),
+        order_id=st.sampled_from((None, "o1", 2)),
+    )
     return st.builds(lambda ids, given: {"type": "track", "event": event, "properties": given, **ids}, who, properties)
 
 

@@ -117,6 +117,7 @@ async def test_debug_token_shows_any_action_explains_decisions_and_stores_nothin
             "enabled": True,
             "mode": "online",
             "modelAgeSeconds": None,
+            "user": "none",
             "actions": [
                 {"id": "plain", "propensity": 1.0, "refused": None},
                 {"id": "deal", "propensity": None, "refused": "condition"},

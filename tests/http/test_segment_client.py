@@ -204,10 +204,10 @@ async def test_requests_of_segment_libraries_are_recorded(store: Store, store_ur
     }
     python = {
         "batch": [
+            {"type": "alias", "previousId": "old", "userId": "py", "messageId": "s3"} | common,
             {"type": "track", "event": "Order Completed", "userId": "py", "anonymousId": None, "messageId": "s1"}
             | common,
             {"type": "identify", "userId": "py", "traits": {"email": "x@example.com"}, "messageId": "s2"} | common,
-            {"type": "alias", "previousId": "old", "userId": "py", "messageId": "s3"} | common,
             {"type": "group", "groupId": "g", "userId": "py", "messageId": "s4"} | common,
             {"type": "screen", "name": "Home", "category": None, "userId": "py", "messageId": "s5"} | common,
         ],

@@ -21,6 +21,7 @@ consent = "required"
 learn_without_consent = false
 robots = "learn"
 sensitive = ["gender"]
+identity = "trusted"
 
 [segments]
 loyal = { "visitor.orders" = { "$gte" = 3 } }
@@ -76,6 +77,7 @@ def test_the_reader_reads_every_setting_of_a_site(tmp_path: Path) -> None:
         segments={"loyal": {"visitor.orders": {"$gte": 3}}},
         sensitive=("gender",),
         webhooks=(WEBHOOK,),
+        identity="trusted",
     )
     defaults = Site("", "", (), ())
     unread = [name for name in Site.__struct_fields__ if getattr(site, name) == getattr(defaults, name)]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from edgewise.types import Digest
 from edgewise.visitors.activity import Activity, Surroundings
+from edgewise.visitors.counted_orders import ORDER_COMPLETED, order_key
 from edgewise.visitors.message import Kind
 from edgewise.visitors.products import EVENTS, Commerce, Product
 from edgewise.visitors.profile import Profile
@@ -42,6 +43,8 @@ activities = st.builds(
     st.builds(Surroundings, *(st.none() | texts for _ in range(4))),
     st.none() | traits,
     st.lists(texts, max_size=2).map(tuple),
+    st.booleans(),
+    st.none() | st.builds(order_key, st.sampled_from([ORDER_COMPLETED, "Signed Up"]), st.sampled_from("1234")),
 )
 
 

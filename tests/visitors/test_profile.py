@@ -33,7 +33,9 @@ def test_profile_is_bounded_and_decodes_to_itself(many: list[Activity], others: 
         assert profiles.decode(stored) == profile
 
 
-@given(st.lists(activities, max_size=60, unique_by=lambda one: one.message[:4]))
+@given(
+    st.lists(activities.map(lambda one: one._replace(order=None)), max_size=60, unique_by=lambda one: one.message[:4])
+)
 def test_counters_survive_when_details_are_dropped(many: list[Activity]) -> None:
     profile = make_profile(*many)
     counted = [one for one in many if not one.seen]

@@ -36,6 +36,7 @@ class EventBatch:
         self._may_add = may_add
         self._count_reward = count_reward
         self._profiles = [Profile()] * len(events)
+        self._repeated_orders: set[int] = set()
 
     async def resolve_visitors(self) -> None:
         """Load the records up to the history of each visitor.
@@ -60,10 +61,15 @@ class EventBatch:
     def commands(self, store: Store) -> list[Command]:
         """The commands that append to the logs, bar actions and extend redirects.
 
-        Call `updates` first. An entry has all ids of the visitor that were known when the event happened.
+        Call `updates` first. An entry has all ids of the visitor that were known when the event happened. An order that
+        was counted before has no entry.
         """
-        pairs = zip(self._events, self._profiles, strict=True)
-        commands = [command for pair in pairs for command in self._append(store, *pair)]
+        commands = [
+            command
+            for position, (event, profile) in enumerate(zip(self._events, self._profiles, strict=True))
+            if position not in self._repeated_orders
+            for command in self._append(store, event, profile)
+        ]
         return commands + self._records.extend_commands(visitor for event in self._events for visitor in event.visitors)
 
     def _updates(self, positions: Iterable[int]) -> list[ProfileUpdate]:
@@ -74,6 +80,8 @@ class EventBatch:
                 root = self._records.find_root(event.visitors[-1])
                 if root not in updates:
                     updates[root] = ProfileUpdate(root, self._records.stored(root))
+                if updates[root].profile.repeats_order(event.activity):
+                    self._repeated_orders.add(position)
                 updates[root].add(position, event.activity, event.visitors, event.ids)
                 self._profiles[position] = updates[root].profile
         return list(updates.values())
@@ -92,7 +100,7 @@ class EventBatch:
         elif refs := [one.ref for one in placements if name in one.compiled.policy.reward.events]:
             message = event.activity.message
             entry = encode(Event(digests, name, event.age, message))
-            yield from (store.log.append_event_command(ref, message, entry) for ref in refs)
+            yield from (store.log.append_event_command(ref, message, entry, event.order) for ref in refs)
             yield from self._count_rewards(event, refs, name, None)
         yield from self._bar(event, name, digests, is_known=profile.sessions > 1)
 

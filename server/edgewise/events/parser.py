@@ -15,6 +15,7 @@ from edgewise.ids.visitor import (
     VisitorIds,
     anonymous_digest,
     message_digest,
+    order_digest,
     unlinkable_message_digest,
     user_digest,
     visitor_digests,
@@ -24,8 +25,9 @@ from edgewise.types import Consent, Digest, Milliseconds, PolicyRef
 from edgewise.visitors.activity import Activity, read_activity
 from edgewise.visitors.browser import UNKNOWN, Browser
 from edgewise.visitors.consent import decide_consent
+from edgewise.visitors.counted_orders import ORDER_COMPLETED, ORDER_REFUNDED, OrderKey, order_key
 from edgewise.visitors.message import Message, Properties
-from edgewise.visitors.products import InvalidProperty, finite_number
+from edgewise.visitors.products import InvalidProperty, finite_number, read_order_id
 
 RESERVED = frozenset({"$impression", "$click", "$reward"})
 """Events that report the outcome of a decision, and nothing else."""
@@ -60,6 +62,7 @@ class ParsedEvent(NamedTuple):
     - `outcome`: the outcome of a decision, and the policy whose log it belongs to
     - `links`: ids that turn out to be a user's, each with the user's id
     - `ids`: the visitor's ids as they were given, for webhooks
+    - `order`: the digest of the visitor's order that it reports, which a log keeps once
 
     Of the reserved events, only an impression belongs to a profile.
     """
@@ -70,6 +73,7 @@ class ParsedEvent(NamedTuple):
     outcome: tuple[PolicyRef, Outcome] | None
     links: tuple[tuple[Digest, Digest], ...] = ()
     ids: VisitorIds = VisitorIds()
+    order: Digest | None = None
 
 
 class EventParser(NamedTuple):
@@ -118,12 +122,19 @@ class EventParser(NamedTuple):
             raise MessageRejected("invalid_message", "anonymousId, userId: Missing id. Send one of them.")
         try:
             activity = read_activity(message, self.now - age, digest, ids, seen, self.browser, self.proof.is_server)
+            order = self._read_order(name, properties)
         except InvalidProperty as error:
             raise MessageRejected("invalid_message", str(error)) from error
         belongs_to = () if name in RESERVED and name != "$impression" else visitors
         links = tuple((id, visitors[-1]) for id in ids if id != visitors[-1]) if user_id and belongs_to else ()
         visitor_ids = VisitorIds(message.anonymous_id or None, user_id)
-        return ParsedEvent(activity, min(age, MAX_AGE), belongs_to, outcome, links, visitor_ids)
+        of_order = None
+        if order is not None:
+            activity = activity._replace(order=order)
+            of_order = order_digest(order, visitors[-1] if visitors else b"")
+            # A slot counts each digest once.
+            outcome = outcome and (outcome[0], outcome[1]._replace(message=of_order))
+        return ParsedEvent(activity, min(age, MAX_AGE), belongs_to, outcome, links, visitor_ids, of_order)
 
     def _parse_without_visitor(
         self, message: Message, name: str | None, properties: Properties
@@ -135,7 +146,9 @@ class EventParser(NamedTuple):
         ref, outcome, has_visitor = self._read_outcome(name, properties, age, b"")
         if has_visitor:
             return "consent"
-        digest = unlinkable_message_digest(message.message_id, outcome.key) if message.message_id else os.urandom(8)
+        order = self._read_order(name, properties)
+        id = message.message_id if order is None else order.hex()
+        digest = unlinkable_message_digest(id, outcome.key) if id else os.urandom(8)
         activity = Activity(message.type, name, self.now - age, digest)
         return ParsedEvent(activity, age, (), (ref, outcome._replace(message=digest)))
 
@@ -157,6 +170,19 @@ class EventParser(NamedTuple):
         slot = None if properties.slot is None else _read_slot(properties.slot, decision.slots)
         value = _read_value(properties.value) if name == "$reward" else None
         return placement.ref, Outcome(decision.key, slot, name, value, age, digest), decision.has_visitor
+
+    def _read_order(self, name: str | None, properties: Properties) -> OrderKey | None:
+        """The order that a completed order, or another rewarded event, reports. It counts once.
+
+        One order may have several refunds.
+        """
+        if name != ORDER_COMPLETED and name != "$reward" and (name not in self.site.rewarded or name == ORDER_REFUNDED):
+            return None
+        try:
+            order_id = read_order_id(properties)
+        except InvalidProperty as error:
+            raise MessageRejected("invalid_message", str(error)) from error
+        return None if order_id is None or name is None else order_key(name, order_id)
 
     def _previous_digests(self, id: str | None) -> tuple[Digest, ...]:
         """The digests of an alias's previous id, as far as its sender may name it.

@@ -45,6 +45,7 @@ class Authenticator:
         """The caller of an endpoint for browsers and servers. `write_key` is the one in the body.
 
         Segment's server libraries have one field for a key. With `<write key>:<secret key>` in it, they are servers.
+        Another password makes no server, and is no error: some clients always send one.
 
         Raises:
             RequestError: 401, the key is missing or unknown, or 403, the site does not allow the page's origin.
@@ -56,8 +57,7 @@ class Authenticator:
             return Caller(self._site_of_server(write_key), True, self.cors.headers(origin))
         given = write_key or (_basic_key(credentials) if scheme == b"basic" else None) or ""
         write_key, _, secret = given.rstrip(":").partition(":")
-        if secret:
-            self._check_secret_key(secret.encode())
+        if secret and self._is_secret_key(secret.encode()):
             return Caller(self._site_of_server(write_key), True, self.cors.headers(origin))
         if not write_key:
             message = "Missing key. Send writeKey in the body, or HTTP Basic or Bearer credentials."
@@ -95,9 +95,12 @@ class Authenticator:
             raise RequestError(401, "unauthorized", message)
 
     def _check_secret_key(self, key: bytes) -> None:
-        if not hmac.compare_digest(key, self._secret_key):
+        if not self._is_secret_key(key):
             message = "Wrong secret key. It is in EDGEWISE_SECRET_KEY, or in the file `secret-key` of the data folder."
             raise RequestError(401, "unauthorized", message)
+
+    def _is_secret_key(self, key: bytes) -> bool:
+        return hmac.compare_digest(key, self._secret_key)
 
     def _site_of_server(self, write_key: str | None) -> ServedSite:
         """The site that a server calls for. The write key is optional if there is only one site."""

@@ -43,6 +43,11 @@ def unlinkable_message_digest(message_id: str, key: DecisionKey) -> Digest:
     return blake2b(message_id.encode(), key=key, digest_size=8, person=b"untied").digest()
 
 
+def order_digest(order: bytes, visitor: Digest) -> Digest:
+    """Digest an order of one visitor. The same order id has another digest beside other visitors."""
+    return blake2b(order, key=visitor, digest_size=8, person=b"order").digest()
+
+
 def visitor_digests(anonymous_id: str | None, user_id: str | None) -> tuple[Digest, ...]:
     """The digests of the ids that are given, the anonymous one first."""
     anonymous = () if anonymous_id is None else (anonymous_digest(anonymous_id),)

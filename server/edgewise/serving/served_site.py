@@ -140,7 +140,7 @@ class ServedPlacement:
 class ServedSite:
     """One site with its placements. `settings` are those of its site file, in the form that the registry has.
 
-    `identity_secrets` are the secrets whose hashes prove user ids.
+    `identity_secrets` are the secrets whose hashes prove user ids. `rewarded` are the events that a policy rewards.
     """
 
     __slots__ = (
@@ -148,6 +148,7 @@ class ServedSite:
         "name",
         "needed_attributes",
         "placements",
+        "rewarded",
         "segments",
         "sensitive",
         "settings",
@@ -168,6 +169,9 @@ class ServedSite:
         self.segments = segments
         self.triggers = triggers
         self.identity_secrets = identity_secrets
+        self.rewarded = frozenset(
+            name for placement in placements.values() for name in placement.compiled.policy.reward.events
+        )
         self.sensitive = frozenset(map(bounded, settings.sensitive))
         self.needed_attributes = NeededAttributes(
             chain(segments.reads, *(placement.compiled.reads for placement in placements.values()))

@@ -45,7 +45,7 @@ def policy_of(key: str) -> PolicyRef:
 
 
 def message(ref: PolicyRef, digest: Digest) -> str:
-    """String, empty: the log has the event with this message id. Expires after 7 days."""
+    """String, empty: the log has the event with this message id, or of this order. Expires after 7 days."""
     return f"{{{ref.site}:{ref.placement}}}:m:{digest.hex()}"
 
 

@@ -17,11 +17,13 @@ _FIELD = "e"
 _SAMPLED_NODES = 5
 _PAGE = 1000
 
+# KEYS: log, message id, and perhaps the order that the message reports. ARGV: seconds to remember them, entry.
 _append_once = Script("""
-    if redis.call('SET', KEYS[1], '', 'NX', 'EX', ARGV[1]) then
-        return redis.call('XADD', KEYS[2], '*', 'e', ARGV[2])
+    for i = 2, #KEYS do
+        if redis.call('EXISTS', KEYS[i]) == 1 then return false end
     end
-    return false
+    for i = 2, #KEYS do redis.call('SET', KEYS[i], '', 'EX', ARGV[1]) end
+    return redis.call('XADD', KEYS[1], '*', 'e', ARGV[2])
 """)
 # KEYS: log. ARGV: milliseconds, entry.
 _append_at = Script("""
@@ -47,9 +49,12 @@ def append_command(ref: PolicyRef, entry: bytes) -> Command:
     return ("XADD", keys.log(ref), "*", _FIELD, entry)
 
 
-def append_event_command(ref: PolicyRef, message: Digest, entry: bytes) -> Command:
-    """Append an event without a decision id, unless its message id is known. The reply is its id, or None."""
-    return _append_once.command([keys.message(ref, message), keys.log(ref)], MESSAGE_SECONDS, entry)
+def append_event_command(ref: PolicyRef, message: Digest, entry: bytes, order: Digest | None = None) -> Command:
+    """Append an event without a decision id, unless its message id or order is known. The reply is its id, or None."""
+    digests = (message,) if order is None else (message, order)
+    return _append_once.command(
+        [keys.log(ref), *(keys.message(ref, digest) for digest in digests)], MESSAGE_SECONDS, entry
+    )
 
 
 class Log:

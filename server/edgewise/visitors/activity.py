@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from edgewise.types import Digest, Milliseconds
 from edgewise.visitors.browser import UNKNOWN, Browser, device_type
 from edgewise.visitors.clock import find_zone, part_of_day
+from edgewise.visitors.counted_orders import OrderKey
 from edgewise.visitors.message import Kind, Message, MessageContext, Properties
 from edgewise.visitors.products import Commerce, read_commerce
 from edgewise.visitors.sources import Source, find_source
@@ -35,6 +36,7 @@ class Activity(NamedTuple):
     `at` is a time of the server's clock. `message` is the digest of the message id. `ids` are all ids that the message
     has for the visitor. `page` is the type or category of a viewed page. `seen` is what an impression showed: a
     placement and, if the message names it, the action. `by_server` is whether a server of the site sent the message.
+    `order` identifies an order that counts once.
     """
 
     kind: Kind
@@ -49,6 +51,7 @@ class Activity(NamedTuple):
     traits: dict[str, Any] | None = None
     seen: tuple[str, ...] = ()
     by_server: bool = False
+    order: OrderKey | None = None
 
 
 def read_activity(

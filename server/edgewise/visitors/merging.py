@@ -8,6 +8,7 @@ from __future__ import annotations
 from edgewise.types import Digest
 from edgewise.visitors import names
 from edgewise.visitors.activity import Surroundings
+from edgewise.visitors.counted_orders import ORDER_COMPLETED, merge_counted
 from edgewise.visitors.interests import merge_interests
 from edgewise.visitors.names import add_counts
 from edgewise.visitors.profile import (
@@ -27,7 +28,11 @@ from edgewise.visitors.traits import merge_traits
 
 
 def merge(one: Profile, other: Profile) -> Profile:
-    """Merge two profiles that have no activity in common."""
+    """Merge two profiles that have no activity in common. An order that both have counted counts once."""
+    counted_orders, repeated = merge_counted(one.counted_orders, other.counted_orders)
+    events = names.merge_counts(one.events, other.events, MAX_EVENT_NAMES)
+    if repeated and ORDER_COMPLETED in events:
+        events[ORDER_COMPLETED] = max(events[ORDER_COMPLETED] - len(repeated), 1)
     visited = [profile.first_seen for profile in (one, other) if profile.sessions]
     origins = [profile.origin for profile in (one, other) if profile.origin is not None]
     older, newer = sorted((one, other), key=lambda profile: (profile.last_seen, profile.encode()))
@@ -40,9 +45,9 @@ def merge(one: Profile, other: Profile) -> Profile:
         page_views=add_counts(one.page_views, other.page_views),
         searches=add_counts(one.searches, other.searches),
         products_viewed=add_counts(one.products_viewed, other.products_viewed),
-        purchases=one.purchases.merged(other.purchases),
+        purchases=one.purchases.merged(other.purchases).without(repeated),
         cart=one.cart.merged(other.cart),
-        events=names.merge_counts(one.events, other.events, MAX_EVENT_NAMES),
+        events=events,
         pages=names.merge_counts(one.pages, other.pages, MAX_PAGES),
         categories=merge_interests(one.categories, other.categories, MAX_INTERESTS),
         brands=merge_interests(one.brands, other.brands, MAX_INTERESTS),
@@ -56,6 +61,7 @@ def merge(one: Profile, other: Profile) -> Profile:
         ids=_keep_last(older.ids, newer.ids, MAX_IDS),
         merged=_keep_last(older.merged, newer.merged, MAX_MERGED),
         recent=merge_recent(older.recent, newer.recent),
+        counted_orders=counted_orders,
     )
 
 

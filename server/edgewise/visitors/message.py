@@ -50,6 +50,8 @@ class Properties(Struct, frozen=True, rename="camel", gc=False):
     url: Any = None
     path: Any = None
     referrer: Any = None
+    order_id: Any = field(default=None, name="order_id")
+    camel_order_id: Any = field(default=None, name="orderId")
 
 
 class MessagePage(Struct, frozen=True, rename="camel"):

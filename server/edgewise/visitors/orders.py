@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -24,21 +25,30 @@ class Orders(Struct, frozen=True, array_like=True, gc=False):
     def after(self, event: str, amount: float, at: int) -> Orders:
         """The orders after an event at a time in seconds. `amount` is the money of the event."""
         if event == "Order Completed":
-            return Orders(add_counts(self.count), self.refunds, _money(self.revenue + amount), max(self.last, at))
+            return Orders(
+                add_counts(self.count), self.refunds, bounded_money(self.revenue + amount), max(self.last, at)
+            )
         if event == "Order Refunded":
-            return Orders(self.count, add_counts(self.refunds), _money(self.revenue - amount), self.last)
+            return Orders(self.count, add_counts(self.refunds), bounded_money(self.revenue - amount), self.last)
         return self
 
     def merged(self, other: Orders) -> Orders:
         return Orders(
             add_counts(self.count, other.count),
             add_counts(self.refunds, other.refunds),
-            _money(self.revenue + other.revenue),
+            bounded_money(self.revenue + other.revenue),
             max(self.last, other.last),
         )
 
+    def without(self, repeated: Sequence[float]) -> Orders:
+        """The orders without some that two merged histories have both counted. `repeated` are their amounts."""
+        if not repeated:
+            return self
+        left = max(self.count - len(repeated), 0)
+        return Orders(left, self.refunds, bounded_money(self.revenue - sum(repeated)), self.last)
 
-def _money(amount: float) -> float:
+
+def bounded_money(amount: float) -> float:
     return min(max(amount, -MAX_REVENUE), MAX_REVENUE)
 
 

@@ -17,7 +17,9 @@ from edgewise.visitors.profile import Profile
 _NO_TRAITS = b"\x80"
 """An empty map in MessagePack."""
 
-RAW_FIELDS = frozenset({"events", "pages", "products", "seen", "surroundings", "traits", "ids", "merged", "recent"})
+RAW_FIELDS = frozenset(
+    {"events", "pages", "products", "seen", "surroundings", "traits", "ids", "merged", "recent", "counted_orders"}
+)
 
 if TYPE_CHECKING:
 

@@ -87,6 +87,15 @@ def read_commerce(event: str | None, properties: Properties) -> Commerce | None:
     return Commerce(many, category, _amount(properties, path), listed is not None)
 
 
+def read_order_id(properties: Properties) -> str | None:
+    """
+    Raises:
+        InvalidProperty: the id is neither a text nor a number.
+    """
+    found = _text(properties.order_id, "properties.order_id") or _text(properties.camel_order_id, "properties.orderId")
+    return None if found is None else found.strip() or None
+
+
 def finite_number(value: Any) -> float | None:
     """Convert a number, or a text that holds one. Return None if it is neither, or not finite."""
     if type(value) not in (int, float, str):

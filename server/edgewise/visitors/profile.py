@@ -17,6 +17,7 @@ from edgewise.types import Digest, Milliseconds
 from edgewise.visitors import names
 from edgewise.visitors.activity import NO_SURROUNDINGS, Activity, Surroundings
 from edgewise.visitors.cart import Cart
+from edgewise.visitors.counted_orders import CountedOrders, is_counted, with_order
 from edgewise.visitors.interests import Score, add_interest
 from edgewise.visitors.names import Count, Seconds, add_counts, bounded, seconds
 from edgewise.visitors.orders import NO_ORDERS, Orders
@@ -51,7 +52,7 @@ class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown
 
     `origin` is when and under which id the profile began. That id decides the visitor's control group for good.
     `merged` has tokens of the histories that were merged into this one. `engaged` adds up the seconds between
-    activities of one session.
+    activities of one session. `counted_orders` are the orders that must not count again.
     """
 
     format: Literal[2] = 2
@@ -79,6 +80,7 @@ class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown
     ids: Annotated[tuple[Digest, ...], Meta(max_length=MAX_IDS)] = ()
     merged: Annotated[tuple[Digest, ...], Meta(max_length=MAX_MERGED)] = ()
     recent: Annotated[bytes, Meta(max_length=MARK * REMEMBERED_MESSAGES)] = b""
+    counted_orders: CountedOrders = b""
 
     @property
     def orders(self) -> int:
@@ -89,14 +91,17 @@ class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown
         return self.purchases.revenue
 
     def apply(self, activity: Activity) -> Profile:
-        """Return the profile after an activity, or itself if the message is one of the last 64."""
+        """Return the profile after an activity, or itself if the message is one of the last 64.
+
+        A message that repeats an order is remembered, and changes nothing else.
+        """
         mark = activity.message[:MARK]
         if has_mark(self.recent, mark):
             return self
-        changes: dict[str, Any] = {
-            "recent": (self.recent + mark)[-MARK * REMEMBERED_MESSAGES :],
-            "ids": _with_ids(self.ids, activity.ids),
-        }
+        changes: dict[str, Any] = {"recent": (self.recent + mark)[-MARK * REMEMBERED_MESSAGES :]}
+        if self.repeats_order(activity):
+            return msgspec.structs.replace(self, **changes)
+        changes["ids"] = _with_ids(self.ids, activity.ids)
         if self.origin is None and activity.ids:
             changes["origin"] = (min(max(activity.at, 0), MAX_TIME), activity.ids[0])
         if activity.seen:
@@ -106,7 +111,17 @@ class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown
             changes |= self._visit_changes(activity) | self._context_changes(activity)
             if activity.commerce is not None:
                 changes |= self._commerce_changes(activity.name or "", activity.commerce, activity.at)
+        if activity.order is not None:
+            amount = 0.0 if activity.commerce is None else activity.commerce.amount
+            changes["counted_orders"] = with_order(
+                self.counted_orders, activity.order, seconds(activity.at), amount, activity.message
+            )
         return msgspec.structs.replace(self, **changes)
+
+    def repeats_order(self, activity: Activity) -> bool:
+        """Whether another message reported the same order before."""
+        order = activity.order
+        return order is not None and is_counted(self.counted_orders, order, seconds(activity.at), activity.message)
 
     def encode(self) -> bytes:
         """Encode the profile, to at most `LIMIT_BYTES`. Traits that do not fit are left out, the oldest first."""
