@@ -263,10 +263,15 @@ async def test_the_secret_key_is_created_once_and_only_its_owner_can_read_it(tmp
         assert await server.get("/environ?name=EDGEWISE_SECRET_KEY") == "our-own-2f6a91c0"
 
 
-async def test_workers_share_an_empty_folder_for_their_metrics(tmp_path: Path) -> None:
+async def test_workers_share_a_folder_for_their_metrics_and_leave_one_file_of_a_kind(tmp_path: Path) -> None:
     async with run_server(tmp_path) as server:
         folder = await server.get("/environ?name=PROMETHEUS_MULTIPROC_DIR")
-        assert os.listdir(folder) == []
+        before = int(await server.get("/pid"))
+        assert {name.partition("_")[2] for name in os.listdir(folder)} == {f"{before}.db"}
+        os.kill(before, signal.SIGKILL)
+        after = await server.process.wait_for(r"web worker 1: Restarted as process (\d+)")
+        await server.get("/pid")
+        assert {name.partition("_")[2] for name in os.listdir(folder)} == {"ended.db", f"{after}.db"}
         assert Path(folder).parent == Path(server.store_url.removeprefix("unix://")).parent
 
 

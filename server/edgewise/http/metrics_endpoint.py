@@ -63,7 +63,10 @@ class MetricsEndpoint(Endpoint):
         registry.register(_ProblemCollector(await self._file_problems()))
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-            return generate_latest(registry)
+            try:
+                return generate_latest(registry)
+            except FileNotFoundError:  # A process ended meanwhile, and its file was added to another.
+                return generate_latest(registry)
         return generate_latest(REGISTRY) + generate_latest(registry)
 
     async def _backlogs(self) -> Mapping[str, Backlog]:

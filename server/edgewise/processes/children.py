@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from prometheus_client.multiprocess import mark_process_dead
-
 from edgewise.child import Child
+from edgewise.processes.ended_metrics import add_up_ended
 from edgewise.processes.listener import Listener
 from edgewise.processes.restarts import ReplaceableProcess
 from edgewise.processes.web_worker import WebWorker
@@ -56,9 +55,15 @@ class _MeasuredChild(Child):
         environ = {**os.environ, **settings.environ(), "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
         super().__init__(name, command, environ=environ, pass_fds=pass_fds, stop_within=15.0)
         self._metrics = metrics
+        self._is_added_up = False
+
+    async def start(self) -> None:
+        self._is_added_up = False
+        await super().start()
 
     async def wait(self) -> int:
         status = await super().wait()
-        # Otherwise the metrics would report its gauges forever.
-        mark_process_dead(self.pid, str(self._metrics))  # type: ignore[no-untyped-call]
+        if not self._is_added_up:  # Later, a new process may have the same id.
+            self._is_added_up = True
+            add_up_ended(self._metrics, self.pid)
         return status
