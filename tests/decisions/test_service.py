@@ -19,6 +19,8 @@ from edgewise.entries import SlotChoice
 from edgewise.ids.visitor import visitor_digests
 from edgewise.policies.compiled_policy import encode_policy, version_of
 from edgewise.policies.policy import Action, Explore, Pin, Policy
+from edgewise.serving import on_demand_loader
+from edgewise.serving.served_site import ServedPlacement
 from edgewise.statistics import RewardTally, Statistics
 from edgewise.store import Checkpoint, Command, Store
 from edgewise.types import PolicyRef
@@ -144,6 +146,25 @@ async def test_a_model_that_is_not_loaded_in_time_means_the_baseline_and_not_a_u
     monkeypatch.undo()
     (result,) = await worker.decide()
     assert result.group == "policy"
+
+
+@pytest.mark.parametrize(("load_within", "group"), [(30.0, "policy"), (0.01, "fallback")])
+async def test_loading_a_model_has_a_time_limit_beside_the_budget_for_the_store(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, load_within: float, group: str
+) -> None:
+    await worker.serve(POLICY)
+    placement = worker.follower.sites["shop"].placements["hero"]
+    load_from = ServedPlacement.load_from
+
+    async def load_late(self: ServedPlacement, checkpoint: Checkpoint | None) -> None:
+        await asyncio.sleep(0.2)
+        await load_from(self, checkpoint)
+
+    monkeypatch.setattr(ServedPlacement, "load_from", load_late)
+    monkeypatch.setattr(on_demand_loader, "LOAD_WITHIN", load_within)
+    monkeypatch.setattr(worker.decisions, "budget", 0.1)
+    (result,) = await worker.decide()
+    assert (result.group, placement.is_loaded) == (group, group == "policy")
 
 
 async def test_models_load_once_for_all_calls_and_other_calls_go_on_meanwhile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import replace
 
 import pytest
@@ -29,7 +30,7 @@ async def requested(follower: Follower) -> ServedPlacement:
     """The placement in use, with its model loaded."""
     placement = served(follower)
     placement.last_requested_at = 1e18
-    await placement.load()
+    await placement.load(math.inf)
     return placement
 
 

@@ -83,6 +83,8 @@ class DecisionService:
         except Exception as fault:  # noqa: BLE001  # A page must not break, whatever happens.
             self.report_fault(call.site, fault)
             state = None
+        if state is not None and _needs_models(call):
+            call = await self._load_models(call)
         # All decisions are on their way to the store before the call waits for the first.
         started = [await self._start(call, state, request) for request in call.requests]
         results = [await self._finish(call, one) if isinstance(one, PendingDecision) else one for one in started]
@@ -112,22 +114,33 @@ class DecisionService:
             return await self._decide(call, state, request)
         except WrongPreview:
             raise
-        except (StoreError, TimeoutError):
+        except StoreError:
             pass
         except Exception as fault:  # noqa: BLE001
             self.report_fault(call.site, fault)
         return self.fall_back(call.site, request)
 
+    async def _load_models(self, call: DecideCall) -> DecideCall:
+        """Wait for the models of the call's placements. Those that are not loaded in time fall back.
+
+        The budget is for the store. So the returned call has a later deadline, by the time that the loading took.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        requested = {request.placement for request in call.requests}
+        placements = [placement for name, placement in call.site.placements.items() if name in requested]
+        for placement in placements:
+            placement.last_requested_at = call.started
+        waits = [placement.load(call.deadline) for placement in placements if placement.policy.enabled]
+        for error in await asyncio.gather(*waits, return_exceptions=True):
+            if isinstance(error, Exception) and not isinstance(error, StoreError | TimeoutError):
+                self.report_fault(call.site, error)
+        return call._replace(deadline=call.deadline + loop.time() - began)
+
     async def _decide(
         self, call: DecideCall, state: VisitorState | None, request: PlacementRequest
     ) -> PendingDecision | PlacementResult:
-        """Decide for one placement.
-
-        This waits only if the model is not loaded, or if the policy has caps or sticky choices.
-
-        Raises:
-            TimeoutError: the model was not loaded within the budget.
-        """
+        """Decide for one placement. This waits for the store only if the policy has caps or sticky choices."""
         if call.preview is not None:
             previewed = PlacementResult.previewed(call.site, request, call.preview)
             if previewed is not None:
@@ -139,8 +152,7 @@ class DecisionService:
         if not placement.policy.enabled:
             return PlacementResult.switched_off(request, placement)
         if not placement.is_loaded:
-            async with asyncio.timeout_at(call.deadline):
-                await placement.load()
+            return self.fall_back(call.site, request)
         decision = await decide_within_caps(self._store, call, state, placement, request)
         if decision is None:
             return PlacementResult.nothing(request, placement)
@@ -190,17 +202,27 @@ class DecisionService:
             if (placement := call.site.placements.get(request.placement)) is None:
                 continue
             try:
-                known = state if await _is_loaded(placement) else None
+                known = state if await _is_loaded(placement, self.budget) else None
                 explained[index] = results[index]._replace(explanation=explain(placement, known, request))
             except Exception as fault:  # noqa: BLE001
                 self.report_fault(call.site, fault)
         return explained
 
 
-async def _is_loaded(placement: ServedPlacement) -> bool:
-    """Wait until the placement's model is loaded. Returns False if the store does not answer."""
+def _needs_models(call: DecideCall) -> bool:
+    """Whether a placement of the call has a model to load."""
+    placements = call.site.placements
+    for request in call.requests:
+        placement = placements.get(request.placement)
+        if placement is not None and not placement.is_loaded and placement.policy.enabled:
+            return True
+    return False
+
+
+async def _is_loaded(placement: ServedPlacement, budget: float) -> bool:
+    """Wait until the placement's model is loaded. Returns False if it is not loaded in time."""
     try:
-        await placement.load()
-    except StoreError:
+        await placement.load(asyncio.get_running_loop().time() + budget)
+    except (StoreError, TimeoutError):
         return False
     return True

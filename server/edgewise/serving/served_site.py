@@ -25,9 +25,9 @@ _STEP = 50
 
 
 class ModelLoader(Protocol):
-    """Loads the model of a placement."""
+    """Loads the models of placements."""
 
-    async def load(self, placement: ServedPlacement) -> None: ...
+    async def load(self, placement: ServedPlacement, deadline: float) -> None: ...
 
 
 class ServedPlacement:
@@ -112,14 +112,15 @@ class ServedPlacement:
         del fresh.examples
         return fresh
 
-    async def load(self) -> None:
-        """Wait until the newest model is loaded.
+    async def load(self, deadline: float) -> None:
+        """Wait until the newest model is loaded. The store must send it before `deadline`, a time of the event loop.
 
         Raises:
             StoreError: the store does not answer.
+            TimeoutError: the store is late, or too many models are waiting to be loaded.
         """
         if self._loader is not None and not self.is_loaded:
-            await self._loader.load(self)
+            await self._loader.load(self, deadline)
 
     async def load_from(self, checkpoint: Checkpoint | None) -> None:
         """Parse the actions, in steps that do not block other calls, and load this model."""
