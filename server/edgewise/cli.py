@@ -18,7 +18,7 @@ from edgewise.commands.identity_command import identity_secret
 from edgewise.commands.options import with_settings
 from edgewise.commands.preview_command import preview
 from edgewise.commands.store_access import open_store, policy_named
-from edgewise.commands.visitor_commands import erase, import_
+from edgewise.commands.visitor_commands import erase, import_, unlink
 from edgewise.commands.webhook_commands import courier, webhooks
 from edgewise.errors import EdgewiseError, PolicyError
 from edgewise.settings import TABLE, Settings
@@ -205,7 +205,7 @@ def replay(
         table.print_reports(Console(), reports)
 
 
-for command in (preview, identity_secret, import_, export, erase, courier, webhooks):
+for command in (preview, identity_secret, import_, export, erase, unlink, courier, webhooks):
     main.add_command(command)
 
 

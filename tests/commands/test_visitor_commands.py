@@ -17,6 +17,8 @@ from edgewise.privacy.access import VisitorData
 from edgewise.store import Store
 from edgewise.types import Digest, PolicyRef
 from edgewise.visitors import profile as profiles
+from edgewise.visitors.identity import Redirect
+from edgewise.visitors.profile import Profile
 from edgewise.visitors.traits import Value
 from edgewise.webhooks.triggers import NO_TRIGGERS
 from tests.learner.published_policy import PublishedPolicy
@@ -94,6 +96,22 @@ async def test_erasure_of_an_unknown_id_prints_a_warning(store: Store, store_url
     assert said.exit_code == 0
     assert "profiles of shop: no profile for 'ann', but 1 other records " in said.stdout
     assert (await store.erasures.pending(["shop"]))["shop"].holds([user_digest("ann"), user_digest("nobody")])
+
+
+async def test_unlink_prints_which_id_keeps_the_history(store: Store, store_url: str) -> None:
+    await PublishedPolicy(store).publish()
+    phone, ann = anonymous_digest("phone"), user_digest("ann")
+    await store.profiles.compare_and_set("shop", phone, None, Redirect(ann, b"").encode(), 60_000)
+    await store.profiles.compare_and_set("shop", ann, None, Profile(ids=(phone, ann)).encode(), 60_000)
+    said = await edgewise(store_url, "unlink", "ann")
+    assert said.stdout == "1 ids of site shop unlinked. 'ann' keeps the history.\n"
+    said = await edgewise(store_url, "unlink", "phone")
+    assert said.stdout == "Site shop has no link of 'phone'. Check the spelling.\n"
+    await store.profiles.compare_and_set("shop", ann, None, Profile(ids=(phone, ann)).encode(), 60_000)
+    await store.profiles.delete("shop", phone)
+    await store.profiles.compare_and_set("shop", phone, None, Redirect(ann, b"").encode(), 60_000)
+    said = await edgewise(store_url, "unlink", "phone")
+    assert said.stdout == "1 ids of site shop unlinked. 'phone' begins a new history.\n"
 
 
 async def test_unknown_site_is_an_error(store: Store, store_url: str) -> None:

@@ -1,4 +1,4 @@
-"""The commands `erase` and `import`."""
+"""The commands `erase`, `unlink` and `import`."""
 
 from __future__ import annotations
 
@@ -47,6 +47,24 @@ def erase(settings: Settings, id: str, site: str | None, now: bool) -> None:
       edgewise erase customer-4711 --site shop --now
     """
     asyncio.run(_erase(settings, id, site, now))
+
+
+@click.command()
+@click.argument("id")
+@site_option
+@with_settings("data", "redis")
+def unlink(settings: Settings, id: str, site: str | None) -> None:
+    """Separate an id from all other ids, which a wrong login or alias has joined. ID is an anonymous id or a user id.
+
+    A common history cannot be divided. It stays with the id under which it is stored, and the others begin new ones.
+    Log entries keep the ids that they have until they expire. A message with both ids joins them again.
+
+    \b
+    Examples:
+      edgewise unlink customer-4711
+      edgewise unlink 8c1f2b6e-anonymous --site shop
+    """
+    asyncio.run(_unlink(settings, id, site))
 
 
 @click.command("import")
@@ -131,6 +149,19 @@ def _progress(file: Path) -> Iterator[Callable[[int], None]]:
     with Progress(console=console) as bar:
         task = bar.add_task(f"Importing {file.name}", total=file.stat().st_size)
         yield lambda read: bar.update(task, completed=read)
+
+
+async def _unlink(settings: Settings, id: str, site: str | None) -> None:
+    from edgewise.privacy.access import VisitorData, possible_digests
+
+    async with open_store(settings) as store:
+        name = (await site_named(store, site)).name
+        unlinked = await VisitorData(store).unlink(name, id)
+    if not unlinked:
+        click.echo(f"Site {name} has no link of {id!r}. Check the spelling.")
+        return
+    keeps = "begins a new history" if unlinked & set(possible_digests(id)) else "keeps the history"
+    click.echo(f"{len(unlinked)} ids of site {name} unlinked. {id!r} {keeps}.")
 
 
 async def _erase(settings: Settings, id: str, site: str | None, now: bool) -> None:

@@ -85,6 +85,14 @@ class ProfileRecords:
     async def link(self, known_as: Digest, user: Digest) -> None:
         await self._write_planned(lambda: identity.plan_link(known_as, user, self._records))
 
+    async def unlink(self, visitor: Digest) -> bool:
+        """Separate an id from the history that it leads to. Return False if it leads to none."""
+        await self._follow(visitor)
+        if self.find_root(visitor) == visitor:
+            return False
+        await self._write_planned(lambda: identity.plan_unlink(visitor, self._records))
+        return True
+
     def extend_commands(self, visitors: Iterable[Digest]) -> list[Command]:
         """Commands that extend the TTL of redirects to that of the profiles which they lead to."""
         redirects = [

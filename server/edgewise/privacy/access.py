@@ -110,6 +110,23 @@ class VisitorData:
         writer = ProfileWriter(self._store, site, triggers, records, store_batch)
         await writer.write([change.update()], change)
 
+    async def unlink(self, site: str, id: str) -> frozenset[Digest]:
+        """Separate an id from all other ids. Return the ids that now begin a new history.
+
+        If the common history is stored under this id, it keeps the history, and the other ids begin new ones.
+        """
+        records = ProfileRecords(self._store, site, StoreBatch(self._store, PATIENCE))
+        unlinked: set[Digest] = set()
+        for visitor in possible_digests(id):
+            if await records.unlink(visitor):
+                unlinked.add(visitor)
+                continue
+            for other in read_ids(records.stored(visitor)):
+                await records.resolve(other)
+                if other != visitor and records.find_root(other) == visitor and await records.unlink(other):
+                    unlinked.add(other)
+        return frozenset(unlinked)
+
     async def erase(self, site: str, id: str, wait: Milliseconds) -> frozenset[Digest]:
         """Erase a visitor. Profiles go at once, log entries and their share of models after at most `wait`.
 

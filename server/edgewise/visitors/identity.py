@@ -175,6 +175,26 @@ def plan_link(known_as: Digest, user: Digest, records: Records) -> Write | None:
     return Write(lesser, records[lesser], Redirect(greater, frozen).encode())
 
 
+def plan_unlink(visitor: Digest, records: Records) -> Write | None:
+    """Plan the next write that separates an id from the history that it leads to. Return None if all are done.
+
+    The history stays under the other ids. Nothing can take a part of it out again.
+
+    Raises:
+        RecordNotLoaded: an id on the way was not loaded.
+    """
+    if (write := plan_move(visitor, records)) is not None:
+        return write
+    root = find_root(visitor, records)
+    if root == visitor:
+        return None
+    profile = read_profile(records[root])
+    if visitor in profile.ids:
+        left = tuple(id for id in profile.ids if id != visitor)
+        return Write(root, records[root], replace(profile, ids=left).encode())
+    return Write(visitor, records[visitor], Profile().encode())
+
+
 def is_repeated(message: Digest, user: Digest, records: Records) -> bool:
     """Whether a message was recorded for this user before. Its links must then not be made again.
 
