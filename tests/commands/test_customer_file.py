@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edgewise.commands.customer_file import Row, WrongRow, read_rows
+from edgewise.config.toml_file import find_wide_encoding
 from edgewise.errors import EdgewiseError
 
 
@@ -125,7 +126,20 @@ def test_any_file_content_becomes_rows_or_problems(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, header: bool
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
+    assume(header or find_wide_encoding(content) is None)
     for row in read(folder / "any.csv", b"id,a\n" + content) if header else read(folder / "any.ndjson", content):
         assert row.line >= 1
         if isinstance(row, Row):
             json.dumps(row.traits, allow_nan=False).encode()
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.ndjson"])
+def test_a_file_in_utf16_is_an_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(EdgewiseError, match=r"Expected UTF-8, found UTF-16\. Save the file as UTF-8\."):
+        read(tmp_path / name, "id,plan\nann,pro\n".encode("utf-16"))
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_file_with_other_separators_is_an_error(tmp_path: Path, separator: str) -> None:
+    with pytest.raises(EdgewiseError, match=r"Save the file with commas between the columns\.$"):
+        read(tmp_path / "a.csv", f"id{separator}plan\nann{separator}pro\n")

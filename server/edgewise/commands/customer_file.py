@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
+from edgewise.config.toml_file import find_wide_encoding
 from edgewise.errors import EdgewiseError
 from edgewise.visitors.traits import check_traits
 
@@ -49,6 +50,9 @@ def read_rows(path: Path, column: str) -> Iterator[Row | WrongRow]:
     """
     try:
         with path.open("rb") as file:
+            if (encoding := find_wide_encoding(file.read(4))) is not None:
+                raise EdgewiseError(f"{path}: Expected UTF-8, found {encoding}. Save the file as UTF-8.")
+            file.seek(0)
             yield from (_csv_rows if path.suffix.lower() == ".csv" else _json_rows)(path, file, column)
     except OSError as error:
         raise EdgewiseError(f"{path}: Cannot read the file: {error.strerror}. Check its path.") from error
@@ -89,7 +93,7 @@ def _csv_rows(path: Path, file: BinaryIO, column: str) -> Iterator[Row | WrongRo
     if column not in header or len(set(header)) < len(header):
         raise EdgewiseError(
             f"{path}:1: Expected a column {column!r} and no repeated names, found {', '.join(header)}. "
-            "Name the column of the ids with --id."
+            f"{_header_advice(header)}"
         )
     while True:
         begin = rows.line_num + 1
@@ -107,6 +111,12 @@ def _csv_rows(path: Path, file: BinaryIO, column: str) -> Iterator[Row | WrongRo
         elif cells:
             traits = {name: _typed(cell) for name, cell in zip(header, cells, strict=True) if cell and name != column}
             yield _row(begin, read, column, traits | {column: cells[header.index(column)]})
+
+
+def _header_advice(header: list[str]) -> str:
+    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+        return "Save the file with commas between the columns."
+    return "Name the column of the ids with --id."
 
 
 def _cells(rows: Iterator[list[str]], end: T) -> list[str] | T:

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from edgewise.conditions.coercion import number
-from edgewise.conditions.compiler import compile_condition
 from edgewise.conditions.validation import attributes_in
-from edgewise.config.messages import describe, mismatch, suggestion, unknown
-from edgewise.config.table import child
+from edgewise.config.messages import unknown
 from edgewise.errors import Problem
+from edgewise.policies.attribute_tests import AttributeTests
 from edgewise.types import Condition
 from edgewise.visitors.attribute_table import VALUES
-from edgewise.visitors.attribute_values import HOST, PATH, WEEKDAY, Values
-from edgewise.visitors.readable_text import decode_path
-
-_TYPE_NAMES = {"text": "string", "number": "number", "boolean": "boolean", "list": "array", "table": "object"}
-_EQUALITIES = ("$eq", "$ne")
-_MEMBERSHIPS = ("$in", "$nin", "$ini", "$nini")
-_ORDERS = ("$lt", "$lte", "$gt", "$gte")
-_PATTERNS = ("$regex", "$regexi", "$notRegex", "$notRegexi")
-_OF_LISTS = ("$size", "$elemMatch", "$all", "$alli")
-_OF_VERSIONS = ("$veq", "$vne", "$vlt", "$vlte", "$vgt", "$vgte")
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def attribute_problems(conditions: Iterable[tuple[Condition, str]]) -> list[Problem]:
@@ -44,7 +30,7 @@ def attribute_problems(conditions: Iterable[tuple[Condition, str]]) -> list[Prob
 def _test(attribute: str, operand: Any, path: str) -> Iterator[Problem]:
     values = VALUES.get(attribute)
     if values is not None:
-        yield from _Attribute(attribute, values).problems(operand, path)
+        yield from AttributeTests(attribute, values).problems(operand, path)
     elif not _is_below_open_table(attribute):
         yield Problem(path, _unknown_attribute(attribute))
 
@@ -65,140 +51,3 @@ def _unknown_attribute(attribute: str) -> str:
     else:
         known = [path for path in VALUES if path.endswith(f".{attribute}")] or list(VALUES)
     return unknown("attribute", attribute, known, advice)
-
-
-class _Attribute:
-    """The checks of the tests of one attribute."""
-
-    def __init__(self, name: str, values: Values) -> None:
-        self._name = name
-        self._values = values
-
-    def problems(self, operand: Any, path: str) -> Iterator[Problem]:
-        if isinstance(operand, Mapping):
-            for operator, argument in operand.items():
-                yield from self._operator(operator, argument, child(path, operator))
-        elif isinstance(operand, list | tuple):
-            if self._values.type != "list":
-                yield Problem(path, mismatch(self._values.expected, operand))
-        else:
-            yield from self._literal("", operand, path)
-
-    def _operator(self, operator: str, argument: Any, path: str) -> Iterator[Problem]:
-        is_list = self._values.type == "list"
-        if operator == "$not":
-            yield from self.problems(argument, path)
-        elif operator in _EQUALITIES:
-            yield from self._literal(operator, argument, path)
-        elif operator in _MEMBERSHIPS and isinstance(argument, list):
-            for index, element in enumerate(argument):
-                yield from self._element(operator, element, child(path, index))
-        elif operator in _ORDERS and self._values.type == "number":
-            yield from self._bound(operator, argument, path)
-        elif operator in _PATTERNS and isinstance(argument, str):
-            yield from self._pattern(operator, argument, path)
-        elif operator in _OF_LISTS and not is_list:
-            yield Problem(path, f"{self._name} is no list, and {operator} needs one. {self._advice()}")
-        elif operator in _OF_VERSIONS and (self._values.choices or self._values.type != "text"):
-            yield Problem(path, f"{self._name} is no version, and {operator} needs one. {self._advice()}")
-        elif operator == "$type" and argument not in (_TYPE_NAMES[self._values.type], "null"):
-            expected = f"{_TYPE_NAMES[self._values.type]}, the type of {self._name}"
-            yield Problem(path, mismatch(expected, argument))
-
-    def _element(self, operator: str, element: Any, path: str) -> Iterator[Problem]:
-        if self._values.type != "list":
-            yield from self._literal(operator, element, path)
-        elif element is not None and not isinstance(element, str):
-            yield Problem(path, mismatch(f"a text, because {self._name} is a list of texts", element))
-
-    def _literal(self, operator: str, literal: Any, path: str) -> Iterator[Problem]:
-        """Check a literal that the attribute is compared with. Without an operator, types are converted."""
-        values = self._values
-        if literal is None:
-            return
-        if values.type == "list":
-            yield Problem(
-                path, f'{self._name} is a list. Test it with an operator, as in {{"$in" = [{describe(literal)}]}}.'
-            )
-        elif values.type == "table":
-            yield Problem(path, f"{self._name} is a table. {self._advice()}")
-        elif literal == "" and not values.may_be_empty and isinstance(literal, str):
-            yield Problem(path, f'{self._name} is absent instead of empty. Test it with {{"$exists" = false}}.')
-        elif not self._can_equal(operator, literal):
-            yield Problem(path, mismatch(values.expected, literal) + self._hint(literal))
-
-    def _can_equal(self, operator: str, literal: Any) -> bool:
-        values = self._values
-        if values.choices:
-            return self._has_choice(_positive(operator, literal))
-        if values.type == "number":
-            is_number = isinstance(literal, int | float) and not isinstance(literal, bool)
-            if not is_number and (operator or not isinstance(literal, str)):
-                return False
-            size = number(literal)
-            return values.low <= size <= values.high and (not values.whole or size == int(size))
-        if not isinstance(literal, str):
-            return not operator and not isinstance(literal, bool)
-        spelled = literal if literal == "" else values.spell(literal)
-        if spelled is not None and operator in ("$ini", "$nini"):
-            return spelled.lower() == literal.lower()
-        return spelled == literal
-
-    def _has_choice(self, test: Any) -> bool:
-        """Whether the test holds for one of the choices."""
-        holds = compile_condition({"value": test})
-        return any(holds({"value": one}) for one in self._values.choices)
-
-    def _hint(self, literal: Any) -> str:
-        values = self._values
-        if not isinstance(literal, str):
-            return ""
-        if values.type == "number":
-            day = literal[:3].lower()
-            is_day = values is WEEKDAY and day in _WEEKDAYS
-            return f" Did you mean {_WEEKDAYS.index(day) + 1}?" if is_day else ""
-        spelled = values.spell(literal)
-        if spelled and spelled != literal and (not values.choices or spelled in values.choices):
-            return f" Did you mean `{spelled}`?"
-        return suggestion(literal, [one for one in values.choices if isinstance(one, str)])
-
-    def _bound(self, operator: str, bound: Any, path: str) -> Iterator[Problem]:
-        """Check the bound of a comparison. It may be just beyond the values: an hour is always `$lt` 24."""
-        values, size = self._values, number(bound)
-        can_hold = {
-            "$gt": values.high > size,
-            "$gte": values.high >= size,
-            "$lt": values.low < size,
-            "$lte": values.low <= size,
-        }
-        if isinstance(bound, bool) or not values.low - 1 <= size <= values.high + 1:
-            yield Problem(path, mismatch(values.expected, bound) + self._hint(bound))
-        elif not can_hold[operator]:
-            yield Problem(
-                path, f"Expected a bound that {self._name} can meet, found {describe(bound)}. It is {values.expected}."
-            )
-
-    def _pattern(self, operator: str, pattern: str, path: str) -> Iterator[Problem]:
-        values = self._values
-        found = "$regexi" if operator in ("$regexi", "$notRegexi") else "$regex"
-        if values.choices and not self._has_choice({found: pattern}):
-            yield Problem(path, mismatch(f"a pattern for {values.expected}", pattern) + self._hint(pattern))
-        elif values.spell is PATH.spell and re.match(r"\^\w", pattern):
-            yield Problem(
-                path, mismatch(f"a pattern for {values.expected}", pattern) + f" Did you mean `^/{pattern[1:]}`?"
-            )
-        elif values.spell in (HOST.spell, PATH.spell) and "://" in pattern:
-            yield Problem(path, mismatch(f"a pattern for {values.expected}", pattern) + " Leave out the scheme.")
-        elif values.type == "text" and pattern != (decoded := decode_path(pattern)):
-            yield Problem(path, mismatch(f"a pattern for {values.expected}", pattern) + f" Did you mean `{decoded}`?")
-
-    def _advice(self) -> str:
-        parts = [path for path in VALUES if path.startswith(f"{self._name}.")]
-        return f"Test one of {', '.join(parts[:8])}." if parts else "Test its value."
-
-
-def _positive(operator: str, literal: Any) -> Any:
-    """The test that holds for an attribute with this value."""
-    if operator in ("$ini", "$nini"):
-        return {"$ini": [literal]}
-    return {"$eq": literal} if operator else literal

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
 
 from edgewise import entries
-from edgewise.bandit.shape import shape_of
 from edgewise.entries import Version
 from edgewise.errors import PolicyError, Problem, StoreError
 from edgewise.logs import RepeatedErrorLog
-from edgewise.policies.compiled_policy import encode_policy, version_of
-from edgewise.policies.site_files import LoadedSite, Oversight, SiteFiles, read_sites
-from edgewise.sites import Site, decode_sites, encode_problems, encode_sites
+from edgewise.policies.site_files import SiteFiles
+from edgewise.processes.policy_folder import FolderState, LoadedFolder, read_folder, read_state, refuse_new_oversights
+from edgewise.sites import encode_problems
 from edgewise.store import Store
-from edgewise.types import Digest, PolicyRef
 
 log = logging.getLogger(__name__)
 
@@ -30,26 +26,6 @@ PUBLISH_INTERVAL = 5.0
 
 MOST_PROBLEMS = 20
 """Problems of refused files that the store keeps. The log has all of them."""
-
-FolderState: TypeAlias = tuple[tuple[str, int, int, int], ...]
-"""The path, modification time, size and inode of each policy file."""
-
-
-class EncodedPolicy(NamedTuple):
-    """A policy in the form of the store."""
-
-    ref: PolicyRef
-    version: Digest
-    shape: Digest
-    blob: bytes
-
-
-class LoadedFolder(NamedTuple):
-    """The content of the folder, in the form of the store."""
-
-    files: SiteFiles
-    policies: tuple[EncodedPolicy, ...]
-    sites: bytes
 
 
 class Publisher:
@@ -74,8 +50,8 @@ class Publisher:
             PolicyError: the files are invalid.
         """
         # The state comes first, so the next check notices a change during the reading.
-        self._state = await asyncio.to_thread(_folder_state, self._folder)
-        self._take(await asyncio.to_thread(_read, self._folder))
+        self._state = await asyncio.to_thread(read_state, self._folder)
+        self._take(await asyncio.to_thread(read_folder, self._folder))
 
     async def refuse_new_oversights(self, store: Store) -> None:
         """Check that the store already serves each file with an oversight. Log a warning for each.
@@ -86,7 +62,7 @@ class Publisher:
             PolicyError: a file with an oversight is new or edited, or the store does not answer.
         """
         try:
-            await _refuse_new_oversights(self._loaded, store)
+            await refuse_new_oversights(self._loaded, store)
         except StoreError as error:
             problems = [oversight.problem for oversight in self._loaded.files.oversights]
             raise PolicyError([*problems, Problem(str(self._folder), str(error))]) from error
@@ -132,12 +108,12 @@ class Publisher:
 
     async def _reload(self, store: Store) -> bool:
         """Read the folder again if it changed. Return whether there is something to publish."""
-        state = await asyncio.to_thread(_folder_state, self._folder)
+        state = await asyncio.to_thread(read_state, self._folder)
         if state == self._state:
             return False
         try:
-            loaded = await asyncio.to_thread(_read, self._folder)
-            await _refuse_new_oversights(loaded, store)
+            loaded = await asyncio.to_thread(read_folder, self._folder)
+            await refuse_new_oversights(loaded, store)
         except StoreError as error:  # The next check tries again.
             self._errors.report(error)
             return False
@@ -162,60 +138,3 @@ class Publisher:
         for problem in problems:
             log.error("%s: %s", *problem)
         log.error("The policies in %s are invalid, so the last valid ones stay.", self._folder)
-
-
-def _folder_state(folder: Path) -> FolderState:
-    files = []
-    for path in sorted([*folder.glob("*.toml"), *folder.glob("*/*.toml")]):
-        try:
-            stat = path.stat()
-        except FileNotFoundError:  # An editor removed it since the listing.
-            continue
-        except OSError:  # The next reading reports it.
-            files.append((str(path), 0, 0, 0))
-            continue
-        files.append((str(path), stat.st_mtime_ns, stat.st_size, stat.st_ino))
-    return tuple(files)
-
-
-def _read(folder: Path) -> LoadedFolder:
-    files = read_sites(folder)
-    return LoadedFolder(files, tuple(_encode_policies(files.sites)), encode_sites(site for site, _ in files.sites))
-
-
-async def _refuse_new_oversights(loaded: LoadedFolder, store: Store) -> None:
-    """
-    Raises:
-        PolicyError: a file with an oversight is new or edited.
-        StoreError: the store does not answer.
-    """
-    oversights = loaded.files.oversights
-    if not oversights:
-        return
-    versions = {policy.ref: policy.version for policy in loaded.policies}
-    current = await store.versions.current(list(versions))
-    served = {ref for ref, one in current.items() if one.version == versions[ref]}
-    served_conditions = {site.name: _conditions_of(site) for site in decode_sites(await store.registry.sites())}
-    conditions = {site.name: _conditions_of(site) for site in decode_sites(loaded.sites)}
-
-    def is_served(oversight: Oversight) -> bool:
-        if oversight.placement is None:
-            return served_conditions.get(oversight.site) == conditions[oversight.site]
-        return PolicyRef(oversight.site, oversight.placement) in served
-
-    if problems := [oversight.problem for oversight in oversights if not is_served(oversight)]:
-        raise PolicyError(problems)
-    for oversight in oversights:
-        log.warning("%s: %s Edgewise serves it as before, and will refuse the next edit.", *oversight.problem)
-
-
-def _conditions_of(site: Site) -> tuple[Any, ...]:
-    return site.segments, [(webhook.name, webhook.when) for webhook in site.webhooks]
-
-
-def _encode_policies(loaded: Iterable[LoadedSite]) -> Iterator[EncodedPolicy]:
-    for site, policies in loaded:
-        for policy in policies:
-            blob = encode_policy(policy)
-            ref = PolicyRef(site.name, policy.placement)
-            yield EncodedPolicy(ref, version_of(blob), shape_of(policy).digest, blob)
