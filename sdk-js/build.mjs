@@ -7,7 +7,7 @@
 // The scripts are committed, so that `pip install .` needs no Node. A test compares them with a new build.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
@@ -68,6 +68,8 @@ async function buildScripts(folder) {
     if (name !== STUB) writeFileSync(`${file}.map`, map);
     files.push(file);
   }
+  // The page that the console's notices lead to.
+  copyFileSync(join(HERE, "src", "help.html"), join(folder, "edgewise-help.html"));
   return files;
 }
 

@@ -1,16 +1,17 @@
 import { listen } from "./browser.js";
 import { callable } from "./callable.js";
 import { mayIdentify } from "./consent.js";
+import { waitForDebugger } from "./debugger-loaded.js";
 import { decide } from "./decide.js";
 import { on } from "./emitter.js";
 import { reportInteraction } from "./interactions.js";
-import { identify, page, reward, track, waitFor } from "./messages.js";
+import { identify, page, reward, track } from "./messages.js";
 import { reportPageView, startNavigation } from "./navigation.js";
 import { options } from "./options.js";
 import { startPlacements } from "./placements.js";
 import { loadStored, startQueue } from "./queue.js";
-import { render } from "./render.js";
-import type { ConsentState, Options } from "./types.js";
+import { show } from "./render.js";
+import type { ConsentState, EdgewiseApi, Options } from "./types.js";
 import { setConsent, setUser } from "./visitor.js";
 
 let isStarted = false;
@@ -22,17 +23,10 @@ const init = (chosen: Partial<Options>): void => {
   if (options.userId) setUser(options.userId);
   setConsent(options.consent);
   startQueue();
-  listen("click", reportInteraction);
-  listen("auxclick", reportInteraction);
-  listen("submit", reportInteraction);
+  for (const type of ["click", "auxclick", "submit"] as const) listen(type, reportInteraction);
   const token = new URLSearchParams(location.search).get("edgewise-debug");
-  // A page that names the hash of its script trusts no other script.
-  if (!token || options.integrity) startPage();
-  // The debugger must see every decision, so it loads first. The server refuses it for tokens that it did not sign.
-  else waitFor(import(`${options.endpoint}/edgewise-debug.js?preview=${token}`).then(startPage, startPage));
-};
-
-const startPage = () => {
+  // A page that names the hash of its script trusts no other script. The server refuses tokens that it did not sign.
+  if (token && !options.integrity) waitForDebugger(import(`${options.endpoint}/edgewise-debug.js?preview=${token}`));
   startNavigation();
   startPlacements();
 };
@@ -45,4 +39,14 @@ const consent = (state: ConsentState): void => {
   if (mayIdentify() && !wasIdentified) reportPageView();
 };
 
-export const edgewise = callable({ init, decide, render, track, page, identify, reward, consent, on });
+export const edgewise = callable({
+  init,
+  decide,
+  render: show as EdgewiseApi["render"],
+  track,
+  page,
+  identify,
+  reward,
+  consent,
+  on,
+});

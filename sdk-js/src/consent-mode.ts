@@ -16,16 +16,14 @@ export const consentMode = (
   const states: { [type: string]: string } = {};
 
   const read = (entry: Entry) => {
-    const [command, action, update] = [entry?.[0], entry?.[1], entry?.[2]];
-    if (command !== "consent") return;
-    Object.assign(states, update);
+    if (entry?.[0] !== "consent") return;
+    Object.assign(states, entry[2]);
     if (types.every((type) => states[type] === "granted")) client.consent("granted");
-    else if (action === "update") client.consent("denied");
+    else if (entry[1] === "update") client.consent("denied");
   };
 
-  const page = window as Window & { dataLayer?: Entry[] };
-  page.dataLayer ??= [];
-  const { dataLayer } = page;
+  // biome-ignore lint/suspicious/noAssignInExpressions: written for size.
+  const dataLayer = ((window as Window & { dataLayer?: Entry[] }).dataLayer ??= []);
   const { push } = dataLayer;
   dataLayer.push = (...entries) => {
     entries.forEach(read);

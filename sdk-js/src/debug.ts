@@ -1,4 +1,4 @@
-import { describeShown, groupOf } from "./debug/descriptions.js";
+import { groupOf } from "./debug/descriptions.js";
 import { h } from "./debug/element.js";
 import { Originals } from "./debug/original.js";
 import { Outlines } from "./debug/outlines.js";
@@ -73,8 +73,8 @@ function debug(client: Edgewise): void {
 
 const isUnanswered = (decision: Decision) => groupOf(decision) === "fallback" && !decision.policyVersion;
 
-function describePreview({ name, current, previewed }: Placement, needed: number | undefined): string {
-  const shown = `${name} shows ${describeShown(current)}, as ${previewed ? "a preview" : "decided"}.`;
+function describePreview({ name, previewed, keepsDefault, summary }: Placement, needed: number | undefined): string {
+  const shown = `${name} shows ${summary}, as ${previewed ? "a preview" : keepsDefault ? "visitors see it" : "decided"}.`;
   return needed ? `${shown} It needs more room: reserve min-height: ${Math.ceil(needed)}px.` : shown;
 }
 

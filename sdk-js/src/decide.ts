@@ -1,5 +1,6 @@
 import { consent } from "./consent.js";
 import { getContext } from "./context.js";
+import { debuggerLoaded } from "./debugger-loaded.js";
 import { defaultDecision } from "./default-decision.js";
 import { emit } from "./emitter.js";
 import { options } from "./options.js";
@@ -36,7 +37,7 @@ export const decide = (
     // An answer that comes after the timeout changes only the cache.
     const settle = (answer?: Answer) => resolve(answer?.placement === placement ? accept(answer) : fallBack(placement));
     pending.push({ _request: { id: placement, ...request }, _settle: settle });
-    setTimeout(settle, timeout);
+    Promise.resolve(debuggerLoaded).then(() => setTimeout(settle, timeout));
     // The first call of a turn sends the request for all calls of this turn.
     if (isSending && pending.length === 1) setTimeout(send);
   });
@@ -50,29 +51,27 @@ export const startSending = (): void => {
   isSending = true;
 };
 
-const send = () => {
+const send = async () => {
   const sent = pending.splice(0, MAX_PLACEMENTS);
   // Without a placement the request still has a purpose: to learn whether the visitor's id may be stored.
   if (!sent.length && consent._mayStore !== undefined) return;
-  post("decide", {
-    ...getIds(),
-    placements: sent.map(({ _request }) => _request),
-    context: getContext(),
-    preview: options.preview,
-  })
-    .then((response) => response.json())
-    .then((body) => {
-      applyServerAnswer(body);
-      // The answer may have allowed storage.
-      loadStored();
-      sent.forEach(({ _settle }, index) => {
-        _settle(body.decisions[index]);
-      });
-    })
-    .catch(() => {
-      for (const { _settle } of sent) _settle();
+  try {
+    await debuggerLoaded;
+    const response = post("decide", {
+      ...getIds(),
+      placements: sent.map(({ _request }) => _request),
+      context: getContext(),
+      preview: options.preview,
     });
-  if (pending.length) send();
+    if (pending.length) send();
+    const body = await (await response).json();
+    applyServerAnswer(body);
+    // The answer may have allowed storage.
+    loadStored();
+    for (const { _settle } of sent) _settle(body.decisions.shift());
+  } catch {
+    for (const { _settle } of sent) _settle();
+  }
 };
 
 const accept = (answer: NonNullable<Answer>): Decision => {
@@ -82,7 +81,5 @@ const accept = (answer: NonNullable<Answer>): Decision => {
 
 const fallBack = (placement: string): Decision => {
   const cached = consent._mayStore && read<Decision>(CACHE_PREFIX + placement);
-  return cached && isFresh(cached) ? cached : defaultDecision(placement);
+  return cached && Date.now() - (cached.at as number) < MAX_CACHE_AGE ? cached : defaultDecision(placement);
 };
-
-const isFresh = ({ at = 0 }: Decision) => Date.now() - at < MAX_CACHE_AGE;

@@ -24,10 +24,10 @@ const applyEdit = ({ _target, _attribute, _value }: Edit): Edit => {
 
 /** The edits that `data-edgewise-fill` asks for, on the root and below. Leaves out missing and unsafe values. */
 export const collectEdits = (root: Element | DocumentFragment, payload: unknown): Edit[] => {
-  const below = root.querySelectorAll("[data-edgewise-fill]");
-  const targets = "getAttribute" in root ? [root, ...below] : [...below];
+  const targets = [root as Element, ...root.querySelectorAll("[data-edgewise-fill]")];
   return targets.flatMap((target) =>
-    (target.getAttribute("data-edgewise-fill") ?? "").split(/\s+/).flatMap((fill) => toEdits(target, fill, payload)),
+    // The root may be a fragment, which has no attributes.
+    (target.getAttribute?.("data-edgewise-fill") ?? "").split(/\s+/).flatMap((fill) => toEdits(target, fill, payload)),
   );
 };
 
@@ -50,10 +50,12 @@ const toEdits = (target: Element, fill: string, payload: unknown): Edit[] => {
 /** Attributes that would replace a filled `src`: those for other screens, and those that lazy loaders copy into it. */
 const SOURCES = /src(set)?$|-(lazy|original)$/;
 
-const valueAt = (payload: unknown, path: string): unknown =>
-  path
-    .split(".")
-    .reduce((found: unknown, key) => (found as { [key: string]: unknown } | null | undefined)?.[key], payload);
+/** Without `reduce`, since old libraries of the page replace it. */
+const valueAt = (payload: unknown, path: string): unknown => {
+  let found = payload;
+  for (const key of path.split(".")) found = (found as { [key: string]: unknown } | null | undefined)?.[key];
+  return found;
+};
 
 const TEXTS = /^(text|alt|title|width|height|aria-label)$/i;
 

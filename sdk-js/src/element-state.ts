@@ -26,7 +26,7 @@ export const DONE_ATTRIBUTE = "data-e";
 const states = new WeakMap<Element, ElementState>();
 
 /** The state of an element. For an unknown element, or none, it is empty. */
-export const stateOf = (element: Element | null): ElementState => (element && states.get(element)) ?? {};
+export const stateOf = (element: Element | null): ElementState => states.get(element as Element) ?? {};
 
 export const setState = (element: Element, state: ElementState, isDone: boolean): void => {
   element.toggleAttribute(DONE_ATTRIBUTE, isDone);

@@ -1,5 +1,5 @@
-import { attempt } from "./browser.js";
 import { DONE_ATTRIBUTE, stateOf } from "./element-state.js";
+import { parse } from "./json.js";
 import { track } from "./messages.js";
 import type { Properties } from "./types.js";
 
@@ -28,6 +28,6 @@ const reportClick = (target: Element) => {
 };
 
 const reportEvent = ({ dataset }: HTMLElement) => {
-  const properties = attempt<Properties>(() => JSON.parse(dataset.edgewiseProperties ?? ""));
+  const properties = parse<Properties>(dataset.edgewiseProperties);
   track(dataset.edgewiseEvent ?? "", properties);
 };

@@ -1,7 +1,10 @@
 import { isPrerendering, listen, randomId } from "./browser.js";
 import { mayIdentify } from "./consent.js";
 import { getContext } from "./context.js";
+import { debuggerLoaded } from "./debugger-loaded.js";
 import { emit } from "./emitter.js";
+import { toJson } from "./json.js";
+import { notice } from "./notice.js";
 import { options } from "./options.js";
 import { push } from "./queue.js";
 import type { IdentifyOptions, Message, Properties } from "./types.js";
@@ -23,27 +26,30 @@ export const identify = (userId: string | null, traits?: Properties, { userHash 
 export const reward = (decisionId: string, value: number, slot?: number): Promise<void> =>
   track("$reward", { decisionId, value, slot });
 
-let ready: Promise<unknown> | undefined;
+const NOT_SHOWN = "$notShown";
 
-/** Holds all messages back until the debugger has loaded, since the debugger drops them. */
-export const waitFor = (promise: Promise<unknown>): void => {
-  ready = promise;
+/** Reports that a placement keeps its default. The report names no visitor. */
+export const reportNotShown = (placement: string, reason: string): void => {
+  track(NOT_SHOWN, { placement, reason });
+  notice(reason, placement);
 };
 
 const enqueue = async (content: Content): Promise<void> => {
   // A prerendered page may never be shown to anybody.
   if (isPrerendering()) return listen("prerenderingchange", () => enqueue(content));
   // Without consent, only the outcomes of decisions are sent. They name the decision, not the visitor.
-  const isOutcome = !!content.properties?.decisionId;
+  const isReport = content.event === NOT_SHOWN;
+  const isOutcome = isReport || content.properties?.decisionId;
   if (!mayIdentify() && !isOutcome) return;
   const message: Message = copy({
     ...content,
     messageId: randomId(),
-    timestamp: new Date().toJSON(),
-    ...getIds(),
+    timestamp: new Date().toISOString(),
+    ...(!isReport && getIds()),
     context: isOutcome ? undefined : { ...getContext(), data: undefined },
   });
-  if (ready) await ready;
+  // The queue must have the message before the page closes, so there is no needless pause.
+  if (debuggerLoaded) await debuggerLoaded;
   const sent = options.beforeSend ? await options.beforeSend(message) : message;
   if (sent) {
     push(sent);
@@ -52,4 +58,4 @@ const enqueue = async (content: Content): Promise<void> => {
 };
 
 /** The page may change its objects after the call. */
-const copy = <Value>(value: Value): Value => JSON.parse(JSON.stringify(value));
+const copy = <Value>(value: Value): Value => JSON.parse(toJson(value));

@@ -34,8 +34,6 @@ export const checkRoute = (isNewEntry?: unknown): void => {
 };
 
 export const reportPageView = (): void => {
-  if (!isManual()) page();
+  // An attribute without a value, as in `<script data-manual>`, is an empty string.
+  if ((options.manual ?? false) === false) page();
 };
-
-/** An attribute without a value, as in `<script data-manual>`, is an empty string. */
-const isManual = () => !!options.manual || options.manual === "";

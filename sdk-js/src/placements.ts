@@ -1,11 +1,13 @@
 import { listen } from "./browser.js";
+import { debuggerLoaded } from "./debugger-loaded.js";
 import { decide, startSending } from "./decide.js";
 import { DONE_ATTRIBUTE, stateOf } from "./element-state.js";
 import { emit } from "./emitter.js";
 import { observe } from "./impressions.js";
 import { checkRoute } from "./navigation.js";
+import { guard } from "./notice.js";
 import { options } from "./options.js";
-import { render } from "./render.js";
+import { show } from "./render.js";
 import { isInSight, isSeen, isVisible } from "./visibility.js";
 
 /** Decides and renders the placements in the markup, also those that are added later. */
@@ -25,25 +27,26 @@ export const startPlacements = (): void => {
   });
 };
 
-const fillAll = () => {
-  for (const element of document.querySelectorAll<HTMLElement>("[data-edgewise]")) fill(element);
-};
+const fillAll = () =>
+  guard(() => {
+    for (const element of document.querySelectorAll<HTMLElement>("[data-edgewise]")) guard(() => fill(element));
+  });
 
-const fill = (element: HTMLElement) => {
+const fill = async (element: HTMLElement) => {
   const { edgewise: placement, edgewiseSlots, edgewiseExclude } = element.dataset;
   if (!placement || isFilled(element, placement)) return;
   const mayBeSeen = isSeen(element);
   observe(element, { _placement: placement, _wasInSight: isInSight(element) }, mayBeSeen);
-  // An element that the stub hides needs no second animation.
-  const mustHide = !mayBeSeen && isVisible(element);
+  // An element that the stub hides needs no second animation, unless the debugger delays the decision.
+  const mustHide = !mayBeSeen && (isVisible(element) || debuggerLoaded);
   // The browser itself ends the animation, so the default content appears in time even if this script is stopped.
   const veil = element.animate({ visibility: ["hidden", "hidden"] }, mustHide ? Number(options.budget) || 0 : 0);
-  decide(placement, { slots: Number(edgewiseSlots) || undefined, exclude: edgewiseExclude?.split(",") }).then(
-    (decision) => {
-      emit("render", { element, decision, rendered: render(element, decision, !!options.preview) });
-      veil.cancel();
-    },
-  );
+  const decision = await decide(placement, {
+    slots: Number(edgewiseSlots) || undefined,
+    exclude: edgewiseExclude?.split(","),
+  });
+  emit("render", { element, decision, rendered: show(element, decision, true) });
+  veil.cancel();
 };
 
 /** A copy of a filled element (in a carousel, for example) has the mark but no state. It stays as it is. */

@@ -1,10 +1,11 @@
 import { consent } from "./consent.js";
+import { toJson } from "./json.js";
 import { options } from "./options.js";
 
 /** Sends JSON as plain text, since another content type would cost a CORS preflight. */
-export const post = (path: string, body: object, keepalive?: boolean): Promise<Response> =>
+export const post = async (path: string, body: object, keepalive?: boolean): Promise<Response> =>
   fetch(`${options.endpoint}/v1/${path}`, {
     method: "POST",
-    body: JSON.stringify({ writeKey: options.writeKey, consent: consent._state, ...body }),
+    body: toJson({ writeKey: options.writeKey, consent: consent._state, ...body }),
     keepalive,
   });

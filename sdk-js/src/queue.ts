@@ -1,5 +1,6 @@
 import { listen } from "./browser.js";
 import { consent, mayIdentify } from "./consent.js";
+import { toJson } from "./json.js";
 import { post } from "./post.js";
 import { keysOf, read, remove, write } from "./storage.js";
 import type { Message } from "./types.js";
@@ -59,7 +60,7 @@ export const loadStored = (): void => {
 /** A key for each message, so that no tab overwrites what another has stored. */
 const keyOf = ({ messageId }: Message) => PREFIX + messageId;
 
-const sizeOf = (messages: Message[]) => JSON.stringify(messages).length;
+const sizeOf = (messages: Message[]) => toJson(messages).length;
 
 const scheduleFlush = () => {
   timer ??= setTimeout(flush, FLUSH_DELAY);
@@ -86,11 +87,9 @@ const flush = () => {
   inFlight += batch.length;
   // Another request may have used up the browser's allowance for keepalive. So every other attempt goes without it.
   const keepalive = failures % 2 === 0;
-  post("batch", { batch, sentAt: new Date() }, keepalive)
-    .then(
-      ({ status }) => isFinal(status),
-      () => false,
-    )
+  post("batch", { batch, sentAt: new Date().toISOString() }, keepalive)
+    .then(({ status }) => isFinal(status))
+    .catch(() => false)
     .then((isDone) => {
       inFlight -= batch.length;
       if (isDone) {

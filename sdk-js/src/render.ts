@@ -1,11 +1,18 @@
 import { applyEdits, collectEdits, type Edit } from "./edits.js";
 import { stateOf } from "./element-state.js";
 import { observe } from "./impressions.js";
+import { reportNotShown } from "./messages.js";
+import { options } from "./options.js";
+import { swap } from "./swap.js";
 import type { Decision, Rendered, Slot } from "./types.js";
-import { getFirstPaint, isBelowViewport, isSeen } from "./visibility.js";
+import { isSeen } from "./visibility.js";
 
-/** Shows a decision in an element, as its markup describes. `isForced` swaps the content even if it was seen. */
-export const render = (element: HTMLElement, decision: Decision, isForced = true): Rendered => {
+/**
+ * Shows a decision in an element, as its markup describes.
+ *
+ * By default, it swaps the content even if it was seen. The SDK itself does not, and reports why.
+ */
+export const show = (element: HTMLElement, decision: Decision, isOfSdk?: boolean): Rendered => {
   const { decisionId, action, slots } = decision;
   const templates = [...element.querySelectorAll("template")];
   templates.forEach(moveIntoContent);
@@ -14,16 +21,17 @@ export const render = (element: HTMLElement, decision: Decision, isForced = true
   const edits = isComplete(contents)
     ? [{ _target: element, _value: [...contents, ...templates] }]
     : collectEdits(element, decision.payload);
-  const rendered = showEdits(element, edits, isForced);
+  const rendered = showEdits(element, edits, decision, isOfSdk);
 
+  const { _placement } = stateOf(element);
   const isShown = rendered === "swapped" || rendered === "default";
+  if (isOfSdk && !isShown) reportNotShown(decision.placement, rendered);
   const outcome = decisionId && isShown ? { decisionId, action } : undefined;
   const hasSlots = slots && edits.length > 0;
-  observe(element, { _placement: stateOf(element)._placement, _outcome: hasSlots ? undefined : outcome });
+  observe(element, { _placement, _outcome: hasSlots ? undefined : outcome });
   if (outcome && hasSlots) {
     slotElements.forEach((slotElement, slot) => {
-      const { action = null } = slots[slot] ?? {};
-      if (slotElement) observe(slotElement, { _outcome: { ...outcome, slot, action } });
+      if (slotElement) observe(slotElement, { _outcome: { ...outcome, slot, action: slots[slot]?.action ?? null } });
     });
   }
   return rendered;
@@ -46,47 +54,20 @@ const instantiate = (templates: HTMLTemplateElement[], { action, payload }: Slot
 };
 
 const isComplete = (contents: (DocumentFragment | undefined)[]): contents is DocumentFragment[] =>
-  contents.length > 0 && !contents.includes(undefined);
+  !!contents[0] && !contents.includes(undefined);
 
-const showEdits = (element: HTMLElement, edits: Edit[], isForced: boolean): Rendered => {
-  if (!edits.length) return "default";
-  if (!isForced && isSeen(element)) return "seen";
-  return swap(element, edits);
+const FADE_MILLISECONDS = 200;
+
+const showEdits = (
+  element: HTMLElement,
+  edits: Edit[],
+  { group }: Decision,
+  isOfSdk: boolean | undefined,
+): Rendered => {
+  if (!edits.length) return group ? "default" : "timeout";
+  const isLate = isOfSdk && isSeen(element);
+  if (isLate && options.late !== "swap") return "late";
+  const rendered = swap(element, edits);
+  if (isLate && rendered === "swapped") element.animate({ opacity: [0, 1] }, FADE_MILLISECONDS);
+  return rendered;
 };
-
-/** Swaps the content unless that moves the surroundings. Smaller content keeps the former height. */
-const swap = (element: HTMLElement, edits: Edit[]): Rendered => {
-  const { style } = element;
-  const { minHeight } = style;
-  const { height } = getComputedStyle(element);
-  const before = measureSurroundings(element);
-  // Boxes have fractions of a pixel, and `height` is rounded.
-  const hasMoved = () => measureSurroundings(element).some((edge, index) => Math.abs(edge - before[index]) > 1);
-  const undo = applyEdits(edits);
-  if (hasMoved()) style.minHeight = height;
-  if (!hasMoved()) return "swapped";
-  applyEdits(undo);
-  style.minHeight = minHeight;
-  return "moved";
-};
-
-/** The edges of the boxes around an element, or none where nobody can see them move. */
-const measureSurroundings = (element: HTMLElement): number[] => {
-  const edges: number[] = [];
-  // The first paint is reported late, so a visible page counts as painted.
-  const isUnpainted = document.hidden && !getFirstPaint();
-  if (isBelowViewport(element) || isUnpainted) return edges;
-  for (let ancestor: Element | null = element; ancestor; ancestor = ancestor.parentElement) {
-    const { nextElementSibling, parentElement } = ancestor;
-    // Text has no box of its own, but it begins where the element before it ends.
-    const beforeText = isFollowedByText(ancestor) ? ancestor : null;
-    for (const neighbor of [nextElementSibling, parentElement, beforeText]) {
-      if (!neighbor) continue;
-      const { left, bottom, right } = neighbor.getBoundingClientRect();
-      edges.push(left, bottom, right);
-    }
-  }
-  return edges;
-};
-
-const isFollowedByText = ({ nextSibling }: Element) => !!(nextSibling as Text | null)?.wholeText?.trim();

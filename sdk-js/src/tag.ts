@@ -1,4 +1,5 @@
 import { edgewise } from "./client.js";
+import { notice } from "./notice.js";
 import { options } from "./options.js";
 import type { Edgewise } from "./types.js";
 
@@ -9,8 +10,6 @@ interface Stub {
   q?: Call[];
 }
 
-// An element with the name `currentScript` would shadow the property. But it is not inside of a script, so this throws.
-const { src, dataset, integrity } = (document.currentScript as Element).closest("script") as HTMLScriptElement;
 const { edgewise: stub } = window as { edgewise?: Edgewise & Stub };
 
 /**
@@ -23,16 +22,27 @@ const replay = async ([args, settle]: Call) => {
   (result as Partial<Promise<unknown>> | undefined)?.then?.(settle);
 };
 
-// The page may have the tag twice: then the first one stays. An element with the id `edgewise` does not count.
-if (!stub?.init || stub.q) {
+const TAG = "script[data-write-key],script[src*='/edgewise']";
+
+// A module, or a script that a bundler has included, does not know its own element. An element with the name
+// `currentScript` shadows the property, but it is not inside of a script.
+const tag = document.currentScript?.closest<HTMLScriptElement>(TAG) ?? document.querySelector<HTMLScriptElement>(TAG);
+
+// The page may have the tag twice: then the first one stays. An element or a frame may have the name.
+if (typeof stub !== "function" || !stub.init || stub.q) {
   const calls: Iterable<Call> & { push(call: Call): unknown } = stub?.q ?? [];
-  // Read-only, so that a second stub does not overwrite it. Configurable, so that a script may declare the name.
-  Object.defineProperty(window, "edgewise", { value: edgewise, writable: false, configurable: true });
-  Object.assign(options, { endpoint: new URL(src).origin, integrity }, dataset);
+  window.edgewise = edgewise;
+  if (tag) {
+    const { src, integrity, dataset } = tag;
+    const { origin, searchParams } = new URL(src);
+    const query = Object.fromEntries(searchParams);
+    Object.assign(options, { endpoint: origin, integrity, writeKey: query.key }, query, dataset);
+  }
   // The page's own options come first, since the first message must have them.
   for (const call of calls) if (call[0][0] === "init") replay(call);
   edgewise.init({});
   for (const call of calls) replay(call);
   // Pages may hold on to the stub and call it later.
   calls.push = replay;
+  setTimeout(() => options.writeKey || notice("key", "the page"), options.budget);
 }

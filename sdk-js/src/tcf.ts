@@ -21,8 +21,7 @@ export const tcf = (client: Pick<EdgewiseApi, "consent">, purposes: (number | st
   const platform = window as unknown as { __tcfapi: TcfApi };
   platform.__tcfapi("addEventListener", 2, (tcData) => {
     if (!tcData || tcData.eventStatus === "cmpuishown") return;
-    const { gdprApplies, purpose } = tcData;
-    const isGranted = gdprApplies === false || purposes.every((id) => purpose.consents[id]);
+    const isGranted = tcData.gdprApplies === false || purposes.every((id) => tcData.purpose.consents[id]);
     client.consent(isGranted ? "granted" : "denied");
   });
 };

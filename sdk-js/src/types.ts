@@ -25,6 +25,8 @@ export interface Options {
   endpoint?: string;
   /** Milliseconds to wait for a decision before the default content stays. Default: 1000. */
   budget?: number;
+  /** "swap": content that the visitor has seen is swapped too, with a short fade. For tag managers. */
+  late?: "swap";
   /** The visitor's consent when the page starts. */
   consent?: ConsentState;
   /** The id of the user who is logged in, as for {@link Edgewise.identify}. */
@@ -98,10 +100,11 @@ export interface Decision extends Slot {
  *
  * - `swapped`: it shows the content of its action.
  * - `default`: the default content is the action, or there is no action.
- * - `seen`: the visitor had seen the default content, so it stays.
+ * - `late`: the visitor had seen the default content, so it stays.
  * - `moved`: the new content would have moved its surroundings, so the default stays.
+ * - `timeout`: there was no decision in time, so the default stays.
  */
-export type Rendered = "swapped" | "default" | "seen" | "moved";
+export type Rendered = "swapped" | "default" | "late" | "moved" | "timeout";
 
 /** A placement in the markup that has been rendered. */
 export interface Rendering {

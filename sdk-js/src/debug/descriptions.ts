@@ -17,8 +17,9 @@ const GROUPS: { [group in Exclude<Group, "policy">]: string } = {
 const RENDERED: { [rendered in Rendered]: string } = {
   swapped: "The content was swapped.",
   default: "The default content is this action.",
-  seen: "The answer came too late: the default content was already in sight, so it stays.",
-  moved: "The content would have moved the page, so the default stays. Reserve its box with min-height.",
+  late: "The decision came too late: the default content was already in sight, so visitors keep it.",
+  moved: "The content would have moved the page, so visitors keep the default. Reserve its box with min-height.",
+  timeout: "No decision came in time, so visitors keep the default content.",
 };
 
 const REFUSALS: { [refusal in NonNullable<RatedAction["refused"]>]: string } = {

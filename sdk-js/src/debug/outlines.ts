@@ -1,4 +1,4 @@
-import { describeShown, formatPercent, groupOf } from "./descriptions.js";
+import { formatPercent, groupOf } from "./descriptions.js";
 import { button, h } from "./element.js";
 import type { Placement } from "./placement.js";
 
@@ -31,9 +31,9 @@ export class Outlines {
   }
 
   private renderFrame(placement: Placement): HTMLElement {
-    const { current, name } = placement;
-    const shown = describeShown(current);
-    const text = current.propensity == null ? shown : `${shown} · ${formatPercent(current.propensity)}`;
+    const { current, keepsDefault, name, summary } = placement;
+    const hasChance = current.propensity != null && !keepsDefault;
+    const text = hasChance ? `${summary} · ${formatPercent(current.propensity ?? 0)}` : summary;
     // Keyboards and screen readers have the same button in the panel.
     const label = button(
       "",

@@ -1,4 +1,4 @@
-import { describeShown, groupOf } from "./descriptions.js";
+import { groupOf } from "./descriptions.js";
 import { type Preview, renderDetails } from "./details.js";
 import { button, h } from "./element.js";
 import type { Placement } from "./placement.js";
@@ -98,7 +98,7 @@ export class Panel {
       { "aria-expanded": String(isOpen) },
       toggle,
       h("span", { class: "name" }, name),
-      h("span", { class: "shown" }, describeShown(current)),
+      h("span", { class: "shown" }, placement.summary),
       h("span", { class: "group" }, groupOf(current)),
     );
     const item = h(

@@ -1,4 +1,5 @@
 import type { DecideOptions, Decision, EdgewiseApi, Rendered } from "../types.js";
+import { describeShown } from "./descriptions.js";
 import type { Original } from "./original.js";
 
 /** Where the markup has a placement. */
@@ -29,9 +30,19 @@ export class Placement {
     return this.previewed ?? this.decision;
   }
 
+  /** Whether the page keeps the default content, although another was decided. */
+  get keepsDefault(): boolean {
+    return !this.previewed && !!this.rendered && this.rendered !== "swapped" && this.rendered !== "default";
+  }
+
   /** The ids of the actions that it shows, one for each slot. */
   get shown(): (string | null)[] {
-    return (this.current.slots ?? [this.current]).map(({ action }) => action);
+    return this.keepsDefault ? [] : (this.current.slots ?? [this.current]).map(({ action }) => action);
+  }
+
+  /** What visitors see in it, in words. */
+  get summary(): string {
+    return this.keepsDefault ? `the default content (${this.rendered})` : describeShown(this.current);
   }
 
   get isOnPage(): boolean {

@@ -7,7 +7,7 @@ import { Stage } from "./stage.js";
 import type { Visit } from "./visit.js";
 import { eventually } from "./waiting.js";
 
-const MOBILE = `when = { "device.type" = "no such device" }\n`;
+const MOBILE = `when = { "device.type" = "tv" }\n`;
 const ROW = row("row", 2, ["sku-1", "sku-2", "sku-3"]);
 
 const stage = new Stage({

@@ -47,8 +47,7 @@ export function watch(): void {
       watched.rendered[decision.placement] = rendered;
     });
   };
-  const define = Object.defineProperty;
-  define(window, "edgewise", {
+  Object.defineProperty(window, "edgewise", {
     configurable: true,
     get: () => edgewise,
     set: (value: typeof edgewise) => {
@@ -58,15 +57,6 @@ export function watch(): void {
       if ("init" in value && !value.q) listen(value);
     },
   });
-  // The tag defines the property itself, which replaces this one.
-  Object.defineProperty = (target, name, descriptor) => {
-    if (target === window && name === "edgewise") {
-      listen(descriptor.value as typeof edgewise);
-      // Without the stub, the property would not exist.
-      if (!hasStub) Reflect.deleteProperty(window, "edgewise");
-    }
-    return define(target, name, descriptor);
-  };
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries() as (PerformanceEntry & { value: number; sources?: { node?: Node }[] })[]) {
       watched.shift += entry.value;

@@ -27,7 +27,11 @@ from edgewise.http.responses import HeaderList
 SDK = resources.files("edgewise") / "sdk"
 """The output folder of the build of `sdk-js/`."""
 
-_CONTENT_TYPES: Mapping[str, bytes] = {".js": b"text/javascript; charset=utf-8", ".map": b"application/json"}
+_CONTENT_TYPES: Mapping[str, bytes] = {
+    ".js": b"text/javascript; charset=utf-8",
+    ".map": b"application/json",
+    ".html": b"text/html; charset=utf-8",
+}
 
 _DEBUGGER = "edgewise-debug.js"
 

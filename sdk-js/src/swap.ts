@@ -1,0 +1,42 @@
+import { applyEdits, type Edit } from "./edits.js";
+import type { Rendered } from "./types.js";
+import { getFirstPaint, isBelowViewport } from "./visibility.js";
+
+/** Browsers do not count a shorter move as a layout shift: https://wicg.github.io/layout-instability/#sec-shifted */
+const UNSEEN_PIXELS = 3;
+
+/**
+ * Applies edits unless a visitor would see that the surroundings move.
+ *
+ * Smaller content keeps the former box. The stub removes the outer margins of content that has a `min-width`.
+ */
+export const swap = (element: HTMLElement, edits: Edit[]): Rendered => {
+  const { style } = element;
+  const { cssText } = style;
+  const { height, width } = getComputedStyle(element);
+  const before = measureSurroundings(element);
+  const hasMoved = () =>
+    measureSurroundings(element).some((edge, index) => !(Math.abs(edge - (before[index] as number)) < UNSEEN_PIXELS));
+  const undo = applyEdits(edits);
+  if (hasMoved()) style.minHeight = height;
+  if (hasMoved()) style.minWidth = `min(100%,${width})`;
+  // Percentages do not count in the columns of tables and grids.
+  if (hasMoved()) style.minWidth = width;
+  if (!hasMoved()) return "swapped";
+  applyEdits(undo);
+  style.cssText = cssText;
+  return "moved";
+};
+
+/** The edges of all boxes and texts outside of an element, as far as they are in sight. None if nobody sees them move. */
+const measureSurroundings = (element: HTMLElement): number[] => {
+  // The first paint is reported late, so a visible page counts as painted.
+  const isUnpainted = document.hidden && !getFirstPaint();
+  if (isBelowViewport(element) || isUnpainted || !element.parentNode) return [];
+  const range = new Range();
+  return (["setEndBefore", "setStartAfter"] as const).flatMap((method) => {
+    range.selectNodeContents(element.getRootNode());
+    range[method](element);
+    return [...range.getClientRects()].flatMap(({ left, right, top }) => [left, right, Math.min(top, innerHeight)]);
+  });
+};
