@@ -92,9 +92,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._unfinished: deque[RequestResponseCycle] = deque()
         self._refusal: Refusal | None = None
         self._is_refused = False
-        self._is_receiving = False
-        self._has_headers = False
-        self._piece_bytes = self._header_bytes = self._body_bytes = self._discarded_bytes = 0
+        self._is_receiving = self._has_headers = self._has_more_body = self._has_time_limit = self._is_long = False
+        self._header_bytes = self._discarded_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -115,10 +114,10 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def expire(self) -> None:
-        is_reading = self.transport.get_write_buffer_size() > 0
-        if is_reading or self._is_receiving:
+        is_unread = self.transport.get_write_buffer_size() > 0
+        if is_unread or self._is_receiving:
             metrics.count_closed_connections("slow")
-        if is_reading or self._is_refused or self.transport.is_closing():
+        if is_unread or self._is_refused or self.transport.is_closing():
             self.transport.abort()
         elif self._is_receiving:
             self._refuse(TOO_SLOW)
@@ -126,20 +125,41 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def data_received(self, data: bytes) -> None:
-        # The parser keeps an incomplete header, so it gets no more than it needs to find one that is too large.
+        if self._is_refused or len(data) > MAX_HEADERS:
+            self._receive_pieces(data)
+        else:
+            super().data_received(data)
+            if self._is_receiving:
+                self._expect_more(len(data))
+
+    def _receive_pieces(self, data: bytes) -> None:
+        """The parser keeps an incomplete header, so it gets no more than it needs to find one that is too large."""
+        self._is_long = True
         for start in range(0, len(data), MAX_HEADERS):
             if self._is_refused:
                 self._discard(len(data) - start)
                 return
-            self._receive(data[start : start + MAX_HEADERS] if len(data) > MAX_HEADERS else data)
+            piece = data[start : start + MAX_HEADERS]
+            super().data_received(piece)
+            if self._is_receiving:
+                self._expect_more(len(piece))
 
-    def _receive(self, piece: bytes) -> None:
-        body_bytes, self._piece_bytes = self._body_bytes, len(piece)
-        super().data_received(piece)
-        if self._is_receiving and self._body_bytes == body_bytes and not self._is_refused:
-            self._header_bytes += len(piece)
+    def _expect_more(self, received: int) -> None:
+        """Limit the time and the headers of a request that is incomplete after `received` more bytes."""
+        if self._is_refused:
+            return
+        self._is_long = True
+        if not self._has_time_limit:
+            self._has_time_limit = True
+            if self._has_headers:
+                self._wait(BODY_SECONDS)
+            elif self.cycle is not None:  # The time of the first request runs since the connection was made.
+                self._wait(HEADER_SECONDS)
+        if not self._has_more_body:
+            self._header_bytes += received
             if self._header_bytes > MAX_HEADERS:
                 self._refuse(HEADERS_TOO_LARGE)
+        self._has_more_body = False
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(self._refusal or MALFORMED)
@@ -148,22 +168,20 @@ class HttpProtocol(HttpToolsProtocol):
         if len(self._unfinished) > MAX_PIPELINED:
             raise _RefusedRequest
         super().on_message_begin()
-        self._is_receiving, self._has_headers = True, False
-        self._header_bytes = self._body_bytes = 0
-        if self.cycle is not None:  # The time of the first request runs since the connection was made.
-            self._wait(HEADER_SECONDS)
+        self._is_receiving = True
+        self._has_headers = self._has_more_body = self._has_time_limit = False
+        self._header_bytes = 0
 
     def on_headers_complete(self) -> None:
-        if self._header_bytes + self._piece_bytes > MAX_HEADERS and _size(self.url, self.headers) > MAX_HEADERS:
+        if self._is_long and _size(self.url, self.headers) > MAX_HEADERS:
             self._refusal = HEADERS_TOO_LARGE
             raise _RefusedRequest
         super().on_headers_complete()
-        self._has_headers = True
+        self._has_headers, self._has_time_limit = True, False
         self._unfinished.append(self.cycle)
-        self._wait(BODY_SECONDS)
 
     def on_body(self, body: bytes) -> None:
-        self._body_bytes += len(body)
+        self._has_more_body = True
         super().on_body(body)
 
     def on_message_complete(self) -> None:
