@@ -61,7 +61,8 @@ async def run_attacks(names: Sequence[str], seconds: float, console: Console) ->
     """Run the attacks one after the other. Return the limits that were missed."""
     with tempfile.TemporaryDirectory(prefix="edgewise-attack-") as folder:
         async with start_server(Path(folder)) as server:
-            await _observe_for(server, seconds)  # Warms up.
+            await server.warm_up()
+            await _observe_for(server, seconds)
             quiet, first = await _observe_for(server, seconds), server.memory()
             console.print(f"quiet: p99 of /healthz {_milliseconds(quiet)}, memory {first >> 20} MiB")
             table = Table("attack", "responses", "p99 of /healthz", "visits", "lost", "memory", "missed")

@@ -19,6 +19,7 @@ from edgewise.processes.listener import listen
 from load_tests.attacker import (
     HONEST_PLACEMENT,
     IDENTITY_SECRET,
+    LARGE_PLACEMENT,
     PLACEMENT,
     SECRET_KEY,
     WRITE_KEY,
@@ -29,6 +30,9 @@ from load_tests.attacker import (
 
 PAUSE, VISIT_PAUSE = 0.005, 0.02
 """Seconds between two calls of /healthz, and between two visits."""
+
+ACTIONS = 1000
+"""Of the large placement."""
 
 _START, _STOP = 60.0, 20.0  # Seconds.
 
@@ -92,6 +96,12 @@ class AttackedServer:
         await asyncio.gather(call(), visit())
         return Observation(latencies, visits, errors)
 
+    async def warm_up(self) -> None:
+        """Let the workers load all models."""
+        client = Attacker(self.port, 10)
+        for _ in range(20):
+            await client.send(post("/v1/decide", {"placements": [LARGE_PLACEMENT, PLACEMENT], "anonymousId": "first"}))
+
     async def outcomes(self) -> int:
         """The outcomes of the visitors that the learner has counted."""
         path, headers = f"/v1/policies/{HONEST_PLACEMENT}", {"authorization": f"Bearer {SECRET_KEY}"}
@@ -123,8 +133,10 @@ async def start_server(folder: Path) -> AsyncIterator[AttackedServer]:
     (policies / "site.toml").write_text(
         f'name = "shop"\nwrite_key = "{WRITE_KEY}"\norigins = ["https://shop.example"]\n'
     )
-    for placement in (PLACEMENT, HONEST_PLACEMENT):
-        (policies / f"{placement}.toml").write_text(_POLICY.replace("PLACEMENT", placement))
+    for placement in (PLACEMENT, LARGE_PLACEMENT, HONEST_PLACEMENT):
+        actions = ACTIONS if placement == LARGE_PLACEMENT else 2
+        tables = "".join(f'[[actions]]\nid = "action-{number}"\n' for number in range(actions))
+        (policies / f"{placement}.toml").write_text(_POLICY.replace("PLACEMENT", placement) + tables)
     with listen("127.0.0.1", 0) as free:
         port = free.port
     settings = {
@@ -166,13 +178,7 @@ async def _wait_until_ready(port: int) -> None:
 
 _POLICY = """
 placement = "PLACEMENT"
-baseline = "plain"
+baseline = "action-0"
 control = { share = 0.0 }
 reward = { window = "1s", impression_within = "5s", events = { "$click" = 1.0 } }
-
-[[actions]]
-id = "plain"
-
-[[actions]]
-id = "deal"
 """

@@ -15,8 +15,8 @@ import msgspec
 WRITE_KEY = "shop-key"
 SECRET_KEY = "4711-of-the-attacked-shop"
 IDENTITY_SECRET = "0815-of-the-attacked-shop"
-PLACEMENT, HONEST_PLACEMENT = "banner", "hero"
-"""The placement that the attacks use, and that of the other visitors."""
+PLACEMENT, LARGE_PLACEMENT, HONEST_PLACEMENT = "banner", "catalogue", "hero"
+"""The placements that the attacks use, and that of the other visitors."""
 
 ADDRESS = "203.0.113.1"
 """The address of the attacker, as a proxy reports it."""

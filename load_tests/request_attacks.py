@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from load_tests.attacker import PLACEMENT, WRITE_KEY, Attacker, get, post
+from load_tests.attacker import LARGE_PLACEMENT, PLACEMENT, WRITE_KEY, Attacker, get, post
 
 SIZE = 250_000
 """Bytes. The largest body that a decide call may have is a little larger."""
@@ -48,6 +48,11 @@ async def send_many_values(attacker: Attacker) -> None:
     decides = [post("/v1/decide", decide_with(filled(unit, SIZE))) for unit in units]
     batches = [post("/v1/batch", batch_of({"properties": msgspec.Raw(object_of(unit))})) for unit in units]
     await attacker.repeat([*decides, *batches, post("/v1/batch", keyed(b'"batch":' + filled(b"1", 2 * SIZE)))])
+
+
+async def ask_for_many_placements(attacker: Attacker) -> None:
+    """One placement with many actions, as often as a call may have it."""
+    await attacker.repeat([post("/v1/decide", {"placements": [LARGE_PLACEMENT] * 50, "anonymousId": "greedy"})])
 
 
 async def send_malformed_batches(attacker: Attacker) -> None:
@@ -138,6 +143,7 @@ ATTACKS = {
     "gzip bombs": send_gzip_bombs,
     "deep nesting": send_nested_values,
     "many values": send_many_values,
+    "many placements": ask_for_many_placements,
     "malformed batches": send_malformed_batches,
     "costly texts": send_costly_texts,
     "long headers": send_long_headers,

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from edgewise.bandit.model import ActionExamples
+from edgewise.decisions import service
 from edgewise.decisions.request import PlacementRequest, Visitor
 from edgewise.decisions.result import SlotResult
 from edgewise.entries import SlotChoice
@@ -324,3 +325,12 @@ async def test_an_edit_during_a_call_does_not_change_its_decision(
         for entry in await worker.logged()
     ]
     assert shown == logged
+
+
+async def test_placements_beyond_the_most_actions_of_a_call_get_the_baseline(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MOST_ACTIONS", 2 * len(ACTIONS))
+    results = await worker.decide(*[PlacementRequest("hero")] * 5)
+    assert [result.group for result in results] == ["policy"] * 2 + ["fallback"] * 3
+    assert len(await worker.logged()) == 2

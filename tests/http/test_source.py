@@ -142,3 +142,13 @@ async def test_few_addresses_with_most_rewards_raise_an_alarm(server: Server) ->
     metrics = (await server.get("/metrics")).text
     assert 'edgewise_reward_drift_alarm{placement="hero",site="default"} 1.0' in metrics
     assert 'edgewise_reward_top_sources_share{placement="row",site="default"} 0.0' in metrics
+
+
+async def test_call_with_many_placements_uses_more_of_the_budget(limited: Server) -> None:
+    busy = {"x_forwarded_for": "198.51.100.9"}
+    groups = []
+    for number in range(40):
+        body = {"placements": ["hero"] * 50, "anonymousId": f"v{number}"}
+        groups.append((await limited.post("/v1/decide", body, **busy)).json()["decisions"][0]["group"])
+    assert groups[:15] == ["policy"] * 15
+    assert groups[-1] == "fallback"

@@ -30,6 +30,12 @@ from edgewise.wall_clock import now_ms
 
 log = logging.getLogger(__name__)
 
+MOST_ACTIONS = 5000
+"""The actions of all placements of one call together. The cost of a decision is in proportion to them."""
+
+ACTIONS_AT_ONCE = 1000
+"""Other calls have a turn after so many actions of one call."""
+
 _ROBOT_ENTRY = encode(Robot())
 
 
@@ -86,7 +92,10 @@ class DecisionService:
         if state is not None and _needs_models(call):
             call = await self._load_models(call)
         # All decisions are on their way to the store before the call waits for the first.
-        started = [await self._start(call, state, request) for request in call.requests]
+        if len(call.requests) == 1:
+            started = [await self._start(call, state, call.requests[0])]
+        else:
+            started = await self._start_all(call, state)
         results = [await self._finish(call, one) if isinstance(one, PendingDecision) else one for one in started]
         return await self._explain(call, state, results) if call.preview and call.preview.debug else results
 
@@ -106,6 +115,24 @@ class DecisionService:
         self._faults.report(fault)
         if self._on_fault is not None:
             self._on_fault(site.name)
+
+    async def _start_all(self, call: DecideCall, state: VisitorState | None) -> list[PendingDecision | PlacementResult]:
+        """Start the decisions. Those beyond the first MOST_ACTIONS actions fall back to the baseline."""
+        started: list[PendingDecision | PlacementResult] = []
+        actions = since_turn = 0
+        for request in call.requests:
+            placement = call.site.placements.get(request.placement)
+            count = 0 if placement is None else len(placement.policy.actions)
+            actions += count
+            if actions > MOST_ACTIONS:
+                started.append(self.fall_back(call.site, request))
+                continue
+            started.append(await self._start(call, state, request))
+            since_turn += count
+            if since_turn >= ACTIONS_AT_ONCE:
+                since_turn = 0
+                await asyncio.sleep(0)
+        return started
 
     async def _start(
         self, call: DecideCall, state: VisitorState | None, request: PlacementRequest

@@ -83,7 +83,8 @@ class DecideEndpoint(Endpoint):
         consent = decide_consent(caller.site.settings.consent, "denied" if request.is_opted_out else body.consent)
         site, is_robot, is_limited = caller.site, False, False
         try:
-            is_limited = self._source_limits is not None and not self._source_limits.allow_decide(request, caller)
+            limits = self._source_limits
+            is_limited = limits is not None and not limits.allow_decide(request, caller, len(placements))
             anonymous_id, user_id = body.anonymous_id or None, proof.accept(body.user_id, body.user_hash)
             is_robot = caller.may_be_robot and self._is_robot(request, site, anonymous_id or user_id, consent)
             visitor = Visitor(anonymous_id, user_id, consent, is_robot)

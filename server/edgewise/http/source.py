@@ -14,6 +14,9 @@ from edgewise.http.content import Headers
 from edgewise.http.endpoint import HttpRequest
 from edgewise.settings import Network
 
+PLACEMENTS_AT_ONCE = 10
+"""A decide call counts once for each ten placements, because each of them has a cost of its own."""
+
 _LONGEST_HEADER = 256
 """Bytes of `X-Forwarded-For` that are read, from its end. Only the last addresses can be trusted."""
 
@@ -32,9 +35,11 @@ class SourceLimits:
         """The source of a request, None for a server."""
         return None if caller.is_server else self._reader.of(request.scope.get("client"), request.headers)
 
-    def allow_decide(self, request: HttpRequest, caller: Caller) -> bool:
+    def allow_decide(self, request: HttpRequest, caller: Caller, placements: int) -> bool:
+        """Whether the source has a budget for a call with so many placements."""
         source = self.source(request, caller)
-        return source is None or self._budgets.take("decides", caller.site.name, source)
+        count = max(1, -(-placements // PLACEMENTS_AT_ONCE))
+        return source is None or self._budgets.take("decides", caller.site.name, source, count)
 
     def check_messages(self, request: HttpRequest, caller: Caller, count: int) -> None:
         """
