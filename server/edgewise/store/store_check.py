@@ -39,7 +39,8 @@ _probe = Script("""
         for word in string.gmatch(line, '%S+') do words[#words + 1] = word == 'KEY' and KEYS[1] or word end
         local reply = redis.pcall(unpack(words))
         local problem = type(reply) == 'table' and reply.err or ''
-        if string.find(problem, 'permission') or string.find(string.lower(problem), 'unknown.*command') then
+        local is_refused = string.find(problem, 'permission') or string.find(problem, 'run this command')
+        if is_refused or string.find(string.lower(problem), 'unknown.*command') then
             refused[#refused + 1] = string.lower(words[1]) .. ' ' .. problem
         end
     end
@@ -132,13 +133,13 @@ def _describe_node(client: Client, info: Mapping[str, Any]) -> list[StoreProblem
     if policy.startswith("allkeys"):
         message = (
             f"The store {client.url} deletes any key when its memory is full (maxmemory-policy {policy}). It would "
-            "lose logs and models. Run: CONFIG SET maxmemory-policy noeviction"
+            "lose logs and models. Run: CONFIG SET maxmemory-policy noeviction. Then run: CONFIG REWRITE"
         )
         problems.append(StoreProblem(message, is_fatal=bound > 0))
     elif policy != "noeviction" and bound:
         message = (
             f"The store {client.url} deletes keys with a TTL when its memory is full (maxmemory-policy {policy}). It "
-            "would lose profiles and caps. Run: CONFIG SET maxmemory-policy noeviction"
+            "would lose profiles and caps. Run: CONFIG SET maxmemory-policy noeviction. Then run: CONFIG REWRITE"
         )
         problems.append(StoreProblem(message, is_fatal=False))
     if not int(info.get("aof_enabled", 1)):
@@ -155,7 +156,7 @@ def _describe_refusals(client: Client, refused: list[str]) -> str:
     missing = sorted({text.partition(" ")[0] for text in refused if "nknown" in text and "ermission" not in text})
     if missing:
         return f"The store {client.url} lacks the commands {', '.join(missing)}. Use Redis 7 or newer, or Valkey."
-    commands = sorted({match[1].lower() for text in refused if (match := re.search(r"run the '([^']+)'", text))})
+    commands = sorted({name for text in refused if (name := _refused_command(text)) is not None})
     if not commands:
         patterns = " ".join(f"~{pattern}" for pattern in client.key_patterns)
         return (
@@ -164,6 +165,13 @@ def _describe_refusals(client: Client, refused: list[str]) -> str:
         )
     user = f"User {client.user!r} of the store {client.url}"
     return f"{user} may not run {', '.join(commands)}. Run: {_allow(client, commands)}"
+
+
+def _refused_command(text: str) -> str | None:
+    """The command in an error of an access control list. None if it is about keys. Early releases do not name it."""
+    if match := re.search(r"run the '([^']+)'", text):
+        return match[1].lower()
+    return text.partition(" ")[0] if "run this command" in text else None
 
 
 def _allow(client: Client, commands: list[str]) -> str:
