@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from edgewise.system_errors import describe_system_error
+from edgewise.system_errors import describe_system_error, has_advice
 
 
 @pytest.mark.parametrize(
@@ -27,5 +27,11 @@ def test_an_error_without_a_path_or_a_number_is_one_line() -> None:
     assert (
         describe_system_error(many) == "Too many open files. Allow more open files, for example with `ulimit -n 4096`."
     )
-    assert describe_system_error(OSError("broken")).startswith("broken. Run the command again with --verbose")
-    assert describe_system_error(ConnectionResetError()).startswith("ConnectionResetError. Run")
+    assert describe_system_error(OSError("broken")) == "broken. Check the machine."
+    assert describe_system_error(ConnectionResetError()) == "ConnectionResetError. Check the machine."
+
+
+def test_only_an_error_that_the_user_can_mend_has_advice() -> None:
+    assert has_advice(PermissionError(errno.EACCES, "Permission denied"))
+    assert not has_advice(BrokenPipeError(errno.EPIPE, "Broken pipe"))
+    assert not has_advice(OSError("broken"))

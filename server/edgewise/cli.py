@@ -22,7 +22,7 @@ from edgewise.commands.visitor_commands import erase, import_, unlink
 from edgewise.commands.webhook_commands import courier, webhooks
 from edgewise.errors import EdgewiseError, PolicyError
 from edgewise.settings import TABLE, Settings
-from edgewise.system_errors import describe_system_error
+from edgewise.system_errors import describe_system_error, has_advice
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +36,9 @@ class _Commands(click.Group):
         except EdgewiseError as error:
             log.debug("The traceback of the error:", exc_info=True)
             raise click.ClickException(str(error)) from error
-        except BrokenPipeError:  # The reader of the output has ended. Click exits silently.
-            raise
         except OSError as error:
+            if not has_advice(error):  # A broken pipe, for which Click exits silently, or a mistake in the code.
+                raise
             log.debug("The traceback of the error:", exc_info=True)
             raise click.ClickException(describe_system_error(error)) from error
 

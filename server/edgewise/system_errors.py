@@ -29,9 +29,14 @@ _ADVICE: Mapping[int, str] = {
 }
 
 
+def has_advice(error: OSError) -> bool:
+    """Whether the user can mend the error: a wrong path, missing rights, or too little space, files or memory."""
+    return error.errno in _ADVICE
+
+
 def describe_system_error(error: OSError) -> str:
     """Describe an error in one line, such as `data/lock: Read-only file system. Choose a path …`."""
     problem = error.strerror or str(error) or type(error).__name__
     place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes | os.PathLike) else ""
-    advice = _ADVICE.get(error.errno or 0, "Run the command again with --verbose for the details.")
+    advice = _ADVICE.get(error.errno or 0, "Check the machine.")
     return f"{place}{problem[:200].rstrip('.')}. {advice}"
