@@ -114,7 +114,7 @@ async def test_the_demo_learns_and_reports_its_results(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 async def test_the_suggested_commands_work_as_printed(tmp_path: Path) -> None:
     # Settings of another server must not apply.
-    elsewhere = {"EDGEWISE_REDIS": "redis://192.0.2.1:1/0", "EDGEWISE_SECRET_KEY": "another"}
+    elsewhere = {"EDGEWISE_REDIS": "redis://192.0.2.1:1/0", "EDGEWISE_SECRET_KEY": "key-of-another-server"}
     async with demo(tmp_path, "--visitors", "30", environ=elsewhere) as started:
         await started.until("The server's log:")
         assert re.search(r"^The shop is open: (\S+)$[\s\S]*^The shop stays open at \1, ", started.output, re.MULTILINE)

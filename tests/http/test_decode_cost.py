@@ -104,4 +104,5 @@ def test_cost_of_a_hostile_body_is_bounded(name: str) -> None:
     with suppress(RequestError):
         decode_batch_key(batch, format)
         decode_messages(decode_batch(batch, format).batch[:MAX_MESSAGES], format)
-    assert time.process_time() - began < 0.25
+    # Without the checks, some of these bodies take 3 to 40 s. A busy machine doubles the time of an ordinary one.
+    assert time.process_time() - began < 1
