@@ -158,7 +158,12 @@ def rebuild(settings: Settings, placement: str, site: str | None) -> None:
     type=click.Path(path_type=Path),
     help="A TOML file that maps the columns.",
 )
-@click.option("--url", metavar="URL", help="A running server to replay against. Without it, this process learns.")
+@click.option(
+    "--url",
+    metavar="URL",
+    help="A running server to replay against. Without it, this process learns. All rows come from one address, so "
+    "start the server with --decides-per-source 0 --messages-per-source 0.",
+)
 @click.option(
     "--write-key", metavar="KEY", default="default", show_default=True, help="The site's write key, for --url."
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -152,3 +153,29 @@ async def test_call_with_many_placements_uses_more_of_the_budget(limited: Server
         groups.append((await limited.post("/v1/decide", body, **busy)).json()["decisions"][0]["group"])
     assert groups[:15] == ["policy"] * 15
     assert groups[-1] == "fallback"
+
+
+async def test_a_school_behind_one_address_meets_no_limit(valkey: Valkey) -> None:
+    """A tenth of a school of 1,000, with a tenth of the default limits, opens the same page at once."""
+    pupils, address = 100, {"x_forwarded_for": "192.0.2.1"}
+    default = Settings()
+    limits: dict[str, Any] = {
+        "decides_per_source": default.decides_per_source // 10,
+        "messages_per_source": default.messages_per_source // 10,
+        "visitors_per_source": default.visitors_per_source // 10,
+    }
+
+    async def visit(server: Server, number: int) -> None:
+        decision = await decide(server, number, **address)
+        assert decision["group"] == "policy"
+        outcome = {"anonymousId": f"v{number}", "properties": {"decisionId": decision["decisionId"]}}
+        page = {"type": "page", "anonymousId": f"v{number}"}
+        outcomes = [{"type": "track", "event": event, **outcome} for event in ("$impression", "$click")]
+        response = await server.post("/v1/batch", {"batch": [page, page, *outcomes]}, **address)
+        assert response.json() == {"success": True, "accepted": 4, "rejected": []}
+
+    valkey.execute("FLUSHALL")
+    async with serve(valkey.url, **limits) as server:
+        for first in range(0, pupils, 50):
+            await asyncio.gather(*[visit(server, number) for number in range(first, first + 50)])
+    assert int(valkey.execute("EVAL \"return #redis.call('KEYS', '*:p')\" 0")[1:]) == pupils

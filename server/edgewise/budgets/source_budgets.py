@@ -52,10 +52,10 @@ class SourceBudgets:
         self._store = store
         hourly = settings.visitors_per_source
         limits = (
-            _limit("decides", settings.decides_per_source, _MINUTE),
-            _limit("messages", settings.messages_per_source, _MINUTE, _LARGEST_BATCH),
-            _limit("visitors", hourly, _HOUR),
-            _limit("webhooks", hourly, _HOUR),
+            _limit("decides", settings.decides_per_source, _MINUTE, credit=settings.decides_per_source // 2),
+            _limit("messages", settings.messages_per_source, _MINUTE, credit=_LARGEST_BATCH),
+            _limit("visitors", hourly, _HOUR, credit=hourly // 20),
+            _limit("webhooks", hourly, _HOUR, credit=hourly // 20),
             Limit("outcomes", OUTCOMES, _DAY, _FREE_OUTCOMES, credit=0),
         )
         self._budgets = {limit.name: LeasedBudget(store, limit, secret) for limit in limits}
@@ -94,5 +94,5 @@ class SourceBudgets:
         return False
 
 
-def _limit(name: BudgetName, most: int, period: Milliseconds, least_credit: int = 0) -> Limit:
-    return Limit(name, most, period, chunk=max(10, most // 50), credit=max(least_credit, most // 20))
+def _limit(name: BudgetName, most: int, period: Milliseconds, credit: int) -> Limit:
+    return Limit(name, most, period, chunk=max(10, most // 50), credit=credit)
