@@ -140,6 +140,40 @@ suite("the debugger", () => {
     await leave(visit);
   });
 
+  test("shows the default, and why, where visitors keep it", async () => {
+    const plain = `<style nonce="${NONCE}">[data-edgewise]{min-height:0}</style>`;
+    const variant = `<div data-edgewise="variant">The default
+      <template data-edgewise-action="first"><h1>The first of all</h1></template>
+      <template data-edgewise-action="second"><h1>The second of all</h1></template>
+      <template data-edgewise-action="third"><h1>The third of all</h1></template></div><p>What follows</p>`;
+    const preview = await token({ debug: true });
+    const pages: Record<string, Page> = {
+      moved: { head: plain, body: variant },
+      // The tag comes after the page was painted.
+      late: {
+        tag: "none",
+        body: variant,
+        headers: { "content-security-policy": "" },
+        script: `addEventListener("load", function wait() {
+          if (!performance.getEntriesByType("paint").length) return requestAnimationFrame(wait);
+          const script = document.createElement("script");
+          Object.assign(script, { src: "${stage.proxy.url}/edgewise.js?key=default&budget=20000" });
+          document.head.append(script);
+        })`,
+      },
+    };
+    for (const [reason, page] of Object.entries(pages)) {
+      const { visit, panel } = await open(page, preview);
+      assert.match(await visit.text('[data-edgewise="variant"]'), /^The default/);
+      await unfold(panel, "variant");
+      const text = await panel.innerText();
+      assert.match(text, new RegExp(`the default content \\(${reason}\\)`));
+      assert.match(text, /visitors keep/);
+      assert.equal(await panel.locator(".here").count(), 0, "no action is marked as shown");
+      await leave(visit);
+    }
+  });
+
   test("reports the height that an action needs", async () => {
     const { visit, panel } = await open({
       tag: "blocking",

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { eventually } from "./waiting.js";
 
 const EDGEWISE = resolve(process.env.EDGEWISE ?? "../.venv/bin/edgewise");
-const SECRET = "the secret of the tests";
+const SECRET = "the-secret-of-the-tests";
 /** With a connection for each request: the server may close an idle one while a request is already on its way. */
 const HEADERS = { authorization: `Bearer ${SECRET}`, connection: "close" };
 

@@ -73,6 +73,23 @@ test("no tag swaps content that was seen, with or without the stub", async () =>
   }
 });
 
+test("margins keep no content from being shown, and move nothing", async () => {
+  const template = (content: string): string => `<template data-edgewise-action="deal">${content}</template>`;
+  for (const content of [`words${template("<p>Save</p>")}`, `<p>words</p>${template("Save")}`]) {
+    const { interceptor, release } = hold();
+    stage.proxy.interceptors.set("/v1/decide", interceptor);
+    const visit = await stage.visit({
+      head: `<style nonce="${NONCE}">div{display:block}[data-edgewise]{min-height:0}</style>`,
+      body: `<div data-edgewise="hero">${content}</div><p>The next paragraph</p>`,
+    });
+    await visit.until(() => performance.getEntriesByName("first-contentful-paint").length > 0);
+    release();
+    assert.deepEqual(await visit.rendered(), { hero: "swapped" });
+    // The page measures how far the next paragraph moves.
+    await visit.leave();
+  }
+});
+
 // The tab stays open: on closing, Firefox sometimes ends a page without a `pagehide` event.
 test("messages arrive when the page is left", async () => {
   const visit = await stage.visit({ tag: "blocking", attributes: GRANTED, body: HERO });
