@@ -7,7 +7,7 @@ import pytest
 
 from edgewise.entries import Outcome, Version, encode
 from edgewise.errors import Fenced, StoreError
-from edgewise.learner import policy_learner, retention
+from edgewise.learner import policy_learner, retention, version_loader
 from edgewise.learner.log_clock import TICK_EVERY
 from edgewise.learner.rebuild import rebuild
 from edgewise.policies.compiled_policy import encode_policy
@@ -340,6 +340,18 @@ async def test_a_clock_that_was_ahead_removes_no_entries(store: Store) -> None:
     assert len(await store.checkpoints.bases(REF)) == 2
     assert await store.log.first_id(REF) == first
     assert (await rebuild(store, REF)).equal
+
+
+async def test_log_with_more_versions_than_are_kept_is_folded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(version_loader, "MAX_LOADED", 1)
+    policy_log, one = PublishedPolicy(store), learner(store)
+    for share in (0.1, 0.2, 0.1, 0.2):
+        await policy_log.publish(replace(POLICY, control_share=share))
+        await policy_log.visit(3)
+    await settle(store, one)
+    rebuilt = await rebuild(store, REF)
+    assert rebuilt.equal
+    assert rebuilt.learned == 12
 
 
 async def test_version_named_only_by_trimmed_entries_expires(store: Store) -> None:

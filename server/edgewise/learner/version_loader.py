@@ -16,6 +16,9 @@ from edgewise.policies.policy import Policy
 from edgewise.store import Checkpoint, Store
 from edgewise.types import BEGINNING, Digest, PolicyRef, StreamId
 
+MAX_LOADED = 64
+"""The most versions that are kept. A log rarely needs more at a time, and another one is loaded again."""
+
 
 class VersionNotLoaded(Exception):
     """The fold needs a version that is not loaded yet."""
@@ -90,6 +93,8 @@ class VersionLoader:
                     f"Policy {self._ref.site}/{self._ref.placement}: the store lacks version {version.hex()}, which a "
                     "decision names. Learning waits for it. A running server stores it again."
                 )
+            if len(self._policies) >= MAX_LOADED:
+                del self._policies[next(iter(self._policies))]
             self._policies[version] = decode_policy(blob)
         return self._policies[version]
 
