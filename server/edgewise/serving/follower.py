@@ -140,6 +140,9 @@ class Follower:
             if self._is_changed or self._placements.keys() != set(refs):
                 self._rebuild_sites(refs)
                 self._is_changed = False
+        if self._unloaded >= UNLOADED_PER_TRIM:  # Their models are freed by now, because no site refers to them.
+            return_free_memory()
+            self._unloaded = 0
         if self._polls % POLLS_PER_REPAIR == 0:
             await self._repair_store()
         self._polls += 1
@@ -229,9 +232,6 @@ class Follower:
             if now - placement.last_requested_at > within:
                 self._serve(placement.unloaded())
                 self._unloaded += 1
-        if self._unloaded >= UNLOADED_PER_TRIM:
-            return_free_memory()
-            self._unloaded = 0
 
     def _serve(self, placement: ServedPlacement) -> None:
         self._placements[placement.ref] = placement
