@@ -52,7 +52,7 @@ def erase(settings: Settings, id: str, site: str | None, now: bool) -> None:
 @click.command()
 @click.argument("id")
 @site_option
-@with_settings("data", "redis")
+@with_settings("data", "redis", "key_prefix")
 def unlink(settings: Settings, id: str, site: str | None) -> None:
     """Separate an id from all other ids, which a wrong login or alias has joined. ID is an anonymous id or a user id.
 
