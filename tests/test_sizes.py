@@ -37,6 +37,7 @@ SIZES: Mapping[str, list[tuple[str, str, str]]] = {
     ],
     "Decide calls": [
         ("placements", "http.requests:MAX_PLACEMENTS", "count"),
+        ("actions of all placements together, before the baseline is shown", "decisions.service:MOST_ACTIONS", "count"),
         ("`slots` of a placement", "http.requests:MAX_SLOTS", "count"),
         ("ids in `exclude`", "http.requests:MAX_EXCLUDED", "count"),
         ("characters of `page.url`, `page.path` and `page.referrer`", "http.requests:MAX_ADDRESS", "count"),
