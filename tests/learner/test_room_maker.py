@@ -62,3 +62,15 @@ async def test_active_visitors_and_the_log_are_never_removed(
     assert await kept(store, 360, 20) == 20
     (message,) = caplog.messages
     assert message.endswith("Raise --store-memory.")
+
+
+async def test_old_message_ids_go_before_visitors(
+    store: Store, valkey: Valkey, caplog: pytest.LogCaptureFixture
+) -> None:
+    await fill(store, 1, 20)
+    for number in range(3000):
+        valkey.execute(f"SET {{shop:hero}}:m:{number:016x} {'x' * 1000} PX {DAY}")
+    used = (await store.memory.use()).used
+    assert await RoomMaker(store, int(used / 0.81)).make_room(["shop"]) == 0
+    assert await kept(store, 1, 20) == 20
+    assert caplog.messages == ["shop: The store was nearly full. 3000 message ids older than an hour were removed."]

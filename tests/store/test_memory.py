@@ -41,3 +41,14 @@ async def test_an_exposure_goes_with_its_visitor_and_without_a_profile_too(store
     await write(store, "a", DAY)
     assert await store.memory.evict("shop", 2 * DAY) >= 2
     assert valkey.execute("DBSIZE") == ":0\r\n"
+
+
+async def test_only_message_ids_older_than_an_hour_are_forgotten(store: Store, valkey: Valkey) -> None:
+    ref = PolicyRef("shop", "hero")
+    for message in (b"message1", b"message2"):
+        assert await store.log.append_event(ref, message, b"entry") is not None
+    valkey.execute(f"PEXPIRE {{shop:hero}}:m:{b'message1'.hex()} {6 * DAY}")
+    assert await store.memory.evict_messages("other") == 0
+    assert await store.memory.evict_messages("shop") == 1
+    assert await store.log.append_event(ref, b"message2", b"entry") is None
+    assert await store.log.append_event(ref, b"message1", b"entry") is not None

@@ -1,4 +1,7 @@
-"""Makes room in the store before its memory is full: visitors that were unused for the longest time go first."""
+"""Makes room in the store before its memory is full.
+
+Old message ids go first, then the visitors that were unused for the longest time.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,12 @@ class RoomMaker:
             self._is_full = False
             return 0
         evicted = 0
-        for left in STEPS:
+        for site in sites:
+            if messages := await self._store.memory.evict_messages(site):
+                log.warning(
+                    "%s: The store was nearly full. %d message ids older than an hour were removed.", site, messages
+                )
+        for left in STEPS if await self._uses(ENOUGH) else ():
             for site in sites:
                 evicted += await self._store.memory.evict(site, left)
             if not await self._uses(ENOUGH):

@@ -149,6 +149,11 @@ def profiles(site: str) -> str:
     return f"{{{site}:*}}:p"
 
 
+def messages(site: str) -> str:
+    """A pattern that matches the message ids in the logs of all policies of a site."""
+    return f"{{{site}:*}}:m:*"
+
+
 def exposures(site: str) -> str:
     """A pattern that matches the exposure of all visitors of a site in the longest span."""
     return f"{{{site}:*}}:c:v"

@@ -1,4 +1,4 @@
-"""The memory of the store: how much is used, and which visitors' data goes first when there is too little.
+"""The memory of the store: how much is used, and what goes first when there is too little.
 
 Logs, checkpoints and versions never go. They have bounds of their own.
 """
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from edgewise.store import keys
 from edgewise.store.connection import Client
+from edgewise.store.log import MESSAGE_SECONDS
 from edgewise.store.scripts import Command
 from edgewise.types import Digest, Milliseconds
 
@@ -18,6 +19,8 @@ HIGH = 0.8
 """The share of its memory from which on the store takes no invented visitors, and the learner makes room."""
 
 _PAGE = 200
+_OLD_MESSAGE: Milliseconds = (MESSAGE_SECONDS - 3600) * 1000
+"""The TTL that is left to a message id of an hour ago."""
 
 
 class MemoryUse(NamedTuple):
@@ -55,11 +58,31 @@ class StoreMemory:
                     await asyncio.sleep(0)
         return evicted + await self._evict_page(site, page, left)
 
+    async def evict_messages(self, site: str) -> int:
+        """Forget the logged message ids that are older than an hour. Returns their number.
+
+        Nearly all repeats of a message come within seconds. A slot counts each event once in any case.
+        """
+        evicted, page = 0, list[str]()
+        async for key in self._client.scan(keys.messages(site)):
+            page.append(key)
+            if len(page) >= _PAGE:
+                evicted += await self._evict_old_messages(page)
+                page.clear()
+                await asyncio.sleep(0)
+        return evicted + await self._evict_old_messages(page)
+
+    async def _evict_old_messages(self, page: Sequence[str]) -> int:
+        ttls = await self._client.execute_all([("PTTL", key) for key in page])
+        old = [key for key, ttl in zip(page, ttls, strict=True) if 0 <= ttl <= _OLD_MESSAGE]
+        # A scan may return a key twice.
+        return sum(await self._client.execute_all([("DEL", key) for key in dict.fromkeys(old)]))
+
     async def _evict_page(self, site: str, page: Sequence[str], left: Milliseconds) -> int:
         ttls = await self._client.execute_all([("PTTL", key) for key in page])
         visitors = {keys.visitor_of(key) for key, ttl in zip(page, ttls, strict=True) if 0 <= ttl <= left}
-        await self._client.execute_all([_delete_command(site, visitor) for visitor in visitors])
-        return len(visitors)
+        deleted = await self._client.execute_all([_delete_command(site, visitor) for visitor in visitors])
+        return sum(map(bool, deleted))
 
 
 def _delete_command(site: str, visitor: Digest) -> Command:
