@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from edgewise.entries import Outcome
 from edgewise.events.parser import FAR_AHEAD, FAR_BACK, MAX_AGE, EventParser, MessageRejected, ParsedEvent, milliseconds
 from edgewise.ids.decision import DecisionIds, policy_id
-from edgewise.ids.user_proof import UserProof
-from edgewise.ids.visitor import anonymous_digest, user_digest
+from edgewise.ids.user_proof import UserProof, hash_user_id
+from edgewise.ids.visitor import VisitorIds, anonymous_digest, user_digest
 from edgewise.policies.compiled_policy import encode_policy
 from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.sites import Site
-from edgewise.types import PolicyRef
+from edgewise.types import IdentityMode, PolicyRef
 from edgewise.visitors.message import Message, Properties
 from tests.events.recording import FROM_SERVER
 from tests.learner.published_policy import POLICY
@@ -172,6 +172,25 @@ def test_all_ids_of_a_message_belong_to_the_visitor() -> None:
     event = parse(Message("alias", anonymous_id="a", user_id="u", previous_id="p"))
     assert event.visitors == (anonymous_digest("a"), user_digest("u"))
     assert set(event.activity.ids) == {*event.visitors, anonymous_digest("p"), user_digest("p")}
+
+
+@pytest.mark.parametrize("hash", [None, "0" * 64])
+def test_unproven_user_id_leaves_no_trace_in_an_event(hash: str | None) -> None:
+    """Else a webhook would name the victim for what a stranger does."""
+    proof = UserProof("verified", ("an-identity-secret",), is_server=False)
+    message = Message("alias", anonymous_id="a", user_id="victim", previous_id="p", user_hash=hash)
+    event = parse(message, proof=proof)
+    mine = (anonymous_digest("a"),)
+    assert (event.visitors, event.activity.ids, event.links, event.ids) == (mine, mine, (), VisitorIds("a"))
+    assert (proof.refused, event.activity.by_server) == (1, False)
+
+
+def test_browser_names_no_previous_id() -> None:
+    for mode, previous in (("verified", ()), ("trusted", (anonymous_digest("p"),))):
+        proof = UserProof(cast("IdentityMode", mode), ("an-identity-secret",), is_server=False)
+        hash = hash_user_id("u", "an-identity-secret")
+        event = parse(Message("alias", user_id="u", previous_id="p", user_hash=hash), proof=proof)
+        assert event.activity.ids == (user_digest("u"), *previous)
 
 
 def test_messages_without_a_message_id_have_different_digests() -> None:

@@ -1,17 +1,21 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { after, afterEach, before, test } from "node:test";
 import type { Edgewise } from "../../src/types.js";
 import { fixed, row } from "./policies.js";
 import { disconnect, hold, respondWith } from "./proxy.js";
 import { Stage } from "./stage.js";
 import { STUB } from "./stub.js";
+import { eventually } from "./waiting.js";
 
-const stage = new Stage({
+const IDENTITY_SECRET = "an-identity-secret";
+const POLICIES = {
   "hero.toml": fixed("hero", { headline: "Students save 10%" }),
   "side.toml": fixed("side", { headline: "On the side" }, "aside"),
   "row.toml": row("row", 3, ["sku-1", "sku-2", "sku-3", "sku-4"]),
   "site.toml": 'robots = "learn"\norigins = ["*"]\n',
-});
+};
+const stage = new Stage(POLICIES, ["--identity-secret", IDENTITY_SECRET]);
 const EMPTY = { tag: "blocking", body: "<p>Nothing to decide</p>" } as const;
 /** The tag. Without a key it does not start. */
 const SCRIPT = (attributes = ""): string =>
@@ -279,6 +283,26 @@ test("decide falls back at its timeout if the script never loads", async () => {
   const decision = await visit.tab.evaluate(() => window.edgewise.decide("hero", { timeout: 100 }));
   assert.equal(decision.source, "fallback");
   await visit.leave();
+});
+
+test("a user id counts only with the proof in the tag, or of identify", async () => {
+  const proven = (user: string) => createHmac("sha256", IDENTITY_SECRET).update(user).digest("hex");
+  const held = async (user: string) => (await stage.service.export(user)).length;
+  const tag = { "data-user-id": "ann", "data-user-hash": proven("ann") };
+  const visit = await stage.visit({ ...EMPTY, attributes: tag });
+  const [viewed] = await stage.proxy.waitFor("page");
+  assert.deepEqual([viewed?.userId, viewed?.userHash], ["ann", proven("ann")]);
+  await visit.leave();
+  const wrong = await stage.visit({ ...EMPTY, attributes: { ...tag, "data-user-id": "bob" } });
+  await wrong.tab.evaluate((hash) => {
+    window.edgewise.identify("eve", { plan: "pro" });
+    window.edgewise.identify("cid", { plan: "pro" }, { userHash: hash });
+  }, proven("cid"));
+  await stage.proxy.waitFor("identify", 2);
+  await wrong.leave();
+  await eventually("all messages to be recorded", async () => (await held("cid")) > 0);
+  assert.ok(await held("ann"));
+  assert.deepEqual([await held("bob"), await held("eve")], [0, 0]);
 });
 
 test("identify, track, page and reward send what they are given", async () => {

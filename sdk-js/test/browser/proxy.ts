@@ -9,6 +9,7 @@ export interface Message {
   event?: string;
   anonymousId?: string | null;
   userId?: string | null;
+  userHash?: string;
   properties?: Record<string, unknown>;
   timestamp?: string;
 }
