@@ -43,7 +43,7 @@ IN_USE_WITHIN = 60.0
 BUSY_WITHIN = 5.0
 """If a worker has more than MAX_RESTING models, this many seconds are enough."""
 
-MAX_RESTING = 32
+MAX_RESTING = 64
 """The most loaded models before those of placements that are not busy are let go."""
 
 POLLS_PER_REPAIR = 20
