@@ -28,9 +28,7 @@ export const startPlacements = (): void => {
 };
 
 const fillAll = () =>
-  guard(() => {
-    for (const element of document.querySelectorAll<HTMLElement>("[data-edgewise]")) guard(() => fill(element));
-  });
+  guard(() => Promise.all([...document.querySelectorAll<HTMLElement>("[data-edgewise]")].map(fill)));
 
 const fill = async (element: HTMLElement) => {
   const { edgewise: placement, edgewiseSlots, edgewiseExclude } = element.dataset;

@@ -1,6 +1,6 @@
 import { applyEdits, type Edit } from "./edits.js";
 import type { Rendered } from "./types.js";
-import { getFirstPaint, isBelowViewport } from "./visibility.js";
+import { isBelowViewport } from "./visibility.js";
 
 /** Browsers do not count a shorter move as a layout shift: https://wicg.github.io/layout-instability/#sec-shifted */
 const UNSEEN_PIXELS = 3;
@@ -28,15 +28,18 @@ export const swap = (element: HTMLElement, edits: Edit[]): Rendered => {
   return "moved";
 };
 
-/** The edges of all boxes and texts outside of an element, as far as they are in sight. None if nobody sees them move. */
+/** The edges of the boxes and texts around an element, as far as they are in sight. None if nobody sees them move. */
 const measureSurroundings = (element: HTMLElement): number[] => {
-  // The first paint is reported late, so a visible page counts as painted.
-  const isUnpainted = document.hidden && !getFirstPaint();
-  if (isBelowViewport(element) || isUnpainted || !element.parentNode) return [];
+  const edges: number[] = [];
+  if (isBelowViewport(element) || document.hidden) return edges;
   const range = new Range();
-  return (["setEndBefore", "setStartAfter"] as const).flatMap((method) => {
-    range.selectNodeContents(element.getRootNode());
-    range[method](element);
-    return [...range.getClientRects()].flatMap(({ left, right, top }) => [left, right, Math.min(top, innerHeight)]);
-  });
+  // Not one range for the whole document: Firefox counts parents that the range only begins or ends in.
+  for (let node: Element = element; node.parentElement; node = node.parentElement) {
+    for (const method of ["setEndBefore", "setStartAfter"] as const) {
+      range.selectNodeContents(node.parentElement);
+      range[method](node);
+      for (const { left, right, top } of range.getClientRects()) edges.push(left, right, Math.min(top, innerHeight));
+    }
+  }
+  return edges;
 };
