@@ -78,6 +78,7 @@ SIZES: Mapping[str, list[tuple[str, str, str]]] = {
         ("impressions", "visitors.profile:MAX_SEEN", "count"),
         ("ids", "visitors.profile:MAX_IDS", "count"),
         ("messages whose repetition a profile notices", "visitors.profile:REMEMBERED_MESSAGES", "count"),
+        ("orders whose repetition a profile notices", "visitors.counted_orders:MAX_ORDERS", "count"),
         ("characters of an id in an imported file", "commands.customer_file:MAX_ID", "count"),
     ],
     "Policy and site files": [
