@@ -84,13 +84,13 @@ class DecisionService:
             return []
         try:
             state = await load_visitor_state(self._store, call)
+            if _needs_models(call):
+                call = await self._load_models(call)
         except StoreError:
             state = None
         except Exception as fault:  # noqa: BLE001  # A page must not break, whatever happens.
             self.report_fault(call.site, fault)
             state = None
-        if state is not None and _needs_models(call):
-            call = await self._load_models(call)
         # All decisions are on their way to the store before the call waits for the first.
         if len(call.requests) == 1:
             started = [await self._start(call, state, call.requests[0])]
