@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from load_tests.attacker import SECRET_KEY
 
 PROGRAM = Path(__file__).parents[1] / ".venv" / "tools" / "bin" / "schemathesis"
 SECONDS = 60
+
+_RUN_IN = "import os, sys; os.chdir(sys.argv[1]); os.execv(sys.argv[2], sys.argv[2:])"
+"""A program that runs another one in a folder. schemathesis leaves files in its current folder."""
 
 _CHECKS = (
     "not_a_server_error",
@@ -34,6 +38,7 @@ async def check_schema(console: Console) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="edgewise-attack-") as folder:
         async with start_server(Path(folder)) as server:
             command = [
+                *(sys.executable, "-c", _RUN_IN, folder),
                 *(str(PROGRAM), "run", f"http://127.0.0.1:{server.port}/openapi.json", "--checks", ",".join(_CHECKS)),
                 *("--phases", "coverage,fuzzing", "--max-examples", "10", "--max-time", str(SECONDS), "--workers", "2"),
                 *("--header", f"Authorization: Bearer {SECRET_KEY}", "--exclude-path-regex", "^/v1/[a-z]$"),

@@ -8,7 +8,7 @@ import pytest
 
 from edgewise.errors import RequestError
 from edgewise.http.content import JSON, MSGPACK, Format
-from edgewise.http.decoding import BodyDecoder, decode_batch, decode_message, decode_messages
+from edgewise.http.decoding import BatchReader, BodyDecoder, decode_message, decode_messages
 from edgewise.http.requests import DecideBody, SingleBody
 
 NESTED = 100_000
@@ -17,7 +17,7 @@ GOOD = {"type": "track", "event": "Order Completed", "anonymousId": 'good, [neig
 
 decoders = pytest.mark.parametrize(
     "decode",
-    [BodyDecoder(DecideBody).decode, BodyDecoder(SingleBody).decode, decode_batch],
+    [BodyDecoder(DecideBody).decode, BodyDecoder(SingleBody).decode, BatchReader().decode],
     ids=["decide", "single", "batch"],
 )
 
@@ -96,7 +96,7 @@ def test_error_of_malformed_json_has_the_reason(body: bytes, message: str) -> No
     "body", ["{", '{"batch": [', '{"batch": [}', '{"writeKey": "\\ud800"}', '["batch", [1]]', '{"batch": []']
 )
 def test_malformed_batch_is_refused(body: str) -> None:
-    assert_refused(decode_batch, body.encode(), JSON)
+    assert_refused(BatchReader().decode, body.encode(), JSON)
 
 
 def test_single_message_may_omit_its_type() -> None:
@@ -167,7 +167,7 @@ def test_hostile_messagepack_message_is_rejected_alone(properties: bytes, messag
 
 
 def assert_second_is_rejected(body: bytes, format: Format, error: str) -> None:
-    batch = decode_batch(body, format)
+    batch = BatchReader().decode(body, format)
     messages, rejections = decode_messages(batch.batch, format)
     assert batch.write_key == "default"
     assert [(index, found.anonymous_id) for index, found in messages] == [

@@ -12,9 +12,8 @@ from edgewise.http.admission import BodyLimits, admit
 from edgewise.http.auth import Authenticator, Caller
 from edgewise.http.decoding import (
     MAX_MESSAGE_BYTES,
+    BatchReader,
     BodyDecoder,
-    decode_batch,
-    decode_batch_key,
     decode_message,
     decode_messages,
 )
@@ -94,8 +93,9 @@ class BatchEndpoint(_RecordingEndpoint):
         super().__init__(auth, recorder, BodyLimits(min(MAX_BATCH_BYTES, max_body), max_body), sources)
 
     async def handle(self, request: HttpRequest) -> None:
-        caller, raw, format = await admit(self.auth, request, self._limits, decode_batch_key)
-        body = decode_batch(raw, format)
+        reader = BatchReader()
+        caller, raw, format = await admit(self.auth, request, self._limits, reader.read_key)
+        body = reader.decode(raw, format)
         count = len(body.batch)
         if count > MAX_MESSAGES:
             message = f"batch: Expected at most {MAX_MESSAGES} messages, found {count}."

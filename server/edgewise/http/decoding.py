@@ -90,28 +90,39 @@ def decode_write_key(body: bytes, format: Format) -> str | None:
     return _key_decoder.decode(body, format).write_key
 
 
-def decode_batch_key(body: bytes, format: Format) -> str | None:
-    """The same for a batch, whose messages may be malformed."""
-    try:
-        return decode_write_key(body, format)
-    except RequestError as error:
-        if error.code != "malformed_body" or (split := _split(body, format)) is None:
-            raise
-        return decode_write_key(split[0], format)
+class BatchReader:
+    """Reads one batch, but does not decode its messages. One malformed message does not affect the others."""
 
+    def __init__(self) -> None:
+        self._split: tuple[bytes, list[bytes]] | None = None
 
-def decode_batch(body: bytes, format: Format) -> BatchBody:
-    """Decode a batch, but not its messages. One malformed message does not affect the others.
+    def read_key(self, body: bytes, format: Format) -> str | None:
+        """The `writeKey` of the batch.
 
-    Raises:
-        RequestError: 400, the body is malformed outside of its messages, or is not a batch.
-    """
-    try:
-        return _batch_decoder.decode(body, format)
-    except RequestError as error:
-        if error.code != "malformed_body" or (split := _split(body, format)) is None:
-            raise
-        envelope, messages = split
+        Raises:
+            RequestError: 400, the body is malformed outside of its messages.
+        """
+        try:
+            return decode_write_key(body, format)
+        except RequestError as error:
+            self._split = _split(body, format) if error.code == "malformed_body" else None
+            if self._split is None:
+                raise
+            return decode_write_key(self._split[0], format)
+
+    def decode(self, body: bytes, format: Format) -> BatchBody:
+        """
+        Raises:
+            RequestError: 400, the body is malformed outside of its messages, or is not a batch.
+        """
+        if self._split is None:
+            try:
+                return _batch_decoder.decode(body, format)
+            except RequestError as error:
+                self._split = _split(body, format) if error.code == "malformed_body" else None
+                if self._split is None:
+                    raise
+        envelope, messages = self._split
         batch = _batch_decoder.decode(envelope, format)
         return msgspec.structs.replace(batch, batch=[Raw(message) for message in messages])
 
