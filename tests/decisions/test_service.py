@@ -132,13 +132,13 @@ async def test_a_model_that_is_not_loaded_in_time_means_the_baseline_and_not_a_u
 ) -> None:
     await worker.serve(POLICY)
     may_answer = asyncio.Event()
-    read = worker.store.checkpoints.read
+    read_all = worker.store.checkpoints.read_all
 
-    async def read_late(ref: PolicyRef) -> Checkpoint | None:
+    async def read_late(refs: Sequence[PolicyRef]) -> dict[PolicyRef, Checkpoint]:
         await may_answer.wait()
-        return await read(ref)
+        return await read_all(refs)
 
-    monkeypatch.setattr(worker.store.checkpoints, "read", read_late)
+    monkeypatch.setattr(worker.store.checkpoints, "read_all", read_late)
     monkeypatch.setattr(worker.decisions, "budget", 0.05)
     (late,) = await worker.decide()
     assert (late.group, late.slots[0].action, late.decision_id) == ("fallback", "plain", None)

@@ -158,10 +158,13 @@ class DecisionService:
         placements = [placement for name, placement in call.site.placements.items() if name in requested]
         for placement in placements:
             placement.last_requested_at = call.started
-        waits = [placement.load(call.deadline) for placement in placements if placement.policy.enabled]
-        for error in await asyncio.gather(*waits, return_exceptions=True):
-            if isinstance(error, Exception) and not isinstance(error, StoreError | TimeoutError):
-                self.report_fault(call.site, error)
+        first, *others = [placement for placement in placements if placement.policy.enabled]
+        try:
+            await first.load(call.deadline, others)
+        except (StoreError, TimeoutError):
+            pass
+        except Exception as fault:  # noqa: BLE001
+            self.report_fault(call.site, fault)
         return call._replace(deadline=call.deadline + loop.time() - began)
 
     async def _decide(

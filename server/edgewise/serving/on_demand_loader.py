@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from edgewise.serving.served_site import ServedPlacement
 from edgewise.store import Checkpoint, Store
+from edgewise.types import PolicyRef
 
 LOADING_SHARE = 0.5
 """The largest share of its time that a worker spends on models that calls wait for. A load takes a few milliseconds."""
@@ -19,7 +22,7 @@ placements."""
 class _Loading(NamedTuple):
     """The tasks of one load. The second one waits for the first."""
 
-    reading: asyncio.Task[Checkpoint | None]
+    reading: asyncio.Task[dict[PolicyRef, Checkpoint]]
     loading: asyncio.Task[None]
 
 
@@ -32,20 +35,23 @@ class OnDemandLoader:
         self._turn = asyncio.Lock()
         self._next_at = 0.0
 
-    async def load(self, placement: ServedPlacement, deadline: float) -> None:
-        """Wait until the newest model of this placement is loaded. Cancelling the wait does not cancel the load.
+    async def load(self, placements: Sequence[ServedPlacement], deadline: float) -> None:
+        """Wait until the newest models of these placements are loaded. Cancelling the wait does not cancel the load.
 
-        `deadline` is a time of the event loop until which the store may take to send the model.
+        The models are read together, because each load delays the replies of the store. `deadline` is a time of the
+        event loop until which the store may take to send them.
 
         Raises:
             StoreError: the store does not answer.
-            TimeoutError: it is late, or too many models are waiting to be loaded.
+            TimeoutError: it is late, or too many models are waiting to be loaded. Some may be loaded.
         """
-        reading, loading = self._running.get(placement) or self._begin(placement)
+        if new := [placement for placement in placements if placement not in self._running]:
+            self._begin(new)
+        running = [self._running[placement] for placement in placements]
         async with asyncio.timeout_at(deadline):
-            await asyncio.shield(reading)
+            await asyncio.gather(*(asyncio.shield(one.reading) for one in running))
         async with asyncio.timeout(LOAD_WITHIN):
-            await asyncio.shield(loading)
+            await asyncio.gather(*(asyncio.shield(one.loading) for one in running))
 
     async def stop(self) -> None:
         tasks = [task for running in self._running.values() for task in running]
@@ -53,15 +59,15 @@ class OnDemandLoader:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, placement: ServedPlacement) -> _Loading:
-        reading = asyncio.create_task(self._store.checkpoints.read(placement.ref))
-        loading = asyncio.create_task(self._load(placement, reading))
-        loading.add_done_callback(lambda done: self._forget(placement, done))
-        running = self._running[placement] = _Loading(reading, loading)
-        return running
+    def _begin(self, placements: Sequence[ServedPlacement]) -> None:
+        reading = asyncio.create_task(self._store.checkpoints.read_all([placement.ref for placement in placements]))
+        for placement in placements:
+            loading = asyncio.create_task(self._load(placement, reading))
+            loading.add_done_callback(partial(self._forget, placement))
+            self._running[placement] = _Loading(reading, loading)
 
-    async def _load(self, placement: ServedPlacement, reading: asyncio.Task[Checkpoint | None]) -> None:
-        checkpoint = await reading
+    async def _load(self, placement: ServedPlacement, reading: asyncio.Task[dict[PolicyRef, Checkpoint]]) -> None:
+        checkpoint = (await asyncio.shield(reading)).get(placement.ref)
         loop = asyncio.get_running_loop()
         async with self._turn:
             await asyncio.sleep(self._next_at - loop.time())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from copy import copy
 from itertools import chain
 from typing import Protocol
@@ -27,7 +28,7 @@ _STEP = 50
 class ModelLoader(Protocol):
     """Loads the models of placements."""
 
-    async def load(self, placement: ServedPlacement, deadline: float) -> None: ...
+    async def load(self, placements: Sequence[ServedPlacement], deadline: float) -> None: ...
 
 
 class ServedPlacement:
@@ -112,15 +113,18 @@ class ServedPlacement:
         del fresh.examples
         return fresh
 
-    async def load(self, deadline: float) -> None:
-        """Wait until the newest model is loaded. The store must send it before `deadline`, a time of the event loop.
+    async def load(self, deadline: float, others: Sequence[ServedPlacement] = ()) -> None:
+        """Wait until the newest models of this placement and of others are loaded, as far as they are not.
+
+        `deadline` is a time of the event loop until which the store may take to send them.
 
         Raises:
             StoreError: the store does not answer.
-            TimeoutError: the store is late, or too many models are waiting to be loaded.
+            TimeoutError: the store is late, or too many models are waiting to be loaded. Some may be loaded.
         """
-        if self._loader is not None and not self.is_loaded:
-            await self._loader.load(self, deadline)
+        unloaded = [placement for placement in (self, *others) if not placement.is_loaded]
+        if self._loader is not None and unloaded:
+            await self._loader.load(unloaded, deadline)
 
     async def load_from(self, checkpoint: Checkpoint | None) -> None:
         """Parse the actions, in steps that do not block other calls, and load this model."""

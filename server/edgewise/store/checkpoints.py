@@ -133,9 +133,13 @@ class Checkpoints:
 
     async def read(self, ref: PolicyRef) -> Checkpoint | None:
         """Read the checkpoint, None without one."""
-        values = await self._client.execute(("HMGET", keys.checkpoint(ref), *_WHOLE))
-        record = dict(zip(_WHOLE, values, strict=True))
-        return Checkpoint(**_unpack(record)) if record["position"] is not None else None
+        return (await self.read_all([ref])).get(ref)
+
+    async def read_all(self, refs: Sequence[PolicyRef]) -> dict[PolicyRef, Checkpoint]:
+        """Read the checkpoints of several policies together, for those that have one."""
+        replies = await self._client.execute_all([("HMGET", keys.checkpoint(ref), *_WHOLE) for ref in refs])
+        records = {ref: dict(zip(_WHOLE, values, strict=True)) for ref, values in zip(refs, replies, strict=True)}
+        return {ref: Checkpoint(**_unpack(record)) for ref, record in records.items() if record["position"] is not None}
 
     async def statistics(self, ref: PolicyRef) -> bytes | None:
         """Read the encoded statistics alone, None without a checkpoint."""
