@@ -53,4 +53,6 @@ async def check_schema(console: Console) -> list[str]:
             finally:
                 await child.stop()
     console.print(printed[-2000:] if status == 0 else printed[-8000:], markup=False)
+    if "Empty test suite" in printed:
+        return [f"schemathesis tested nothing in {SECONDS} seconds"]
     return [] if status == 0 else ["schemathesis found a response that /openapi.json does not describe, or a 5xx"]
