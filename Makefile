@@ -11,7 +11,7 @@ HAS_CHROMIUM = (for browser in "$$CHROMIUM" $(CHROMIUMS); do command -v "$$brows
 HAS_FIREFOX = (for browser in "$$FIREFOX" $(FIREFOXES); do command -v "$$browser" >/dev/null && exit; done; exit 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test coverage chaos quality sdk test-sdk demo bench attack lock audit clean
+.PHONY: help setup lint test coverage chaos quality sdk test-sdk wild demo bench attack lock audit clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -71,6 +71,10 @@ test-sdk: setup $(SDK)/ready ## Test the browser SDK in Node, Chromium and Firef
 	@$(HAS_FIREFOX) || { echo "Installing firefox-esr ..."; apt-get update -qq && apt-get install -y -qq --no-install-recommends firefox-esr; } >&2 || true
 	@$(HAS_FIREFOX) || echo "SKIPPED: the tests in Firefox, which is missing. Install it (on Debian: apt-get install firefox-esr), or give its path: make FIREFOX=/path/to/it $(MAKECMDGOALS)"
 	@! $(HAS_FIREFOX) || (cd sdk-js && EDGEWISE=$(EDGEWISE) node test/run.mjs firefox $(TESTS))
+
+# PAGE selects the pages with that word in their name.
+wild: setup $(SDK)/ready ## Visit pages with other people's libraries in Chromium and Firefox, for minutes
+	cd sdk-js && PAGE="$(PAGE)" EDGEWISE=$(EDGEWISE) EDGEWISE_TEST_MINUTES=8 node test/run.mjs wild
 
 $(SDK)/ready: sdk-js/package-lock.json
 	@command -v npm >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))' || \

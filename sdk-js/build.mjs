@@ -51,7 +51,16 @@ const COMMON = {
 async function bundle(name, outfile, options) {
   const { outputFiles } = await build({ ...COMMON, ...options, entryPoints: [join("src", `${name}.ts`)], outfile });
   const [map, code] = outputFiles.map(({ text }) => text);
-  const compress = { passes: 3, unsafe_arrows: true, pure_getters: true, keep_fargs: false, inline: 1 };
+  const compress = {
+    passes: 3,
+    unsafe: true,
+    unsafe_arrows: true,
+    booleans_as_integers: true,
+    unsafe_comps: true,
+    pure_getters: true,
+    keep_fargs: false,
+    inline: 1,
+  };
   const sourceMap = { content: map, filename: basename(outfile) };
   return minify(code, { ecma: 2020, module: options.format === "esm", compress, sourceMap });
 }

@@ -1,5 +1,6 @@
+import { edgewise } from "./client.js";
 import "./tag.js";
 import { consentMode } from "./consent-mode.js";
 import { options } from "./options.js";
 
-consentMode(window.edgewise, options.types?.split(","));
+consentMode(edgewise, options.types?.split(","));

@@ -2,16 +2,13 @@ import { mayIdentify } from "./consent.js";
 import { options } from "./options.js";
 import type { Context } from "./types.js";
 
-/** The path that a router keeps in the fragment, as in `#/cart?step=2`, or undefined. */
-export const getRoute = (): string | undefined => /^#!?(\/[^?]+)/.exec(location.hash)?.[1];
-
 /** The page and the browser at this moment. Values that the page has set take precedence. */
 export const getContext = (): Context => ({
   timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
   ...options.context,
   page: {
     url: location.href.split("#")[0],
-    path: getRoute(),
+
     referrer: document.referrer,
     type: options.pageType,
     ...options.context?.page,

@@ -6,7 +6,7 @@ export type Edit =
   | { _target: Element; _attribute: string; _value: string | null };
 
 /** Applies the edits, and returns those that undo them. */
-export const applyEdits = (edits: Edit[]): Edit[] => edits.map(applyEdit).reverse();
+export const applyEdits = (edits: Edit[]): Edit[] => edits.map(applyEdit);
 
 const applyEdit = ({ _target, _attribute, _value }: Edit): Edit => {
   if (_attribute === undefined) {
@@ -18,9 +18,16 @@ const applyEdit = ({ _target, _attribute, _value }: Edit): Edit => {
   if (_value === null) _target.removeAttribute(_attribute);
   else _target.setAttribute(_attribute, _value);
   // Media elements read their sources only once.
-  if (_target.matches("video>source")) (_target.parentNode as HTMLVideoElement).load();
+
   return { _target, _attribute, _value: former };
 };
+
+/** Whether a text, an image or the content of a template is still there, in the element that is `this`. */
+export function isInForce(this: Element, { _target, _attribute, _value }: Edit): boolean {
+  const found = _attribute ? _target.getAttribute(_attribute) : _target.textContent;
+  const last = _value?.at(-1) as Node | undefined;
+  return this.contains(_target) && (`${found}`.includes(`${_value}`) || last?.parentNode === _target);
+}
 
 /** The edits that `data-edgewise-fill` asks for, on the root and below. Leaves out missing and unsafe values. */
 export const collectEdits = (root: Element | DocumentFragment, payload: unknown): Edit[] => {
@@ -41,14 +48,12 @@ const toEdits = (target: Element, fill: string, payload: unknown): Edit[] => {
   const edits: Edit[] = [{ _target: target, _attribute: name, _value: value }];
   if (name === "src")
     for (const element of target.closest("picture")?.children ?? [target])
-      for (const { name: _attribute } of element.attributes)
-        if (SOURCES.test(_attribute))
-          edits.push({ _target: element, _attribute, _value: _attribute.endsWith("set") ? null : value });
+      for (const _attribute of COMPETING) edits.push({ _target: element, _attribute, _value: null });
   return edits;
 };
 
-/** Attributes that would replace a filled `src`: those for other screens, and those that lazy loaders copy into it. */
-const SOURCES = /src(set)?$|-(lazy|original)$/;
+/** Other addresses of an image: for other screens, and those that lazy loaders copy later. */
+const COMPETING = ["srcset", "data-src"];
 
 /** Without `reduce`, since old libraries of the page replace it. */
 const valueAt = (payload: unknown, path: string): unknown => {
@@ -60,7 +65,7 @@ const valueAt = (payload: unknown, path: string): unknown => {
 const TEXTS = /^(text|alt|title|width|height|aria-label)$/i;
 
 /** Their text runs as code, or does so once somebody copies the page's HTML. */
-const CODE_ELEMENTS = /^(script|style|iframe|object|xmp|no(embed|frames|script))$/i;
+const CODE_ELEMENTS = /^(script|style|iframe|object|xmp|no.+)$/i;
 
 const LINKS = /^(a href|(img|source|video) src)$/i;
 
@@ -68,5 +73,4 @@ const isSafe = ({ tagName }: Element, attribute: string, value: string) =>
   TEXTS.test(attribute) ? !CODE_ELEMENTS.test(tagName) : LINKS.test(`${tagName} ${attribute}`) && isSafeUrl(value);
 
 /** Parses the address as the browser will, so that a disguised scheme (`java\nscript:`) is recognized. */
-const isSafeUrl = (value: string) =>
-  attempt(() => /^(https?|mailto|tel):/.test(new URL(value, location.href).protocol));
+const isSafeUrl = (value: string) => attempt(() => /^(https?|mailto|tel):/.test(`${new URL(value, location.href)}`));

@@ -1,3 +1,5 @@
+import type { Edit } from "./edits.js";
+
 /** What the outcomes of an element (its impression, its click) name. */
 export type Outcome = {
   decisionId: string;
@@ -15,20 +17,23 @@ export interface ElementState {
   _isSeen?: boolean;
   /** The share of the element in the viewport, as the observer reported it last. */
   _ratio?: number;
-  _outcome?: Outcome | undefined;
-  _isClicked?: boolean;
   _impressionTimer?: ReturnType<typeof setTimeout> | undefined;
+  /** What the SDK has changed. Undefined until the content is final. */
+  _edits?: Edit[];
 }
 
-/** Marks elements whose content is final. The stub hides the placements that do not have it yet. */
+/**
+ * Marks elements whose content is final. The stub hides the placements that do not have it yet.
+ *
+ * The value is the outcome as JSON, or empty. So a copy of the element, or one that a script restores, has it, too.
+ */
 export const DONE_ATTRIBUTE = "data-e";
 
 const states = new WeakMap<Element, ElementState>();
 
-/** The state of an element. For an unknown element, or none, it is empty. */
-export const stateOf = (element: Element | null): ElementState => states.get(element as Element) ?? {};
+/** The state of an element. It is empty for an unknown one. */
+export const stateOf = (element: Element): ElementState => states.get(element) ?? {};
 
-export const setState = (element: Element, state: ElementState, isDone: boolean): void => {
-  element.toggleAttribute(DONE_ATTRIBUTE, isDone);
+export const setState = (element: Element, state: ElementState): void => {
   states.set(element, state);
 };

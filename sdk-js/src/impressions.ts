@@ -1,33 +1,31 @@
 import { listen } from "./browser.js";
 import { type ElementState, setState, stateOf } from "./element-state.js";
-import { track } from "./messages.js";
+import { reportOutcome } from "./outcomes.js";
 import { isVisible } from "./visibility.js";
 
 const IMPRESSION_TIME = 1000;
 const LARGE_AREA = 242_500;
-const THRESHOLDS = [0, 0.1, 0.2, 0.3, 0.4, 0.5];
+const THRESHOLDS = [0, 0.1, 0.2, 0.3, 0.5];
 
 /** Replaces the state of an element, and observes whether it is seen. */
-export const observe = (element: Element, state: ElementState, isDone = true): void => {
+export const observe = (element: Element, state: ElementState): void => {
   clearTimeout(stateOf(element)._impressionTimer);
-  setState(element, state, isDone);
+  setState(element, state);
   // Makes the observer report the ratio again.
   observer.unobserve(element);
   observer.observe(element);
 };
 
-const observer = new IntersectionObserver(
+export const observer = new IntersectionObserver(
   (entries) => {
     for (const { target, intersectionRatio, boundingClientRect } of entries) {
       const state = stateOf(target);
       // An element that leaves the viewport counts, too. The observer does not report when it became visible.
-      const isOrWasInViewport = intersectionRatio > 0 || !!state._ratio;
-      state._isSeen ||= isOrWasInViewport && isVisible(target);
+      state._isSeen ||= !!(intersectionRatio || state._ratio) && isVisible(target);
       state._ratio = intersectionRatio;
-      if (!intersectionRatio || intersectionRatio < requiredRatio(boundingClientRect)) {
-        clearTimeout(state._impressionTimer);
-        state._impressionTimer = undefined;
-      } else if (state._outcome) state._impressionTimer ??= startTimer(state, target);
+      clearTimeout(state._impressionTimer);
+      if (intersectionRatio && intersectionRatio >= requiredRatio(boundingClientRect))
+        state._impressionTimer = startTimer(state, target);
     }
   },
   { threshold: THRESHOLDS },
@@ -53,9 +51,6 @@ const startTimer = (state: ElementState, element: Element): ReturnType<typeof se
   const before = visibilityChanges;
   return setTimeout(() => {
     if (document.hidden || before !== visibilityChanges) state._impressionTimer = startTimer(state, element);
-    else {
-      observer.unobserve(element);
-      if (state._outcome) track("$impression", state._outcome);
-    }
+    else reportOutcome("$impression", element);
   }, IMPRESSION_TIME);
 };

@@ -4,11 +4,15 @@ import { decide, startSending } from "./decide.js";
 import { DONE_ATTRIBUTE, stateOf } from "./element-state.js";
 import { emit } from "./emitter.js";
 import { observe } from "./impressions.js";
-import { checkRoute } from "./navigation.js";
+import { checkRoute, decisions } from "./navigation.js";
 import { guard } from "./notice.js";
 import { options } from "./options.js";
 import { show } from "./render.js";
 import { isInSight, isSeen, isVisible } from "./visibility.js";
+
+/** Another script may undo each rendering at once. After as many, the page gets a pause, since the server is asked. */
+const MAX_RENDERINGS = 99;
+let renderings = 0;
 
 /** Decides and renders the placements in the markup, also those that are added later. */
 export const startPlacements = (): void => {
@@ -34,15 +38,19 @@ const fill = async (element: HTMLElement) => {
   const { edgewise: placement, edgewiseSlots, edgewiseExclude } = element.dataset;
   if (!placement || isFilled(element, placement)) return;
   const mayBeSeen = isSeen(element);
-  observe(element, { _placement: placement, _wasInSight: isInSight(element) }, mayBeSeen);
+  observe(element, { _placement: placement, _wasInSight: isInSight(element) });
+  element.toggleAttribute(DONE_ATTRIBUTE, mayBeSeen);
   // An element that the stub hides needs no second animation, unless the debugger delays the decision.
   const mustHide = !mayBeSeen && (isVisible(element) || debuggerLoaded);
   // The browser itself ends the animation, so the default content appears in time even if this script is stopped.
   const veil = element.animate({ visibility: ["hidden", "hidden"] }, mustHide ? Number(options.budget) || 0 : 0);
-  const decision = await decide(placement, {
+  const key = `${[placement, edgewiseSlots, edgewiseExclude]}`;
+  if (++renderings % MAX_RENDERINGS === 0) delete decisions[key];
+  decisions[key] ??= decide(placement, {
     slots: Number(edgewiseSlots) || undefined,
     exclude: edgewiseExclude?.split(","),
   });
+  const decision = await decisions[key];
   emit("render", { element, decision, rendered: show(element, decision, true) });
   veil.cancel();
 };
@@ -50,5 +58,5 @@ const fill = async (element: HTMLElement) => {
 /** A copy of a filled element (in a carousel, for example) has the mark but no state. It stays as it is. */
 const isFilled = (element: HTMLElement, placement: string) => {
   const { _placement } = stateOf(element);
-  return _placement === undefined ? element.hasAttribute(DONE_ATTRIBUTE) : _placement === placement;
+  return _placement ? _placement === placement : element.hasAttribute(DONE_ATTRIBUTE);
 };

@@ -77,30 +77,27 @@ const discard = (messages: Message[]) => {
 };
 
 /** Sends one batch at a time. A page that is being hidden sends another, since it may get no later chance. */
-const flush = () => {
+const flush = async () => {
   clearTimeout(timer);
   timer = undefined;
   // Consent may have been withdrawn since the message was queued.
   waiting = waiting.filter((message) => mayIdentify() || !message.anonymousId);
   const batch = nextBatch();
-  if (!batch.length || (inFlight && !document.hidden)) return;
-  inFlight += batch.length;
+  const { length } = batch;
+  if (!length || (inFlight && !document.hidden)) return;
+  inFlight += length;
   // Another request may have used up the browser's allowance for keepalive. So every other attempt goes without it.
   const keepalive = failures % 2 === 0;
-  post("batch", { batch, sentAt: new Date().toISOString() }, keepalive)
-    .then(({ status }) => isFinal(status))
-    .catch(() => false)
-    .then((isDone) => {
-      inFlight -= batch.length;
-      if (isDone) {
-        discard(batch);
-        failures = 0;
-        flush();
-      } else {
-        timer = setTimeout(flush, retryDelay());
-        failures++;
-      }
-    });
+  const status = await post("batch", { batch, sentAt: new Date().toISOString() }, keepalive).then(
+    (response) => response.status,
+    () => 0,
+  );
+  inFlight -= length;
+  if (isFinal(status)) {
+    discard(batch);
+    failures = 0;
+    flush();
+  } else timer = setTimeout(flush, retryDelay());
 };
 
 const nextBatch = () => {
@@ -121,4 +118,4 @@ const FINAL = /^(2..|40[0-2]|41[0-3]|42[0-2])$/;
 const isFinal = (status: number) => FINAL.test(`${status}`);
 
 /** Exponential backoff, with jitter so that the visitors of a site do not come back all at once. */
-const retryDelay = () => Math.min(2 ** failures, MAX_BACKOFF) * (500 + 1000 * Math.random());
+const retryDelay = () => Math.min(2 ** failures++, MAX_BACKOFF) * (500 + 1000 * Math.random());

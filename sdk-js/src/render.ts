@@ -1,6 +1,7 @@
 import { applyEdits, collectEdits, type Edit } from "./edits.js";
-import { stateOf } from "./element-state.js";
+import { DONE_ATTRIBUTE, type ElementState, type Outcome, stateOf } from "./element-state.js";
 import { observe } from "./impressions.js";
+import { toJson } from "./json.js";
 import { reportNotShown } from "./messages.js";
 import { options } from "./options.js";
 import { swap } from "./swap.js";
@@ -23,18 +24,23 @@ export const show = (element: HTMLElement, decision: Decision, isOfSdk?: boolean
     : collectEdits(element, decision.payload);
   const rendered = showEdits(element, edits, decision, isOfSdk);
 
-  const { _placement } = stateOf(element);
   const isShown = rendered === "swapped" || rendered === "default";
   if (isOfSdk && !isShown) reportNotShown(decision.placement, rendered);
   const outcome = decisionId && isShown ? { decisionId, action } : undefined;
   const hasSlots = slots && edits.length > 0;
-  observe(element, { _placement, _outcome: hasSlots ? undefined : outcome });
+  finish(element, { _placement: stateOf(element)._placement, _edits: edits }, hasSlots ? undefined : outcome);
   if (outcome && hasSlots) {
     slotElements.forEach((slotElement, slot) => {
-      if (slotElement) observe(slotElement, { _outcome: { ...outcome, slot, action: slots[slot]?.action ?? null } });
+      if (slotElement) finish(slotElement, {}, { ...outcome, slot, action: slots[slot]?.action ?? null });
     });
   }
   return rendered;
+};
+
+/** Marks an element as final. */
+const finish = (element: Element, state: ElementState, outcome?: Outcome) => {
+  element.setAttribute(DONE_ATTRIBUTE, outcome ? toJson(outcome) : "");
+  observe(element, state);
 };
 
 /** Frameworks that render in the browser append the children to the template itself. */

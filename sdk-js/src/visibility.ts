@@ -15,9 +15,6 @@ export const isInSight = (element: HTMLElement): boolean =>
 /** Whether the visitor may have seen the element's present content. */
 export const isSeen = (element: HTMLElement): boolean => {
   const { _isSeen, _wasInSight } = stateOf(element);
-  if (_isSeen) return true;
-  const firstPaint = getFirstPaint();
-  if (firstPaint === undefined) return false;
-  const wasPaintedBeforeScript = !!_wasInSight && firstPaint < scriptStart;
-  return wasPaintedBeforeScript || isInSight(element);
+  const firstPaint = getFirstPaint() as number;
+  return !!(_isSeen || (_wasInSight && firstPaint < scriptStart) || (firstPaint >= 0 && isInSight(element)));
 };

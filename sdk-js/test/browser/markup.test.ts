@@ -230,7 +230,7 @@ test("the browser shows a filled image, not the one for its screen or of a lazy 
   const image = (more: string): string =>
     `<img data-edgewise-fill="src=image" src="/plain.gif" width="10" height="10" alt="" ${more}>`;
   const images = `${image(`srcset="/sharp.gif 1x, /sharper.gif 2x"`)}${image(`data-src="/lazy.gif"`)}
-    <picture><source srcset="/wide.gif" media="(min-width: 1px)">${image(`data-srcset="/lazy.gif"`)}</picture>`;
+    <picture><source srcset="/wide.gif" media="(min-width: 1px)">${image(`data-src="/lazy.gif"`)}</picture>`;
   for (const content of [images, `<template data-edgewise-action="deal">${images}</template>`]) {
     const visit = await stage.visit({ tag: "blocking", body: `<div data-edgewise="hero">${content}</div>` });
     assert.deepEqual(await visit.rendered(), { hero: "swapped" });
@@ -239,7 +239,6 @@ test("the browser shows a filled image, not the one for its screen or of a lazy 
         (images as HTMLImageElement[]).map(async (image) => {
           // As a lazy loader does.
           Object.assign(image, { ...(image.dataset.src && { src: image.dataset.src }) });
-          Object.assign(image, { ...(image.dataset.srcset && { srcset: image.dataset.srcset }) });
           await image.decode();
           return new URL(image.currentSrc).pathname;
         }),
@@ -369,6 +368,133 @@ test("a copy of a rendered placement stays as it is, and is not decided", async 
     [["hero"], ["plain"]],
   );
   await visit.leave();
+});
+
+test("a copy of a placement or of a slot reports the outcomes of its original, once", async () => {
+  const visit = await stage.visit({
+    tag: "blocking",
+    head: `<style nonce="bm9uY2U">main{height:2000px}[data-edgewise]{min-height:0!important}</style>`,
+    body: `<main></main><div>${BANNER}<div data-edgewise="row" data-edgewise-slots="2">
+      <template data-edgewise-slot><p><a data-edgewise-fill="name" href="#x">?</a></p></template></div></div>`,
+  });
+  await visit.rendered();
+  await visit.tab.evaluate(() => {
+    const copies = [
+      document.querySelector("[data-edgewise=hero]"),
+      document.querySelectorAll("[data-edgewise=row] p")[1],
+    ];
+    for (const copy of [...copies, ...copies]) document.querySelector("main")?.append(copy!.cloneNode(true));
+  });
+  for (const link of await visit.tab.locator("main a").all()) await link.click();
+  const clicks = await stage.proxy.waitFor("$click", 2);
+  await visit.tab.evaluate(() => window.edgewise.track("Last"));
+  await stage.proxy.waitFor("Last");
+  assert.equal(stage.proxy.received("$click").length, 2);
+  const decisions = await visit.decisions();
+  const [hero, row] = ["hero", "row"].map((name) => decisions.find(({ placement }) => placement === name)!);
+  const expected = [
+    { decisionId: hero!.decisionId, action: "deal" },
+    { decisionId: row!.decisionId, slot: 1, action: row!.slots![1]!.action },
+  ];
+  assert.deepEqual(
+    clicks.map(({ properties }) => properties),
+    expected,
+  );
+  assert.equal(stage.proxy.decideRequests.length, 1);
+  await visit.leave();
+});
+
+test("content that a script of the page has replaced reports neither impression nor click", async () => {
+  const link = `<a href="#there">Go</a>`;
+  const bodies = {
+    text: `<b data-edgewise-fill="headline">Welcome</b>${link}`,
+    image: `<img data-edgewise-fill="src=image" src="/plain.gif" width="10" height="10" alt="">${link}`,
+    html: `<b data-edgewise-fill="headline">Welcome</b>${link}`,
+    template: `<b>Welcome</b>${link}<template data-edgewise-action="deal"><i>Deal</i>${link}</template>`,
+  };
+  const visit = await stage.visit({
+    tag: "blocking",
+    head: `<style nonce="bm9uY2U">[data-edgewise]{min-height:0!important}</style>`,
+    body: Object.entries(bodies)
+      .map(([id, body]) => `<div id="${id}" data-edgewise="hero" data-edgewise-exclude="${id}">${body}</div>`)
+      .join(""),
+    script: `edgewise.on("render", ({ element }) => {
+      if (element.id === "text") element.querySelector("b").textContent = "Hello";
+      if (element.id === "image") element.querySelector("img").src = "/other.gif";
+      if (element.id === "html" || element.id === "template") {
+        const link = document.createElement("a");
+        link.href = "#x";
+        link.textContent = "Go";
+        element.replaceChildren(link);
+      }
+    })`,
+  });
+  await visit.rendered();
+  await visit.tab.waitForFunction(() => document.querySelectorAll("a[href='#x']").length === 2);
+  for (const anchor of await visit.tab.locator("a").all()) await anchor.click();
+  await visit.tab.evaluate(() => {
+    const plain = document.createElement("div");
+    Object.assign(plain.dataset, { edgewise: "plain" });
+    plain.textContent = "In sight";
+    document.body.append(plain);
+  });
+  // This impression comes after those of the others.
+  const [impression] = await stage.proxy.waitFor("$impression");
+  const plain = (await visit.decisions()).find(({ placement }) => placement === "plain");
+  assert.equal(impression?.properties?.decisionId, plain?.decisionId);
+  assert.equal(stage.proxy.received("$impression").length, 1);
+  assert.deepEqual(stage.proxy.received("$click"), []);
+});
+
+test("an element that the page renders again shows the same, without a further decision", async () => {
+  const body = `<p data-edgewise="pair" data-edgewise-fill="headline">It is nothing</p>`;
+  const visit = await stage.visit({ tag: "blocking", body: `<main>${body}</main>` });
+  await visit.rendered();
+  const first = await visit.text("p");
+  const texts = await visit.tab.evaluate(async () => {
+    const texts: string[] = [];
+    for (let turn = 0; turn < 6; turn++) {
+      const former = document.querySelector("p")!;
+      const next = document.createElement("p");
+      Object.assign(next.dataset, { edgewise: "pair", edgewiseFill: "headline" });
+      next.textContent = "It is nothing";
+      former.replaceWith(next);
+      // Before the browser paints.
+      await new Promise(requestAnimationFrame);
+      texts.push(next.innerText);
+    }
+    return texts;
+  });
+  assert.deepEqual(texts, Array(6).fill(first));
+  await stage.proxy.waitFor("$impression");
+  assert.equal(stage.proxy.decideRequests.length, 1);
+  await visit.leave();
+});
+
+test("two scripts that render an element in turn do not freeze the page", async () => {
+  const visit = await stage.visit({
+    tag: "blocking",
+    body: `<main><p data-edgewise="hero" data-edgewise-fill="headline">Welcome</p></main>`,
+  });
+  await visit.rendered();
+  const turns = await visit.tab.evaluate(async () => {
+    const main = document.querySelector("main")!;
+    let turns = 0;
+    const observer = new MutationObserver(() => {
+      if (main.textContent === "Welcome") return;
+      turns++;
+      const next = document.createElement("p");
+      Object.assign(next.dataset, { edgewise: "hero", edgewiseFill: "headline" });
+      next.textContent = "Welcome";
+      main.replaceChildren(next);
+    });
+    observer.observe(main, { childList: true, characterData: true, subtree: true });
+    main.firstElementChild!.textContent = "Start";
+    await new Promise((done) => setTimeout(done));
+    observer.disconnect();
+    return turns;
+  });
+  assert.ok(turns > 10, `${turns}`);
 });
 
 test("an element reports the outcomes of the decision it shows now", async () => {

@@ -25,12 +25,20 @@ export interface Page {
   headers?: Record<string, string>;
 }
 
+/** A response that is no page: a script, a part of a page, or the answer to a form. */
+export interface File {
+  status?: number;
+  headers?: Record<string, string>;
+  body: string;
+}
+
 /** A site with a strict Content Security Policy. It collects the reports of its pages. */
 export class Site extends LocalServer {
   readonly reports: Record<string, unknown>[] = [];
   readonly violations: unknown[] = [];
   readonly requested: string[] = [];
   private readonly pages = new Map<string, Page>();
+  private readonly files = new Map<string, File>();
   private readonly condition = new Condition();
 
   constructor(private readonly edge: () => string) {
@@ -41,6 +49,10 @@ export class Site extends LocalServer {
   put(path: string, page: Page): string {
     this.pages.set(path, page);
     return this.url + path;
+  }
+
+  putFile(path: string, file: File): void {
+    this.files.set(path, file);
   }
 
   /** Waits for a report that a page posts to `/report`. */
@@ -56,7 +68,9 @@ export class Site extends LocalServer {
     const path = (incoming.url ?? "").replace(/\?.*/, "");
     this.requested.push(incoming.url ?? "");
     const page = this.pages.get(path);
-    if (incoming.method === "POST") await this.take(path, incoming, response);
+    const file = this.files.get(path);
+    if (file) response.writeHead(file.status ?? 200, file.headers).end(file.body);
+    else if (incoming.method === "POST") await this.take(path, incoming, response);
     else if (page) response.writeHead(200, this.headers(page)).end(html(page, this.edge()));
     else if (path.endsWith(".gif")) response.writeHead(200, { "content-type": "image/gif" }).end(PIXEL);
     else response.writeHead(path === "/favicon.ico" ? 204 : 404).end();

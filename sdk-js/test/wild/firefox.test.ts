@@ -1,0 +1,4 @@
+import { Stage } from "../firefox/stage.js";
+import { POLICIES, visitPages } from "./visit-pages.js";
+
+visitPages(new Stage(POLICIES));
