@@ -176,7 +176,9 @@ class Follower:
             self._compile_segments()
             self._registry = packed
             self._is_changed = True
-        self._own_secrets = await self._store.registry.identity_secrets()
+        own_secrets = await self._store.registry.identity_secrets()
+        self._is_changed |= own_secrets != self._own_secrets
+        self._own_secrets = own_secrets
 
     def _compile_segments(self) -> None:
         self._segments = {site.name: Segments(site.segments) for site in self._settings}
