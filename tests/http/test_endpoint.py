@@ -97,7 +97,7 @@ def test_global_privacy_control_opts_out(value: bytes | None, is_opted_out: bool
 
 
 class Body:
-    """A stand-in for a large body. Weak references to bytes are not possible."""
+    """An object in place of the bytes of a body, because Python has no weak references to bytes."""
 
 
 class Refusing(Endpoint):

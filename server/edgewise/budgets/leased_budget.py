@@ -7,7 +7,6 @@ is free. An ordinary visitor therefore never causes a command.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import OrderedDict
 from functools import partial
 from hashlib import blake2b
@@ -18,14 +17,11 @@ from edgewise.store import Store
 from edgewise.store.budget_commands import take_command
 from edgewise.types import Milliseconds
 
-log = logging.getLogger(__name__)
-
 SUBJECTS = 10_000
-"""The subjects that a worker remembers. For later ones, those go that were renewed the longest time ago."""
+"""The most subjects that a worker remembers. Beyond it, those with the oldest leases are dropped."""
 
 _PATIENCE = 1.0
 """Seconds that the store has for a reply. Without one, the worker grants a chunk by itself."""
-
 
 Subject: TypeAlias = tuple[str, str]
 """The site, and an address or a decision."""

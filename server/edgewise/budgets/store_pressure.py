@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
 
 from edgewise.errors import StoreError
 from edgewise.store import Store
 from edgewise.store.memory import HIGH
-
-log = logging.getLogger(__name__)
 
 CHECK_EVERY = 5.0
 """Seconds between two checks."""
@@ -41,8 +38,7 @@ class StorePressure:
             StoreError: the store does not answer.
         """
         use = await self._store.memory.use()
-        limit = self._limit or use.maximum
-        self.is_high = bool(limit) and use.used >= HIGH * limit
+        self.is_high = use.exceeds(HIGH, self._limit)
 
     async def _watch(self) -> None:
         while True:

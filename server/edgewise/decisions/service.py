@@ -88,7 +88,7 @@ class DecisionService:
                 call = await self._load_models(call)
         except StoreError:
             state = None
-        except Exception as fault:  # noqa: BLE001  # A page must not break, whatever happens.
+        except Exception as fault:  # noqa: BLE001  # A fault becomes a fallback.
             self.report_fault(call.site, fault)
             state = None
         # All decisions are on their way to the store before the call waits for the first.
@@ -106,7 +106,7 @@ class DecisionService:
             return PlacementResult.nothing(request)
         try:
             return PlacementResult.fallback(request, placement)
-        except Exception as fault:  # noqa: BLE001
+        except Exception as fault:  # noqa: BLE001  # A fault becomes a fallback.
             self.report_fault(site, fault)
             return PlacementResult.nothing(request, placement)
 
@@ -143,7 +143,7 @@ class DecisionService:
             raise
         except StoreError:
             pass
-        except Exception as fault:  # noqa: BLE001
+        except Exception as fault:  # noqa: BLE001  # A fault becomes a fallback.
             self.report_fault(call.site, fault)
         return self.fall_back(call.site, request)
 
@@ -163,7 +163,7 @@ class DecisionService:
             await first.load(call.deadline, others)
         except (StoreError, TimeoutError):
             pass
-        except Exception as fault:  # noqa: BLE001
+        except Exception as fault:  # noqa: BLE001  # A fault becomes a fallback.
             self.report_fault(call.site, fault)
         return call._replace(deadline=call.deadline + loop.time() - began)
 
@@ -212,7 +212,7 @@ class DecisionService:
             return PlacementResult.from_decision(placement, request, decision, decision_id)
         except StoreError:
             pass
-        except Exception as fault:  # noqa: BLE001
+        except Exception as fault:  # noqa: BLE001  # A fault becomes a fallback.
             self.report_fault(call.site, fault)
         return self.fall_back(call.site, request)
 
@@ -234,7 +234,7 @@ class DecisionService:
             try:
                 known = state if await _is_loaded(placement, self.budget) else None
                 explained[index] = results[index]._replace(explanation=explain(placement, known, request))
-            except Exception as fault:  # noqa: BLE001
+            except Exception as fault:  # noqa: BLE001  # The decision is shown without an explanation.
                 self.report_fault(call.site, fault)
         return explained
 

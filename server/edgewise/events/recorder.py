@@ -85,6 +85,15 @@ class PlacedEvent(NamedTuple):
     event: ParsedEvent
 
 
+class ParsedBatch(NamedTuple):
+    """The parsed messages of a batch: events to store, views of default content, refused and dropped messages."""
+
+    events: list[PlacedEvent]
+    views: list[NotShownView]
+    rejections: list[Rejection]
+    dropped: Counter[Reason]
+
+
 class Recorder:
     """Records what visitors did. `find` returns the placement of a policy id, `patience` is in seconds."""
 
@@ -128,45 +137,55 @@ class Recorder:
             StoreError: the store did not acknowledge everything. Sending the batch again is harmless.
         """
         parser = EventParser(site, self._ids, self._find, now_ms(), sent_at, proof, consent, browser)
-        events: list[PlacedEvent] = []
-        views: list[NotShownView] = []
-        rejections: list[Rejection] = []
-        dropped: Counter[Reason] = Counter()
-        for index, message in messages:
-            try:
-                if is_report(message):
-                    views.append(read_report(site, message))
-                    continue
-                event = parser.parse(message)
-                if source is not None and not isinstance(event, str):
-                    self._check_outcome(site, event)
-            except MessageRejected as rejected:
-                rejections.append(Rejection(index, rejected.code, str(rejected)))
-            except StoreError:
-                raise
-            except Exception as fault:  # noqa: BLE001  # One message must not affect the others.
-                rejections.append(reject_after(fault, index))
-            else:
-                if isinstance(event, str):
-                    dropped[event] += 1
-                elif watched and self._is_robot(site, event):
-                    dropped["robot"] += 1
-                else:
-                    events.append(PlacedEvent(index, event))
+        batch = self._parse(site, parser, messages, watched=watched, source=source)
         store_batch = StoreBatch(self._store, self._patience)
-        async with self._locks.hold(site.name, _all_ids(one.event for one in events), store_batch.deadline):
-            sender = Sender(source, proof.is_server or proof.is_needed)
-            rejections += await self._write_all(site, events, store_batch, sender)
+        sender = Sender(source, proof.is_server or proof.is_needed)
+        async with self._locks.hold(site.name, _all_ids(one.event for one in batch.events), store_batch.deadline):
+            failed = await self._write_all(site, batch.events, store_batch, sender)
         try:
-            await count_views(self._store, views, store_batch)
+            await count_views(self._store, batch.views, store_batch)
         except StoreError:
             raise
         except Exception as fault:  # noqa: BLE001  # The events are stored.
             report_fault(fault)
         if self._on_dropped is not None:
-            for reason, count in dropped.items():
+            for reason, count in batch.dropped.items():
                 self._on_dropped(site.name, reason, count)
-        return rejections
+        return batch.rejections + failed
+
+    def _parse(
+        self,
+        site: ServedSite,
+        parser: EventParser,
+        messages: Iterable[tuple[int, Message]],
+        *,
+        watched: bool,
+        source: str | None,
+    ) -> ParsedBatch:
+        """Parse messages one by one. One that fails is rejected alone."""
+        batch = ParsedBatch([], [], [], Counter())
+        for index, message in messages:
+            try:
+                if is_report(message):
+                    batch.views.append(read_report(site, message))
+                    continue
+                event = parser.parse(message)
+                if source is not None and not isinstance(event, str):
+                    self._check_outcome(site, event)
+            except MessageRejected as rejected:
+                batch.rejections.append(Rejection(index, rejected.code, str(rejected)))
+            except StoreError:
+                raise
+            except Exception as fault:  # noqa: BLE001  # One message must not affect the others.
+                batch.rejections.append(reject_after(fault, index))
+            else:
+                if isinstance(event, str):
+                    batch.dropped[event] += 1
+                elif watched and self._is_robot(site, event):
+                    batch.dropped["robot"] += 1
+                else:
+                    batch.events.append(PlacedEvent(index, event))
+        return batch
 
     async def _write_all(
         self, site: ServedSite, events: Sequence[PlacedEvent], store_batch: StoreBatch, sender: Sender
@@ -176,7 +195,7 @@ class Recorder:
             await self._write(site, [one.event for one in events], store_batch, sender)
         except StoreError:
             raise
-        except Exception as fault:  # noqa: BLE001
+        except Exception as fault:  # noqa: BLE001  # The other messages of the batch may be right.
             rejection = reject_after(fault, events[0].place)
             if len(events) == 1:
                 return [rejection]

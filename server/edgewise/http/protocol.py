@@ -95,7 +95,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._is_receiving = self._has_headers = self._has_more_body = self._has_time_limit = self._is_long = False
         self._header_bytes = self._discarded_bytes = 0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As in uvicorn.
         super().connection_made(transport)
         self.source = self._open_connections.source_of(self.client[0] if self.client else None)
         if self._open_connections.add(self):

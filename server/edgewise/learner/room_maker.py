@@ -72,15 +72,13 @@ class RoomMaker:
         if evicted:
             log.warning("The store was nearly full. %d visitors, unused for the longest time, were removed.", evicted)
         use = await self._store.memory.use()
-        if await self._uses(HIGH) and not self._is_full:
+        if use.exceeds(HIGH, self._limit) and not self._is_full:
             self._is_full = True
             log.error(_FULL, use.used >> 20, (self._limit or use.maximum) >> 20)
         return evicted
 
     async def _uses(self, share: float) -> bool:
-        use = await self._store.memory.use()
-        limit = self._limit or use.maximum
-        return bool(limit) and use.used >= share * limit
+        return (await self._store.memory.use()).exceeds(share, self._limit)
 
     async def _run(self, sites: Sequence[str]) -> None:
         try:

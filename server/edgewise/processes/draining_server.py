@@ -68,6 +68,7 @@ class DrainingServer(uvicorn.Server):
                 await loop.connect_accepted_socket(self._create_protocol, connection)
 
     def _create_protocol(self) -> asyncio.Protocol:
+        # The type of uvicorn's setting knows only the arguments of the base class.
         protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )

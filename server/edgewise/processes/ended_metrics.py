@@ -1,5 +1,8 @@
 """The metrics of processes that ended. Their files are added up in one, so that restarts do not pile up files."""
 
+# The library has no types for these functions.
+# mypy: disable-error-code="no-untyped-call"
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -18,7 +21,7 @@ def add_up_ended(folder: Path, pid: int) -> None:
 
     A request for the metrics in the same millisecond may see the counts twice.
     """
-    mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+    mark_process_dead(pid, str(folder))
     for kind in _KINDS:
         file = folder / f"{kind}_{pid}.db"
         if file.exists():
@@ -27,10 +30,10 @@ def add_up_ended(folder: Path, pid: int) -> None:
 
 
 def _add(file: Path, sums: Path) -> None:
-    total = MmapedDict(str(sums))  # type: ignore[no-untyped-call]
+    total = MmapedDict(str(sums))
     try:
-        for key, value, timestamp, _ in MmapedDict.read_all_values_from_file(str(file)):  # type: ignore[no-untyped-call]
-            before, _ = total.read_value(key)  # type: ignore[no-untyped-call]
-            total.write_value(key, before + value, timestamp)  # type: ignore[no-untyped-call]
+        for key, value, timestamp, _ in MmapedDict.read_all_values_from_file(str(file)):
+            before, _ = total.read_value(key)
+            total.write_value(key, before + value, timestamp)
     finally:
-        total.close()  # type: ignore[no-untyped-call]
+        total.close()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 from collections.abc import Callable
 
 from edgewise.child import Child
 from edgewise.errors import ProcessFailed
-
-log = logging.getLogger(__name__)
 
 RETIRE_WITHIN = 15.0
 """Seconds until a retired worker is stopped that has not ended by itself."""

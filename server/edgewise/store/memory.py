@@ -6,7 +6,7 @@ Logs, checkpoints and versions never go. They have bounds of their own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 from edgewise.store import keys
@@ -29,6 +29,11 @@ class MemoryUse(NamedTuple):
     used: int
     maximum: int
 
+    def exceeds(self, share: float, limit: int | None) -> bool:
+        """Whether the use has reached this share of `limit`, or of `maximum` without a limit."""
+        most = limit or self.maximum
+        return bool(most) and self.used >= share * most
+
 
 class StoreMemory:
     """Every method raises `StoreUnavailable` if the store does not answer."""
@@ -46,31 +51,30 @@ class StoreMemory:
     async def evict(self, site: str, left: Milliseconds) -> int:
         """Delete the data of visitors whose profile or exposure would expire within `left`. Returns their number.
 
-        What expires next was unused for the longest time. Other tasks run between the pages.
+        What expires next was unused for the longest time.
         """
-        evicted, page = 0, list[str]()
-        for pattern in (keys.profiles(site), keys.exposures(site)):
-            async for key in self._client.scan(pattern):
-                page.append(key)
-                if len(page) >= _PAGE:
-                    evicted += await self._evict_page(site, page, left)
-                    page.clear()
-                    await asyncio.sleep(0)
-        return evicted + await self._evict_page(site, page, left)
+        pages = self._pages(keys.profiles(site), keys.exposures(site))
+        return sum([await self._evict_page(site, page, left) async for page in pages])
 
     async def evict_messages(self, site: str) -> int:
         """Forget the logged message ids that are older than an hour. Returns their number.
 
         Nearly all repeats of a message come within seconds. A slot counts each event once in any case.
         """
-        evicted, page = 0, list[str]()
-        async for key in self._client.scan(keys.messages(site)):
-            page.append(key)
-            if len(page) >= _PAGE:
-                evicted += await self._evict_old_messages(page)
-                page.clear()
-                await asyncio.sleep(0)
-        return evicted + await self._evict_old_messages(page)
+        return sum([await self._evict_old_messages(page) async for page in self._pages(keys.messages(site))])
+
+    async def _pages(self, *patterns: str) -> AsyncIterator[list[str]]:
+        """The keys that match, in pages. Other tasks run between the pages."""
+        for pattern in patterns:
+            page: list[str] = []
+            async for key in self._client.scan(pattern):
+                page.append(key)
+                if len(page) >= _PAGE:
+                    yield page
+                    page = []
+                    await asyncio.sleep(0)
+            if page:
+                yield page
 
     async def _evict_old_messages(self, page: Sequence[str]) -> int:
         ttls = await self._client.execute_all([("PTTL", key) for key in page])
