@@ -14,7 +14,7 @@ async def test_a_nearly_full_store_takes_no_invented_visitors(store: Store) -> N
     budgets = SourceBudgets(store, Settings(), lambda site, name: refused.append((site, name)), pressure)
     await pressure.check()
     assert budgets.take("visitors", "shop", "198.51.100.1")
-    full = StorePressure(store, used)
+    full = StorePressure(store, int(used / 0.9))
     budgets = SourceBudgets(store, Settings(), lambda site, name: refused.append((site, name)), full)
     await full.check()
     assert not budgets.take("visitors", "shop", "198.51.100.1")

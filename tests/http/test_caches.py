@@ -12,9 +12,12 @@ from edgewise.http.content import request_format, response_format
 from edgewise.http.context import attributes_of
 from edgewise.http.cors import allowed_headers
 from edgewise.http.requests import ContextBody, PageBody
+from edgewise.http.source import SourceReader
+from edgewise.settings import Settings
 from edgewise.visitors.browser import read_browser
 from edgewise.visitors.robots import is_crawler
 from edgewise.visitors.sources import find_source
+from edgewise.visitors.vocabulary import read_device, read_locale
 
 CALLS = 600
 LONG = 8000
@@ -22,6 +25,8 @@ LONG = 8000
 
 BOUND = 8 << 20
 """Bytes that all caches together may keep from one kind of call."""
+
+READER = SourceReader(Settings().trusted_proxies)
 
 
 def text(number: int) -> str:
@@ -41,13 +46,31 @@ def header(number: int) -> bytes:
         lambda n: attributes_of(None, country=header(n)),
         lambda n: read_browser(header(n), header(n)),
         lambda n: is_crawler(header(n)),
-        lambda n: response_format({b"accept": header(n), b"content-type": header(-n)}),
+        lambda n: response_format({b"accept": header(n) * 4, b"content-type": header(-n)}),
         lambda n: allowed_headers(header(n)),
         lambda n: context_line({"data": {f"{kind}{text(n)[:1000]}": kind for kind in (0, 1, 2, "a", "b", "c")}}),
         lambda n: context_line({"data": {"a" * 1000 + str(n): {"b" * 1000: {"c" * 1000: dict.fromkeys("defgh", n)}}}}),
         lambda n: find_source(f"https://a.example/?utm_source={text(n)}", None, text(n), {}, 0),
+        lambda n: READER.of(("127.0.0.1", 1), {b"x-forwarded-for": header(n) * 3}),
+        lambda n: read_device(text(n)),
+        lambda n: read_locale(text(n)),
     ],
-    ids=["url", "referrer", "timezone", "country", "browser", "robot", "accept", "origin", "name", "depth", "source"],
+    ids=[
+        "url",
+        "referrer",
+        "timezone",
+        "country",
+        "browser",
+        "robot",
+        "accept",
+        "origin",
+        "name",
+        "depth",
+        "source",
+        "forwarded",
+        "device",
+        "locale",
+    ],
 )
 def test_caches_stay_small_whatever_strangers_send(call: Callable[[int], object]) -> None:
     tracemalloc.start(1)

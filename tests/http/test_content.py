@@ -11,7 +11,7 @@ import msgpack
 import pytest
 
 from edgewise.http.batch import MAX_BATCH_BYTES, MAX_SINGLE_BYTES
-from edgewise.http.content import MAX_GZIP_RATIO
+from edgewise.http.content import ALWAYS_DECOMPRESSED, MAX_GZIP_RATIO
 from edgewise.http.decide import MAX_BODY_BYTES
 from tests.servers import BEARER, Server, serve
 
@@ -140,6 +140,13 @@ async def test_gzip_body_that_grows_too_much_is_refused(server: Server) -> None:
     packed = gzip.compress(json.dumps(GOOD).encode().ljust(MAX_BODY_BYTES))
     message = refused(await send(server, "/v1/decide", packed, content_encoding="gzip"), 413, "body_too_large")
     assert message.startswith(f"body: Expected gzip of at most {MAX_GZIP_RATIO} times its size")
+
+
+async def test_small_gzip_body_may_grow_by_any_ratio(server: Server) -> None:
+    for size, status in ((ALWAYS_DECOMPRESSED, 200), (ALWAYS_DECOMPRESSED + 1, 413)):
+        packed = gzip.compress(json.dumps(GOOD).encode().ljust(size))
+        assert MAX_GZIP_RATIO * len(packed) < ALWAYS_DECOMPRESSED
+        assert (await send(server, "/v1/decide", packed, content_encoding="gzip")).status_code == status
 
 
 async def test_incomplete_or_extended_gzip_body_is_refused(server: Server) -> None:

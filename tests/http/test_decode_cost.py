@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from edgewise.errors import RequestError
 from edgewise.http.content import JSON, MSGPACK, Format
 from edgewise.http.decide import MAX_BODY_BYTES
-from edgewise.http.decode_cost import CostlyValue, check_json_cost, check_msgpack_cost
+from edgewise.http.decode_cost import MAX_ITEMS, CostlyValue, check_json_cost, check_msgpack_cost
 from edgewise.http.decoding import BatchReader, BodyDecoder, decode_messages
 from edgewise.http.requests import MAX_MESSAGES, DecideBody
 
@@ -52,6 +53,13 @@ def test_messagepack_key_that_is_no_text_is_refused(key: Any, around: Any) -> No
         check_msgpack_cost(msgpack.packb(around({key: 1})))
 
 
+@pytest.mark.parametrize("make", [lambda count: [0] * count, lambda count: dict.fromkeys(map(str, range(count)))])
+def test_messagepack_list_or_object_has_at_most_so_many_items(make: Callable[[int], Any]) -> None:
+    check_msgpack_cost(msgpack.packb({"a": make(MAX_ITEMS)}))
+    with pytest.raises(ValueError, match=f"exceeds .*{MAX_ITEMS}"):
+        check_msgpack_cost(msgpack.packb({"a": make(MAX_ITEMS + 1)}))
+
+
 def test_messagepack_array_as_key_is_refused() -> None:
     with pytest.raises(CostlyValue, match="found a key of type list"):
         check_msgpack_cost(b"\x81\x92\x01\x02\x03")
@@ -63,8 +71,9 @@ def filled(unit: bytes, size: int) -> bytes:
 
 
 def colliding(count: int) -> bytes:
-    """A MessagePack map whose keys have the same hash: they are equal modulo 2^61 - 1, Python's modulus."""
-    keys = b"".join(b"\x91\xcf" + (n % 8 * ((1 << 61) - 1) + 5).to_bytes(8, "big") + b"\x01" for n in range(count))
+    """A MessagePack map whose keys have the same hash: their numbers are equal modulo 2^61 - 1, Python's modulus."""
+    numbers = [b"\xcf" + (digit * ((1 << 61) - 1) + 5).to_bytes(8, "big") for digit in range(8)]
+    keys = b"".join(b"\x95" + b"".join(numbers[n >> 3 * at & 7] for at in range(5)) + b"\x01" for n in range(count))
     return b"\x81\xa1a\xdf" + count.to_bytes(4, "big") + keys
 
 
@@ -81,9 +90,9 @@ HOSTILE: dict[str, tuple[bytes, Format]] = {
     "quotes": (b'"\\"' * (MAX_BODY_BYTES // 3), JSON),
     "text-with-numbers": (b'"' + b"1e300 " * (MAX_BODY_BYTES // 6) + b'"', JSON),
     "duplicates": (b"{" + b",".join([b'"a":1'] * (MAX_BODY_BYTES // 6)) + b"}", JSON),
-    "colliding-keys": (colliding(20_000), MSGPACK),
+    "colliding-keys": (colliding(16_000), MSGPACK),
     "nested-maps": (b"\x81\xa1a" * 80_000, MSGPACK),
-    "huge-counts": (bytes.fromhex("dd0003ffff") * 50_000, MSGPACK),
+    "huge-counts": (bytes.fromhex("dd0003d000") * 50_000, MSGPACK),
     "nested-lists-of-the-largest-count": (bytes.fromhex("dc03e8") * 80_000, MSGPACK),
 }
 

@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from edgewise.http import connections as limits
 from edgewise.http import protocol
 from edgewise.http.connections import Connections
-from edgewise.http.protocol import MAX_HEADERS, MAX_PIPELINED
+from edgewise.http.protocol import HEADER_SECONDS, MAX_HEADERS, MAX_PIPELINED
 from edgewise.settings import Settings
 from tests.servers import running
 
@@ -43,7 +43,7 @@ def on_uvloop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]
 
 class App:
     """Echoes bodies. `/wait` responds when `release` is set, `/early` before the body, `/pause` after
-    a moment, and `/large` with many bytes.
+    a moment, `/large` with many bytes, and `/parts` with as many in several parts.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class App:
             await self.release.wait()
         elif scope["path"] == "/pause":
             await asyncio.sleep(0.003)
-        elif scope["path"] == "/large":
+        elif scope["path"] in ("/large", "/parts"):
             body = bytes(LARGE)
         elif scope["path"] != "/early":
             more = True
@@ -76,7 +76,10 @@ class App:
                 more = message.get("more_body", False)
         headers = [(b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        parts = 8 if scope["path"] == "/parts" else 1
+        for _ in range(parts - 1):
+            await send({"type": "http.response.body", "body": body[: LARGE // parts], "more_body": True})
+        await send({"type": "http.response.body", "body": body[: LARGE // parts] if parts > 1 else body})
 
 
 @asynccontextmanager
@@ -88,11 +91,12 @@ async def serve(**options: int) -> AsyncIterator[tuple[App, int]]:
 
 
 @pytest.fixture
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deadlines that a test can wait for."""
+def fast(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Deadlines that a test can wait for. With a parameter, only this one is short."""
     monkeypatch.setattr(limits, "CHECK_INTERVAL", 0.01)
+    short = getattr(request, "param", None)
     for name in ("HEADER_SECONDS", "BODY_SECONDS", "WRITE_SECONDS", "LINGER_SECONDS"):
-        monkeypatch.setattr(protocol, name, 0.1)
+        monkeypatch.setattr(protocol, name, 0.1 if short in (None, name) else 60)
 
 
 async def exchange(port: int, *pieces: bytes) -> bytes:
@@ -153,6 +157,20 @@ async def test_headers_and_address_have_one_limit(size: int, where: str, body: b
         assert error_of(response) == (431, "headers_too_large")
 
 
+@on_uvloop
+async def test_each_request_of_a_connection_has_the_whole_limit() -> None:
+    whole = request("/", "b: " + "c" * (MAX_HEADERS - 100), body=b"hello")
+    async with serve() as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(3):
+            writer.write(whole[:-10_000])
+            await writer.drain()
+            await asyncio.sleep(0.01)  # The server reads it alone.
+            writer.write(whole[-10_000:])
+            assert (await reader.readuntil(b"\r\n\r\nhello")).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
 @pytest.mark.parametrize("endless", [b"0\r\na: ", b"1;a="], ids=["trailer", "chunk-extension"])
 @on_uvloop
 async def test_endless_rest_of_a_chunked_body_is_refused(endless: bytes) -> None:
@@ -185,6 +203,32 @@ async def test_connection_without_a_request_is_closed() -> None:
 async def test_slow_request_is_refused(start: bytes) -> None:
     async with serve() as (_, port):
         assert error_of(await exchange(port, start)) == (408, "request_too_slow")
+
+
+@pytest.mark.parametrize(
+    ("fast", "start"),
+    [
+        ("HEADER_SECONDS", b""),
+        ("HEADER_SECONDS", b"G"),
+        ("HEADER_SECONDS", request("/", body=b"hello") + b"G"),
+        ("BODY_SECONDS", request("/", body=b"hello")[:-1]),
+        ("BODY_SECONDS", request("/", body=b"hello") + request("/", body=b"hello")[:-1]),
+    ],
+    indirect=["fast"],
+)
+@pytest.mark.usefixtures("fast")
+@on_uvloop
+async def test_each_deadline_holds_without_the_others(start: bytes) -> None:
+    async with serve() as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        if start.startswith(whole := request("/", body=b"hello")):
+            writer.write(whole)
+            await reader.readuntil(b"hello")
+            start = start.removeprefix(whole)
+        writer.write(start)
+        response = await asyncio.wait_for(reader.readuntil(b"}}") if start else reader.read(), 10)
+        assert response == b"" if not start else error_of(response) == (408, "request_too_slow")
+        writer.close()
 
 
 @pytest.mark.usefixtures("fast")
@@ -226,11 +270,12 @@ async def test_server_may_take_its_time() -> None:
 
 @pytest.mark.usefixtures("fast")
 @pytest.mark.parametrize("headers", [(), (CLOSE,)])
+@pytest.mark.parametrize("path", ["/large", "/parts"])
 @on_uvloop
-async def test_client_that_does_not_read_is_disconnected(headers: tuple[str, ...]) -> None:
+async def test_client_that_does_not_read_is_disconnected(path: str, headers: tuple[str, ...]) -> None:
     async with serve() as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
-        writer.write(request("/large", *headers))
+        writer.write(request(path, *headers))
         await reader.readline()
         reader._transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.sleep(0.5)
@@ -264,7 +309,9 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
 @on_uvloop
 async def test_too_many_pipelined_requests_end_the_connection() -> None:
     async with serve() as (_, port):
-        assert b"HTTP/1.1 200 " not in await exchange(port, request("/wait") * 10_000)
+        for count in (MAX_PIPELINED + 2, 10_000):
+            response = await asyncio.wait_for(exchange(port, request("/wait") * count), HEADER_SECONDS / 2)
+            assert b"HTTP/1.1 200 " not in response
         assert (await exchange(port, request("/", CLOSE))).startswith(b"HTTP/1.1 200 ")
 
 
@@ -281,6 +328,17 @@ async def test_oldest_waiting_connection_makes_room_for_a_new_one() -> None:
         assert (await working).startswith(b"HTTP/1.1 200 ")
         for _, writer in idle:
             writer.close()
+
+
+@on_uvloop
+async def test_connection_that_waits_for_its_next_request_makes_room_too() -> None:
+    async with serve(most=1) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request("/", body=b"hello"))
+        await reader.readuntil(b"hello")
+        assert (await exchange(port, request("/", CLOSE))).startswith(b"HTTP/1.1 200 ")
+        await closed((reader, writer))
+        writer.close()
 
 
 @on_uvloop

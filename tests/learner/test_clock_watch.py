@@ -27,7 +27,7 @@ def test_clocks_of_two_machines_that_disagree_are_logged_once(
     watch = ClockWatch()
     watch.check({}, NOW)
     for skew in (0, difference, difference, 500):
-        watch.check({REF: (0, NOW + skew)}, NOW)
+        watch.check({OTHER: (0, NOW), REF: (0, NOW + skew)}, NOW)
     warning, end = caplog.messages
     assert warning.startswith(f"The store's clock is {words} the clock of this machine.")
     assert end == "The store's clock and the clock of this machine agree again."

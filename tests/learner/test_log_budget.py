@@ -45,7 +45,7 @@ async def test_logs_within_the_limit_together_stay_whole(store: Store) -> None:
 
 
 async def test_the_largest_log_loses_its_history_first(store: Store) -> None:
-    small, large = await learned(store, "small", 20), await learned(store, "large", 200)
+    small, large = await learned(store, "small", 120), await learned(store, "large", 300)
     before = await store.log.sizes([small.ref, large.ref])
     after = await apply(store, sum(before) - 1, small, large)
     assert after[0] == before[0]
@@ -76,6 +76,15 @@ async def test_only_logs_above_their_fair_share_are_cut(store: Store, caplog: py
     warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert ["shop/large: The logs exceed" in warning for warning in warnings] == [True]
     assert sum(await apply(store, limit, large, small)) <= limit
+
+
+async def test_no_more_logs_are_cut_than_the_limit_needs(store: Store) -> None:
+    largest, large = await learned(store, "largest", 300, OPEN), await learned(store, "large", 200, OPEN)
+    sizes = await store.log.sizes([largest.ref, large.ref])
+    await apply(store, 2 * sizes[1] - 1000, largest, large)
+    for one in (largest, large):
+        await read(store, one)
+    assert [one.fold.open_decisions for one in (largest, large) if one.fold is not None] == [0, 200]
 
 
 async def test_a_policy_that_another_learner_has_does_not_stop_the_others(store: Store) -> None:

@@ -30,6 +30,8 @@ def test_log_time_goes_on_by_elapsed_time_while_the_clock_is_behind_the_log() ->
     elapsed.seconds += 1
     assert clock.read(20_000, 5500) == 21_000
     assert clock.read(20_000, 30_000) == 30_000, "the clock has caught up"
+    elapsed.seconds += 60
+    assert clock.read(31_000, 5000) == 31_000, "the clock was set back again"
 
 
 def test_log_time_does_not_pass_while_no_decision_is_open() -> None:

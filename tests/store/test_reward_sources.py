@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import random
 
+import pytest
+
 from edgewise.store import Store
 from edgewise.store.reward_sources import MOST_SOURCES, SERVER
 from edgewise.types import PolicyRef
@@ -43,6 +45,8 @@ async def test_a_few_rewards_raise_no_alarm(store: Store) -> None:
 async def test_a_server_with_the_secret_key_is_no_address(store: Store) -> None:
     await count(store, *[SERVER] * 200, b"one", b"two")
     assert await share(store) == (202, 0.01, False)
+    await count(store, *[b"one", b"two", b"three"] * 100)
+    assert await share(store) == (502, 0.6, True), "three addresses beside the server"
 
 
 async def test_two_days_count(store: Store) -> None:
@@ -61,6 +65,17 @@ async def test_the_busiest_addresses_are_found_among_many_in_bounded_memory(stor
     assert 0.66 <= found <= 0.69
     assert is_alarming
     assert int(valkey.execute("ZCARD {shop:hero}:sources:20000")[1:]) == MOST_SOURCES
+
+
+async def test_new_addresses_do_not_hide_those_that_return(store: Store) -> None:
+    """The first address of those with the fewest rewards loses its place, and here that is one of the attackers."""
+    fresh = [b"%08d" % number for number in range(MOST_SOURCES + 500)]
+    rounds = [(b"\0one", b"\0two", b"\0three", one) for one in fresh[MOST_SOURCES:]]
+    await count(store, *fresh[:MOST_SOURCES], *(source for sources in rounds for source in sources))
+    rewards, found, is_alarming = await share(store)
+    assert rewards == MOST_SOURCES + 2000
+    assert found == pytest.approx(1500 / rewards, abs=3 / MOST_SOURCES)
+    assert is_alarming
 
 
 async def test_counts_expire_after_two_days(store: Store, valkey: Valkey) -> None:

@@ -68,9 +68,16 @@ def test_order_that_two_histories_counted_counts_once_after_their_merge() -> Non
         assert both.apply(order("2", 5)).orders == 3
 
 
+def test_order_id_that_two_histories_counted_at_distant_times_counts_twice_after_their_merge() -> None:
+    first, later = make_profile(order("1", 1)), make_profile(order("1", 2, at=NOW + REMEMBERED * 1000 + 1000))
+    assert (merge(first, later).orders, merge(first, later).revenue) == (2, 20.0)
+
+
 def test_rewarded_event_that_is_no_order_changes_no_count_of_orders() -> None:
-    one, other = (make_profile(order("1", number, event="Signed Up")) for number in (1, 2))
-    assert merge(one, other).orders == 0
+    one, other = (
+        make_profile(order("1", number, event="Signed Up"), order(f"{number}", number + 8)) for number in (1, 2)
+    )
+    assert (merge(one, other).orders, merge(one, other).revenue) == (2, 20.0)
 
 
 @given(st.binary(max_size=400))

@@ -85,6 +85,7 @@ def test_a_country_has_two_capital_letters(code: str, country: str | None) -> No
         ("zh-cmn-Hans-CN", "zh-Hans-CN"),
         ("es-419", "es-419"),
         ("de-DE-u-ca-gregory", "de-DE"),
+        ("de-u-rg-at", "de"),
         ("iw-IL", "he-IL"),
         ("fil", "fil"),
         (" fr ", "fr"),
