@@ -16,10 +16,16 @@ import pytest
 import edgewise
 from edgewise.bandit import choice
 from edgewise.decisions import engine, visitor_state
+from edgewise.decisions.preview_token import Preview
 from edgewise.decisions.request import PlacementRequest
+from edgewise.decisions.result import PlacementResult
 from edgewise.decisions.service import DecisionService
+from edgewise.policies.compiled_policy import encode_policy
 from edgewise.policies.policy import Action, Cap, Pin
+from edgewise.serving.on_demand_loader import OnDemandLoader
+from edgewise.serving.served_site import ServedPlacement
 from edgewise.store import Store
+from edgewise.types import PolicyRef
 from edgewise.visitors.message import Message
 from tests.decisions.worker import ACTIONS, POLICY, Worker, record
 
@@ -176,6 +182,42 @@ async def test_a_repeated_fault_is_logged_once_and_counted_each_time(
     (message,) = caplog.messages
     assert message.startswith("A decision failed, so the visitor got the baseline: RecursionError at ")
     assert "visitor_state.py" in message
+
+
+async def test_a_fault_in_the_baseline_itself_gives_no_action(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise Step
+
+    monkeypatch.setattr("edgewise.decisions.visitor_state.make_attributes", fail)
+    monkeypatch.setattr(PlacementResult, "fallback", fail)
+    (result,) = await decide(worker)
+    assert (result.decision_id, [slot.action for slot in result.slots]) == (None, [None])
+
+
+async def test_a_fault_in_an_explanation_leaves_the_result(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise Step
+
+    monkeypatch.setattr("edgewise.decisions.service.explain", fail)
+    (result,) = await worker.decide(preview=Preview(None, None))
+    assert (result.group, result.explanation) == ("policy", None)
+
+
+async def test_a_fault_while_one_model_loads_leaves_the_placements_that_are_loaded(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise Step
+
+    (loaded,) = await decide(worker)
+    assert loaded.group == "policy"
+    site = worker.follower.sites["shop"]
+    blob = encode_policy(replace(POLICY, placement="other"))
+    other = ServedPlacement(PolicyRef("shop", "other"), blob, OnDemandLoader(worker.store))
+    monkeypatch.setattr(OnDemandLoader, "load", fail)
+    monkeypatch.setitem(site.placements, "other", other)
+    results = await worker.decide(PlacementRequest("other"), PlacementRequest("hero"))
+    assert [result.group for result in results] == ["fallback", "policy"]
 
 
 async def test_a_fault_in_one_placement_leaves_the_others(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

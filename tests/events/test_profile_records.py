@@ -1,9 +1,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
+import pytest
+
+from edgewise.errors import StoreUnavailable
+from edgewise.events.profile_records import ProfileRecords
+from edgewise.events.store_batch import StoreBatch
 from edgewise.ids.visitor import anonymous_digest, user_digest
-from edgewise.store import Store
+from edgewise.store import Command, Store
 from edgewise.store.keys import profile as profile_key
 from edgewise.types import Digest
 from edgewise.visitors.identity import Redirect, read_redirect
@@ -85,6 +92,27 @@ async def test_a_long_chain_of_aliases_is_followed_and_shortened(recording: Reco
     await recording.record(Message("page", user_id=names[ids[0]]))
     assert await count_redirects(store, ids[0]) == 1
     assert (await recording.profile(ids[-1])).page_views == 2
+
+
+async def test_a_request_without_enough_time_shortens_the_beginning_of_a_chain(store: Store) -> None:
+    ids = sorted(user_digest(f"u{number}") for number in range(800))
+    for id, to in itertools.pairwise(ids):
+        await store.profiles.compare_and_set("shop", id, None, Redirect(to, b"").encode(), 60_000)
+
+    class Hurried(StoreBatch):
+        left = 600
+
+        async def execute(self, commands: Sequence[Command]) -> list[Any]:
+            self.left -= 1
+            if self.left < 0:
+                raise StoreUnavailable("There is no more time.")
+            return await super().execute(commands)
+
+    with pytest.raises(StoreUnavailable):
+        await ProfileRecords(store, "shop", Hurried(store, 60)).resolve(ids[0])
+    assert await count_redirects(store, ids[0]) < 400
+    await ProfileRecords(store, "shop", Hurried(store, 60)).resolve(ids[0])
+    assert await count_redirects(store, ids[0]) == 1
 
 
 async def test_a_new_alias_at_the_end_of_a_long_chain_is_recorded(recording: Recording, store: Store) -> None:

@@ -42,8 +42,9 @@ def on_uvloop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]
 
 
 class App:
-    """Echoes bodies. `/wait` responds when `release` is set, `/early` before the body, `/pause` after
-    a moment, `/large` with many bytes, and `/parts` with as many in several parts.
+    """Echoes bodies. `/wait` responds when `release` is set, `/early` before the body, and `/pause` after a moment.
+
+    `/large` responds with many bytes, and `/parts` with as many in several parts.
     """
 
     def __init__(self) -> None:
@@ -358,6 +359,13 @@ async def test_source_with_many_connections_loses_its_own() -> None:
         await closed(mine[0])
         for _, writer in mine:
             writer.close()
+
+
+@on_uvloop
+async def test_closed_connections_do_not_count() -> None:
+    async with running(App(), Connections((), most=2, most_per_source=2)) as port:  # type: ignore[arg-type]
+        for _ in range(6):
+            assert (await exchange(port, request("/", CLOSE))).startswith(b"HTTP/1.1 200 ")
 
 
 @on_uvloop
