@@ -52,7 +52,7 @@ async def test_rejected_messages_write_nothing(recording: Recording, valkey: Val
     "step",
     [
         "edgewise.events.parser.EventParser.parse",
-        "edgewise.events.profile_writer.ProfileUpdate.add",
+        "edgewise.events.profile_update.ProfileUpdate.add",
         "edgewise.events.event_batch.EventBatch._append",
     ],
 )

@@ -14,7 +14,7 @@ from edgewise.policies.compiled_policy import encode_policy, version_of
 from edgewise.policies.policy import Action, Explore, Policy, Reward
 from edgewise.sites import Site, encode_sites
 from edgewise.store import Checkpoint, Store, keys
-from edgewise.types import Condition, DecisionKey, Digest, Milliseconds, PolicyRef
+from edgewise.types import Condition, DecisionKey, Digest, Milliseconds, PolicyRef, Webhook
 
 DAY: Milliseconds = 24 * 3600 * 1000
 REF = PolicyRef("shop", "hero")
@@ -37,12 +37,17 @@ class PublishedPolicy:
     def version(self) -> Digest:
         return version_of(encode_policy(self.policy))
 
-    async def publish(self, policy: Policy | None = None, segments: Mapping[str, Condition] | None = None) -> None:
+    async def publish(
+        self,
+        policy: Policy | None = None,
+        segments: Mapping[str, Condition] | None = None,
+        webhooks: tuple[Webhook, ...] = (),
+    ) -> None:
         self.policy = policy or self.policy
         blob, shape = encode_policy(self.policy), shape_of(self.policy).digest
         entry = encode(Version(self.version, shape))
         await self.store.versions.publish(self.ref, self.version, shape, blob, entry)
-        site = Site(self.ref.site, self.ref.site, (), (self.ref.placement,), segments=segments or {})
+        site = Site(self.ref.site, self.ref.site, (), (self.ref.placement,), segments=segments or {}, webhooks=webhooks)
         await self.store.registry.publish_sites(encode_sites([site]))
 
     async def decide(

@@ -64,6 +64,12 @@ def test_visit_restarts_a_pending_delay_and_a_server_does_not() -> None:
     assert evaluate(BUYER, state, after=1000, is_visit=False) == NO_UPDATE
 
 
+def test_pending_condition_keeps_an_id_that_a_later_message_lacks() -> None:
+    state = {PENDING: PendingCondition(NOW, VisitorIds("old", "u1")).encode()}
+    update = triggers(1000).evaluate(BUYER, state, {}, VisitorIds("new"), NOW, True)
+    assert update.fields == {PENDING: PendingCondition(NOW + 1000, VisitorIds("new", "u1")).encode()}
+
+
 def test_failed_condition_is_not_pending_any_more() -> None:
     update = evaluate(OTHER, {PENDING: PendingCondition(NOW, IDS).encode()}, after=1000)
     assert not update.needs_dispatch

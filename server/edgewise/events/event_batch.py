@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from edgewise.entries import Event, encode
 from edgewise.events.parser import ParsedEvent
 from edgewise.events.profile_records import ProfileRecords
-from edgewise.events.profile_writer import ProfileUpdate
+from edgewise.events.profile_update import ProfileUpdate
 from edgewise.serving.served_site import ServedSite
 from edgewise.store import Command, Store
 from edgewise.store.exposures import ExposureCommands

@@ -8,7 +8,8 @@ from typing import Any, Literal, TypeAlias
 from msgspec.structs import replace
 
 from edgewise.events.profile_records import ProfileRecords
-from edgewise.events.profile_writer import ProfileUpdate, ProfileWriter
+from edgewise.events.profile_update import ProfileUpdate
+from edgewise.events.profile_writer import ProfileWriter
 from edgewise.events.store_batch import StoreBatch
 from edgewise.ids.visitor import VisitorIds, anonymous_digest, user_digest, visitor_digests
 from edgewise.privacy.readable_record import describe_exposure
@@ -158,10 +159,8 @@ class _TraitsChange:
     def update(self) -> ProfileUpdate:
         root = self._records.find_root(self.visitor)
         update = ProfileUpdate(root, self._records.stored(root))
-        update.digests.add(self.visitor)
-        update.ids = self._ids
-        traits = with_traits(update.profile.traits, self._traits, self._at)
-        update.profile = replace(update.profile, traits=traits)
+        profile = replace(update.profile, traits=with_traits(update.profile.traits, self._traits, self._at))
+        update.change(profile, (self.visitor,), self._ids, is_visit=False)
         return update
 
     def rebuild(self, lost: Sequence[ProfileUpdate]) -> list[ProfileUpdate]:

@@ -123,12 +123,16 @@ class Profile(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown
         order = activity.order
         return order is not None and is_counted(self.counted_orders, order, seconds(activity.at), activity.message)
 
+    def fitted(self) -> Profile:
+        """The profile as it is stored. Traits that do not fit are left out, the oldest first."""
+        if not self.traits or (excess := len(msgspec.msgpack.encode(self)) - LIMIT_BYTES) <= 0:
+            return self
+        return msgspec.structs.replace(self, traits=free_bytes(self.traits, excess))
+
     def encode(self) -> bytes:
-        """Encode the profile, to at most `LIMIT_BYTES`. Traits that do not fit are left out, the oldest first."""
+        """Encode the fitted profile, to at most `LIMIT_BYTES`."""
         encoded = msgspec.msgpack.encode(self)
-        if (excess := len(encoded) - LIMIT_BYTES) > 0:
-            return msgspec.msgpack.encode(msgspec.structs.replace(self, traits=free_bytes(self.traits, excess)))
-        return encoded
+        return encoded if len(encoded) <= LIMIT_BYTES else msgspec.msgpack.encode(self.fitted())
 
     def _visit_changes(self, activity: Activity) -> dict[str, Any]:
         at = min(max(activity.at, 0), MAX_TIME)

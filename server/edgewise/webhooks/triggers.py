@@ -20,6 +20,7 @@ from edgewise.visitors.profile import Profile
 from edgewise.webhooks.webhook_state import (
     PendingCondition,
     QueuedMessage,
+    decode_pending,
     is_pending_field,
     met_field,
     pending_field,
@@ -82,7 +83,8 @@ class Triggers:
         """Find what follows for the webhooks from a visitor's new profile.
 
         `state` is stored beside the profile. `other_state` is stored under other ids of the visitor: its met conditions
-        count, its pending ones do not. Unless `is_visit` is False, pending conditions start to wait again.
+        count, its pending ones do not. Unless `is_visit` is False, pending conditions start to wait again. They keep
+        an id that the present message lacks.
         """
         attributes = self._attributes(profile, now)
         fields: dict[bytes, bytes | None] = {}
@@ -99,8 +101,11 @@ class Triggers:
                 if met not in state:  # The other id may be handed on to another visitor, so keep it here as well.
                     fields[met] = b"1"
             elif webhook.after:
-                if is_visit or pending not in state:
+                if pending not in state:
                     fields[pending] = PendingCondition(now + webhook.after, ids).encode()
+                elif is_visit:
+                    known = decode_pending(state[pending]).ids
+                    fields[pending] = PendingCondition(now + webhook.after, known.updated_with(ids)).encode()
             else:
                 fields[met] = b"1"
                 messages.append(self._message(name, attributes, ids, now))
