@@ -44,7 +44,7 @@ def on_uvloop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]
 class App:
     """Echoes bodies. `/wait` responds when `release` is set, `/early` before the body, and `/pause` after a moment.
 
-    `/large` responds with many bytes, and `/parts` with as many in several parts.
+    `/large` responds with many bytes, and `/parts` with as many in several parts. `/headers` echoes the headers.
     """
 
     def __init__(self) -> None:
@@ -75,6 +75,8 @@ class App:
                     return
                 body += message.get("body", b"")
                 more = message.get("more_body", False)
+            if scope["path"] == "/headers":
+                body = b", ".join(name + b": " + value for name, value in scope["headers"])
         headers = [(b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         parts = 8 if scope["path"] == "/parts" else 1
@@ -170,6 +172,62 @@ async def test_each_request_of_a_connection_has_the_whole_limit() -> None:
             writer.write(whole[-10_000:])
             assert (await reader.readuntil(b"\r\n\r\nhello")).startswith(b"HTTP/1.1 200 ")
         writer.close()
+
+
+OFFERS = {
+    "java": ("connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAMAAABkAARAAAAA"),
+    "websocket": ("connection: keep-alive, upgrade", "upgrade: websocket"),
+    "unknown": ("Connection: UPGRADE", "Upgrade: TLS/1.3, other"),
+}
+
+
+@pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS)
+@on_uvloop
+async def test_an_offer_to_change_the_protocol_is_ignored(offer: tuple[str, ...]) -> None:
+    one, long = request("/", *offer, body=b"hello"), request("/", *offer, body=b"x" * 100_000)
+    chunked = b"\r\n".join((b"POST / HTTP/1.1", *map(str.encode, offer), b"transfer-encoding: chunked", b"", b""))
+    get = b"GET / HTTP/1.1\r\n" + "\r\n".join(offer).encode() + b"\r\n\r\n"
+    last = request("/", CLOSE, body=b"last")
+    async with serve() as (_, port):
+        whole = await exchange(port, one * 3 + get + last)
+        pieces = await exchange(port, *(one[at : at + 7] for at in range(0, len(one), 7)), last)
+        large = await exchange(port, long + last)
+        in_chunks = await exchange(port, chunked + b"5\r\nhello\r\n", b"1\r\n!\r\n0\r\n\r\n" + last)
+        closing = await exchange(port, request("/", offer[0] + ", close", *offer[1:], body=b"hello"))
+    assert whole.count(b"\r\n\r\nhelloHTTP/1.1 200 ") == 3
+    assert b"\r\n\r\nhelloHTTP/1.1 200 " in pieces
+    assert b"\r\n\r\n" + b"x" * 100_000 + b"HTTP/1.1 200 " in large
+    assert b"\r\n\r\nhello!HTTP/1.1 200 " in in_chunks
+    assert all(response.endswith(b"\r\n\r\nlast") for response in (whole, pieces, large, in_chunks))
+    assert closing.endswith(b"\r\n\r\nhello")
+
+
+@pytest.mark.parametrize("address", [b"x:443", b"/"])
+@on_uvloop
+async def test_a_tunnel_is_refused(address: bytes) -> None:
+    async with serve() as (_, port):
+        response = await exchange(port, b"CONNECT %b HTTP/1.1\r\nhost: x\r\n\r\nhello" % address)
+    assert error_of(response) == (400, "malformed_request")
+
+
+@on_uvloop
+async def test_an_endless_offer_to_change_the_protocol_meets_the_limits() -> None:
+    offer = "\r\n".join(("GET / HTTP/1.1", *OFFERS["java"])).encode()
+    async with serve() as (_, port):
+        many = await exchange(port, (offer + b"\r\n\r\n") * 1000)
+        long = await exchange(port, offer + b"\r\ncookie: " + b"x" * (MAX_HEADERS + 1) + b"\r\n\r\n")
+        after = await exchange(port, request("/", CLOSE, body=b"hello"))
+    assert many.count(b"HTTP/1.1 200 ") <= MAX_PIPELINED + 1
+    assert error_of(long) == (431, "headers_too_large")
+    assert after.endswith(b"\r\n\r\nhello")
+
+
+@on_uvloop
+async def test_trailers_change_no_header() -> None:
+    start = request("/headers", "transfer-encoding: chunked", "a: 1", CLOSE).replace(b"content-length: 0\r\n", b"")
+    async with serve() as (_, port):
+        response = await exchange(port, start + b"5\r\nhello\r\n0\r\na: 2\r\nauthorization: Bearer x\r\n\r\n")
+    assert response.endswith(b"\r\n\r\nhost: x, transfer-encoding: chunked, a: 1, connection: close")
 
 
 @pytest.mark.parametrize("endless", [b"0\r\na: ", b"1;a="], ids=["trailer", "chunk-extension"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from typing import Any, NamedTuple
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -37,6 +39,9 @@ _MAX_DISCARDED = 1 << 20
 """Bytes that are read of a request after its error."""
 
 _NEVER = float("inf")
+
+_OF_UPGRADES = (b"upgrade", b"http2-settings")
+"""The headers of an offer to change the protocol, and their names in the Connection header."""
 
 
 class Refusal(NamedTuple):
@@ -94,6 +99,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._is_refused = False
         self._is_receiving = self._has_headers = self._has_more_body = self._has_time_limit = self._is_long = False
         self._header_bytes = self._discarded_bytes = 0
+        self._is_upgrade = False
+        self._upgrade_end: int | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As in uvicorn.
         super().connection_made(transport)
@@ -130,7 +137,7 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             super().data_received(data)
             if self._is_receiving:
-                self._expect_more(len(data))
+                self._expect_more(data)
 
     def _receive_pieces(self, data: bytes) -> None:
         """The parser keeps an incomplete header, so it gets no more than it needs to find one that is too large."""
@@ -142,10 +149,13 @@ class HttpProtocol(HttpToolsProtocol):
             piece = data[start : start + MAX_HEADERS]
             super().data_received(piece)
             if self._is_receiving:
-                self._expect_more(len(piece))
+                self._expect_more(piece)
 
-    def _expect_more(self, received: int) -> None:
-        """Limit the time and the headers of a request that is incomplete after `received` more bytes."""
+    def _expect_more(self, received: bytes) -> None:
+        """Limit the time and the headers of a request that is incomplete after more bytes were received."""
+        if self._upgrade_end is not None:
+            self._parse_without_upgrade(received[self._upgrade_end :])
+            return
         if self._is_refused:
             return
         self._is_long = True
@@ -156,7 +166,7 @@ class HttpProtocol(HttpToolsProtocol):
             elif self.cycle is not None:  # The time of the first request runs since the connection was made.
                 self._wait(HEADER_SECONDS)
         if not self._has_more_body:
-            self._header_bytes += received
+            self._header_bytes += len(received)
             if self._header_bytes > MAX_HEADERS:
                 self._refuse(HEADERS_TOO_LARGE)
         self._has_more_body = False
@@ -177,8 +187,11 @@ class HttpProtocol(HttpToolsProtocol):
             self._refusal = HEADERS_TOO_LARGE
             raise _RefusedRequest
         super().on_headers_complete()
+        if self._is_upgrade:
+            return
         self._has_headers, self._has_time_limit = True, False
         self._unfinished.append(self.cycle)
+        self.headers = []  # For trailers, which must not change the headers of the request.
 
     def on_body(self, body: bytes) -> None:
         self._has_more_body = True
@@ -186,11 +199,47 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        if self._is_upgrade:
+            return
         self._is_receiving = False
         if self._unfinished:
             self.deadline = _NEVER
         else:  # The response was sent before the end of the body.
             self._wait(self.timeout_keep_alive)
+
+    def _should_upgrade(self) -> bool:
+        """Uvicorn calls this for a request with an offer to change the protocol. It then leaves the request alone."""
+        self._is_upgrade = True
+        return True
+
+    def handle_websocket_upgrade(self) -> None:
+        """Note the end of the headers. Uvicorn calls this while it handles the parser's exception."""
+        upgrade = sys.exc_info()[1]
+        assert isinstance(upgrade, httptools.HttpParserUpgrade)
+        self._upgrade_end = upgrade.args[0]
+
+    def _parse_without_upgrade(self, rest: bytes) -> None:
+        """Parse a request again without its offer to change the protocol. `rest` is what follows its headers.
+
+        The parser skips the body of a request with such an offer. Clients that speak HTTP/2 make the offer with any
+        request, and expect that the server ignores it.
+        """
+        self._is_upgrade, self._upgrade_end = False, None
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(MALFORMED)
+            return
+        version = self.parser.get_http_version().encode()
+        head = [b"%b %b HTTP/%b" % (method, self.url, version)]
+        for name, value in self.headers:
+            if name == b"connection":
+                options = [option for option in value.split(b",") if option.strip().lower() not in _OF_UPGRADES]
+                head.append(b"connection: " + b",".join(options))
+            elif name not in _OF_UPGRADES:
+                head.append(b"%b: %b" % (name, value))
+        self._is_receiving = False
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join((*head, b"", rest)))
 
     def on_response_complete(self) -> None:
         self._unfinished.popleft()
