@@ -112,7 +112,7 @@ async def create_endpoint(store: Store, settings: Settings) -> DecideEndpoint:
         raise MeasurementError("Missing the model of the shop. Train it first.")
     for site in follower.sites.values():
         await site.placements["hero"].load_from(checkpoint)
-    decisions = DecisionService(store, await _ids(store), settings.decide_budget / 1000)
+    decisions = DecisionService(store, await _ids(store), follower.log_times, settings.decide_budget / 1000)
     return DecideEndpoint(Authenticator(follower, settings.secret_key), decisions, settings.max_body)
 
 

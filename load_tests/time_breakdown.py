@@ -144,7 +144,7 @@ async def break_down(store: Store, settings: Settings, calls: int, repetitions: 
     await follower.refresh()
     ids = DecisionIds([await store.registry.decision_keys(os.urandom(KEY_BYTES))])
     auth = Authenticator(follower, settings.secret_key)
-    decisions = DecisionService(store, ids, settings.decide_budget / 1000)
+    decisions = DecisionService(store, ids, follower.log_times, settings.decide_budget / 1000)
     limits = SourceLimits(SourceBudgets(store, settings), settings.trusted_proxies)
     endpoint = DecideEndpoint(auth, decisions, 1 << 20, sources=limits)
     caller = EndpointCaller(endpoint, bench_shop.decide_requests(CANDIDATES))

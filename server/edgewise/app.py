@@ -105,7 +105,9 @@ def _endpoints(
     settings: Settings, store: Store, follower: Follower, auth: Authenticator, pressure: StorePressure
 ) -> dict[str, ASGIApp]:
     """The endpoints, by their names in the table of routes."""
-    decisions = DecisionService(store, follower.ids, settings.decide_budget / 1000, metrics.count_decide_fault)
+    decisions = DecisionService(
+        store, follower.ids, follower.log_times, settings.decide_budget / 1000, metrics.count_decide_fault
+    )
     budgets = SourceBudgets(store, settings, metrics.count_over_budget, pressure)
     limits = SourceLimits(budgets, settings.trusted_proxies)
     recorder = Recorder(store, follower.ids, follower.find, on_dropped=metrics.count_dropped_messages, budgets=budgets)

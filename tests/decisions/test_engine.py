@@ -29,6 +29,7 @@ from edgewise.policies import eligibility
 from edgewise.policies.compiled_policy import encode_policy
 from edgewise.policies.eligibility import Check, Circumstances, EligibilityRule
 from edgewise.policies.policy import Action, Explore, Pin, Policy
+from edgewise.serving.log_times import LogTimes
 from edgewise.serving.served_site import ServedPlacement
 from edgewise.store import Store
 from edgewise.types import PolicyRef
@@ -165,7 +166,8 @@ async def test_a_new_eligibility_rule_applies_to_serving_explanation_and_replay(
     television: dict[str, Any] = {"screen": "tv"}
     assert await served_actions(store, policy, {}) == replayed_actions(policy, {}) == {"plain", "deal"}
     assert await served_actions(store, policy, television) == replayed_actions(policy, television) == {"plain"}
-    explanation = explain(served(policy), VisitorState({"data": television}, now=5), PlacementRequest("hero"))
+    state, request = VisitorState({"data": television}, now=5), PlacementRequest("hero")
+    explanation = explain(served(policy), state, request, LogTimes())
     assert [(one.id, one.propensity, one.refused) for one in explanation.actions] == [
         ("plain", 1.0, None),
         ("deal", None, "television"),

@@ -9,11 +9,13 @@ import pytest
 from edgewise.decisions.explanation import ActionExplanation, Explanation
 from edgewise.decisions.preview_token import Preview
 from edgewise.decisions.request import PlacementRequest, Visitor
+from edgewise.decisions.service import DecisionService
 from edgewise.policies.policy import Action, Cap, Explore, Policy, Reward
+from edgewise.serving.log_times import LogTimes
 from edgewise.store import Store
 from edgewise.visitors.message import Message
 from tests.decisions.worker import VISITOR, Worker, record
-from tests.learner.published_policy import learner, settle
+from tests.learner.published_policy import REF, learner, settle
 from tests.valkey import Valkey
 
 DEBUG = Preview(None, None)
@@ -146,3 +148,17 @@ async def test_a_preview_works_without_a_store(preview: Preview) -> None:
     finally:
         await store.close()
         server.close()
+
+
+async def test_model_age_grows_while_the_log_is_ahead_of_the_clock(worker: Worker) -> None:
+    seconds = [0.0]
+    log_times = LogTimes(lambda: seconds[0])
+    worker.decisions = DecisionService(worker.store, worker.ids, log_times, worker.decisions.budget)
+    await worker.published.visit(3)
+    await worker.published.advance_clock(3_600_000)
+    checkpoint = await settle(worker.store, learner(worker.store))
+    await worker.follower.refresh()
+    log_times.observe(await worker.store.checkpoints.heads([REF]))
+    seconds[0] = 90.0
+    assert log_times.ahead(checkpoint.position) > 3_500_000
+    assert (await explanation(worker)).model_age == 90_000

@@ -90,7 +90,7 @@ def faults() -> list[str]:
 @pytest.fixture
 async def busy_worker(store: Store, faults: list[str], request: pytest.FixtureRequest) -> Worker:
     worker = Worker(store)
-    worker.decisions = DecisionService(store, worker.ids, 5.0, faults.append)
+    worker.decisions = DecisionService(store, worker.ids, worker.follower.log_times, 5.0, faults.append)
     await worker.serve(getattr(request, "param", EVERYTHING), SEGMENTS)
     await record(worker, *(Message("page", f"m{n}", "a1", context=None) for n in range(3)))
     await decide(worker)

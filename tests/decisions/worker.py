@@ -41,7 +41,7 @@ class Worker:
         self.published = PublishedPolicy(store, POLICY)
         self.follower = Follower(store)
         self.ids = DecisionIds((b"k" * 32,))
-        self.decisions = DecisionService(store, self.ids, budget)
+        self.decisions = DecisionService(store, self.ids, self.follower.log_times, budget)
 
     async def serve(self, policy: Policy, segments: Mapping[str, Condition] | None = None) -> None:
         await self.published.publish(policy, segments)

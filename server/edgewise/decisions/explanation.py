@@ -9,9 +9,9 @@ from edgewise.decisions.request import PlacementRequest
 from edgewise.decisions.visitor_state import VisitorState
 from edgewise.policies.eligibility import Refusal
 from edgewise.policies.policy import Mode
+from edgewise.serving.log_times import LogTimes
 from edgewise.serving.served_site import ServedPlacement
 from edgewise.types import Milliseconds
-from edgewise.wall_clock import now_ms
 
 
 class ActionExplanation(NamedTuple):
@@ -37,11 +37,12 @@ class Explanation(NamedTuple):
     actions: tuple[ActionExplanation, ...]
 
 
-def explain(placement: ServedPlacement, state: VisitorState | None, request: PlacementRequest) -> Explanation:
+def explain(
+    placement: ServedPlacement, state: VisitorState | None, request: PlacementRequest, log_times: LogTimes
+) -> Explanation:
     """Explain the decisions of this placement for a visitor. `state` is None if it could not be read."""
     policy, head = placement.policy, placement.model_head
-    now = now_ms() if state is None else state.now
-    age = None if head is None else max(0, now - head.position.ms)
+    age = None if head is None else log_times.age(placement.ref, head.position)
     if state is None:
         actions = tuple(ActionExplanation(action.id, None, None) for action in policy.actions)
     else:

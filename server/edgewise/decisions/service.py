@@ -24,6 +24,7 @@ from edgewise.entries import Decision, Robot, encode
 from edgewise.errors import StoreError
 from edgewise.ids.decision import DecisionIds
 from edgewise.logs import FaultLog
+from edgewise.serving.log_times import LogTimes
 from edgewise.serving.served_site import ServedPlacement, ServedSite
 from edgewise.store import Store
 from edgewise.wall_clock import now_ms
@@ -51,14 +52,20 @@ class PendingDecision(NamedTuple):
 class DecisionService:
     """Decides for decide calls.
 
-    `budget` is the number of seconds that a call may wait for the store. `on_fault` is called with the site's name for
-    each fault.
+    `budget` is the number of seconds that a call may wait for the store. `log_times` gives the age of models, for
+    explanations. `on_fault` is called with the site's name for each fault.
     """
 
     def __init__(
-        self, store: Store, ids: DecisionIds, budget: float, on_fault: Callable[[str], None] | None = None
+        self,
+        store: Store,
+        ids: DecisionIds,
+        log_times: LogTimes,
+        budget: float,
+        on_fault: Callable[[str], None] | None = None,
     ) -> None:
         self.budget = budget
+        self._log_times = log_times
         self._store = store
         self._ids = ids
         self._on_fault = on_fault
@@ -233,7 +240,9 @@ class DecisionService:
                 continue
             try:
                 known = state if await _is_loaded(placement, self.budget) else None
-                explained[index] = results[index]._replace(explanation=explain(placement, known, request))
+                explained[index] = results[index]._replace(
+                    explanation=explain(placement, known, request, self._log_times)
+                )
             except Exception as fault:  # noqa: BLE001  # The decision is shown without an explanation.
                 self.report_fault(call.site, fault)
         return explained
