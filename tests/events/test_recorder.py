@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from edgewise.errors import StoreError
+from edgewise.events.parser import EventParser
+from edgewise.events.recorder import PARSED_AT_ONCE
 from edgewise.ids.visitor import anonymous_digest
 from edgewise.visitors.message import Message
 from tests.events.recording import ORDER, Recording, order
@@ -46,6 +49,29 @@ async def test_rejected_messages_write_nothing(recording: Recording, valkey: Val
         (2, "unknown_decision"),
     ]
     assert valkey.execute("DBSIZE") == before
+
+
+async def test_other_requests_have_a_turn_while_a_batch_is_parsed(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, parsed_in = 0, list[int]()
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def parse(parser: EventParser, message: Message) -> Any:
+        parsed_in.append(turns)
+        return original(parser, message)
+
+    original = EventParser.parse
+    monkeypatch.setattr(EventParser, "parse", parse)
+    other = asyncio.create_task(take_turns())
+    assert await recording.record(*(order(f"m{number}", anonymous_id="v") for number in range(200))) == []
+    other.cancel()
+    assert max(Counter(parsed_in).values()) <= PARSED_AT_ONCE
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgewise.visitors.readable_text import decode_host, decode_path, decode_text, decode_url
+from edgewise.visitors.readable_text import decode_host, decode_path, decode_text, decode_url, read_path
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,26 @@ def test_text_is_decoded_once() -> None:
 
 def test_a_letter_and_its_accent_become_one_character() -> None:
     assert decode_path("/gro%CC%88%C3%9Fen") == decode_path("/gr%C3%B6%C3%9Fen")
+    assert decode_path("/gro\u0308ßen") == read_path("/gro\u0308ßen?a") == "/größen"
+    assert decode_url("https://shop.example/gro\u0308ßen") == "https://shop.example/größen"
 
 
 def test_a_url_keeps_its_delimiters_encoded() -> None:
     url = "https://shop.example/gr%C3%B6%C3%9Fen%2Fneu?q=%C3%B6%26%3D%20&a=1#%C3%A4"
     assert decode_url(url) == "https://shop.example/größen%2Fneu?q=ö%26%3D%20&a=1#ä"
+
+
+@pytest.mark.parametrize(
+    ("url", "readable"),
+    [
+        ("https://xn--mnchen-3ya.example/a?b=xn--mnchen-3ya", "https://münchen.example/a?b=xn--mnchen-3ya"),
+        ("https://xn--mnchen-3ya.example:8080", "https://münchen.example:8080"),
+        ("https://shop.example/xn--mnchen-3ya", "https://shop.example/xn--mnchen-3ya"),
+        ("/xn--mnchen-3ya", "/xn--mnchen-3ya"),
+    ],
+)
+def test_the_host_of_a_url_is_decoded(url: str, readable: str) -> None:
+    assert decode_url(url) == readable
 
 
 @pytest.mark.parametrize(

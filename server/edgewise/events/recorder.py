@@ -7,6 +7,7 @@ If anything else fails, the batch is divided until only the messages that cannot
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,6 +42,9 @@ _faults = FaultLog(log, "A message could not be recorded: %s.")
 
 PATIENCE = 5.0
 """Seconds that a batch may take."""
+
+PARSED_AT_ONCE = 50
+"""Other requests have a turn between the parsing of so many messages."""
 
 INTERNAL_ERROR = "internal_error"
 """The code of a rejection that is the server's fault."""
@@ -137,7 +141,7 @@ class Recorder:
             StoreError: the store did not acknowledge everything. Sending the batch again is harmless.
         """
         parser = EventParser(site, self._ids, self._find, now_ms(), sent_at, proof, consent, browser)
-        batch = self._parse(site, parser, messages, watched=watched, source=source)
+        batch = await self._parse(site, parser, messages, watched=watched, source=source)
         store_batch = StoreBatch(self._store, self._patience)
         sender = Sender(source, proof.is_server or proof.is_needed)
         async with self._locks.hold(site.name, _all_ids(one.event for one in batch.events), store_batch.deadline):
@@ -153,7 +157,7 @@ class Recorder:
                 self._on_dropped(site.name, reason, count)
         return batch.rejections + failed
 
-    def _parse(
+    async def _parse(
         self,
         site: ServedSite,
         parser: EventParser,
@@ -164,7 +168,9 @@ class Recorder:
     ) -> ParsedBatch:
         """Parse messages one by one. One that fails is rejected alone."""
         batch = ParsedBatch([], [], [], Counter())
-        for index, message in messages:
+        for number, (index, message) in enumerate(messages, 1):
+            if number % PARSED_AT_ONCE == 0:
+                await asyncio.sleep(0)
             try:
                 if is_report(message):
                     batch.views.append(read_report(site, message))

@@ -118,7 +118,7 @@ def _surroundings(context: MessageContext, at: Milliseconds, browser: Browser) -
     part = None if zone is None else part_of_day(datetime.fromtimestamp(at / 1000, UTC).astimezone(zone).hour)
     locale = read_locale(context.locale) or read_locale(browser.locale)
     return Surroundings(
-        device or browser.device, None if locale is None else locale.tag, context.timezone if zone else None, part
+        device or browser.device, None if locale is None else locale.tag, None if zone is None else zone.key, part
     )
 
 

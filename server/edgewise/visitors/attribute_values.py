@@ -74,7 +74,8 @@ def _spell_locale(text: str) -> str | None:
 
 
 def _spell_zone(text: str) -> str | None:
-    return text if find_zone(text) is not None else None
+    zone = find_zone(text)
+    return None if zone is None else zone.key
 
 
 def choice(*choices: str, spell: Callable[[str], str | None] = str.lower) -> Values:

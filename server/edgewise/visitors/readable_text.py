@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 LONGEST_LABEL = 63
 """Characters between two dots of a host, as in the DNS. Punycode takes quadratic time."""
 
+LONGEST_HOST = 253
+"""Characters of a host, as in the DNS."""
+
 MOST_ACCENTS = 30
 """Of one letter, as in Unicode's Stream-Safe Text Format. More of them take quadratic time to sort."""
 
@@ -22,7 +25,7 @@ def decode_text(text: str, keep: str = "") -> str:
     Encoded stay bytes that are no UTF-8, control characters, and the characters of `keep`.
     """
     if "%" not in text:
-        return text
+        return _composed(text)
     return _composed(_ENCODED.sub(lambda found: _decode(found[0], keep), text))
 
 
@@ -47,13 +50,19 @@ def _path_of(address: str) -> str:
 
 
 def decode_url(url: str) -> str:
-    """Decode the letters outside of ASCII. The other characters stay, because they may be delimiters."""
-    return decode_text(url, _ASCII)
+    """Decode the letters outside of ASCII, and the host. The other characters stay, because they may be delimiters."""
+    scheme, slashes, rest = decode_text(url, _ASCII).partition("://")
+    if "xn--" not in rest:
+        return f"{scheme}{slashes}{rest}"
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{slashes}{decode_host(host)}{slash}{path}"
 
 
 def decode_host(host: str) -> str:
     """Decode the labels of a host that are in Punycode, such as `xn--mnchen-3ya.example`."""
-    return ".".join(map(_decode_label, host.split("."))) if "xn--" in host else host
+    if "xn--" not in host or len(host) > LONGEST_HOST:
+        return host
+    return ".".join(map(_decode_label, host.split(".")))
 
 
 _ASCII = "".join(map(chr, range(128)))
