@@ -215,7 +215,12 @@ class Settings:
         ),
     )
     retention: Milliseconds = field(
-        default=30 * DAY, metadata=_about(DURATION, "How long a policy's log keeps its entries.")
+        default=30 * DAY,
+        metadata=_about(
+            DURATION,
+            "How long a policy's log keeps its entries. The log and model of a removed policy stay for seven days "
+            "more.",
+        ),
     )
     log_bytes: int = field(
         default=256 << 20,

@@ -55,6 +55,16 @@ async def test_the_largest_log_loses_its_history_first(store: Store) -> None:
         assert (await rebuild(store, one.ref)).equal
 
 
+async def test_logs_of_removed_policies_count_and_lose_their_history_first(store: Store) -> None:
+    live, gone = await learned(store, "live", 200), await learned(store, "gone", 100)
+    assert await gone.publish() is not None
+    before = await store.log.sizes([live.ref, gone.ref])
+    await LogBudget(store, Retention(store, 30 * DAY), sum(before) - 1).apply([live], [gone.ref])
+    after = await store.log.sizes([live.ref, gone.ref])
+    assert after[0] == before[0]
+    assert after[1] < before[1] / 2
+
+
 async def test_open_decisions_stay_while_idle_logs_have_history(store: Store) -> None:
     busy, idle = await learned(store, "busy", 100, OPEN), await learned(store, "idle", 60)
     sizes = await store.log.sizes([busy.ref, idle.ref])

@@ -27,13 +27,13 @@ class Eraser:
         self._is_rewriting = False
         self._store_times: dict[str, Milliseconds] = {}
 
-    async def run_once(self, served: Collection[PolicyRef]) -> None:
-        """Advance the erasures of all sites as far as possible.
+    async def run_once(self, served: Collection[PolicyRef], other_sites: Collection[str] = ()) -> None:
+        """Advance the erasures of all sites as far as possible. `other_sites` have removed policies.
 
         Raises:
             StoreError: the store does not answer. The next call starts the interrupted erasure again.
         """
-        found = await self._store.erasures.pending(sorted({ref.site for ref in served}))
+        found = await self._store.erasures.pending(sorted({*(ref.site for ref in served), *other_sites}))
         for site, pending in found.items():
             await self._advance(site, pending, [ref for ref in served if ref.site == site])
             self._store_times[site] = pending.now

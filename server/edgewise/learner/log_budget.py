@@ -13,6 +13,7 @@ from edgewise.errors import StoreError
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.learner.retention import Retention
 from edgewise.store import Store
+from edgewise.types import PolicyRef
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +21,9 @@ log = logging.getLogger(__name__)
 class LogBudget:
     """Keeps all logs within `limit` bytes.
 
-    If they exceed it, learned entries are removed first, from the largest log on. If open decisions alone exceed it,
-    the largest logs are cut. A log within its fair share is never cut, whatever the others hold.
+    If they exceed it, learned entries are removed first: from the logs of removed policies, then from the largest log
+    on. If open decisions alone exceed it, the largest logs are cut. A log within its fair share is never cut, whatever
+    the others hold. Logs of removed policies are never cut, and cause no cut of others.
     """
 
     def __init__(self, store: Store, retention: Retention, limit: int) -> None:
@@ -29,19 +31,24 @@ class LogBudget:
         self._retention = retention
         self._limit = limit
 
-    async def apply(self, learners: Collection[PolicyLearner]) -> None:
-        """Remove what exceeds the limit.
+    async def apply(self, learners: Collection[PolicyLearner], removed: Collection[PolicyRef] = ()) -> None:
+        """Remove what exceeds the limit. `removed` are policies that no site has any more.
 
         Raises:
             StoreError: the store does not answer.
         """
         sizes = await self._sizes(learners)
-        if sum(sizes.values()) <= self._limit:
+        if sum(sizes.values()) + await self._size_of(removed) <= self._limit:
+            return
+        for ref in removed:
+            await self._retention.remove_history_of_removed(ref)
+        room = self._limit - await self._size_of(removed)
+        if sum(sizes.values()) <= room:
             return
         for learner in sorted(sizes, key=sizes.__getitem__, reverse=True):
             if await self._removes_history(learner):
                 sizes |= await self._sizes([learner])
-                if sum(sizes.values()) <= self._limit:
+                if sum(sizes.values()) <= room:
                     return
         await self._cut(sizes)
 
@@ -69,6 +76,9 @@ class LogBudget:
                 *learner.ref,
                 self._limit,
             )
+
+    async def _size_of(self, removed: Iterable[PolicyRef]) -> int:
+        return sum(await self._store.log.sizes(removed))
 
     async def _sizes(self, learners: Collection[PolicyLearner]) -> dict[PolicyLearner, int]:
         sizes = await self._store.log.sizes([learner.ref for learner in learners])

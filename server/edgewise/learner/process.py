@@ -15,6 +15,7 @@ from edgewise.learner.drift_alarm import DriftAlarm
 from edgewise.learner.erasure import Eraser
 from edgewise.learner.log_budget import LogBudget
 from edgewise.learner.policy_learner import PolicyLearner
+from edgewise.learner.removed_policies import RemovedPolicies
 from edgewise.learner.retention import Retention
 from edgewise.learner.room_maker import RoomMaker
 from edgewise.logs import RepeatedErrorLog
@@ -59,6 +60,7 @@ class Learner:
         self._eraser = Eraser(store, self._restart)
         self._erased_at = -math.inf
         self._drift = DriftAlarm(store)
+        self._removed = RemovedPolicies(store, settings.retention)
         self._room = RoomMaker(store, settings.store_memory)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -74,6 +76,7 @@ class Learner:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), READ_EVERY)
         await self._room.stop()
+        await self._removed.stop()
         for ref, learner in self._learners.items():
             try:
                 await learner.publish()
@@ -85,6 +88,7 @@ class Learner:
     async def _run_once(self) -> bool:
         """Read each log once. Returns whether there may be more to read."""
         await self._load_sites()
+        self._removed.start(self._learners.keys())
         if time.monotonic() - self._erased_at >= ERASE_EVERY:
             await self._erase()
         # Read after the erasures, because a restarted policy has a new learner.
@@ -97,7 +101,7 @@ class Learner:
             self._maintained_at = time.monotonic()
         busy = [await self._learn(learner, pages[ref], maintain) for ref, learner in active.items()]
         if maintain:
-            await self._log_budget.apply(active.values())
+            await self._log_budget.apply(active.values(), self._removed.refs)
             await self._drift.check(list(active), now_ms())
             self._room.start(sorted({ref.site for ref in active}))
             return_free_memory()  # The models that rest by now left gaps between smaller blocks.
@@ -149,7 +153,7 @@ class Learner:
     async def _erase(self) -> None:
         self._erased_at = time.monotonic()
         try:
-            await self._eraser.run_once(self._learners.keys())
+            await self._eraser.run_once(self._learners.keys(), self._removed.sites)
         except StoreError as error:  # The next check starts it again. Learning continues.
             self._erasure_errors.report(error)
         else:

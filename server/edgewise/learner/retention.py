@@ -6,11 +6,14 @@ log is trimmed to the id from which the oldest base must be read again.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+
 from edgewise.entries import Decision, Version, decode
-from edgewise.errors import EntryError
+from edgewise.errors import EntryError, Fenced, WritesLost
 from edgewise.learner.policy_learner import PolicyLearner
 from edgewise.store import Store
-from edgewise.types import Digest, Milliseconds, StreamId
+from edgewise.types import Digest, Milliseconds, PolicyRef, StreamId
 
 BASE_EVERY: Milliseconds = 24 * 3600 * 1000
 """The time between two bases, on the store's clock."""
@@ -56,6 +59,25 @@ class Retention:
             return False
         await self._trim_to(learner, base)
         return True
+
+    async def remove_history_of_removed(self, ref: PolicyRef) -> None:
+        """Remove the entries that the last checkpoint of a removed policy does not need.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        checkpoints = self._store.checkpoints
+        checkpoint, epoch = await checkpoints.read(ref), await checkpoints.epoch(ref)
+        first = await self._store.log.first_id(ref)
+        if checkpoint is None or first is None or first >= checkpoint.read_again:
+            return
+        if await checkpoints.needs_new_fold(ref):
+            return
+        checkpoint = replace(checkpoint, epoch=epoch)
+        with suppress(Fenced, WritesLost):  # The policy comes back at this moment.
+            await checkpoints.write_base(ref, checkpoint)
+            await checkpoints.drop_bases(ref, checkpoint.position, epoch)
+            await self._store.log.trim(ref, checkpoint.read_again)
 
     async def _write_base(self, learner: PolicyLearner) -> StreamId | None:
         checkpoint = await learner.publish()

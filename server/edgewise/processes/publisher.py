@@ -73,6 +73,7 @@ class Publisher:
         Raises:
             StoreError: the store may have only some of them.
         """
+        await store.policy_expiry.keep_sites(*(site.name for site, _ in self._loaded.files.sites))
         for policy in self._loaded.policies:
             entry = entries.encode(Version(policy.version, policy.shape))
             if await store.versions.publish(*policy, entry):

@@ -20,6 +20,7 @@ from edgewise.store.log_rewrite import LogRewrite
 from edgewise.store.memory import StoreMemory
 from edgewise.store.not_shown import NotShown
 from edgewise.store.pipeline import Pipeline
+from edgewise.store.policy_expiry import PolicyExpiry
 from edgewise.store.profiles import Profiles
 from edgewise.store.registry import Registry
 from edgewise.store.reward_sources import RewardShare, RewardSources
@@ -51,6 +52,7 @@ class Store:
         self.log = Log(client)
         self.log_rewrite = LogRewrite(client)
         self.versions = Versions(client)
+        self.policy_expiry = PolicyExpiry(client)
         self.checkpoints = Checkpoints(client)
         self.memory = StoreMemory(client)
         self.reward_sources = RewardSources(client)

@@ -107,6 +107,10 @@ class Checkpoints:
         """Take over the policy with a new epoch. Writers with an older epoch are fenced off."""
         return int(await self._client.execute(_take_over.command([keys.checkpoint(ref)])))
 
+    async def epoch(self, ref: PolicyRef) -> int:
+        """The present epoch, 0 before the first learner."""
+        return int(await self._client.execute(("HGET", keys.checkpoint(ref), "epoch")) or 0)
+
     async def needs_new_fold(self, ref: PolicyRef) -> bool:
         """Whether the log was rewritten and no checkpoint was written since. Then it must be folded from its start."""
         return bool(await self._client.execute(("HEXISTS", keys.checkpoint(ref), "anew")))

@@ -1,5 +1,7 @@
 """Every key of the store, with its type and its bound.
 
+The keys of a removed policy, or of a removed site, get a TTL. See `policy_expiry`.
+
 The part in braces is the hash tag. All keys of one policy are on one node of a cluster, and so are all keys of one
 visitor of a site. Names of sites and placements have no braces and no colons.
 """

@@ -19,6 +19,7 @@ DRAFT_SECONDS = 3600
 
 # KEYS: checkpoint, base, log, draft. ARGV: the last entry that the draft covers, and whether to keep the model.
 _replace = Script(f"""
+    local left = redis.call('PTTL', KEYS[3])
     for _, entry in ipairs(redis.call('XRANGE', KEYS[3], '(' .. ARGV[1], '+')) do
         redis.call('XADD', KEYS[4], entry[1], unpack(entry[2]))
     end
@@ -33,6 +34,7 @@ _replace = Script(f"""
         redis.call('XSETID', KEYS[4], last)
         redis.call('RENAME', KEYS[4], KEYS[3])
         redis.call('PERSIST', KEYS[3])
+        if left >= 0 then redis.call('PEXPIRE', KEYS[3], left) end
     end
     {RAISE_EPOCH}
     redis.call('DEL', KEYS[2])
@@ -42,6 +44,7 @@ _replace = Script(f"""
         redis.call('HSET', KEYS[1], 'model_version', model_version)
     end
     redis.call('HSET', KEYS[1], 'epoch', epoch, 'anew', '1')
+    if left >= 0 then redis.call('PEXPIRE', KEYS[1], left) end
     return epoch
 """)
 
@@ -66,7 +69,7 @@ class LogRewrite:
         """Replace the log by the draft and the entries after `read_to`, in one step. Returns the raised epoch.
 
         The step deletes every base and marks the checkpoint, so that no learner continues from it. With `serve_on`, the
-        model serves until the next one is written. Otherwise it is deleted.
+        model serves until the next one is written. Otherwise it is deleted. A removed policy expires as before.
         """
         script_keys = [keys.checkpoint(ref), keys.base(ref), keys.log(ref), keys.draft(ref)]
         return int(await self._client.execute(_replace.command(script_keys, str(read_to), int(serve_on))))

@@ -7,14 +7,16 @@ from typing import NamedTuple
 
 from edgewise.store import keys
 from edgewise.store.connection import Client
+from edgewise.store.policy_expiry import PolicyExpiry
 from edgewise.store.scripts import Argument, Command, Script
 from edgewise.types import Digest, PolicyRef, StreamId
 
 UNNAMED_SECONDS = 7 * 24 * 3600
 """The TTL of a blob that no retained decision names."""
 
-# KEYS: current, blob, log, versions. ARGV: version, shape, blob, entry.
+# KEYS: current, blob, log, versions. ARGV: version, shape, blob, entry. -1 if the policy was removed and expires.
 _publish = Script("""
+    if redis.call('PTTL', KEYS[1]) >= 0 then return -1 end
     redis.call('SADD', KEYS[4], ARGV[1])
     local current = redis.call('HMGET', KEYS[1], 'version', 'shape')
     if current[1] == ARGV[1] and current[2] == ARGV[2] then
@@ -65,15 +67,20 @@ class Versions:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._expiry = PolicyExpiry(client)
 
     async def publish(self, ref: PolicyRef, version: Digest, shape: Digest, blob: bytes, entry: bytes) -> bool:
         """Store the blob, append the log entry and make the version current, in one step.
 
         Returns False if the version was current with this shape. Then only a missing blob is stored again. A new
-        release of Edgewise may give the same version another shape.
+        release of Edgewise may give the same version another shape. If the policy had been removed, its expiry ends
+        first.
         """
         script_keys = [keys.current(ref), keys.blob(ref, version), keys.log(ref), keys.versions(ref)]
-        return bool(await self._client.execute(_publish.command(script_keys, version, shape, blob, entry)))
+        command = _publish.command(script_keys, version, shape, blob, entry)
+        while (reply := int(await self._client.execute(command))) < 0:
+            await self._expiry.keep(ref)
+        return bool(reply)
 
     async def current(self, refs: Sequence[PolicyRef]) -> dict[PolicyRef, Current]:
         """The current versions, for the policies that have one."""
