@@ -8,8 +8,8 @@ import pytest
 from edgewise.errors import PolicyError, Problem
 from edgewise.policies.compiled_policy import CompiledPolicy
 from edgewise.policies.policy import Action, Features, Policy
-from edgewise.policies.segments import NO_SEGMENTS, Segments
-from edgewise.policies.site_files import load_sites
+from edgewise.policies.segments import NO_SEGMENTS, Segments, hidden_segment_problems
+from edgewise.policies.site_files import load_sites, read_sites
 from edgewise.sites import Site
 
 POLICY = """
@@ -113,3 +113,35 @@ def test_a_compiled_policy_uses_segments_only_if_a_condition_or_a_feature_does(
 ) -> None:
     policy = Policy("hero", (Action("plain"), Action("other", when=when)), ("plain",), features=Features(namespaces))
     assert CompiledPolicy(policy).uses_segments is uses
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        {"$ini": ["vip", "vpi"]},
+        {"$alli": ["vip", "vpi"]},
+        {"$not": {"$in": ["vip", "vpi"]}},
+        {"$elemMatch": {"$in": ["vip", "vpi"]}},
+        {"$elemMatch": {"$not": {"$nin": ["vip", "vpi"]}}},
+        ["vip", "vpi"],
+        {"$eq": "vpi"},
+    ],
+    ids=str,
+)
+def test_a_misspelled_segment_is_found_in_every_test(test: Any) -> None:
+    ((path, message),) = hidden_segment_problems([({"$or": [{"visitor.segments": test}]}, "when")], ["vip"])
+    assert path.startswith('when.$or[0]["visitor.segments"]')
+    assert message.startswith('Unknown segment "vpi". Did you mean `vip`?')
+
+
+def test_patterns_and_sizes_of_segments_name_none() -> None:
+    tests = {"$regex": "^v", "$size": {"$gt": 1}, "$exists": True, "$type": "array"}
+    assert hidden_segment_problems([({"visitor.segments": tests}, "when")], ["vip"]) == []
+
+
+def test_a_misspelled_segment_that_an_earlier_release_accepted_is_an_oversight(tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(LOYAL)
+    (tmp_path / "hero.toml").write_text(POLICY.replace('"$in" = ["loyal"]', '"$ini" = ["loyla"]'))
+    ((site, placement, problem),) = read_sites(tmp_path).oversights
+    assert (site, placement) == ("default", "hero")
+    assert problem.message == 'Unknown segment "loyla". Did you mean `loyal`?'

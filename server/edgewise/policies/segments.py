@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import compress
 from typing import Any
 
@@ -20,6 +20,8 @@ ATTRIBUTE = "visitor.segments"
 MOST_SEGMENTS = 100
 
 _LIST_OPERATORS = ("$in", "$nin", "$all")
+_NO_NAMES = frozenset({"$regex", "$regexi", "$notRegex", "$notRegexi", "$type", "$gt", "$gte", "$lt", "$lte"})
+"""The operators whose texts are no names of segments."""
 
 
 class Segments:
@@ -76,23 +78,49 @@ def refers_to_segments(attribute: str) -> bool:
 
 
 def segment_problems(conditions: Iterable[tuple[Condition, str]], segments: Iterable[str]) -> list[Problem]:
-    """A problem for each unknown segment in these conditions. Each condition comes with its key path."""
+    """A problem for each unknown segment that a list operator of these conditions names directly.
+
+    Each condition comes with its key path.
+    """
+    return _problems(conditions, segments, _direct_names)
+
+
+def hidden_segment_problems(conditions: Iterable[tuple[Condition, str]], segments: Iterable[str]) -> list[Problem]:
+    """The same for every test of segments. Earlier releases accepted unknown segments in some of them."""
+    return _problems(conditions, segments, _names)
+
+
+def _problems(
+    conditions: Iterable[tuple[Condition, str]],
+    segments: Iterable[str],
+    names: Callable[[Any, str], Iterator[tuple[str, str]]],
+) -> list[Problem]:
+    known = list(segments)
     return [
-        Problem(where, unknown("segment", name, segments, "Add it to [segments] in site.toml."))
-        for name, where in _segment_names(conditions)
-        if name not in segments
+        Problem(where, unknown("segment", name, known, "Add it to [segments] in site.toml."))
+        for condition, path in conditions
+        for attribute, operand, test in attributes_in(condition, path)
+        if attribute == ATTRIBUTE
+        for name, where in names(operand, test)
+        if name not in known
     ]
 
 
-def _segment_names(conditions: Iterable[tuple[Condition, str]]) -> Iterator[tuple[str, str]]:
-    for condition, path in conditions:
-        for attribute, operand, where in attributes_in(condition, path):
-            if attribute == ATTRIBUTE and isinstance(operand, Mapping):
-                yield from _listed_names(operand, where)
-
-
-def _listed_names(operators: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
-    for operator in _LIST_OPERATORS:
-        for index, name in enumerate(operators.get(operator, ())):
+def _direct_names(operand: Any, path: str) -> Iterator[tuple[str, str]]:
+    for operator in _LIST_OPERATORS if isinstance(operand, Mapping) else ():
+        for index, name in enumerate(operand.get(operator, ())):
             if isinstance(name, str):
                 yield name, child(child(path, operator), index)
+
+
+def _names(operand: Any, path: str) -> Iterator[tuple[str, str]]:
+    """The texts in a test, at any depth. Patterns are no names."""
+    if isinstance(operand, str):
+        yield operand, path
+    elif isinstance(operand, Mapping):
+        for operator, argument in operand.items():
+            if operator not in _NO_NAMES:
+                yield from _names(argument, child(path, operator))
+    elif isinstance(operand, list | tuple):
+        for index, element in enumerate(operand):
+            yield from _names(element, child(path, index))

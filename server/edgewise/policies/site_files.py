@@ -17,7 +17,7 @@ from edgewise.policies.origins import origin_list
 from edgewise.policies.policy import Policy
 from edgewise.policies.policy_file import read_policy
 from edgewise.policies.reward_problems import reward_problems
-from edgewise.policies.segments import read_segments, segment_problems
+from edgewise.policies.segments import hidden_segment_problems, read_segments, segment_problems
 from edgewise.policies.sensitive_traits import sensitive_problems, trait_names
 from edgewise.policies.webhook_table import read_webhooks
 from edgewise.sites import Site
@@ -152,7 +152,9 @@ class _SiteReader:
         table.report_unknown_keys()
         self.is_valid &= not table.problems
         self._problems += (Problem(self.path_of(problem.path), problem.message) for problem in table.problems)
-        self._add_oversights(name, None, SITE_FILE, attribute_problems(_conditions_of(site)), table.problems)
+        oversights = attribute_problems(_conditions_of(site))
+        oversights += hidden_segment_problems(_conditions_of(site), segments)
+        self._add_oversights(name, None, SITE_FILE, oversights, table.problems)
         self._oversights += (Oversight(name, None, problem) for problem in self._ignored_files())
         return LoadedSite(site, policies)
 
@@ -202,6 +204,7 @@ class _SiteReader:
             problems += sensitive_problems(policy.conditions(), sensitive)
             self._problems += (Problem(f"{file}: {problem.path}", problem.message) for problem in problems)
             oversights = [*attribute_problems(policy.conditions()), *reward_problems(policy.reward)]
+            oversights += hidden_segment_problems(policy.conditions(), segments)
             self._add_oversights(site, policy.placement, Path(file).name, oversights, problems)
         placements = ((policy.placement, f"{file}: placement") for file, policy in read)
         self._problems += find_duplicates("placement", placements)

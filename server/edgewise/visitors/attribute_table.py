@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from edgewise.visitors import attribute_values as values
 from edgewise.visitors.attribute_values import Values
+from edgewise.visitors.cart import MAX_ITEMS
+from edgewise.visitors.profile import MAX_PRODUCTS
 
 CONTEXT: Mapping[str, Values] = {
     "page.url": values.URL,
@@ -69,7 +71,7 @@ ATTRIBUTES = (
     Attribute("productsViewed", values.COUNT, "number of product views"),
     Attribute("categories", values.OPEN, "interest in each category", on_demand=True),
     Attribute("brands", values.OPEN, "interest in each brand", on_demand=True),
-    Attribute("cart", values.LIST, "ids of the products in the cart", on_demand=True),
+    Attribute("cart", values.LIST._replace(high=MAX_ITEMS), "ids of the products in the cart", on_demand=True),
     Attribute("cartValue", values.AMOUNT, "price of the products in the cart", on_demand=True),
     Attribute("minutesSinceCart", values.COUNT, "minutes since the cart changed", on_demand=True),
     Attribute("daysSinceFirst", values.COUNT, "whole days since the first visit", on_demand=True),
@@ -81,7 +83,13 @@ ATTRIBUTES = (
     Attribute("traits", values.OPEN, "values that identify calls and servers set", on_demand=True),
     Attribute("events", values.OPEN, "count of each event", on_demand=True, needs_full_profile=True),
     Attribute("pages", values.OPEN, "views of each page type", on_demand=True, needs_full_profile=True),
-    Attribute("products", values.LIST, "ids of the last viewed products", on_demand=True, needs_full_profile=True),
+    Attribute(
+        "products",
+        values.LIST._replace(high=MAX_PRODUCTS),
+        "ids of the last viewed products",
+        on_demand=True,
+        needs_full_profile=True,
+    ),
     Attribute(
         "daysSinceSeen", values.OPEN, "whole days since each impression", on_demand=True, needs_full_profile=True
     ),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain, product
+from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
-from edgewise.visitors.clock import PARTS, find_zone
+from edgewise.visitors.clock import PARTS, find_zone, zone_names
 from edgewise.visitors.names import bounded
 from edgewise.visitors.readable_text import decode_host, decode_text, decode_url, read_path
 from edgewise.visitors.vocabulary import DEVICES, read_country, read_device, read_locale
@@ -20,7 +22,8 @@ class Values(NamedTuple):
     - `expected`: what errors call such a value.
     - `choices`: all texts or truth values, if there are few.
     - `spell`: the spelling in which a text arrives. None for a text that never arrives.
-    - `low`, `high`, `whole`: the bounds of a number.
+    - `low`, `high`, `whole`: the bounds of a number. `high` is also the most elements of a list.
+    - `all`: makes all texts, if they can be listed.
     - `is_open`: a table whose keys anybody may choose.
     - `may_be_empty`: an empty text is a value. Otherwise the attribute is then absent.
     """
@@ -34,6 +37,7 @@ class Values(NamedTuple):
     whole: bool = False
     is_open: bool = False
     may_be_empty: bool = False
+    all: Callable[[], Iterable[str]] | None = None
 
 
 def spell_host(text: str) -> str | None:
@@ -78,6 +82,10 @@ def _spell_zone(text: str) -> str | None:
     return None if zone is None else zone.key
 
 
+def _words(letters: str, *lengths: int) -> Iterable[str]:
+    return ("".join(word) for length in lengths for word in product(letters, repeat=length))
+
+
 def choice(*choices: str, spell: Callable[[str], str | None] = str.lower) -> Values:
     return Values("text", f"one of {', '.join(choices)}", choices, spell)
 
@@ -99,11 +107,21 @@ PATH = Values("text", 'a decoded path such as "/größen", without host and quer
 URL = Values("text", 'a whole address such as "https://shop.example/cart"', spell=spell_url)
 HOST = Values("text", 'a host such as "www.google.com"', spell=spell_host)
 DEVICE = choice(*DEVICES, spell=_spell_device)
-COUNTRY = Values("text", 'two capital letters such as "DE"', spell=read_country)
-LANGUAGE = Values("text", 'two or three small letters such as "de"', spell=_spell_language)
-REGION = Values("text", 'two capital letters or three digits, such as "AT"', spell=_spell_region)
+COUNTRY = Values("text", 'two capital letters such as "DE"', spell=read_country, all=lambda: _words(ascii_uppercase, 2))
+LANGUAGE = Values(
+    "text",
+    'two or three small letters such as "de"',
+    spell=_spell_language,
+    all=lambda: _words(ascii_lowercase, 2, 3),
+)
+REGION = Values(
+    "text",
+    'two capital letters or three digits, such as "AT"',
+    spell=_spell_region,
+    all=lambda: chain(_words(ascii_uppercase, 2), _words(digits, 3)),
+)
 LOCALE = Values("text", 'a language tag such as "de-DE"', spell=_spell_locale)
-ZONE = Values("text", 'a time zone such as "Europe/Berlin"', spell=_spell_zone)
+ZONE = Values("text", 'a time zone such as "Europe/Berlin"', spell=_spell_zone, all=zone_names)
 PART = choice(*PARTS)
 BOOLEAN = Values("boolean", "true or false", (True, False))
 COUNT = number(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
@@ -17,6 +18,10 @@ LONGEST_NAME = 64
 # A search on the disk takes 0.4 ms for an unknown name, and anybody can send many of those.
 _ZONES = {name.lower(): name for name in (files("tzdata") / "zones").read_text().split()}
 _OFFSET = re.compile(r"(?:utc|gmt)?([+-])0?([0-9]|1[0-4])(?::?00)?")
+
+
+def zone_names() -> Iterable[str]:
+    return _ZONES.values()
 
 
 def find_zone(name: str) -> ZoneInfo | None:
