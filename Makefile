@@ -11,7 +11,7 @@ HAS_CHROMIUM = (for browser in "$$CHROMIUM" $(CHROMIUMS); do command -v "$$brows
 HAS_FIREFOX = (for browser in "$$FIREFOX" $(FIREFOXES); do command -v "$$browser" >/dev/null && exit; done; exit 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test coverage chaos quality sdk test-sdk wild demo bench attack lock audit clean
+.PHONY: help setup lint test coverage chaos quality hillstrom sdk test-sdk wild demo bench attack lock audit clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -54,7 +54,14 @@ chaos: setup ## Kill processes at random under traffic, for longer than the test
 	@EDGEWISE_TEST_MINUTES=30 EDGEWISE_CHAOS_ROUNDS=$${EDGEWISE_CHAOS_ROUNDS:-10} $(MAKE) --no-print-directory test-sdk TESTS=chaos.test.ts
 
 # The data is in ../shared/data. Its source: docs/engineering/learning.md.
-quality: setup ## Measure learning on real data, for minutes
+quality: $(VENV)/quality ## Measure how well policies decide, next to other methods, for half an hour
+	$(BIN)/python -m tests.quality $(ARGS)
+
+$(VENV)/quality: requirements/quality.txt $(VENV)/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/quality.txt
+	@touch $@
+
+hillstrom: setup ## Hold the default settings to what they earn on a real e-mail experiment, for minutes
 	$(BIN)/pytest -q -m quality
 
 # The scripts go to server/edgewise/sdk/, which is committed. The npm modules go to sdk-js/dist/.
@@ -94,7 +101,8 @@ attack: setup $(TOOLS)/ready ## Attack a server as strangers would, and measure 
 lock: $(TOOLS)/ready ## Renew requirements/ to the newest versions that pyproject.toml allows
 	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; lock() { $(TOOLS)/bin/uv pip compile pyproject.toml --quiet --upgrade --group build \
 		--universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate "$$@"; }; \
-	lock --extra dev -o requirements/development.txt && lock -c requirements/development.txt -o requirements/service.txt
+	lock --extra dev -o requirements/development.txt && lock -c requirements/development.txt -o requirements/service.txt && \
+	lock --extra quality -c requirements/development.txt -o requirements/quality.txt
 
 audit: $(TOOLS)/ready $(SDK)/ready ## Check the locked Python and npm packages for known vulnerabilities
 	@$(TOOLS)/bin/python .ci/audit.py

@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 # Without --strict, pip-audit skips the packages that its service does not answer for, and exits with 0.
 PIP_AUDIT = (
     *(str(Path(sys.executable).with_name("pip-audit")), "--strict", "--disable-pip", "--require-hashes"),
-    *("--progress-spinner", "off", "--format", "json", "--requirement", "requirements/development.txt"),
+    *("--progress-spinner", "off", "--format", "json"),
+    *("--requirement", "requirements/development.txt", "--requirement", "requirements/quality.txt"),
 )
 NPM_AUDIT = ("npm", "--prefix", "sdk-js", "audit", "--json")
 

@@ -30,7 +30,7 @@ OPTIONS_OF_OTHER_PROGRAMS = {
     *("--system", "--now", "--rm", "--entrypoint", "--name", "--restart", "--stop-timeout", "--headless", "--users"),
     *("--spawn-rate", "--host", "--run-time", "--prefix", "--no-git-tag-version", "--strict", "--label", "--algorithm"),
     *("--read-only", "--tmpfs", "--require-hashes", "--no-deps", "--no-build-isolation"),
-    "--shuffles",
+    *("--shuffles", "--streams", "--methods", "--seeds", "--processes", "--check"),
 }
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -27,11 +27,15 @@ PROJECT: dict[str, Any] = PYPROJECT["project"]
 PACKAGE_JSON: dict[str, Any] = json.loads((ROOT / "sdk-js" / "package.json").read_text())
 SERVICE_LOCK = (ROOT / "requirements" / "service.txt").read_text()
 DEVELOPMENT_LOCK = (ROOT / "requirements" / "development.txt").read_text()
+QUALITY_LOCK = (ROOT / "requirements" / "quality.txt").read_text()
 
 APACHE_2_0_SHA256 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
 
 NOT_INSTALLED = {"locust"}
 """load_tests/locustfile.py runs in an environment of its own, as its docstring describes."""
+
+OF_QUALITY = {"mabwiser", "sklearn"}
+"""Modules of the extra `quality`, which `make quality` installs."""
 
 
 def requirements(*groups: list[str]) -> dict[str, Requirement]:
@@ -42,6 +46,7 @@ def requirements(*groups: list[str]) -> dict[str, Requirement]:
 
 SERVICE = requirements(PROJECT["dependencies"])
 DEVELOPMENT = requirements(PROJECT["dependencies"], PROJECT["optional-dependencies"]["dev"])
+QUALITY = requirements(PROJECT["dependencies"], PROJECT["optional-dependencies"]["quality"])
 BUILD = requirements(PYPROJECT["build-system"]["requires"])
 
 
@@ -100,7 +105,7 @@ def test_service_imports_only_declared_dependencies() -> None:
 
 
 def test_tests_import_only_declared_dependencies() -> None:
-    assert undeclared_modules(imported_modules("tests", "load_tests"), DEVELOPMENT) == NOT_INSTALLED
+    assert undeclared_modules(imported_modules("tests", "load_tests") - OF_QUALITY, DEVELOPMENT) == NOT_INSTALLED
 
 
 def test_version_is_equal_everywhere() -> None:
@@ -119,8 +124,8 @@ def test_version_is_equal_everywhere() -> None:
 
 @pytest.mark.parametrize(
     ("lock", "declared"),
-    [(SERVICE_LOCK, SERVICE | BUILD), (DEVELOPMENT_LOCK, DEVELOPMENT | BUILD)],
-    ids=["service", "development"],
+    [(SERVICE_LOCK, SERVICE | BUILD), (DEVELOPMENT_LOCK, DEVELOPMENT | BUILD), (QUALITY_LOCK, QUALITY | BUILD)],
+    ids=["service", "development", "quality"],
 )
 def test_lock_satisfies_every_declared_requirement(lock: str, declared: dict[str, Requirement]) -> None:
     versions = locked(lock)
@@ -132,8 +137,13 @@ def test_service_lock_is_a_part_of_the_development_lock() -> None:
     assert locked(SERVICE_LOCK).items() <= locked(DEVELOPMENT_LOCK).items()
 
 
+def test_quality_lock_replaces_no_package_of_the_development_lock() -> None:
+    development, quality = locked(DEVELOPMENT_LOCK), locked(QUALITY_LOCK)
+    assert {name: quality[name] for name in quality.keys() & development.keys()}.items() <= development.items()
+
+
 def test_locks_have_a_hash_for_each_package_and_no_address() -> None:
-    for lock in (SERVICE_LOCK, DEVELOPMENT_LOCK):
+    for lock in (SERVICE_LOCK, DEVELOPMENT_LOCK, QUALITY_LOCK):
         packages = re.findall(r"^[\w.-]+==.*\\\n    --hash=sha256:[0-9a-f]{64}", lock, re.M)
         assert len(packages) == len(locked(lock)) > 20
         assert "://" not in lock
