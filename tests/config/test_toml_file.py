@@ -26,7 +26,9 @@ from edgewise.errors import PolicyError
         (b"a = 5%\n", "x.toml:1:6", "Invalid TOML: Expected newline or end of document after a statement. Write each"),
         (b"a = 1\nb = '\xff'\n", "x.toml:2", "Expected UTF-8, found the byte 0xff. Save the file as UTF-8."),
         (b"a = " + b"[" * 5000, "x.toml", "Invalid TOML: lists or tables are nested too deeply."),
-        (b"a = " + b"9" * 5000, "x.toml", "Invalid TOML: Exceeds the limit"),
+        (b"a = " + b"9" * 5000, "x.toml", "Invalid TOML: A whole number has thousands of digits."),
+        (b"\0" * 500, "x.toml", "The file has only NUL bytes, as after a crash while it was saved. Save it again."),
+        (b"\0", "x.toml", "The file has only NUL bytes"),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -287,6 +287,15 @@ def test_a_file_that_windows_shows_as_a_policy_is_reported(tmp_path: Path) -> No
     ]
 
 
+@pytest.mark.parametrize("name", ["Site.toml", "SITE.toml", "sites.toml"])
+def test_a_site_file_with_nearly_the_right_name_is_reported(tmp_path: Path, name: str) -> None:
+    (tmp_path / "hero.toml").write_text('placement = "hero"\nbaseline = "plain"\nactions = [{ id = "plain" }]\n')
+    (tmp_path / name).write_text('write_key = "x"\n')
+    with pytest.raises(PolicyError) as refused:
+        load_sites(tmp_path)
+    assert refused.value.problems == [(name, "The settings of a site are in site.toml. Rename the file to site.toml.")]
+
+
 def test_the_reference_lists_every_attribute_of_the_context() -> None:
     page = (ROOT / "docs/reference/attributes.md").read_text()
     names = {name for name in VALUES if not name.startswith("visitor") and "." in name}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from edgewise.visitors.message import Properties
-from edgewise.visitors.products import Commerce, InvalidProperty, Product, finite_number, read_commerce
+from edgewise.visitors.products import Commerce, InvalidProperty, Product, finite_number, read_commerce, read_order_id
 
 
 def test_product_has_the_properties_of_segments_specification() -> None:
@@ -23,6 +23,17 @@ def test_order_has_a_list_of_products() -> None:
     assert order == Commerce(
         (Product("7", None, None, 9.5, 3), Product("G-32", "Games", None, None, 1)), None, 25.0, True
     )
+
+
+@pytest.mark.parametrize(
+    ("id", "text"),
+    [(4711, "4711"), (4711.0, "4711"), (-0.0, "0"), (0, "0"), (1.5, "1.5"), (2**60, str(2**60)), (1e22, "1e+22")],
+)
+def test_a_whole_number_has_one_spelling(id: float, text: str) -> None:
+    assert read_order_id(Properties(order_id=id)) == text
+    order = read_commerce("Order Completed", Properties(products=[{"product_id": id}]))
+    assert order is not None
+    assert order.products[0].id == text
 
 
 def test_viewed_product_list_has_no_product_ids() -> None:

@@ -55,6 +55,9 @@ def parse_toml(source: bytes, name: str) -> dict[str, Any]:
     Raises:
         PolicyError: the content is not TOML.
     """
+    if source and not source.strip(b"\0"):
+        message = "The file has only NUL bytes, as after a crash while it was saved. Save it again."
+        raise PolicyError([Problem(name, message)])
     if (encoding := find_wide_encoding(source)) is not None:
         message = f"Expected UTF-8, found {encoding}. Save the file as UTF-8: editors ask for the encoding in Save As."
         raise PolicyError([Problem(name, message)])
@@ -69,8 +72,9 @@ def parse_toml(source: bytes, name: str) -> dict[str, Any]:
         raise PolicyError([Problem(f"{name}:{line}", message)]) from error
     except tomllib.TOMLDecodeError as error:
         raise PolicyError([_syntax_problem(str(error), source, name)]) from error
-    except ValueError as error:  # A whole number of thousands of digits.
-        raise PolicyError([Problem(name, f"Invalid TOML: {error}.")]) from error
+    except ValueError as error:
+        message = "Invalid TOML: A whole number has thousands of digits. Write a text, or a shorter number."
+        raise PolicyError([Problem(name, message)]) from error
     except RecursionError as error:
         raise PolicyError([Problem(name, "Invalid TOML: lists or tables are nested too deeply.")]) from error
 

@@ -215,6 +215,10 @@ class _SiteReader:
 
     def _read_policies(self) -> Iterator[tuple[str, Policy]]:
         for file in _policy_files(self._folder):
+            if file.name.lower() in (SITE_FILE, "sites.toml"):
+                message = f"The settings of a site are in {SITE_FILE}. Rename the file to {SITE_FILE}."
+                self._problems.append(Problem(self._relative(file), message))
+                continue
             try:
                 yield self._relative(file), read_policy(file, self._relative(file))
             except PolicyError as error:

@@ -41,6 +41,10 @@ EVENTS = frozenset(
 """The events whose properties are read."""
 
 
+_LARGEST_WHOLE = 2.0**53
+"""Beyond it, a float may be the nearest one of another whole number."""
+
+
 class InvalidProperty(ValueError):
     """A property of an e-commerce event has the wrong type. The message begins with its path."""
 
@@ -147,11 +151,11 @@ def _product(product_id: Any, sku: Any, fields: Properties, path: str) -> Produc
 
 
 def _text(value: Any, path: str) -> str | None:
-    """Read a text. A number is accepted, because ids are often numbers."""
+    """Read a text. A number is accepted, because ids are often numbers: 4711, 4711.0 and "4711" are one id."""
     if value is None or value == "":
         return None
     if type(value) in (int, float):
-        return str(value)
+        return str(int(value) if value == round(value) and abs(value) < _LARGEST_WHOLE else value)
     if not isinstance(value, str):
         raise _invalid(path, value, "a text")
     return value
