@@ -111,6 +111,18 @@ async def test_many_loaded_models_are_let_go_sooner(store: Store, monkeypatch: p
     assert not served(follower).is_loaded
 
 
+async def test_a_model_that_was_asked_for_once_is_let_go_soon(store: Store) -> None:
+    follower = Follower(store)
+    await PublishedPolicy(store).publish()
+    await follower.refresh()
+    for is_in_use in (False, True):
+        placement = served(follower)
+        placement.wake(asyncio.get_running_loop().time() - following.ASKED_ONCE_WITHIN - 1)
+        await placement.load(math.inf)
+        await follower.refresh()
+        assert served(follower).is_loaded is is_in_use, "the second call within a minute keeps it"
+
+
 async def test_new_models_are_loaded_for_placements_in_use(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "LOADING_SHARE", 1.0)
     published, one = PublishedPolicy(store), learner(store)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from edgewise.bandit.model import ScoringModel
 from edgewise.policies.compiled_policy import encode_policy
 from edgewise.policies.policy import Explore
-from edgewise.serving.served_site import ServedPlacement, ServedSite
+from edgewise.serving.served_site import IN_USE_WITHIN, ServedPlacement, ServedSite
 from edgewise.sites import Site
 from tests.learner.published_policy import POLICY, REF
 
@@ -25,6 +25,19 @@ def test_an_edited_placement_keeps_a_model_of_the_same_shape() -> None:
     assert edited.policy.control_share == 0.5
     assert (edited.model, edited.last_requested_at) == (placement.model, 5.0)
     assert placement.policy == POLICY
+
+
+def test_a_placement_is_asked_once_until_a_second_call_within_a_minute_before_or_after_it() -> None:
+    placement = ServedPlacement(REF, encode_policy(POLICY))
+    assert not placement.is_asked_once
+    placement.wake(100.0)
+    assert placement.is_asked_once
+    placement.last_requested_at = 101.0
+    assert not placement.is_asked_once
+    placement.wake(101.0 + IN_USE_WITHIN)
+    assert not placement.is_asked_once
+    placement.wake(102.0 + 2 * IN_USE_WITHIN)
+    assert placement.is_asked_once
 
 
 def test_an_edited_placement_drops_a_model_of_another_shape() -> None:

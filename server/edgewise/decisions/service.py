@@ -164,7 +164,10 @@ class DecisionService:
         requested = {request.placement for request in call.requests}
         placements = [placement for name, placement in call.site.placements.items() if name in requested]
         for placement in placements:
-            placement.last_requested_at = call.started
+            if placement.is_loaded:
+                placement.last_requested_at = call.started
+            else:
+                placement.wake(call.started)
         first, *others = [placement for placement in placements if placement.policy.enabled]
         try:
             await first.load(call.deadline, others)

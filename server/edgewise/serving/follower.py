@@ -23,7 +23,7 @@ from edgewise.policies.segments import Segments
 from edgewise.policies.site_files import LoadedSite
 from edgewise.serving.log_times import LogTimes
 from edgewise.serving.on_demand_loader import OnDemandLoader
-from edgewise.serving.served_site import ServedPlacement, ServedSite
+from edgewise.serving.served_site import IN_USE_WITHIN, ServedPlacement, ServedSite
 from edgewise.sites import Site, decode_sites
 from edgewise.store import Checkpoint, Current, Head, Store
 from edgewise.types import BEGINNING, Digest, Milliseconds, PolicyRef, StreamId
@@ -37,11 +37,11 @@ POLL_INTERVAL = 0.25
 LOADING_SHARE = 0.02
 """The largest share of its time that a worker spends on loading models. A load blocks it for milliseconds."""
 
-IN_USE_WITHIN = 60.0
-"""A placement without a request in this many seconds lets its model go."""
+ASKED_ONCE_WITHIN = 3.0
+"""If it had only one request, this many seconds are enough. After the next request, its model stays for a minute."""
 
-BUSY_WITHIN = 5.0
-"""If a worker has more than MAX_RESTING models, this many seconds are enough."""
+BUSY_WITHIN, BUSY_ASKED_ONCE_WITHIN = 5.0, 0.5
+"""If a worker has more than MAX_RESTING models, these many seconds are enough."""
 
 MAX_RESTING = 64
 """The most loaded models before those of placements that are not busy are let go."""
@@ -50,7 +50,7 @@ POLLS_PER_REPAIR = 20
 """The number of polls between two checks that the store still has the served versions and keys."""
 
 UNLOADED_PER_TRIM = 16
-"""The number of models that are let go before the memory between them is given back to the system."""
+"""While models are let go, the memory between so many of them is given back to the system at once."""
 
 ModelLoaded = Callable[[PolicyRef, Milliseconds], None]
 """A callback for each loaded model. The time is the delay since its oldest new reward window closed."""
@@ -135,12 +135,14 @@ class Follower:
             )
             for ref in sorted(heads.keys() & currents.keys(), key=self._model_position):
                 await self._refresh_model(self._placements[ref], heads[ref])
-            self._unload_idle()
+            unloaded = self._unload_idle()
         finally:
             if self._is_changed or self._placements.keys() != set(refs):
                 self._rebuild_sites(refs)
                 self._is_changed = False
-        if self._unloaded >= UNLOADED_PER_TRIM:  # Their models are freed by now, because no site refers to them.
+        self._unloaded += unloaded
+        # Their models are freed by now, because no site refers to them.
+        if self._unloaded >= UNLOADED_PER_TRIM or (self._unloaded and not unloaded):
             return_free_memory()
             self._unloaded = 0
         if self._polls % POLLS_PER_REPAIR == 0:
@@ -225,15 +227,19 @@ class Follower:
         if old_head is not None:
             self._report_load(placement.ref, checkpoint, old_head)
 
-    def _unload_idle(self) -> None:
-        """Let the models of idle placements go."""
+    def _unload_idle(self) -> int:
+        """Let the models of idle placements go. Return their number."""
         now = asyncio.get_running_loop().time()
         loaded = [placement for placement in self._placements.values() if placement.is_loaded]
-        within = IN_USE_WITHIN if len(loaded) <= MAX_RESTING else BUSY_WITHIN
+        within, once_within = IN_USE_WITHIN, ASKED_ONCE_WITHIN
+        if len(loaded) > MAX_RESTING:
+            within, once_within = BUSY_WITHIN, BUSY_ASKED_ONCE_WITHIN
+        unloaded = 0
         for placement in loaded:
-            if now - placement.last_requested_at > within:
+            if now - placement.last_requested_at > (once_within if placement.is_asked_once else within):
                 self._serve(placement.unloaded())
-                self._unloaded += 1
+                unloaded += 1
+        return unloaded
 
     def _serve(self, placement: ServedPlacement) -> None:
         self._placements[placement.ref] = placement

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from copy import copy
 from itertools import chain
@@ -20,6 +21,9 @@ from edgewise.types import Digest, PolicyRef
 from edgewise.visitors.names import bounded
 from edgewise.visitors.needed_attributes import NeededAttributes
 from edgewise.webhooks.triggers import NO_TRIGGERS, Triggers
+
+IN_USE_WITHIN = 60.0
+"""A placement without a request in this many seconds lets its model go."""
 
 _STEP = 50
 """The number of actions that are parsed without a pause. They take 2 ms."""
@@ -40,10 +44,14 @@ class ServedPlacement:
     Its model and its parsed actions are loaded when a decide call asks for them. `load` waits for that. Until then,
     `is_loaded` is False, and `model_head` is the head of the model to load. `model` and `model_head` are None before
     the first model. Draws are uniform then. `last_requested_at` is a time of the event loop.
+
+    Visitors of a page with many placements, and crawlers, ask for most placements once. `is_asked_once` is whether
+    nobody asked since the call that loaded the model, nor in the minute before it.
     """
 
     __slots__ = (
         "_loader",
+        "_woken_at",
         "blob",
         "compiled",
         "examples",
@@ -65,7 +73,8 @@ class ServedPlacement:
         self.compiled = CompiledPolicy.from_blob(blob)
         self.version_text = self.compiled.version.hex()
         self.shape = shape_of(self.compiled.policy)
-        self.last_requested_at = 0.0
+        self.last_requested_at = -math.inf
+        self._woken_at = math.inf
         self.model: ScoringModel | None = None
         self.model_head: Head | None = None
         self._loader = loader
@@ -82,9 +91,18 @@ class ServedPlacement:
         return self.compiled.version
 
     @property
+    def is_asked_once(self) -> bool:
+        return self.last_requested_at == self._woken_at
+
+    @property
     def model_version(self) -> int:
         """The version of the model. 0 before the first one."""
         return 0 if self.model_head is None else self.model_head.model_version
+
+    def wake(self, now: float) -> None:
+        """Note a request that waits for the model to load."""
+        self._woken_at = now if now - self.last_requested_at > IN_USE_WITHIN else math.inf
+        self.last_requested_at = now
 
     def is_current(self, head: Head) -> bool:
         """Whether the loaded model is this one or a later one. Versions only grow within an epoch."""
