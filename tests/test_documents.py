@@ -29,7 +29,7 @@ LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 OPTIONS_OF_OTHER_PROGRAMS = {
     *("--system", "--now", "--rm", "--entrypoint", "--name", "--restart", "--stop-timeout", "--headless", "--users"),
     *("--spawn-rate", "--host", "--run-time", "--prefix", "--no-git-tag-version", "--strict", "--label", "--algorithm"),
-    *("--read-only", "--tmpfs", "--require-hashes", "--no-deps", "--no-build-isolation"),
+    *("--read-only", "--tmpfs", "--require-hashes", "--no-deps", "--no-build-isolation", "--eval"),
     *("--shuffles", "--streams", "--methods", "--seeds", "--processes", "--check"),
 }
 
