@@ -3,6 +3,7 @@ import { getContext } from "./context.js";
 import { debuggerLoaded } from "./debugger-loaded.js";
 import { defaultDecision } from "./default-decision.js";
 import { emit } from "./emitter.js";
+import { notice } from "./notice.js";
 import { options } from "./options.js";
 import { post } from "./post.js";
 import { loadStored } from "./queue.js";
@@ -65,6 +66,7 @@ const send = async () => {
     });
     if (pending.length) send();
     const body = await (await response).json();
+    if (body.error) notice("error", body.error.message);
     applyServerAnswer(body);
     // The answer may have allowed storage.
     loadStored();

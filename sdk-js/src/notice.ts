@@ -1,13 +1,11 @@
 import { options } from "./options.js";
 
-const given: { [reason: string]: boolean } = {};
+const given: { [reason: string]: unknown } = {};
 
-/** Writes one line to the console for each reason. The help page has a section for it. */
+/** Writes one line to the console for each reason, and none after an error. The help page has a section for each. */
 export const notice = (reason: string, subject: unknown): void => {
-  if (!given[reason])
-    console.warn(
-      `edgewise: ${subject} keeps its default (${reason}). ${options.endpoint}/edgewise-help.html#${reason}`,
-    );
+  if (!given.error && !given[reason])
+    console.warn(`edgewise: default kept, ${reason}: ${subject} ${options.endpoint}/edgewise-help.html#${reason}`);
   given[reason] = true;
 };
 

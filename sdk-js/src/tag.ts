@@ -44,5 +44,5 @@ if (typeof stub !== "function" || !stub.init || stub.q) {
   for (const call of calls) replay(call);
   // Pages may hold on to the stub and call it later.
   calls.push = replay;
-  setTimeout(() => options.writeKey || notice("key", "the page"), options.budget);
+  setTimeout(() => options.writeKey || notice("key", "page"), options.budget);
 }

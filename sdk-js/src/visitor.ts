@@ -65,15 +65,13 @@ export const applyServerAnswer = ({ anonymousId: answered }: { anonymousId?: unk
 // Another tab of the site has changed the visitor, or has withdrawn consent.
 listen("storage", ({ key }) => {
   if (key !== KEY) return;
-  anonymousId = undefined;
-  userId = userHash = undefined;
+  anonymousId = userId = userHash = undefined;
   setConsent(read(KEY) ? undefined : "denied");
 });
 
 const save = () => write(KEY, { ...getIds(), consent: consent._state });
 
 const forget = () => {
-  anonymousId = undefined;
-  userId = userHash = undefined;
+  anonymousId = userId = userHash = undefined;
   keysOf(KEY).forEach(remove);
 };

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from edgewise.http import origin_log
+from edgewise.http.cors import SERVE_FILES
 from tests.servers import BEARER, HERO, Server, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -75,7 +76,7 @@ async def test_star_allows_every_origin(store_url: str) -> None:
     [
         ("[]", SHOP, f'To allow it, add `origins = ["{SHOP}"]` to site.toml, above the first table.'),
         ('["https://a.example"]', SHOP, f'To allow it, extend the list in site.toml: `origins = [..., "{SHOP}"]`.'),
-        ("[]", "null", 'Only `origins = ["*"]` in site.toml allows pages without a web origin.'),
+        ("[]", "null", f'{SERVE_FILES} Only `origins = ["*"]` in site.toml allows pages without a web origin.'),
     ],
 )
 async def test_error_of_a_refused_origin_has_the_line_for_site_toml(

@@ -160,6 +160,12 @@ def test_an_invalid_setting_is_rejected(tmp_path: Path, line: str, message: str)
     assert found.startswith(message)
 
 
+def test_a_missing_folder_is_looked_for_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ((_, message),) = problems(Path("shop"))
+    assert message.endswith(f"Check its path. It is relative to {tmp_path}.")
+
+
 def test_a_folder_without_policies_is_rejected(tmp_path: Path) -> None:
     assert problems(tmp_path) == [(str(tmp_path), "Missing policy file. Add at least one *.toml file.")]
     missing = tmp_path / "missing"

@@ -109,7 +109,7 @@ suite("on a page of somebody else", () => {
     await inject(visit, { "data-write-key": "default" }, "", STUB);
     assert.deepEqual(await visit.rendered(), { hero: "late" });
     assert.equal(await visit.tab.locator("h1").first().innerText(), "Welcome");
-    assert.deepEqual(lines, [`edgewise: hero keeps its default (late). ${stage.proxy.url}/edgewise-help.html#late`]);
+    assert.deepEqual(lines, [`edgewise: default kept, late: hero ${stage.proxy.url}/edgewise-help.html#late`]);
     assert.equal((await fetch(lines[0]?.split(" ").at(-1) ?? "")).status, 200);
     await stage.proxy.waitFor("$notShown", 2);
     assert.deepEqual(await notShown("hero"), { late: 2, moved: 0, timeout: 0 });
@@ -173,7 +173,7 @@ suite("on a page of somebody else", () => {
     stage.proxy.interceptors.set("/v1", disconnect);
     const { visit, lines } = await open({ body: HERO });
     assert.deepEqual(await visit.rendered(), { hero: "timeout" });
-    assert.match(lines.join(), /hero keeps its default \(timeout\)/);
+    assert.match(lines.join(), /default kept, timeout: hero/);
     stage.proxy.interceptors.clear();
     const [report] = await stage.proxy.waitFor("$notShown");
     assert.deepEqual(report?.properties, { placement: "hero", reason: "timeout" });
@@ -221,9 +221,7 @@ suite("on a page of somebody else", () => {
     test("or writes one line that the key is missing", async () => {
       const { visit, lines } = await open({ tag: "none", head: script(""), body: HERO });
       await eventually("the line", async () => lines.length > 0);
-      assert.deepEqual(lines, [
-        `edgewise: the page keeps its default (key). ${stage.proxy.url}/edgewise-help.html#key`,
-      ]);
+      assert.deepEqual(lines, [`edgewise: default kept, key: page ${stage.proxy.url}/edgewise-help.html#key`]);
       await visit.leave();
     });
   });
@@ -283,11 +281,19 @@ suite("on a page of somebody else", () => {
     }
   }
 
+  test("a page that the server refuses gets one line, with the server's remedy", async () => {
+    const { visit, lines } = await open({ attributes: { "data-write-key": "shop-publik" }, body: HERO });
+    assert.deepEqual(await visit.rendered(), { hero: "timeout" });
+    const help = `${stage.proxy.url}/edgewise-help.html#error`;
+    assert.deepEqual(lines, [`edgewise: default kept, error: Unknown writeKey. Copy the key from site.toml. ${help}`]);
+    await visit.leave();
+  });
+
   test("a browser function that fails gives one line in the console, and no error of the page", async () => {
     const script = `Element.prototype.animate = () => { throw new Error("no animations") }`;
     const { visit, lines } = await open({ script, body: HERO + HERO });
     await eventually("the line", async () => lines.length > 0);
-    assert.match(lines.join(), /^edgewise: Error: no animations keeps its default \(error\)[^,]*$/);
+    assert.match(lines.join(), /^edgewise: default kept, error: Error: no animations [^,]*$/);
     assert.deepEqual(visit.visitor.errors, []);
     await visit.tab.close();
   });

@@ -118,6 +118,9 @@ def _allowed_headers(origin: Origin) -> HeaderList:
 _cached_headers = lru_cache(maxsize=256)(_allowed_headers)
 
 
+SERVE_FILES = "Open a file through a web server, such as `python3 -m http.server`."
+
+
 def web_origin(origin: Origin) -> str | None:
     """The origin as text, if it is one that `origins` in site.toml can list. Files and apps have no such origin."""
     text = origin[:300].decode("latin-1")
@@ -137,7 +140,7 @@ def origin_error(site: ServedSite, origin: Origin) -> RequestError:
     found = web_origin(origin)
     if found is None:
         text = repr(origin[:200].decode("latin-1"))
-        advice = f"Only `{origins_line(ANY_ORIGIN)}` in site.toml allows pages without a web origin."
+        advice = f"{SERVE_FILES} Only `{origins_line(ANY_ORIGIN)}` in site.toml allows pages without a web origin."
     elif not site.settings.origins:
         text, advice = found, f"To allow it, add `{origins_line(found)}` to site.toml, above the first table."
     else:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from edgewise.http.cors import Origin, origins_line, web_origin
+from edgewise.http.cors import SERVE_FILES, Origin, origins_line, web_origin
 from edgewise.policies.origins import ANY_ORIGIN
 
 log = logging.getLogger(__name__)
@@ -39,9 +39,10 @@ class OriginLog:
             log.warning("More origins were refused. Edgewise logs no more of them for an hour.")
         elif found is None:
             log.warning(
-                "site %r: Refused a page without a web origin, such as a file or an app. Only `%s` in site.toml "
-                "allows those.",
+                "site %r: Refused a page without a web origin, such as a file or an app. %s Only `%s` in site.toml "
+                "allows pages without one.",
                 site,
+                SERVE_FILES,
                 origins_line(ANY_ORIGIN),
             )
         else:

@@ -93,7 +93,8 @@ def _site_folders(folder: Path) -> list[Path]:
         message = "Expected a folder of policy files, found a file. Pass the folder."
         raise PolicyError([Problem(str(folder), message)]) from error
     except OSError as error:
-        message = f"Cannot read the folder of policy files: {error.strerror}. Check its path."
+        base = "" if folder.is_absolute() else f" It is relative to {Path.cwd()}."
+        message = f"Cannot read the folder of policy files: {error.strerror}. Check its path.{base}"
         raise PolicyError([Problem(str(folder), message)]) from error
     if not _toml_files(folder):
         if not inner:

@@ -18,6 +18,7 @@ from redis.asyncio.connection import ConnectionPool, parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
 
 from edgewise.errors import SettingsError, StoreUnavailable
@@ -180,7 +181,10 @@ class Client:
 
     def unavailable_error(self, command: Command, error: BaseException) -> StoreUnavailable:
         """Return the error to raise for a failed command."""
-        return StoreUnavailable(f"Store {self.url}: {command[0]!r} failed: {type(error).__name__}: {error}")
+        # Its subclasses, such as a refused password, have other remedies.
+        is_unreachable = type(error) is RedisConnectionError or isinstance(error, OSError)
+        advice = " Check that the store runs and that its URL is right." if is_unreachable else ""
+        return StoreUnavailable(f"Store {self.url}: {command[0]!r} failed: {type(error).__name__}: {error}{advice}")
 
     async def _checked(self, command: Command, reply: Any) -> Any:
         if isinstance(reply, NoScriptError):
