@@ -1,11 +1,7 @@
 """Visitor journeys for Locust, to load-test your own server.
 
-    python3 -m venv load && load/bin/pip install locust
-    .venv/bin/edgewise serve --port 8090 --data load/data                             # second terminal
-    load/bin/locust -f load_tests/locustfile.py --headless --users 50 --spawn-rate 10 --host http://127.0.0.1:8090
-
-Do not run it against a live server, because the model learns from all events. docs/engineering/operations.md explains
-the results.
+Do not run it against a live server, because the model learns from all events. docs/engineering/operations.md has the
+commands, and explains the results.
 
 A visitor requests a decision, sends an impression and sometimes a click. Locust reports the rates and latencies of both
 calls. A fallback counts as a failure. Environment variables:
