@@ -24,6 +24,7 @@ class WebWorker:
         self.name = name
         self._make_child = make_child
         self._child: Child | None = None
+        self._next: Child | None = None
         self._retired: dict[asyncio.Task[None], Child] = {}
 
     @property
@@ -44,7 +45,10 @@ class WebWorker:
             ProcessFailed: the new process does not serve. The old one continues.
         """
         new, ready = await self._start_child()
-        if not await _is_written(ready):
+        self._next = new  # The server may stop before this process serves, and must then stop it too.
+        is_serving = await _is_written(ready)
+        self._next = None
+        if not is_serving:
             new.kill()
             raise ProcessFailed(f"{self.name}: The new process {new.pid} does not serve. The old one continues.")
         old, self._child = self._current, new
@@ -54,12 +58,14 @@ class WebWorker:
         task.add_done_callback(self._retired.pop)
 
     async def stop(self) -> None:
-        children = [*self._retired.values(), *([] if self._child is None else [self._child])]
-        await asyncio.gather(*(child.stop() for child in children), *self._retired)
+        await asyncio.gather(*(child.stop() for child in self._children()), *self._retired)
 
     def kill(self) -> None:
-        for child in (*self._retired.values(), self._current):
+        for child in self._children():
             child.kill()
+
+    def _children(self) -> list[Child]:
+        return [*self._retired.values(), *(child for child in (self._child, self._next) if child is not None)]
 
     @property
     def _current(self) -> Child:
