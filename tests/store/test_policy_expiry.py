@@ -85,3 +85,10 @@ async def test_what_a_removed_site_has_without_a_policy_expires_too(store: Store
         assert 0 < (await ttls(store, names))[0] <= DAY
     await store.policy_expiry.keep_sites("shop", "other")
     assert await ttls(store, names) == [-1]
+
+
+async def test_expiring_policies_are_found_together(store: Store, policy: PolicyRef) -> None:
+    other = PolicyRef("shop", "other")
+    await store.versions.publish(other, V1, SHAPE, b"blob", b"entry")
+    await store.policy_expiry.expire(other, DAY)
+    assert await store.policy_expiry.expiring([policy, other, PolicyRef("shop", "unknown")]) == [other]

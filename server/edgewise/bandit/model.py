@@ -105,7 +105,7 @@ class LearningModel:
         if self._workspace is not None:
             return self._workspace.serialize()
         if self._bytes is None:
-            self._bytes = _untrained_workspace(self._shape).serialize()
+            self._bytes = _untrained_bytes(self._shape)
         return self._bytes
 
     def rest(self) -> None:
@@ -132,3 +132,9 @@ def _workspace(shape: Shape, model: bytes | None) -> Workspace[Literal[False]]:
 def _untrained_workspace(shape: Shape) -> Workspace[Literal[False]]:
     """A workspace that never learns or predicts. All policies of a shape share it to parse their actions."""
     return _workspace(shape, None)
+
+
+@lru_cache(maxsize=16)
+def _untrained_bytes(shape: Shape) -> bytes:
+    """The bytes of a model that has not learned yet. To serialize it takes 4 ms, and every new policy needs them."""
+    return _untrained_workspace(shape).serialize()

@@ -94,7 +94,7 @@ class RemovedPolicies:
 
     async def _keep(self, sites: Collection[str], served: Collection[PolicyRef]) -> None:
         await self._store.policy_expiry.keep_sites(*sites)
-        for ref in sorted(served):
+        for ref in await self._store.policy_expiry.expiring(sorted(served)):
             if await self._store.policy_expiry.keep(ref):
                 log.info("%s/%s: The policy came back before its log and model expired.", *ref)
 

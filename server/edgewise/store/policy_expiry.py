@@ -5,6 +5,8 @@ The key of the current version has a TTL exactly while the policy expires. A pol
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgewise.store import keys
 from edgewise.store.connection import Client
 from edgewise.store.scripts import Command, Script
@@ -38,6 +40,11 @@ class PolicyExpiry:
         """Every policy that was published and has not expired. This reads the names of all keys of the store."""
         pattern = keys.current(PolicyRef("*", "*"))
         return {keys.policy_of(key) async for key in self._client.scan(pattern)}
+
+    async def expiring(self, refs: Sequence[PolicyRef]) -> list[PolicyRef]:
+        """Those of these policies that expire."""
+        ttls = await self._client.execute_all([("PTTL", keys.current(ref)) for ref in refs])
+        return [ref for ref, ttl in zip(refs, ttls, strict=True) if int(ttl) >= 0]
 
     async def expire(self, ref: PolicyRef, after: Milliseconds) -> bool:
         """Let the keys of a removed policy expire. Returns False if they did already.
