@@ -73,7 +73,7 @@ def test_unreadable_header_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("[1]", "Expected a JSON object, found a value of type list."),
+        ("[1]", "Expected a JSON object, found a list."),
         ("{", "Expected a JSON object: "),
         ("[" * 100_000, "Expected a JSON object: "),
         ("9" * 5000, "Expected a JSON object: "),
@@ -87,7 +87,7 @@ def test_unreadable_header_is_an_error(tmp_path: Path) -> None:
         ('{"id": "x", "a": 1e400}', "traits.a: Expected a number from -2^53 to 2^53, found inf."),
         (
             '{"id": "x", "a": {}}',
-            "traits.a: Expected a text, a number, true, false, null or a list, found a value of type dict.",
+            "traits.a: Expected a text, a number, true, false, null or a list, found an object.",
         ),
         ('{"id": "x", "a": "' + "y" * (1 << 20) + '"}', "Expected a line of at most 1048576 bytes"),
     ],

@@ -236,6 +236,6 @@ def test_impression_may_name_the_action() -> None:
     assert parse(message).activity.seen == ("hero", "hero/deal")
     wrong = msgspec.structs.replace(message, properties=msgspec.structs.replace(properties, action=5))
     with pytest.raises(
-        MessageRejected, match=r"^properties\.action: Expected the id of an action, found a value of type int\.$"
+        MessageRejected, match=r"^properties\.action: Expected the id of an action, found a whole number\.$"
     ):
         parse(wrong)

@@ -59,7 +59,7 @@ def reward(**properties: Any) -> dict[str, Any]:
         ),
         (
             track("Order Completed", anonymousId="v", properties={"products": 5}),
-            "properties.products: Expected a list of products, found a value of type int.",
+            "properties.products: Expected a list of products, found a whole number.",
         ),
         (track("$click"), NO_DECISION + "nothing."),
         (click(decisionId=5), NO_DECISION + "a value of"),

@@ -143,7 +143,7 @@ async def test_message_can_grant_the_consent_that_the_site_requires(store_url: s
 
 async def test_unknown_consent_value_is_refused(store_url: str) -> None:
     async with serve(store_url, site("")) as server:
-        for value, found in (("no", "'no'"), (False, "a value of type bool")):
+        for value, found in (("no", "'no'"), (False, "a boolean")):
             message = {"type": "page", "anonymousId": ANONYMOUS, "context": {"consent": value}}
             response = await server.post("/v1/batch", {"batch": [message]})
             (rejection,) = response.json()["rejected"]

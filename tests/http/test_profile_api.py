@@ -158,7 +158,7 @@ async def test_traits_are_a_users_by_default_even_if_a_browser_took_the_id(store
         ({"x" * 41: 1}, "traits", "Expected a name of 1 to 40 bytes of UTF-8, found 41."),
         ({"": 1}, "traits", "Expected a name of 1 to 40 bytes of UTF-8, found 0."),
         ({"n": 2**64}, "traits.n", "Expected a number from -2^53 to 2^53, found 18446744073709551616."),
-        ({"n": {}}, "traits.n", "Expected a text, a number, true, false, null or a list, found a value of type dict."),
+        ({"n": {}}, "traits.n", "Expected a text, a number, true, false, null or a list, found an object."),
         ({str(n): n for n in range(65)}, "traits", "Expected at most 64 traits, found 65."),
     ],
 )

@@ -105,7 +105,7 @@ async def test_refunds_of_one_order_all_count(server: Server, valkey: Valkey) ->
 @pytest.mark.parametrize("wrong", [True, [1], {"id": 1}])
 async def test_order_id_of_another_type_is_rejected(server: Server, wrong: Any) -> None:
     (rejected,) = (await send_batch(server, track(ORDER, anonymousId="h", properties={"order_id": wrong})))["rejected"]
-    assert rejected["message"].startswith("properties.order_id: Expected a text, found a value of type ")
+    assert rejected["message"].startswith("properties.order_id: Expected a text, found ")
 
 
 @pytest.mark.parametrize("empty", [None, "", " "])

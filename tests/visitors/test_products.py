@@ -51,14 +51,14 @@ def test_properties_of_other_events_are_ignored() -> None:
     ("properties", "message"),
     [
         (Properties(price="cheap"), "properties.price: Expected a finite number, found 'cheap'."),
-        (Properties(quantity=[]), "properties.quantity: Expected a finite number, found a value of type list."),
-        (Properties(brand={}), "properties.brand: Expected a text, found a value of type dict."),
-        (Properties(product_id=True), "properties.product_id: Expected a text, found a value of type bool."),
-        (Properties(products={}), "properties.products: Expected a list of products, found a value of type dict."),
-        (Properties(products=[{}, 5]), "properties.products[1]: Expected a product, found a value of type int."),
+        (Properties(quantity=[]), "properties.quantity: Expected a finite number, found a list."),
+        (Properties(brand={}), "properties.brand: Expected a text, found an object."),
+        (Properties(product_id=True), "properties.product_id: Expected a text, found a boolean."),
+        (Properties(products={}), "properties.products: Expected a list of products, found an object."),
+        (Properties(products=[{}, 5]), "properties.products[1]: Expected a product, found a whole number."),
         (
             Properties(products=[{"price": []}]),
-            "properties.products[0].price: Expected a finite number, found a value of type list.",
+            "properties.products[0].price: Expected a finite number, found a list.",
         ),
     ],
 )

@@ -75,14 +75,14 @@ def test_valid_traits_have_no_problems(value: Any) -> None:
         ({"a": ["x" * 200] * 2}, ("traits.a", "Expected a list with at most 256 bytes of text, found 400.")),
         (
             {"a": [[1]]},
-            ("traits.a", "Expected a list of texts, numbers, true or false, found a value of type list."),
+            ("traits.a", "Expected a list of texts, numbers, true or false, found a list."),
         ),
         ({"a": "\ud800"}, ("traits.a", "Expected a text in Unicode, found half of a surrogate pair.")),
         ({"a": "b\0"}, ("traits.a", "Expected a text without NUL characters.")),
         ({"a": float("nan")}, ("traits.a", "Expected a number from -2^53 to 2^53, found nan.")),
         (
             {"a": {}},
-            ("traits.a", "Expected a text, a number, true, false, null or a list, found a value of type dict."),
+            ("traits.a", "Expected a text, a number, true, false, null or a list, found an object."),
         ),
         ({"": 1}, ("traits", "Expected a name of 1 to 40 bytes of UTF-8, found 0.")),
         ({str(n): n for n in range(65)}, ("traits", "Expected at most 64 traits, found 65.")),

@@ -30,7 +30,16 @@ MATOMO = {
     "Peripheral": "other",
     "unknown": None,
 }
-CLIENTS = {**SEGMENT, **RUDDERSTACK, **ANALYTICS_4, **WOOCOMMERCE, **MATOMO}
+ADOBE = {
+    "Mobile Phone": "mobile",
+    "Tablet": "tablet",
+    "Television": "tv",
+    "Set-top Box": "tv",
+    "Gaming Console": "console",
+    "eReader": "tablet",
+    "Other": "other",
+}
+CLIENTS = {**SEGMENT, **ADOBE, **RUDDERSTACK, **ANALYTICS_4, **WOOCOMMERCE, **MATOMO}
 
 
 @pytest.mark.parametrize(("word", "device"), CLIENTS.items())
@@ -89,6 +98,9 @@ def test_a_country_has_two_capital_letters(code: str, country: str | None) -> No
         ("iw-IL", "he-IL"),
         ("fil", "fil"),
         (" fr ", "fr"),
+        ("en-US,en;q=0.9,de;q=0.8", "en-US"),
+        ("de;q=0.9", "de"),
+        ("de_AT, fr", "de-AT"),
     ],
 )
 def test_a_language_has_one_spelling(tag: str, expected: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
+from edgewise.config.messages import json_noun
 from edgewise.config.toml_file import find_wide_encoding
 from edgewise.errors import EdgewiseError
 from edgewise.visitors.traits import check_traits
@@ -135,7 +136,7 @@ def _lines(begin: int, end: int) -> str:
 
 def _row(line: int, read: int, column: str, fields: Any) -> Row | WrongRow:
     if not isinstance(fields, dict):
-        return WrongRow(line, read, f"Expected a JSON object, found a value of type {type(fields).__name__}.")
+        return WrongRow(line, read, f"Expected a JSON object, found {json_noun(fields)}.")
     traits = {name: value for name, value in fields.items() if name != column}
     id = fields.get(column)
     if isinstance(id, int) and not isinstance(id, bool):

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 LONGEST_QUOTE = 80
 """Characters of a text that a message quotes."""
+
+
+_JSON_NOUNS: Mapping[type, str] = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    tuple: "a list",
+    dict: "an object",
+}
 
 
 def describe(value: Any) -> str:
@@ -30,6 +42,11 @@ def describe(value: Any) -> str:
             return "a date and time"
         case _:
             return f"a {type(value).__name__}"
+
+
+def json_noun(value: Any) -> str:
+    """The kind of a JSON value: `an object`, `a list`."""
+    return _JSON_NOUNS.get(type(value), f"a {type(value).__name__}")
 
 
 def mismatch(expected: str, value: Any) -> str:

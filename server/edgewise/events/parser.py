@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, get_args
 
+from edgewise.config.messages import json_noun
 from edgewise.entries import Outcome
 from edgewise.errors import EdgewiseError
 from edgewise.ids.decision import DecisionIds, UnknownDecision
@@ -258,4 +259,4 @@ def _read_value(value: Any) -> float:
 
 
 def _describe(value: Any) -> str:
-    return "nothing" if value is None else f"a value of type {type(value).__name__}"
+    return "nothing" if value is None else json_noun(value)

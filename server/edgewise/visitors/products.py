@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from edgewise.config.messages import json_noun
 from edgewise.visitors.message import Properties
 
 MAX_PRODUCTS = 100
@@ -162,5 +163,5 @@ def _text(value: Any, path: str) -> str | None:
 
 
 def _invalid(path: str, value: Any, expected: str) -> InvalidProperty:
-    found = repr(value[:20]) if isinstance(value, str) else f"a value of type {type(value).__name__}"
+    found = repr(value[:20]) if isinstance(value, str) else json_noun(value)
     return InvalidProperty(f"{path}: Expected {expected}, found {found}.")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta, Raw
 
+from edgewise.config.messages import json_noun
 from edgewise.errors import Problem
 from edgewise.visitors.names import MAX_NAME_BYTES, Seconds, bounded, cut
 
@@ -148,7 +149,7 @@ def _value_problem(value: Any) -> str | None:
         fits = -MAX_NUMBER <= value <= MAX_NUMBER  # False for NaN, too.
         return None if fits else f"Expected a number from -2^53 to 2^53, found {str(value)[:24]}."
     expected = "a text, a number, true, false, null or a list"
-    return f"Expected {expected}, found a value of type {type(value).__name__}."
+    return f"Expected {expected}, found {json_noun(value)}."
 
 
 def _list_problem(values: list[Any] | tuple[Any, ...]) -> str | None:
@@ -156,7 +157,7 @@ def _list_problem(values: list[Any] | tuple[Any, ...]) -> str | None:
         return f"Expected a list of at most {MAX_LIST} values, found {len(values)}."
     for value in values:
         if value is None or isinstance(value, list | tuple):
-            return f"Expected a list of texts, numbers, true or false, found a value of type {type(value).__name__}."
+            return f"Expected a list of texts, numbers, true or false, found {json_noun(value)}."
         if (wrong := _value_problem(value)) is not None:
             return wrong
     size = sum(len(value.encode()) for value in values if isinstance(value, str))

@@ -8,12 +8,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 DEVICES: Mapping[str, str] = {
-    "mobile": "phone, mobile phone, smartphone, feature phone, phablet, handset, ios, iphone, ipod, android",
+    "mobile": "phone, mobile phone, cell phone, smartphone, feature phone, phablet, handset, mobile web, "
+    "ios, iphone, ipod, android",
     "tablet": "ipad, ipados, android tablet, e-reader, kindle",
-    "desktop": "pc, computer, laptop, notebook, mac, macos, windows, linux, chromeos, chromebook",
-    "tv": "smart tv, connected tv, ctv, tvos, android tv, set-top box",
-    "console": "game console, games console, xbox, playstation",
-    "wearable": "watch, smartwatch, watchos, wearos",
+    "desktop": "pc, computer, desktop computer, laptop, notebook, mac, macos, windows, linux, chromeos, chromebook",
+    "tv": "television, smart tv, connected tv, ctv, tvos, apple tv, android tv, google tv, fire tv, set-top box",
+    "console": "game console, games console, gaming console, xbox, playstation, nintendo switch",
+    "wearable": "watch, smartwatch, apple watch, watchos, wearos",
     "bot": "robot, crawler, spider",
     "other": "car, car browser, smart display, smart speaker, camera, portable media player, peripheral, xr, embedded",
 }
@@ -59,7 +60,10 @@ def read_country(code: str) -> str | None:
 
 
 def read_locale(tag: str | None) -> Locale | None:
-    """Read a tag such as `de-DE`, `zh-Hant-TW`, `en_us` or `de_DE.UTF-8`. None if it has no language."""
+    """Read a tag such as `de-DE`, `zh-Hant-TW`, `en_us` or `de_DE.UTF-8`. None if it has no language.
+
+    Of a list, such as the header Accept-Language, the first tag counts.
+    """
     return _read_locale(tag) if tag and len(tag) <= _LONGEST_TAG else None
 
 
@@ -79,7 +83,7 @@ def _read_device(word: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _read_locale(tag: str) -> Locale | None:
-    language, *others = re.split(r"[_-]", re.split(r"[.@]", tag.strip())[0])
+    language, *others = re.split(r"[_-]", re.split(r"[.@,;]", tag.strip())[0])
     if not re.fullmatch(r"[A-Za-z]{2,3}", language):
         return None
     language = language.lower()
