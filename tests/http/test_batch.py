@@ -62,7 +62,7 @@ def reward(**properties: Any) -> dict[str, Any]:
             "properties.products: Expected a list of products, found a whole number.",
         ),
         (track("$click"), NO_DECISION + "nothing."),
-        (click(decisionId=5), NO_DECISION + "a value of"),
+        (click(decisionId=5), NO_DECISION + "a whole number."),
         (click(decisionId="made-up"), UNKNOWN_DECISION),
         (click(decisionId=FORGED_ID), UNKNOWN_DECISION),
         (track("Order Completed", properties={"decisionId": FORGED_ID}), UNKNOWN_DECISION),
