@@ -96,7 +96,8 @@ class Learner:
         if not active:
             return False
         pages = await self._store.log.read({ref: learner.read_from for ref, learner in active.items()}, _PAGE)
-        maintain = time.monotonic() - self._maintained_at >= MAINTAIN_EVERY
+        read_at = time.monotonic()
+        maintain = read_at - self._maintained_at >= MAINTAIN_EVERY
         if maintain:
             self._maintained_at = time.monotonic()
         busy = [await self._learn(learner, pages[ref], maintain) for ref, learner in active.items()]
@@ -105,7 +106,8 @@ class Learner:
             await self._drift.check(list(active), now_ms())
             self._room.start(sorted({ref.site for ref in active}))
             return_free_memory()  # The models that rest by now left gaps between smaller blocks.
-        self._clocks.check({ref: (learner.ahead, pages[ref].now) for ref, learner in active.items()}, now_ms())
+        times = {ref: (learner.ahead, pages[ref].now) for ref, learner in active.items()}
+        self._clocks.check(times, now_ms(), read_at)
         return any(busy)
 
     async def _learn(self, learner: PolicyLearner, page: Page, maintain: bool) -> bool:
