@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tests.quality.catalog import make_stream
 from tests.quality.measurement import Measurement, measure
+from tests.quality.stream import StreamError
 
 
 class Job(NamedTuple):
@@ -28,21 +29,34 @@ class Job(NamedTuple):
     methods: Sequence[str]
 
 
+class JobError(Exception):
+    """A job failed. The message has the stream, the seed, the method if there is one, and the cause."""
+
+
 def plan(streams: Sequence[str], seeds: int, methods: Sequence[str]) -> list[Job]:
     """All streams of the first seed come first. So an interrupted run has about the same seeds of each stream."""
     return [Job(stream, seed, methods) for seed, stream in itertools.product(range(seeds), streams)]
 
 
 def run_job(job: Job) -> list[Measurement]:
-    stream = make_stream(job.stream, job.seed)
+    with _named_errors(f"{job.stream}, seed {job.seed}"):
+        stream = make_stream(job.stream, job.seed)
     measured = []
     for method in job.methods:
-        try:
+        with _named_errors(f"{job.stream}, seed {job.seed}, {method}"):
             measured.append(measure(stream, method, job.seed))
-        except Exception as error:
-            error.add_note(f"In {job.stream}, seed {job.seed}, by {method}.")
-            raise
     return measured
+
+
+@contextmanager
+def _named_errors(where: str) -> Iterator[None]:
+    """Other exceptions may not survive the way to another process."""
+    try:
+        yield
+    except StreamError:
+        raise
+    except Exception as error:
+        raise JobError(f"{where}: {type(error).__name__}: {error}") from error
 
 
 def run_jobs(jobs: Sequence[Job], processes: int, console: Console) -> Iterator[list[Measurement]]:

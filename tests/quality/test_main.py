@@ -10,7 +10,7 @@ import pytest
 
 from tests.quality import __main__ as command
 from tests.quality import easy_streams
-from tests.quality.jobs import plan
+from tests.quality.jobs import Job, JobError, plan, run_job
 from tests.quality.measurement import Measurement
 
 EASY = f"{easy_streams.__file__}:easy"
@@ -64,3 +64,8 @@ def test_a_wrong_name_ends_with_status_2(options: list[str], capsys: pytest.Capt
 def test_all_streams_of_a_seed_come_before_the_next_seed() -> None:
     jobs = plan(["a", "b"], 2, ["edgewise"])
     assert [(job.stream, job.seed) for job in jobs] == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
+
+
+def test_a_failure_names_stream_seed_and_method() -> None:
+    with pytest.raises(JobError, match=r"easy, seed 3, guess: KeyError"):
+        run_job(Job(EASY, 3, ["guess"]))

@@ -10,6 +10,7 @@ from edgewise.policies.policy import Explore
 from tests.quality.easy_streams import easy, logged
 from tests.quality.product import Product, new_policy
 from tests.quality.protocol import decide_stream
+from tests.quality.stream import IntArray
 
 
 def test_a_new_policy_has_the_defaults_of_a_policy_file() -> None:
@@ -46,12 +47,15 @@ def test_a_row_that_was_not_shown_teaches_nothing() -> None:
 
 
 def test_the_first_model_comes_after_the_first_reward() -> None:
-    stream = easy(0, 210, delay=60)
-    product = Product(stream, 0)
     versions = []
-    choose = product.choose
-    product.choose = lambda events: (versions.append(product.model_version), choose(events))[1]  # type: ignore[method-assign,func-returns-value]
-    decide_stream(stream, product, 0)
+
+    class Watched(Product):
+        def choose(self, events: IntArray) -> IntArray:
+            versions.append(self.model_version)
+            return super().choose(events)
+
+    stream = easy(0, 210, delay=60)
+    decide_stream(stream, Watched(stream, 0), 0)
     assert versions == [0, 0, 1, 2, 3]
 
 
