@@ -27,6 +27,9 @@ from tests.valkey import Valkey, free_port
         "unix://relative/path",
         "unix://",
         "redis://localhost:notaport",
+        "redis://localhost/notadb",
+        "redis:/localhost",
+        "rediss://localhost/0/1",
         "redis+sentinel://localhost:26379",
         "redis+sentinel://localhost:26379/service/notadb",
         "redis+cluster://",
@@ -35,6 +38,12 @@ from tests.valkey import Valkey, free_port
 def test_a_url_of_no_known_form_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match=re.escape(f"Store URL '{url}': Expected one of redis://")):
         connect(url)
+
+
+@pytest.mark.parametrize("query", ["x=y", "ssl_cert_reqs=none", "db=1&timeout=5"])
+def test_an_unknown_parameter_of_a_url_is_refused(query: str) -> None:
+    with pytest.raises(SettingsError, match=r"The query of the URL has an unknown parameter\."):
+        connect(f"redis://localhost:6379?{query}")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +55,8 @@ def test_a_url_of_no_known_form_is_refused(url: str) -> None:
         ("unix://user:secret@/run/valkey?db=1", "unix://user@/run/valkey"),
         ("unix:///run/valkey", "unix:///run/valkey"),
         ("redis://user:se?cr#et@host/0", "redis://user@host/0"),
+        ("redis://:p@s:s/w#r%d?@host:1", "redis://@host:1"),
+        ("redis://:p@s?s@host:1?db=2", "redis://@host:1"),
         ("redis+sentinel://:secret@a:1,b:2/service/0?sentinel_password=secret", "redis+sentinel://@a:1,b:2/service/0"),
     ],
 )
@@ -53,7 +64,7 @@ def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     assert without_password(url) == shown
 
 
-@pytest.mark.parametrize("password", ["a/b", "a?b", "a#b", "a b", "a[b", "100%", "a%zz"])
+@pytest.mark.parametrize("password", ["a/b", "a?b", "a#b", "a b", "a[b", "100%", "a%zz", "p@s:s/w?", "p@s?s"])
 def test_a_password_that_is_not_encoded_is_refused_and_not_shown(password: str) -> None:
     with pytest.raises(SettingsError, match="The password must be percent-encoded, because it has") as raised:
         connect(f"redis://user:{password}@host:6379/0")

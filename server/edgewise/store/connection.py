@@ -19,7 +19,8 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from edgewise.errors import SettingsError, StoreUnavailable
 from edgewise.store import keys
@@ -182,8 +183,12 @@ class Client:
     def unavailable_error(self, command: Command, error: BaseException) -> StoreUnavailable:
         """Return the error to raise for a failed command."""
         # Its subclasses, such as a refused password, have other remedies.
-        is_unreachable = type(error) is RedisConnectionError or isinstance(error, OSError)
+        is_unreachable = type(error) is RedisConnectionError or isinstance(error, OSError | RedisTimeoutError)
         advice = " Check that the store runs and that its URL is right." if is_unreachable else ""
+        if is_unreachable and self.url.startswith("rediss"):
+            advice += " It must speak TLS there. A URL with redis:// is without TLS."
+        elif isinstance(error, ReadOnlyError):
+            advice = " Use the URL of the primary, because replicas accept no writes."
         return StoreUnavailable(f"Store {self.url}: {command[0]!r} failed: {type(error).__name__}: {error}{advice}")
 
     async def _checked(self, command: Command, reply: Any) -> Any:
@@ -199,8 +204,15 @@ def without_password(url: str) -> str:
 
     The password may have characters that a URL does not allow there.
     """
-    base = url.partition("?")[0]
+    base = _without_query(url)
     return re.sub(r"(//[^:@/]*):.*@", r"\1@", base if "@" in base else url).partition("?")[0].partition("#")[0]
+
+
+def _without_query(url: str) -> str:
+    """The URL without its query. A question mark before the host is one of a password that is not encoded."""
+    base, _, query = url.partition("?")
+    beginning, at, _ = query.partition("@")
+    return url if at and "=" not in beginning else base
 
 
 def _check_password(url: str) -> None:
@@ -209,9 +221,7 @@ def _check_password(url: str) -> None:
     Raises:
         SettingsError: the password must be encoded.
     """
-    base, _, query = url.partition("?")
-    before_at = base if "@" in base or "=" in query else url
-    credentials, at, _ = before_at.partition("://")[2].rpartition("@")
+    credentials, at, _ = _without_query(url).partition("://")[2].rpartition("@")
     wrong = re.search(r"[/?#\[\]\s]|%(?![0-9A-Fa-f]{2})", credentials)
     if not at or not wrong or url.startswith("unix:"):
         return
@@ -227,7 +237,14 @@ _Opened: TypeAlias = "tuple[Library, list[Callable[[], Awaitable[None]]]]"
 def _open_node(url: str, parts: SplitResult, options: dict[str, Any]) -> _Opened:
     if parts.scheme == "unix" and (parts.hostname or not parts.path):
         raise ValueError("A Unix socket needs an absolute path, with three slashes.")
-    library = Redis.from_pool(ConnectionPool(**{**parse_url(url), **options}))
+    if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]*/?", parts.path):
+        raise ValueError("Expected redis://host:port/database, and the database as a number.")
+    pool = ConnectionPool(**{**parse_url(url), **options})
+    try:
+        pool.connection_class(**pool.connection_kwargs)  # Not connected yet. The library checks the options only here.
+    except TypeError as error:
+        raise ValueError("The query of the URL has an unknown parameter.") from error
+    library = Redis.from_pool(pool)
     return library, [library.aclose]
 
 
