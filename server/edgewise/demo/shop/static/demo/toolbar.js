@@ -1,5 +1,7 @@
 // The demo's toolbar. It shows this page's decision and the scoreboard, and can play one visitor after the other.
 const bar = document.querySelector(".demo");
+// A bar that the browser paints in parts would move.
+bar.hidden = false;
 const find = (selector) => bar.querySelector(selector);
 const POLL_EVERY = 1000;
 const WATCH_EVERY = 3500;
