@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edgewise.entries import Tick, Version, decode
 from edgewise.errors import StoreUnavailable
 from edgewise.learner import process
 from edgewise.learner.process import Learner
@@ -175,3 +176,26 @@ async def test_history_of_a_removed_policy_goes_and_its_model_stays(store: Store
     while await read(store, one) or one.fold is None:
         pass
     assert one.fold.statistics.learned == 4
+
+
+async def test_an_erasure_that_waits_for_a_removed_site_is_completed(
+    store: Store, valkey: Valkey, policy: PublishedPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "READ_EVERY", 0.01)
+    monkeypatch.setattr(process, "ERASE_EVERY", 0.01)
+    await store.erasures.add("shop", [b"visitor1"], 0)
+    await store.registry.publish_sites(encode_sites([Site("other", "other", (), ())]))
+    stop = asyncio.Event()
+    task = asyncio.create_task(Learner(store, Settings()).run(stop))
+
+    async def is_erased() -> bool:
+        return not (await store.erasures.pending(["shop"]))["shop"].holds([b"visitor1"])
+
+    try:
+        await eventually(is_erased)
+    finally:
+        stop.set()
+        await task
+    (entries,) = [page async for page in store.log.pages(REF)]
+    assert {type(decode(data)) for _, data in entries} == {Version, Tick}
+    assert ttls(valkey, REF) == {37}
