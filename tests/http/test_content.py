@@ -128,6 +128,8 @@ async def test_gzip_body_is_decompressed(server: Server) -> None:
     packed = gzip.compress(json.dumps(GOOD).encode())
     assert (await send(server, "/v1/decide", packed, content_encoding="gzip")).status_code == 200
     assert (await send(server, "/v1/decide", json.dumps(GOOD), content_encoding="identity")).status_code == 200
+    assert (await send(server, "/v1/decide", json.dumps(GOOD), content_encoding="")).status_code == 200
+    assert (await send(server, "/v1/decide", packed, content_encoding="x-gzip")).status_code == 200
 
 
 async def test_gzip_bomb_is_refused(server: Server) -> None:

@@ -80,6 +80,9 @@ def assert_refused(decode: Any, body: bytes, format: Format) -> None:
     ("body", "message"),
     [
         (b"{", "body: Malformed JSON: Input data was truncated."),
+        (b"\xef\xbb\xbf{}", "body: Malformed JSON: it begins with a byte-order mark. Send UTF-8 without one."),
+        ("{}".encode("utf-16"), "body: Malformed JSON: it is UTF-16. Send UTF-8."),
+        ("{}".encode("utf-16-be"), "body: Malformed JSON: it is UTF-16. Send UTF-8."),
         (b"{} more", "body: Malformed JSON: trailing characters (byte 4)."),
         (b"[" * NESTED, "body: Malformed JSON: nested too deeply."),
         (b'"\xff"', "body: Malformed JSON: Invalid UTF-8 encoded string."),

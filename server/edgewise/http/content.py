@@ -112,9 +112,9 @@ def _part(message: Message) -> bytes:
 
 
 def _decompress(body: bytes, encoding: bytes, limit: int) -> bytes:
-    if encoding == b"identity":
+    if encoding in (b"", b"identity"):
         return body
-    if encoding != b"gzip":
+    if encoding not in (b"gzip", b"x-gzip"):
         message = f"Content-Encoding: Expected gzip or no encoding, found {encoding[:100].decode('latin-1')!r}."
         raise RequestError(415, "unsupported_encoding", message)
     most = min(limit, max(ALWAYS_DECOMPRESSED, MAX_GZIP_RATIO * len(body)))

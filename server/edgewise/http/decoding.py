@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, get_args
 
 import msgspec
 from msgspec import Raw, Struct
 
+from edgewise.config.toml_file import find_wide_encoding
 from edgewise.errors import Problem, RequestError
 from edgewise.events.recorder import Rejection, reject_after
 from edgewise.http.batch_recovery import split_json_batch, split_msgpack_batch
@@ -61,11 +63,20 @@ class BodyDecoder(Generic[T]):
         except RecursionError as error:
             raise self._malformed(format, "nested too deeply") from error
         except ValueError as error:  # Also of msgspec and msgpack.
-            raise self._malformed(format, str(error).rpartition("malformed: ")[2].rstrip(".")) from error
+            reason = _other_encoding(body) if format is JSON else None
+            raise self._malformed(format, reason or str(error).rpartition("malformed: ")[2].rstrip(".")) from error
 
     def _malformed(self, format: Format, reason: str) -> RequestError:
         name = "JSON" if format is JSON else "MessagePack"
         return RequestError(400, "malformed_body", f"{self._name}: Malformed {name}: {reason}.")
+
+
+def _other_encoding(body: bytes) -> str | None:
+    """A description of the encoding of a text that is not plain UTF-8, as some programs on Windows write it."""
+    if body.startswith(codecs.BOM_UTF8):
+        return "it begins with a byte-order mark. Send UTF-8 without one"
+    encoding = find_wide_encoding(body)
+    return None if encoding is None else f"it is {encoding}. Send UTF-8"
 
 
 class _KeyBody(Struct, frozen=True, rename="camel"):
