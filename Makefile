@@ -21,7 +21,7 @@ setup: $(VENV)/ready ## Install Edgewise and its development tools into .venv
 # A bare Debian has no ensurepip. Installing python3-venv needs root.
 $(VENV)/ready: pyproject.toml requirements/development.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
-		{ echo "Edgewise needs CPython 3.11 or 3.12, as vowpal-wabbit-next has wheels for no other. Found $$($(PYTHON) --version). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+		{ echo "Edgewise needs CPython 3.11 or 3.12, as vowpal-wabbit-next has wheels for no other. Found $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null || \
 		{ echo "Installing python3-venv, which this Python lacks ..."; apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv --clear $(VENV); }
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/development.txt
