@@ -107,9 +107,16 @@ def _namespaces(value: Any) -> tuple[Namespace, ...]:
 
 
 def _read_control_share(table: Table) -> float:
-    share = table.take("share", values.number_from(0, 0.9), Policy("", (), ()).control_share)
+    share = table.take("share", _read_share, Policy("", (), ()).control_share)
     table.report_unknown_keys()
     return share
+
+
+def _read_share(value: Any) -> float:
+    try:
+        return values.number_from(0, 0.9)(value)
+    except ValueError as error:
+        raise ValueError(f"{error} Write 5% as 0.05.") from None
 
 
 def _read_pins(file: Table, actions: tuple[Action, ...]) -> tuple[Pin, ...]:
