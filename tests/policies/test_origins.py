@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -44,7 +45,6 @@ def test_an_origin_is_normalized_as_browsers_do(written: str, normalized: str) -
         "https://-shop.example",
         f"https://{'a' * 64}.example",
         f"https://{'a' * 1000}!",
-        "https://bücher.example",
         "https://[::1",
         "ftp://shop.example",
         "null",
@@ -70,3 +70,16 @@ def test_duplicate_origins_are_removed() -> None:
     )
     with pytest.raises(ValueError, match="Expected a list of origins, found"):
         origin_list("https://a.example")
+
+
+@pytest.mark.parametrize(
+    ("written", "encoded"),
+    [
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ("HTTPS://Bu\u0308cher.Example:8443", "https://xn--bcher-kva.example:8443"),
+        ("https://www.straße.example", "https://www.xn--strae-oqa.example"),
+    ],
+)
+def test_an_origin_with_other_letters_gets_the_spelling_of_browsers(written: str, encoded: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"Did you mean `{encoded}`? Browsers write it so.")):
+        origin_list([written])

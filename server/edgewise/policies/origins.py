@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from edgewise.config.messages import mismatch
@@ -12,6 +13,7 @@ ANY_ORIGIN = "*"
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:.]+\]")
+_LETTERS = re.compile(r"[\w-]{0,63}[^\W\x00-\x7f][\w-]{0,63}")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -28,8 +30,17 @@ def _origin(value: Any) -> str:
     normalized = normalize_origin(value) if isinstance(value, str) else None
     if normalized is None:
         message = mismatch('an origin without a path, or "*" for all', value)
+        if isinstance(value, str) and (
+            encoded := normalize_origin(_LETTERS.sub(_encode_label, normalize("NFC", value[:300])))
+        ):
+            raise ValueError(f"{message} Did you mean `{encoded}`? Browsers write it so.")
         raise ValueError(f'{message} Write it like "https://shop.example" or "http://localhost:3000".')
     return normalized
+
+
+def _encode_label(found: re.Match[str]) -> str:
+    """A label with letters outside of ASCII, as in the DNS."""
+    return "xn--" + found[0].lower().encode("punycode").decode()
 
 
 def normalize_origin(origin: str) -> str | None:
