@@ -163,10 +163,10 @@ def test_a_policy_has_every_setting_of_its_file(tmp_path: Path) -> None:
             "share = 0",
             "share = 0.95",
             "control.share",
-            "Expected a number from 0 to 0.9, found 0.95. Write 5%",
+            "Expected a number from 0 to 0.9, found 0.95. Write 5% as 0.05.",
         ),
         ("share = 0", 'share = "5%"', "control.share", 'Expected a finite number, found "5%". Write 5% as 0.05.'),
-        ("share = 0", "share = -1", "control.share", "Expected a number from 0 to 0.9, found -1. Write 5%"),
+        ("share = 0", "share = -1", "control.share", "Expected a number from 0 to 0.9, found -1. Write 5% as 0.05."),
         ("[control]", "[[control]]", "control", "Expected a table, found a list of 1 element."),
         ("]\nenabled = false", "]\nenabled = 0", "enabled", "Expected true or false, found 0."),
         (
