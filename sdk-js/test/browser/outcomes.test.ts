@@ -189,9 +189,11 @@ test("scrolling past an element is no impression", async () => {
   await scrollTo(visit, "[data-edgewise=hero]");
   await scrollTo(visit, "[data-edgewise=plain]");
   await clock.resume();
-  const [plain] = (await visit.decisions()).filter(({ placement }) => placement === "plain");
-  const [impression] = await stage.proxy.waitFor("$impression");
-  assert.equal(impression?.properties?.decisionId, plain?.decisionId);
+  const placements = new Map((await visit.decisions()).map(({ decisionId, placement }) => [decisionId, placement]));
+  const first = await stage.proxy.until("an impression on this page", (proxy) =>
+    proxy.received("$impression").find(({ properties }) => placements.has(properties?.decisionId as string)),
+  );
+  assert.equal(placements.get(first.properties?.decisionId as string), "plain");
   await visit.tab.evaluate(() => document.querySelector("[data-edgewise=hero]")?.scrollIntoView());
   await stage.proxy.waitFor("$impression", 2);
   await visit.leave();
