@@ -48,7 +48,7 @@ def test_a_model_that_rests_learns_the_same_bytes(algorithm: Algorithm) -> None:
 
 
 def test_an_untrained_model_has_the_bytes_of_an_unused_workspace() -> None:
-    shape = shape_of(POLICY)
+    shape = shape_of(replace(POLICY, explore=Explore("squarecb")))
     ActionExamples(shape, POLICY.actions)
     unused = Workspace([*shape.command, "--quiet", "--preserve_performance_counters"])
     assert LearningModel(shape).serialize() == unused.serialize()

@@ -22,6 +22,7 @@ from statistics import fmean
 from typing import NamedTuple, get_args
 
 from edgewise.bandit.shape import Shape, shape_of
+from edgewise.bandit.vowpal import VowpalLearner
 from edgewise.entries import Decision
 from edgewise.evaluation.logged_traffic import LoggedTraffic
 from edgewise.evaluation.replay_report import Halves, ReplayResult, make_report
@@ -37,7 +38,7 @@ from edgewise.types import DecisionKey, StreamId
 class Variant(NamedTuple):
     """A way to learn. `least` is the lower limit of a propensity in a label, `options` are Vowpal Wabbit's."""
 
-    explore: Explore = Explore()
+    explore: Explore = Explore("squarecb")
     least: float = 1.0
     options: Sequence[tuple[str, str]] = ()
 
@@ -59,7 +60,8 @@ class WeighingFold(Fold):
         super()._fold_decision(id, entry, version, statistics)
 
     def _learn(self, slot: OpenSlot, decision: PackedDecision, reward: float) -> None:
-        self._model.probability = max(self._least, self._propensities.pop(slot.key))
+        assert isinstance(self._model.engine, VowpalLearner), "Only Vowpal Wabbit's labels have a propensity."
+        self._model.engine.probability = max(self._least, self._propensities.pop(slot.key))
         super()._learn(slot, decision, reward)
 
 
@@ -90,7 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("log", type=Path)
     parser.add_argument("map", type=Path)
     parser.add_argument("--shuffles", type=int, default=16)
-    parser.add_argument("--algorithm", choices=get_args(Algorithm), default=Explore().algorithm)
+    parser.add_argument("--algorithm", choices=sorted(set(get_args(Algorithm)) - {"auto"}), default="squarecb")
     parser.add_argument("--floor", type=float, default=Explore().floor)
     parser.add_argument("--label", type=float, default=1.0)
     parser.add_argument("--set", nargs=2, action="append", default=[], metavar=("OPTION", "VALUE"))

@@ -1,140 +1,63 @@
-"""Vowpal Wabbit: parsed actions, a model that scores, and a model that learns. Only this module imports it."""
+"""Models: what scores actions and what learns rewards, whichever algorithm a policy's shape names."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, Literal
-
-from vowpal_wabbit_next import CBLabel, Example, TextFormatParser, Workspace
 
 from edgewise.bandit.features import action_line
+from edgewise.bandit.linear import LinearActions, LinearLearner, LinearScorer
 from edgewise.bandit.shape import Shape
+from edgewise.bandit.vowpal import VowpalActions, VowpalLearner, VowpalScorer
 from edgewise.policies.policy import Action
-
-# Without `--preserve_performance_counters`, loading resets these counters. A restarted learner would then end with
-# other bytes. A new workspace and a loaded one both need it. Without `--ring_size`, each workspace holds 256 empty
-# examples, which take 8 MB.
-_ALWAYS = ("--quiet", "--preserve_performance_counters", "--ring_size", "1")
-
-_NO_LABEL = CBLabel()
 
 
 class ActionExamples:
-    """The actions of one policy version, parsed once for all workspaces of a shape. One takes 32 KB."""
+    """The actions of one policy version, parsed once for all models of a shape."""
 
     def __init__(self, shape: Shape, actions: Sequence[Action] = ()) -> None:
-        self.examples: list[Example] = []
-        # The library's predict checks each label's type in Python. That takes two thirds of the time of a prediction.
-        # The bare examples skip it. All of them come from a parser of the right kind.
-        self.bare: list[Any] = []
-        self._shape = shape
+        self.parsed = LinearActions() if shape.is_linear else VowpalActions(shape)
         self.extend(actions)
 
     def extend(self, actions: Sequence[Action]) -> None:
-        """Parse the next actions of the policy version. One takes 30 µs."""
-        parser = TextFormatParser(_untrained_workspace(self._shape))
-        parsed = [parser.parse_line(action_line(action)) for action in actions]
-        self.examples += parsed
-        self.bare += [example._example for example in parsed]
+        """Parse the next actions of the policy version. One takes up to 30 µs."""
+        self.parsed.extend([action_line(action) for action in actions])
 
     def __len__(self) -> int:
-        return len(self.examples)
+        return len(self.parsed)
 
 
 class ScoringModel:
     """A model that gives probabilities to actions. Without bytes it is untrained."""
 
     def __init__(self, shape: Shape, model: bytes | None = None) -> None:
-        self._workspace = _workspace(shape, model)
-        self._parser = TextFormatParser(self._workspace)
-        self._predict = self._workspace._workspace.predict_multi_ex_one
+        self._engine = LinearScorer(model) if shape.is_linear else VowpalScorer(shape, model)
 
     def probabilities(self, context: str, actions: ActionExamples, available: Sequence[int]) -> list[float]:
         """The probability of each available action, in their order. The sum is 1 within 32-bit rounding.
 
         `context` is a line of `features.context_line`. `available` has positions in `actions`.
         """
-        bare = actions.bare
-        if len(available) < len(bare):
-            bare = [bare[index] for index in available]
-        ranked: list[tuple[int, float]] = self._predict(  # type: ignore[assignment]  # one of many prediction types
-            [self._parser.parse_line(context)._example, *bare]
-        )
-        probabilities = [0.0] * len(ranked)
-        for position, probability in ranked:
-            probabilities[position] = probability
-        return probabilities
+        return self._engine.probabilities(context, actions.parsed, available)  # type: ignore[arg-type]  # of one shape
 
 
 class LearningModel:
-    """A model that learns. It never predicts, because a prediction changes the serialized bytes.
-
-    Until it first learns, and while it rests, it is only its bytes. A workspace takes up to 5 MB.
-    """
-
-    probability = 1.0
-    """The probability in each label. 1 makes learning a plain regression.
-
-    With the true propensity, an example weighs 1/propensity, and one rare exploration becomes one huge step (measured:
-    docs/engineering/learning.md).
-    """
+    """A model that learns. Until it first learns, and while it rests, it is only its bytes."""
 
     def __init__(self, shape: Shape, model: bytes | None = None) -> None:
-        self._shape = shape
-        self._bytes = model
-        self._workspace: Workspace[Literal[False]] | None = None
+        self.engine = LinearLearner(model) if shape.is_linear else VowpalLearner(shape, model)
 
     @property
     def is_resting(self) -> bool:
-        return self._workspace is None
+        return self.engine.is_resting
 
     def learn(self, context: str, actions: ActionExamples, available: Sequence[int], chosen: int, cost: float) -> None:
         """Learn the cost of the action at position `chosen`, which is one of `available`."""
-        if self._workspace is None:
-            self._wake()
-        example, bare = actions.examples[chosen], actions.bare
-        example.set_label(CBLabel(label=(cost, self.probability)))
-        try:
-            self._learn([self._parser.parse_line(context)._example, *[bare[index] for index in available]])
-        finally:
-            example.set_label(_NO_LABEL)
+        self.engine.learn(context, actions.parsed, available, chosen, cost)  # type: ignore[arg-type]  # of one shape
 
     def serialize(self) -> bytes:
         """The model's bytes. They depend only on the learned examples, not on earlier calls of this or of `rest`."""
-        if self._workspace is not None:
-            return self._workspace.serialize()
-        if self._bytes is None:
-            self._bytes = _untrained_bytes(self._shape)
-        return self._bytes
+        return self.engine.serialize()
 
     def rest(self) -> None:
-        """Free the workspace. The next example to learn creates it again."""
-        if self._workspace is not None:
-            self._bytes = self._workspace.serialize()
-            self._workspace = None
-            del self._parser, self._learn
-
-    def _wake(self) -> None:
-        self._workspace = _workspace(self._shape, self._bytes)
-        self._parser = TextFormatParser(self._workspace)
-        self._learn = self._workspace._workspace.learn_multi_ex_one
-        self._bytes = None
-
-
-def _workspace(shape: Shape, model: bytes | None) -> Workspace[Literal[False]]:
-    if model is None:
-        return Workspace([*shape.command, *_ALWAYS])
-    return Workspace(list(_ALWAYS), model_data=model)
-
-
-@lru_cache(maxsize=16)
-def _untrained_workspace(shape: Shape) -> Workspace[Literal[False]]:
-    """A workspace that never learns or predicts. All policies of a shape share it to parse their actions."""
-    return _workspace(shape, None)
-
-
-@lru_cache(maxsize=16)
-def _untrained_bytes(shape: Shape) -> bytes:
-    """The bytes of a model that has not learned yet. To serialize it takes 4 ms, and every new policy needs them."""
-    return _untrained_workspace(shape).serialize()
+        """Free what only learning needs. The next example to learn creates it again."""
+        self.engine.rest()

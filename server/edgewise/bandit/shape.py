@@ -1,4 +1,4 @@
-"""The shape of a model: its Vowpal Wabbit command line, which includes the feature namespaces."""
+"""The shape of a model: its algorithm, and the namespaces of its features."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ LEARNING = "-l 0.05 --power_t 0.4"
 """The learning rate and its decay, chosen by measurement."""
 
 
+LINEAR = "linear-1"
+"""The command of linear models. The number grows when old model bytes lose their meaning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The meaning of a model's weights. Models of different shapes are not compatible."""
@@ -29,17 +33,25 @@ class Shape:
     command: tuple[str, ...]
     digest: Digest
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether the models are linear models of this package, and not Vowpal Wabbit's."""
+        return self.command[0] == LINEAR
+
 
 def shape_of(policy: Policy) -> Shape:
     """The shape of a policy's model. Each namespace of the context, and the slot, is paired with the action."""
-    action = LETTERS["action"]
+    algorithm = policy.explore.algorithm
     crossed = [LETTERS[name] for name in policy.features.namespaces]
     if policy.slots > 1:
         crossed.append(LETTERS["slot"])
-    command = (
-        "--cb_explore_adf",
-        *EXPLORATION[policy.explore.algorithm].split(),
-        *("--cb_type", "mtr", "-b", "18", *LEARNING.split()),
-        *(option for letter in crossed for option in ("-q", f"{letter}{action}")),
-    )
+    if algorithm == "auto":
+        command = (LINEAR, *crossed)
+    else:
+        command = (
+            "--cb_explore_adf",
+            *EXPLORATION[algorithm].split(),
+            *("--cb_type", "mtr", "-b", "18", *LEARNING.split()),
+            *(option for letter in crossed for option in ("-q", f"{letter}{LETTERS['action']}")),
+        )
     return Shape(command, blake2b(" ".join(command).encode(), digest_size=8).digest())

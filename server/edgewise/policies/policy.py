@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from edgewise.types import Condition, FeatureValue, Milliseconds, Span
 
-Algorithm: TypeAlias = Literal["squarecb", "epsilon", "softmax", "regcb"]
+Algorithm: TypeAlias = Literal["auto", "squarecb", "epsilon", "softmax", "regcb"]
 Mode: TypeAlias = Literal["online", "apprentice", "frozen"]
 Combine: TypeAlias = Literal["first", "sum", "max"]
 Attribute: TypeAlias = Literal["last", "all"]
@@ -66,7 +66,7 @@ class Pin:
 class Explore:
     """The conversion of scores to probabilities. `floor` is the share spread evenly over the eligible actions."""
 
-    algorithm: Algorithm = "squarecb"
+    algorithm: Algorithm = "auto"
     floor: float = 0.02
     mode: Mode = "online"
 

@@ -1,0 +1,329 @@
+"""The data of a linear model: sums over all learned rewards, and the tables that name their rows and columns.
+
+The tables have bounds. A column is added when its term was learned a few times. If there is no room, a common term
+takes the place of a rare one. What is learned later depends only on what was learned before, and in what order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from edgewise.bandit.linear_fit import Array, Design, Index, Variances, initial_variance
+from edgewise.bandit.terms import Term
+
+MAX_COLUMNS = 96
+MAX_SUMS = 200_000
+"""The most numbers in all sums of one model. They take 8 bytes each."""
+
+MAX_FEATURES = 16
+MAX_COMMON = 384
+"""The most weights that actions can have in common: features times columns."""
+
+MEMORY = 500_000.0
+"""The number of rewards that a model remembers. Older ones fade."""
+
+_ADMITTED_AFTER = 3
+_MAX_CANDIDATES = 1024
+LARGEST_NUMBER = 4.0
+"""Numbers are standardized, and limited to this many standard deviations."""
+
+
+class ActionTerms(Struct, frozen=True, array_like=True):
+    """The column of an action's id, and the terms of its own features."""
+
+    id: str
+    terms: tuple[Term, ...]
+
+
+class Column(Struct, array_like=True):
+    """A column of the context. `uses` counts the rewards with it. `total` and `squares` are sums of its numbers."""
+
+    name: str
+    group: int
+    is_number: bool
+    uses: float = 0.0
+    count: float = 0.0
+    total: float = 0.0
+    squares: float = 0.0
+
+    def moments(self) -> tuple[float, float]:
+        """The mean, and one over the standard deviation. The latter is 0 until the numbers differ."""
+        if not self.count:
+            return 0.0, 0.0
+        mean = self.total / self.count
+        variance = self.squares / self.count - mean * mean
+        return mean, variance**-0.5 if variance > 1e-9 * (1 + mean * mean) else 0.0
+
+
+class Tables(Struct):
+    """All that is not an array, in the form in which it is stored."""
+
+    columns: list[Column] = msgspec.field(default_factory=lambda: [Column("", 0, False)])
+    groups: dict[str, int] = msgspec.field(default_factory=lambda: {"": 0})
+    levels: dict[str, int] = msgspec.field(default_factory=lambda: {"": 0})
+    actions: list[ActionTerms] = msgspec.field(default_factory=list)
+    candidates: dict[str, int] = msgspec.field(default_factory=dict)
+    events: float = 0.0
+    rewards: float = 0.0
+    squares: float = 0.0
+    noise: float = 0.0
+    learned: int = 0
+    fit_at: int = 1
+    update_at: int = 25
+    drift: float = 0.0
+    changes: int = 0
+
+
+class LinearData:
+    """`grams` (K, d, d) and `targets` (K, d) are the sums of x xᵀ and x times the reward."""
+
+    def __init__(self) -> None:
+        self.tables = Tables()
+        self.rows: dict[str, int] = {}
+        self.index: dict[str, int] = {"": 0}
+        self.grams: Array = np.zeros((0, 1, 1))
+        self.targets: Array = np.zeros((0, 1))
+        self.shared: Array = np.zeros((1, 1))
+        self.own: Array = np.zeros(1)
+        self._found: tuple[int, Array, Index] | None = None
+
+    def add_actions(self, actions: Sequence[ActionTerms]) -> None:
+        """Give each action a row. Rows of actions that are gone are dropped if there are many of them."""
+        self._found = None
+        present = {action.id for action in actions}
+        kept = self.tables.actions
+        if sum(action.id not in present for action in kept) > len(actions) + 8:
+            self._keep_rows([row for row, action in enumerate(kept) if action.id in present])
+        for action in actions:
+            row = self.rows.get(action.id)
+            if row is None:
+                self.rows[action.id] = len(self.tables.actions)
+                self.tables.actions.append(action)
+            else:
+                self.tables.actions[row] = action
+        added, width = len(self.rows) - len(self.grams), len(self.tables.columns)
+        if added:
+            self.grams = np.concatenate([self.grams, np.zeros((added, width, width))])
+            self.targets = np.concatenate([self.targets, np.zeros((added, width))])
+            self._fit_columns()
+
+    def vector(self, terms: Iterable[Term]) -> Array:
+        """The columns of this context, standardized."""
+        return standardize(self.tables.columns, self.index, terms)
+
+    def count(self, terms: Sequence[Term]) -> None:
+        """Count the terms of a context that is learned next, and add columns for those that are common enough."""
+        columns, index = self.tables.columns, self.index
+        for term in terms:
+            place = index.get(term.column)
+            if place is None and (place := self._admit(term)) is None:
+                continue
+            columns[place].uses += 1
+        present = {term.column: term.value for term in terms}
+        for column in columns:
+            if column.is_number:
+                value = present.get(column.name, 0.0)
+                column.count += 1
+                column.total += value
+                column.squares += value * value
+
+    def add(self, row: int, x: Array, reward: float) -> None:
+        tables = self.tables
+        self.grams[row] += x[:, None] * x
+        self.targets[row] += x * reward
+        tables.events += 1
+        tables.rewards += reward
+        tables.squares += reward * reward
+
+    def fade(self, share: float) -> None:
+        """Keep this share of the weight of everything that was learned."""
+        tables = self.tables
+        self.grams *= share
+        self.targets *= share
+        tables.events *= share
+        tables.rewards *= share
+        tables.squares *= share
+        for column in tables.columns:
+            column.uses *= share
+            column.count *= share
+            column.total *= share
+            column.squares *= share
+
+    def design(self) -> Design:
+        tables = self.tables
+        mean = tables.rewards / tables.events
+        features, levels = self._features()
+        return Design(
+            self.grams,
+            self.targets - mean * self.grams[:, 0, :],
+            tables.squares - tables.events * mean * mean,
+            tables.events,
+            np.array([column.group for column in tables.columns]),
+            features,
+            levels,
+        )
+
+    def variances(self) -> Variances:
+        """The prior variances. Those of new attributes and levels have their first value."""
+        groups, levels = len(self.tables.groups), len(self.tables.levels)
+        old_groups, old_levels = self.shared.shape
+        if (groups, levels) != (old_groups, old_levels) or not self.own[0]:
+            actions = len(self.rows)
+            start = np.array([initial_variance(actions, is_crossed=group > 0) for group in range(groups)])
+            shared, own = np.repeat(start[:, None], levels, axis=1), start.copy()
+            if self.own[0]:
+                shared[:old_groups, :old_levels] = self.shared
+                own[:old_groups] = self.own
+            self.shared, self.own = shared, own
+        tables = self.tables
+        mean = tables.rewards / tables.events
+        # A twentieth of one squared reward keeps the noise above 0 while all rewards are equal.
+        noise = tables.noise or (tables.squares - tables.events * mean * mean + 0.05) / (tables.events + 1)
+        return Variances(self.shared, self.own, max(noise, 1e-4))
+
+    def set_variances(self, variances: Variances) -> None:
+        self.shared, self.own, self.tables.noise = variances
+
+    def encode(self) -> bytes:
+        upper = np.triu_indices(len(self.tables.columns))
+        arrays = (self.grams[:, upper[0], upper[1]], self.targets, self.shared, self.own)
+        return msgspec.msgpack.encode((self.tables, [array.tobytes() for array in arrays]))
+
+    @classmethod
+    def decode(cls, data: bytes) -> LinearData:
+        tables, (grams, targets, shared, own) = msgspec.msgpack.decode(data, type=tuple[Tables, list[bytes]])
+        found = cls()
+        found.tables = tables
+        found.rows = {action.id: row for row, action in enumerate(tables.actions)}
+        found.index = {column.name: place for place, column in enumerate(tables.columns)}
+        rows, width = len(tables.actions), len(tables.columns)
+        upper = np.triu_indices(width)
+        found.grams = np.zeros((rows, width, width))
+        triangle = np.frombuffer(grams).reshape(rows, len(upper[0]))
+        found.grams[:, upper[0], upper[1]] = triangle
+        found.grams[:, upper[1], upper[0]] = triangle
+        found.targets = np.frombuffer(targets).reshape(rows, width).copy()
+        found.own = np.frombuffer(own).copy()
+        found.shared = np.frombuffer(shared).reshape(len(found.own), -1).copy()
+        return found
+
+    def _admit(self, term: Term) -> int | None:
+        """Add a column for a term that was learned a few times. Returns its place, None if there is none."""
+        tables = self.tables
+        seen = tables.candidates.get(term.column, 0) + 1
+        if seen < _ADMITTED_AFTER:
+            self._remember(term.column, seen)
+            return None
+        if len(tables.columns) >= self._most_columns():
+            rarest = min(range(1, len(tables.columns)), key=lambda place: tables.columns[place].uses, default=None)
+            if rarest is None or seen <= 2 * tables.columns[rarest].uses:
+                self._remember(term.column, seen)
+                return None
+            self._keep_columns([place for place in range(len(tables.columns)) if place != rarest])
+        tables.candidates.pop(term.column, None)
+        group = tables.groups.setdefault(term.attribute, len(tables.groups))
+        self.index[term.column] = len(tables.columns)
+        tables.columns.append(Column(term.column, group, term.is_number))
+        self.grams = np.pad(self.grams, ((0, 0), (0, 1), (0, 1)))
+        self.targets = np.pad(self.targets, ((0, 0), (0, 1)))
+        return len(tables.columns) - 1
+
+    def _remember(self, column: str, seen: int) -> None:
+        candidates = self.tables.candidates
+        if column not in candidates and len(candidates) >= _MAX_CANDIDATES:
+            self.tables.candidates = candidates = {name: n // 2 for name, n in candidates.items() if n > 1}
+        candidates[column] = seen
+
+    def _most_columns(self) -> int:
+        return max(1, min(MAX_COLUMNS, int((MAX_SUMS / max(1, len(self.rows))) ** 0.5)))
+
+    def _fit_columns(self) -> None:
+        """Drop the rarest columns if there are too many for this number of actions."""
+        columns, most = self.tables.columns, self._most_columns()
+        if len(columns) > most:
+            common = sorted(range(1, len(columns)), key=lambda place: -columns[place].uses)[: most - 1]
+            self._keep_columns([0, *sorted(common)])
+
+    def _keep_columns(self, places: list[int]) -> None:
+        self.tables.columns = [self.tables.columns[place] for place in places]
+        self.index = {column.name: place for place, column in enumerate(self.tables.columns)}
+        self.grams = np.ascontiguousarray(self.grams[:, places][:, :, places])
+        self.targets = np.ascontiguousarray(self.targets[:, places])
+        used = sorted({column.group for column in self.tables.columns})
+        if len(used) < len(self.tables.groups):
+            variances_of = self.shared, self.own
+            names = {group: name for name, group in self.tables.groups.items()}
+            known = [group for group in used if group < len(self.own)]
+            self.shared, self.own = variances_of[0][known], variances_of[1][known]
+            self.tables.groups = {names[group]: new for new, group in enumerate(used)}
+            new_group = {group: new for new, group in enumerate(used)}
+            for column in self.tables.columns:
+                column.group = new_group[column.group]
+
+    def _keep_rows(self, places: list[int]) -> None:
+        self.tables.actions = [self.tables.actions[row] for row in places]
+        self.rows = {action.id: row for row, action in enumerate(self.tables.actions)}
+        self.grams, self.targets = self.grams[places], self.targets[places]
+
+    def _features(self) -> tuple[Array, Index]:
+        most = max(1, min(MAX_FEATURES, MAX_COMMON // len(self.tables.columns)))
+        if self._found is None or self._found[0] != most:
+            self._found = (most, *self._find_features(most - 1))
+        return self._found[1:]
+
+    def _find_features(self, most: int) -> tuple[Array, Index]:
+        """z(a) of each row, and the level of each feature.
+
+        A text is a feature if some actions have it and others do not. The most common ones are used. Numbers are
+        standardized over the actions.
+        """
+        actions, levels = self.tables.actions, self.tables.levels
+        texts: dict[tuple[str, str], list[int]] = {}
+        numbers: dict[str, Array] = {}
+        for row, action in enumerate(actions):
+            for term in action.terms:
+                if term.is_number:
+                    numbers.setdefault(term.attribute, np.zeros(len(actions)))[row] = term.value
+                else:
+                    texts.setdefault((term.column, term.attribute), []).append(row)
+        features, found = [np.ones(len(actions))], [0]
+        for attribute, values in list(numbers.items())[:most]:
+            deviation = values.std()
+            if deviation > 1e-9:
+                features.append((values - values.mean()) / deviation)
+                found.append(levels.setdefault(attribute, len(levels)))
+        common = sorted(((key, rows) for key, rows in texts.items() if 1 < len(rows) < len(actions)), key=_rarity)
+        for (_, attribute), rows in common[: max(0, most + 1 - len(features))]:
+            feature = np.zeros(len(actions))
+            feature[rows] = 1
+            features.append(feature)
+            found.append(levels.setdefault(attribute, len(levels)))
+        return np.stack(features, axis=1), np.array(found)
+
+
+def standardize(columns: Sequence[Column], index: Mapping[str, int], terms: Iterable[Term]) -> Array:
+    """The columns of a context. A missing number is 0, before it is standardized."""
+    x = np.zeros(len(columns))
+    x[0] = 1.0
+    present: dict[str, float] = {}
+    for term in terms:
+        place = index.get(term.column)
+        if place is not None:
+            if term.is_number:
+                present[term.column] = term.value
+            else:
+                x[place] = 1.0
+    for place, column in enumerate(columns):
+        if column.is_number:
+            mean, scale = column.moments()
+            value = (present.get(column.name, 0.0) - mean) * scale
+            x[place] = min(max(value, -LARGEST_NUMBER), LARGEST_NUMBER)
+    return x
+
+
+def _rarity(item: tuple[tuple[str, str], list[int]]) -> tuple[int, str]:
+    return -len(item[1]), item[0][0]
