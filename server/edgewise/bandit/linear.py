@@ -20,7 +20,7 @@ from edgewise.bandit.terms import term_of, terms_of
 CURIOSITY = 0.2
 """The share of the model's uncertainty that exploration uses. Chosen by measurement: docs/engineering/learning.md."""
 
-_FIT_AFTER = 1 / 50
+_FIT_AFTER = 1 / 40
 """A fit waits for this share of new rewards."""
 
 _OPERATIONS_PER_REWARD = 1_000_000
@@ -140,8 +140,8 @@ class LinearScorer:
             self._select(actions)
         x = self._vector(context)
         means = self._weights @ x
-        average = means.mean() if len(available) == len(means) else means[list(available)].mean()
-        return float(means[chosen]), float(self._selected[chosen] @ x @ x), float(average)
+        eligible = means if len(available) == len(means) else means[list(available)]
+        return float(means[chosen]), float(self._selected[chosen] @ x @ x), float(eligible.sum()) / len(eligible)
 
     def _score(self, context: str, places: list[int] | None) -> list[float]:
         weights, covariances = self._weights, self._selected

@@ -6,7 +6,7 @@ takes the place of a rare one. What is learned later depends only on what was le
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -90,6 +90,7 @@ class LinearData:
         self.shared: Array = np.zeros((1, 1))
         self.own: Array = np.zeros(1)
         self._found: tuple[int, Array, Index] | None = None
+        self._number_columns: list[tuple[Column, int]] | None = None
 
     def add_actions(self, actions: Sequence[ActionTerms]) -> None:
         """Give each action a row. Rows of actions that are gone are dropped if there are many of them."""
@@ -112,8 +113,20 @@ class LinearData:
             self._fit_columns()
 
     def vector(self, terms: Iterable[Term]) -> Array:
-        """The columns of this context, standardized."""
-        return standardize(self.tables.columns, self.index, terms)
+        """The columns of this context. Numbers are standardized, and a missing number is 0 before that."""
+        x = np.zeros(len(self.tables.columns))
+        x[0] = 1.0
+        present: dict[str, float] = {}
+        for term in terms:
+            if term.is_number:
+                present[term.column] = term.value
+            elif (place := self.index.get(term.column)) is not None:
+                x[place] = 1.0
+        for column, place in self._numbers():
+            mean, scale = column.moments()
+            value = (present.get(column.name, 0.0) - mean) * scale
+            x[place] = min(max(value, -LARGEST_NUMBER), LARGEST_NUMBER)
+        return x
 
     def count(self, terms: Sequence[Term]) -> None:
         """Count the terms of a context that is learned next, and add columns for those that are common enough."""
@@ -124,12 +137,11 @@ class LinearData:
                 continue
             columns[place].uses += 1
         present = {term.column: term.value for term in terms}
-        for column in columns:
-            if column.is_number:
-                value = present.get(column.name, 0.0)
-                column.count += 1
-                column.total += value
-                column.squares += value * value
+        for column, _ in self._numbers():
+            value = present.get(column.name, 0.0)
+            column.count += 1
+            column.total += value
+            column.squares += value * value
 
     def add(self, row: int, x: Array, reward: float) -> None:
         tables = self.tables
@@ -188,6 +200,13 @@ class LinearData:
     def set_variances(self, variances: Variances) -> None:
         self.shared, self.own, self.tables.noise = variances
 
+    def _numbers(self) -> list[tuple[Column, int]]:
+        """The columns of numbers, and their places."""
+        columns = self.tables.columns
+        if self._number_columns is None:
+            self._number_columns = [(column, place) for place, column in enumerate(columns) if column.is_number]
+        return self._number_columns
+
     def encode(self) -> bytes:
         upper = np.triu_indices(len(self.tables.columns))
         arrays = (self.grams[:, upper[0], upper[1]], self.targets, self.shared, self.own)
@@ -228,6 +247,7 @@ class LinearData:
         group = tables.groups.setdefault(term.attribute, len(tables.groups))
         self.index[term.column] = len(tables.columns)
         tables.columns.append(Column(term.column, group, term.is_number))
+        self._number_columns = None
         self.grams = np.pad(self.grams, ((0, 0), (0, 1), (0, 1)))
         self.targets = np.pad(self.targets, ((0, 0), (0, 1)))
         return len(tables.columns) - 1
@@ -250,6 +270,7 @@ class LinearData:
 
     def _keep_columns(self, places: list[int]) -> None:
         self.tables.columns = [self.tables.columns[place] for place in places]
+        self._number_columns = None
         self.index = {column.name: place for place, column in enumerate(self.tables.columns)}
         self.grams = np.ascontiguousarray(self.grams[:, places][:, :, places])
         self.targets = np.ascontiguousarray(self.targets[:, places])
@@ -303,26 +324,6 @@ class LinearData:
             features.append(feature)
             found.append(levels.setdefault(attribute, len(levels)))
         return np.stack(features, axis=1), np.array(found)
-
-
-def standardize(columns: Sequence[Column], index: Mapping[str, int], terms: Iterable[Term]) -> Array:
-    """The columns of a context. A missing number is 0, before it is standardized."""
-    x = np.zeros(len(columns))
-    x[0] = 1.0
-    present: dict[str, float] = {}
-    for term in terms:
-        place = index.get(term.column)
-        if place is not None:
-            if term.is_number:
-                present[term.column] = term.value
-            else:
-                x[place] = 1.0
-    for place, column in enumerate(columns):
-        if column.is_number:
-            mean, scale = column.moments()
-            value = (present.get(column.name, 0.0) - mean) * scale
-            x[place] = min(max(value, -LARGEST_NUMBER), LARGEST_NUMBER)
-    return x
 
 
 def _rarity(item: tuple[tuple[str, str], list[int]]) -> tuple[int, str]:
