@@ -14,7 +14,7 @@ MAX_COMPARED = 32
 """The most actions that are compared with each other. The others are too unlikely to be the best one."""
 
 _CHANCELESS = 4.0
-"""An action is compared only if its mean plus so many deviations reaches the highest mean."""
+"""An action is compared only if its mean plus so many deviations reaches another one's mean minus as many."""
 
 _nodes, _weights = np.polynomial.hermite_e.hermegauss(5)
 _NODES = _nodes.astype(np.float32)
@@ -32,8 +32,9 @@ def best_probabilities(means: Floats, deviations: Floats) -> Floats:
     For action a it is the integral of a's density times the product of the other actions' distribution functions, by
     Gauss-Hermite quadrature with five nodes. It is 0 for an action that is almost certainly not the best one.
     """
-    highest = means + _CHANCELESS * deviations
-    rivals = (highest >= means.max()).nonzero()[0]
+    reach = _CHANCELESS * deviations
+    highest = means + reach
+    rivals = (highest >= (means - reach).max()).nonzero()[0]
     if len(rivals) > MAX_COMPARED:
         rivals = rivals[highest[rivals].argpartition(-MAX_COMPARED)[-MAX_COMPARED:]]
     if len(rivals) == len(means):

@@ -13,12 +13,16 @@ import numpy as np
 from msgspec import Struct
 
 from edgewise.bandit.best_action import Floats, best_probabilities
-from edgewise.bandit.linear_data import LARGEST_NUMBER, MEMORY, ActionTerms, LinearData
+from edgewise.bandit.linear_data import LARGEST_NUMBER, MEMORY, ActionTerms, LinearData, Tables
 from edgewise.bandit.linear_fit import cost, fit
 from edgewise.bandit.terms import term_of, terms_of
 
 CURIOSITY = 0.2
 """The share of the model's uncertainty that exploration uses. Chosen by measurement: docs/engineering/learning.md."""
+
+_NEWCOMER_UNTIL = 5
+_NEWCOMERS_AFTER = 20
+"""An action with less than 5 rewards is explored with all of the uncertainty, once the average action has 20."""
 
 _FIT_AFTER = 1 / 40
 """A fit waits for this share of new rewards."""
@@ -61,6 +65,7 @@ class _Weights(Struct, array_like=True):
 
     `columns` have a name, whether they are numbers, their mean and one over their standard deviation. `typical` and
     `prior` are the weights of an action that was never learned, and their variances. `mean` is that of all rewards.
+    `newcomers` are the rows of actions with few rewards, while the others have many.
     """
 
     columns: tuple[tuple[str, bool, float, float], ...]
@@ -71,6 +76,7 @@ class _Weights(Struct, array_like=True):
     covariances: bytes
     typical: bytes
     prior: bytes
+    newcomers: tuple[int, ...]
 
 
 class LinearScorer:
@@ -149,7 +155,8 @@ class LinearScorer:
             weights, covariances = weights[places], covariances[places]
         x = self._vector(context)
         variances = (covariances.reshape(-1, len(x)) @ x).reshape(-1, len(x)) @ x
-        deviations = CURIOSITY * np.sqrt(np.maximum(variances, 0.0))
+        curiosity = self._curiosity if places is None else self._curiosity[places]
+        deviations = curiosity * np.sqrt(np.maximum(variances, 0.0))
         probabilities: list[float] = best_probabilities(weights @ x, deviations).tolist()
         return probabilities
 
@@ -187,7 +194,11 @@ class LinearScorer:
         found = [rows.get(action.id, -1) for action in actions.parsed]
         self._weights = self._learned[found]
         self._selected = self._covariances[found]
+        self._curiosity = np.full(len(found), CURIOSITY, np.float32)
+        newcomers = {-1, *self.stored.newcomers}
         for position, row in enumerate(found):
+            if row in newcomers:
+                self._curiosity[position] = 1.0
             if row < 0:
                 self._weights[position] = np.frombuffer(self.stored.typical, np.float32)
                 self._selected[position] = np.diag(np.frombuffer(self.stored.prior, np.float32))
@@ -210,6 +221,11 @@ class LinearLearner:
     @property
     def is_resting(self) -> bool:
         return self._data is None
+
+    @property
+    def tables(self) -> Tables:
+        """What was learned, besides the sums. Reading it ends a rest."""
+        return (self._data or self._wake()).tables
 
     def learn(self, context: str, actions: LinearActions, available: Sequence[int], chosen: int, cost: float) -> None:
         """Learn the cost of the action at position `chosen`, which is one of `available`."""
@@ -312,8 +328,16 @@ class LinearLearner:
                 triangle.astype(np.float32).tobytes(),
                 posterior.common[0].astype(np.float32).tobytes(),
                 prior.astype(np.float32).tobytes(),
+                _newcomers(data),
             )
         )
+
+
+def _newcomers(data: LinearData) -> tuple[int, ...]:
+    counts = data.grams[:, 0, 0]
+    if data.tables.events < _NEWCOMERS_AFTER * len(counts):
+        return ()
+    return tuple(np.flatnonzero(counts < _NEWCOMER_UNTIL).tolist())
 
 
 def _as_probability(reward: float) -> float:

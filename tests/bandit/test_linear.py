@@ -1,0 +1,163 @@
+"""The linear model: what it learns, what it keeps, and that a stop changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgewise.bandit.features import action_line
+from edgewise.bandit.linear import LinearActions, LinearLearner, LinearScorer
+from edgewise.policies.policy import Action
+
+SOURCES = ("instagram", "google", "newsletter")
+
+
+def actions_of(*actions: Action) -> LinearActions:
+    parsed = LinearActions()
+    parsed.extend([action_line(action) for action in actions])
+    return parsed
+
+
+def plain(count: int) -> LinearActions:
+    return actions_of(*(Action(f"action {n}", {"tone": f"t{n % 3}", "price": 3.5 * n}) for n in range(count)))
+
+
+def context(random: Random) -> tuple[str, int]:
+    """A context, and the action that its visitor likes."""
+    source = random.randrange(3)
+    return (
+        f"shared |v source={SOURCES[source]} sessions=%n{random.randrange(1, 9)} |t hour=%h{random.randrange(9)}",
+        source,
+    )
+
+
+def shop(seed: int, events: int, shift: int = 0) -> Iterator[tuple[str, int, float]]:
+    """Contexts with uniform choices of three actions and their rewards. The liked one earns 0.5, others 0.1."""
+    random = Random(seed)
+    for _ in range(events):
+        line, liked = context(random)
+        chosen = random.randrange(3)
+        yield line, chosen, float(random.random() < (0.5 if chosen == (liked + shift) % 3 else 0.1))
+
+
+def taught(learner: LinearLearner, actions: LinearActions, events: Iterator[tuple[str, int, float]]) -> LinearLearner:
+    for line, chosen, reward in events:
+        learner.learn(line, actions, range(len(actions)), chosen, -reward)
+    return learner
+
+
+def best(learner: LinearLearner, actions: LinearActions) -> list[int]:
+    scorer = LinearScorer(learner.serialize())
+    lines = [f"shared |v source={source} sessions=%n2 |t hour=%h3" for source in SOURCES]
+    chances = [scorer.probabilities(line, actions, range(len(actions))) for line in lines]
+    return [max(range(len(actions)), key=of_line.__getitem__) for of_line in chances]
+
+
+def test_it_learns_what_each_kind_of_visitor_likes() -> None:
+    actions = plain(3)
+    assert best(taught(LinearLearner(), actions, shop(1, 600)), actions) == [0, 1, 2]
+
+
+def test_after_a_change_of_tastes_it_learns_the_new_ones() -> None:
+    actions = plain(3)
+    learner = taught(LinearLearner(), actions, shop(2, 3000))
+    assert best(learner, actions) == [0, 1, 2]
+    assert best(taught(learner, actions, shop(3, 1200, shift=1)), actions) == [1, 2, 0]
+
+
+def test_without_a_change_of_tastes_it_forgets_nothing() -> None:
+    actions = plain(3)
+    learner = taught(LinearLearner(), actions, shop(4, 6000))
+    assert learner.tables.changes == 0
+    assert learner.tables.events == 6000
+
+
+def test_untrained_actions_are_equally_likely_and_new_ones_get_a_chance() -> None:
+    actions = plain(3)
+    assert LinearScorer().probabilities("shared |", actions, (0, 2)) == [0.5, 0.5]
+    random, learner = Random(5), LinearLearner()
+    for n in range(900):
+        learner.learn(context(random)[0], actions, range(3), n % 3, -float(random.random() < 0.1))
+    probabilities = LinearScorer(learner.serialize()).probabilities("shared |v source=google", plain(4), range(4))
+    assert sum(probabilities) == pytest.approx(1.0, abs=1e-5)
+    assert 0.05 < probabilities[3] < 0.95
+
+
+def test_an_action_keeps_its_weights_at_another_position() -> None:
+    actions = plain(3)
+    scorer = LinearScorer(taught(LinearLearner(), actions, shop(6, 600)).serialize())
+    line = "shared |v source=google"
+    before = scorer.probabilities(line, actions, range(3))
+    turned = actions_of(*(Action(f"action {n}") for n in (2, 1, 0)))
+    assert scorer.probabilities(line, turned, range(3)) == pytest.approx(before[::-1], abs=1e-5)
+    assert scorer.probabilities(line, actions, (0, 1, 2)) == before
+
+
+def test_a_learned_action_helps_a_similar_one() -> None:
+    """A new action with the liked tone is preferred to a new one with the other tone."""
+    actions = actions_of(*(Action(f"action {n}", {"tone": "warm" if n % 2 else "cold"}) for n in range(8)))
+    learner, random = LinearLearner(), Random(7)
+    for _ in range(1500):
+        chosen = random.randrange(6)
+        learner.learn("shared |", actions, range(8), chosen, -float(random.random() < (0.5 if chosen % 2 else 0.1)))
+    probabilities = LinearScorer(learner.serialize()).probabilities("shared |", actions, (6, 7))
+    assert probabilities[1] > 0.9
+
+
+@given(st.integers(0, 10_000), st.lists(st.integers(1, 399), max_size=4), st.booleans())
+@settings(max_examples=8)
+def test_stops_and_rests_do_not_change_the_bytes(seed: int, stops: list[int], rests: bool) -> None:
+    versions = [plain(3), plain(5), actions_of(Action("action 1"), Action("other", {"tone": "t1"}))]
+    random = Random(seed)
+    events = []
+    for n in range(400):
+        line, _ = context(random)
+        line += f" |p path={random.randrange(60)} |x " + " ".join(
+            f"n{k}=%n{random.randrange(-9, 9) or 1}" for k in range(3)
+        )
+        actions = versions[min(n // 150, 2)]
+        events.append((line, actions, random.randrange(len(actions)), -float(random.random() < 0.2)))
+    whole, stopped = LinearLearner(), LinearLearner()
+    for n, (line, actions, chosen, cost) in enumerate(events):
+        whole.learn(line, actions, range(len(actions)), chosen, cost)
+        stopped.learn(line, actions, range(len(actions)), chosen, cost)
+        if n in stops:
+            if rests:
+                stopped.rest()
+            else:
+                stopped = LinearLearner(stopped.serialize())
+    assert stopped.serialize() == whole.serialize()
+
+
+def test_memory_has_a_bound_whatever_is_learned() -> None:
+    """Many values, many numbers, many actions, and huge numbers."""
+    random, learner = Random(8), LinearLearner()
+    versions = [actions_of(*(Action(f"action {version}-{n}") for n in range(40))) for version in range(6)]
+    for n in range(900):
+        terms = [f"a{random.randrange(200)}=v{random.randrange(50)}" for _ in range(20)]
+        terms += [f"n{random.randrange(300)}={random.choice(('%h120', '%m120', '%n7', '%h-60'))}" for _ in range(20)]
+        actions = versions[n // 150]
+        learner.learn(f"shared |x {' '.join(terms)}", actions, range(40), n % 40, -float(random.random() < 0.5))
+    assert len(learner.serialize()) < 4_000_000
+    tables = learner.tables
+    assert len(tables.actions) <= 2 * 40 + 8
+    assert len(tables.actions) * len(tables.columns) ** 2 <= 200_000
+    assert len(tables.candidates) <= 1024
+    assert len(tables.groups) <= len(tables.columns)
+    scorer = LinearScorer(learner.serialize())
+    probabilities = scorer.probabilities("shared |x n1=%h120 n2=%m120 a1=v1", versions[-1], range(40))
+    assert sum(probabilities) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_common_value_takes_the_place_of_a_rare_one() -> None:
+    actions, learner = plain(2), LinearLearner()
+    for n in range(400):
+        learner.learn(f"shared |p path={n % 130}", actions, range(2), n % 2, 0.0)
+    assert "p.path=common" not in {column.name for column in learner.tables.columns}
+    for n in range(60):
+        learner.learn("shared |p path=common", actions, range(2), n % 2, 0.0)
+    assert "p.path=common" in {column.name for column in learner.tables.columns}
