@@ -73,6 +73,7 @@ def thresholds(results: BenchResults) -> list[Threshold]:
             "decide / echo, requests a second of a core", results.comparison.ratios, 0.25, (0.30, 0.50), at_least=True
         ),
         Threshold("fold / bare loop, events a second of a core", results.learning.ratios, 0.5, (0.6,), at_least=True),
+        Threshold("fold of `auto` / bare loop, time", results.learning.costs, 5, (4,)),
         Threshold("20 conditions, 10 segments / none, in the endpoint", calls.conditions, 1.25),
         Threshold("these, full profile / none, in the endpoint", calls.all_in, 1.25, strict=False),
         Threshold("these, full profile / none, whole requests", requests.all_in, 1.25, strict=False),
@@ -157,9 +158,14 @@ def _targeting(results: BenchResults) -> Table:
 
 def _learning(learning: LearningComparison) -> Table:
     table = _table("Learning, 20 actions", "", "events/s of CPU", "µs/event")
-    for name, rate in (("bare vowpal-wabbit-next, parse and learn", learning.bare), ("fold", learning.fold)):
+    rates = {
+        "bare vowpal-wabbit-next, parse and learn": learning.bare,
+        "fold of `squarecb`": learning.fold,
+        "fold of `auto`": learning.auto,
+    }
+    for name, rate in rates.items():
         table.add_row(name, _number(rate), _number(1e6 / rate))
-    table.caption = f"{learning.events:,} events a round. Both produce the same model, byte for byte."
+    table.caption = f"{learning.events:,} events a round. The first two produce the same model, byte for byte."
     return table
 
 

@@ -1,5 +1,7 @@
 """Compares the fold over a log with a bare vowpal-wabbit-next loop that parses and learns the same events.
 
+The loop and one fold use the algorithm `squarecb`. Another fold uses `auto`.
+
 python -m load_tests.learning EVENTS ROUNDS
 
 Reads the decisions from the shop's log in the store at EDGEWISE_REDIS. Prints the result as JSON. Times are CPU times,
@@ -13,6 +15,7 @@ import os
 import random
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import cycle, islice
 from statistics import median
 from time import process_time
@@ -27,7 +30,7 @@ from edgewise.bandit.shape import Shape, shape_of
 from edgewise.entries import Decision, Outcome, Tick, decode, encode
 from edgewise.learner.fold import Fold
 from edgewise.policies.compiled_policy import decode_policy
-from edgewise.policies.policy import Policy
+from edgewise.policies.policy import Algorithm, Policy
 from edgewise.settings import Settings
 from edgewise.store import Store
 from edgewise.types import BEGINNING, StreamId
@@ -38,6 +41,8 @@ CANDIDATES = 20
 CLICKED = 0.2
 """The share of decisions with a click. All have an impression."""
 
+ALGORITHMS: tuple[Algorithm, Algorithm] = ("squarecb", "auto")
+
 Log: TypeAlias = list[tuple[StreamId, bytes]]
 Lines: TypeAlias = list[list[str]]
 Learn: TypeAlias = Callable[[], Callable[[], bytes]]
@@ -45,10 +50,15 @@ Learn: TypeAlias = Callable[[], Callable[[], bytes]]
 
 
 class LearningComparison(Struct, frozen=True):
-    """Events a second of CPU for the fold and the bare loop. `ratios` has the ratio of the two for each round."""
+    """Events a second of CPU for the two folds and the bare loop.
+
+    `ratios` has the fold's rate by that of the loop for each round. `costs` has the time of `auto` by that of the loop.
+    """
 
     ratios: Sequence[float]
+    costs: Sequence[float]
     fold: float
+    auto: float
     bare: float
     events: int
 
@@ -61,15 +71,17 @@ class Events(NamedTuple):
 
 
 def measure(policy: Policy, events: Events, rounds: int) -> LearningComparison:
-    """Learn the events with the fold and with the bare loop, in alternating order.
+    """Learn the events with the folds and with the bare loop, in alternating order.
 
     Raises:
         MeasurementError: The two models differ.
     """
+    squarecb, auto = (replace(policy, explore=replace(policy.explore, algorithm=name)) for name in ALGORITHMS)
     folds: list[float] = []
     loops: list[float] = []
+    autos: list[float] = []
     for number in range(rounds):
-        turns = [(folds, _fold(policy, events.log)), (loops, _loop(shape_of(policy), events.lines))]
+        turns = [(folds, _fold(squarecb, events.log)), (loops, _loop(shape_of(squarecb), events.lines))]
         models = []
         for times, learn in turns if number % 2 == 0 else reversed(turns):
             began = process_time()
@@ -78,9 +90,14 @@ def measure(policy: Policy, events: Events, rounds: int) -> LearningComparison:
             models.append(serialize())
         if models[0] != models[1]:
             raise MeasurementError("Expected the same model from the fold and from the bare loop, found two models.")
+        learn = _fold(auto, events.log)
+        began = process_time()
+        learn()
+        autos.append(process_time() - began)
     ratios = [loop / fold for fold, loop in zip(folds, loops, strict=True)]
+    costs = [fold / loop for fold, loop in zip(autos, loops, strict=True)]
     count = len(events.lines)
-    return LearningComparison(ratios, count / median(folds), count / median(loops), count)
+    return LearningComparison(ratios, costs, count / median(folds), count / median(autos), count / median(loops), count)
 
 
 def prepare(policy: Policy, decisions: Sequence[Decision], count: int) -> Events:

@@ -126,7 +126,7 @@ class LinearScorer:
             self._select(actions)
         if len(available) < len(actions):
             return self._score(context, list(available))
-        # Visitors of whom little is known have equal contexts.
+        # Visitors without a history often have equal contexts.
         probabilities = self._answers.get(context)
         if probabilities is None:
             probabilities = self._score(context, None)
@@ -209,7 +209,7 @@ class LinearScorer:
 class LinearLearner:
     """Learns rewards one after the other, and fits the weights when there are enough new ones.
 
-    What is fitted depends only on the learned rewards and their order. While the learner rests, it is only its bytes.
+    The fits depend only on the learned rewards and their order. While the learner rests, it is only its bytes.
     """
 
     def __init__(self, model: bytes | None = None) -> None:

@@ -1,7 +1,7 @@
 """The data of a linear model: sums over all learned rewards, and the tables that name their rows and columns.
 
 The tables have bounds. A column is added when its term was learned a few times. If there is no room, a common term
-takes the place of a rare one. What is learned later depends only on what was learned before, and in what order.
+takes the place of a rare one. All of it depends only on the learned rewards and their order.
 """
 
 from __future__ import annotations
