@@ -50,6 +50,8 @@ SIZES: Mapping[str, list[tuple[str, str, str]]] = {
         ("characters of a preview token", "decisions.preview_token:MAX_LENGTH", "count"),
         ("features that the model sees of one namespace", "bandit.features:MAX_ITEMS", "count"),
         ("characters of all features of a context", "bandit.features:MAX_LINE", "count"),
+        ("values and numbers that a model of `auto` knows", "bandit.linear_data:MAX_COLUMNS", "count"),
+        ("features of the actions that it uses", "bandit.linear_data:MAX_FEATURES", "count"),
     ],
     "Messages": [
         ("messages in a batch", "http.requests:MAX_MESSAGES", "count"),
@@ -114,6 +116,9 @@ SIZES: Mapping[str, list[tuple[str, str, str]]] = {
 
 INTERNAL = {
     *("bandit.features:_MAX_CACHED", "bandit.features:_MAX_DEPTH", "bandit.features:_MAX_TOKEN"),
+    *("bandit.best_action:MAX_COMPARED", "bandit.linear:_MAX_ANSWERED", "bandit.linear:_MAX_ENTRIES"),
+    *("bandit.linear_data:LARGEST_NUMBER", "bandit.linear_data:MAX_COMMON", "bandit.linear_data:MAX_SUMS"),
+    "bandit.linear_data:_MAX_CANDIDATES",
     *("commands.customer_file:_LONGEST_CELL", "commands.customer_file:_LONGEST_LINE"),
     *("conditions.coercion:DEEPEST", "conditions.compiler:_DEEPEST"),
     *("config.literals:LARGEST_INTEGER", "config.messages:LONGEST_QUOTE", "decisions.visitor_state:MAX_REDIRECTS"),

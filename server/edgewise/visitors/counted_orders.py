@@ -61,11 +61,14 @@ def with_order(counted: CountedOrders, key: OrderKey, at: Seconds, amount: float
 
 
 def merge_counted(one: CountedOrders, other: CountedOrders) -> tuple[CountedOrders, list[float]]:
-    """The orders of both, and the amounts of the completed ones that both have counted."""
+    """The orders of both, and the amounts to take back for the completed ones that both have counted.
+
+    The later report of an order stays, so the amount of the earlier one is taken back.
+    """
     of_one = {entry.key: entry for entry in _entries(one)}
     of_other = {entry.key: entry for entry in _entries(other)}
     twice = [
-        max(entry, of_other[key]).amount
+        min(entry, of_other[key]).amount
         for key, entry in sorted(of_one.items())
         if key in of_other and key[0] & _COMPLETED_BIT and abs(entry.at - of_other[key].at) <= REMEMBERED
     ]
