@@ -77,17 +77,23 @@ async def _fill(folder: Path, records: Sequence[bytes], count: int) -> float:
         await valkey.start()
         try:
             async with Redis.from_url(valkey.url) as redis:
-                before = (await redis.info("memory"))["used_memory"]
+                before = await _memory(redis)
                 left = islice(cycle(records), count)
                 while batch := list(islice(left, _BATCH)):
                     pipeline = redis.pipeline(transaction=False)
                     for record in batch:
                         pipeline.set(keys.profile(_SITE, os.urandom(8)), record, px=_TTL_MS)
                     await pipeline.execute()
-                after = (await redis.info("memory"))["used_memory"]
+                after = await _memory(redis)
         finally:
             await valkey.stop()
     return float(after - before) / count
+
+
+async def _memory(redis: Redis) -> int:
+    """The bytes of the stored data, without buffers for clients and for the append-only file."""
+    memory = await redis.info("memory")
+    return int(memory["used_memory"] - memory["mem_clients_normal"] - memory["mem_aof_buffer"])
 
 
 def _record(visitor: int) -> bytes:
