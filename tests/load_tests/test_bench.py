@@ -56,7 +56,7 @@ async def test_the_benchmark_measures_and_reports_everything() -> None:
         assert len(targeting.conditions) == len(targeting.all_in) == 3 * TINY.rounds
     assert 80 < results.comparison.entry.encoded < results.comparison.entry.stored
     shown = io.StringIO()
-    bench_report.show(results, Console(width=120, file=shown))
+    bench_report.show(results, Console(width=200, file=shown))
     assert all(row.what in shown.getvalue() for row in bench_report.thresholds(results))
     assert msgspec.json.decode(msgspec.json.encode(results), type=bench_report.BenchResults) == results
 
