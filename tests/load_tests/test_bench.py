@@ -44,8 +44,8 @@ async def test_the_benchmark_measures_and_reports_everything() -> None:
     assert all(microseconds[step] > 0 for step in STEPS)
     assert results.learning.events == 100
     assert results.open_decisions.logged > 80
-    # Memory grows in whole pages, so a few thousand impressions may fit into those of the decisions.
-    assert 0 < results.open_decisions.unseen <= results.open_decisions.seen
+    # The memory of so few decisions depends on which pages the process has freed before.
+    assert min(results.open_decisions.unseen, results.open_decisions.seen) > 0
     assert (results.idle.policies, results.idle.sites) == (4, 2)
     assert results.idle.start > 0
     assert results.idle.total > 50, "one Python process alone takes more than 10 MB"
