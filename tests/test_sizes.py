@@ -116,9 +116,9 @@ SIZES: Mapping[str, list[tuple[str, str, str]]] = {
 
 INTERNAL = {
     *("bandit.features:_MAX_CACHED", "bandit.features:_MAX_DEPTH", "bandit.features:_MAX_TOKEN"),
-    *("bandit.best_action:MAX_COMPARED", "bandit.linear:_MAX_ANSWERED", "bandit.linear:_MAX_ENTRIES"),
-    *("bandit.linear_data:LARGEST_NUMBER", "bandit.linear_data:MAX_COMMON", "bandit.linear_data:MAX_SUMS"),
-    "bandit.linear_data:_MAX_CANDIDATES",
+    *("bandit.best_action:MAX_COMPARED", "bandit.linear_scorer:_LONGEST_KNOWN", "bandit.linear_scorer:_MAX_KNOWN"),
+    *("bandit.linear_scorer:_MAX_TOKENS", "bandit.linear_data:LARGEST_NUMBER", "bandit.linear_data:MAX_COMMON"),
+    *("bandit.linear_data:MAX_SUMS", "bandit.linear_data:_MAX_CANDIDATES", "bandit.linear_data:_MAX_LEVELS"),
     *("commands.customer_file:_LONGEST_CELL", "commands.customer_file:_LONGEST_LINE"),
     *("conditions.coercion:DEEPEST", "conditions.compiler:_DEEPEST"),
     *("config.literals:LARGEST_INTEGER", "config.messages:LONGEST_QUOTE", "decisions.visitor_state:MAX_REDIRECTS"),

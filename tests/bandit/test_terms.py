@@ -15,12 +15,17 @@ from edgewise.policies.policy import Action
 
 def test_a_text_has_a_column_of_its_own_and_numbers_share_one() -> None:
     line = context_line({"device": {"type": "mobile"}, "data": {"basket": 3, "tags": ["a", "b"]}})
-    assert terms_of(line) == [
-        Term("d.type=mobile", "d.type", 1.0),
-        Term("x.basket", "x.basket", log1p(3)),
-        Term("x.tags=a", "x.tags", 1.0),
-        Term("x.tags=b", "x.tags", 1.0),
-    ]
+    mobile, basket, *tags = terms_of(line)
+    assert (mobile.attribute, mobile.value, mobile.is_number) == ("d.type", 1.0, False)
+    assert basket == Term("x.basket", "x.basket", log1p(3))
+    assert [tag.attribute for tag in tags] == ["x.tags", "x.tags"]
+    assert len({term.column for term in (mobile, basket, *tags)}) == 4
+
+
+def test_a_column_does_not_have_the_text() -> None:
+    (term,) = terms_of(context_line({"data": {"email": "ann@example.com"}}))
+    assert "ann" not in term.column
+    assert term.column == terms_of(context_line({"data": {"email": "ann@example.com"}}))[0].column
 
 
 def test_equal_names_in_two_namespaces_are_two_columns() -> None:
@@ -30,7 +35,8 @@ def test_equal_names_in_two_namespaces_are_two_columns() -> None:
 
 def test_an_action_has_its_id_first() -> None:
     terms = terms_of(action_line(Action("deal", {"tone": "young", "discount": 10})))
-    assert [term.column for term in terms] == ["a.id=deal", "a.f.tone=young", "a.f.discount"]
+    assert [term.attribute for term in terms] == ["a.id", "a.f.tone", "a.f.discount"]
+    assert [term.is_number for term in terms] == [False, False, True]
 
 
 @pytest.mark.parametrize("text", ["%n1", "%h", "%hx", "%m3"])

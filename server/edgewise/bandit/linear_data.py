@@ -7,11 +7,14 @@ takes the place of a rare one. All of it depends only on the learned rewards and
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
+from edgewise.bandit.action_features import action_features
 from edgewise.bandit.linear_fit import Array, Design, Index, Variances, initial_variance
 from edgewise.bandit.terms import Term
 
@@ -28,6 +31,10 @@ MEMORY = 500_000.0
 
 _ADMITTED_AFTER = 3
 _MAX_CANDIDATES = 1024
+_MAX_LEVELS = 256
+
+_Number = TypeVar("_Number", np.float32, np.float64)
+
 LARGEST_NUMBER = 4.0
 """Numbers are standardized, and limited to this many standard deviations."""
 
@@ -99,6 +106,9 @@ class LinearData:
         kept = self.tables.actions
         if sum(action.id not in present for action in kept) > len(actions) + 8:
             self._keep_rows([row for row, action in enumerate(kept) if action.id in present])
+        if len(self.tables.levels) > _MAX_LEVELS:  # Many edits have renamed the actions' features.
+            self.tables.levels = {"": 0}
+            self.shared = self.shared[:, :1].copy()
         for action in actions:
             row = self.rows.get(action.id)
             if row is None:
@@ -125,7 +135,7 @@ class LinearData:
         for column, place in self._numbers():
             mean, scale = column.moments()
             value = (present.get(column.name, 0.0) - mean) * scale
-            x[place] = min(max(value, -LARGEST_NUMBER), LARGEST_NUMBER)
+            x[place] = limited(value)
         return x
 
     def count(self, terms: Sequence[Term]) -> None:
@@ -208,8 +218,7 @@ class LinearData:
         return self._number_columns
 
     def encode(self) -> bytes:
-        upper = np.triu_indices(len(self.tables.columns))
-        arrays = (self.grams[:, upper[0], upper[1]], self.targets, self.shared, self.own)
+        arrays = (triangles(self.grams), self.targets, self.shared, self.own)
         return msgspec.msgpack.encode((self.tables, [array.tobytes() for array in arrays]))
 
     @classmethod
@@ -220,11 +229,7 @@ class LinearData:
         found.rows = {action.id: row for row, action in enumerate(tables.actions)}
         found.index = {column.name: place for place, column in enumerate(tables.columns)}
         rows, width = len(tables.actions), len(tables.columns)
-        upper = np.triu_indices(width)
-        found.grams = np.zeros((rows, width, width))
-        triangle = np.frombuffer(grams).reshape(rows, len(upper[0]))
-        found.grams[:, upper[0], upper[1]] = triangle
-        found.grams[:, upper[1], upper[0]] = triangle
+        found.grams = from_triangles(np.frombuffer(grams), width)
         found.targets = np.frombuffer(targets).reshape(rows, width).copy()
         found.own = np.frombuffer(own).copy()
         found.shared = np.frombuffer(shared).reshape(len(found.own), -1).copy()
@@ -293,38 +298,27 @@ class LinearData:
     def _features(self) -> tuple[Array, Index]:
         most = max(1, min(MAX_FEATURES, MAX_COMMON // len(self.tables.columns)))
         if self._found is None or self._found[0] != most:
-            self._found = (most, *self._find_features(most - 1))
+            terms = [action.terms for action in self.tables.actions]
+            self._found = (most, *action_features(terms, self.tables.levels, most))
         return self._found[1:]
 
-    def _find_features(self, most: int) -> tuple[Array, Index]:
-        """z(a) of each row, and the level of each feature.
 
-        A text is a feature if some actions have it and others do not. The most common ones are used. Numbers are
-        standardized over the actions.
-        """
-        actions, levels = self.tables.actions, self.tables.levels
-        texts: dict[tuple[str, str], list[int]] = {}
-        numbers: dict[str, Array] = {}
-        for row, action in enumerate(actions):
-            for term in action.terms:
-                if term.is_number:
-                    numbers.setdefault(term.attribute, np.zeros(len(actions)))[row] = term.value
-                else:
-                    texts.setdefault((term.column, term.attribute), []).append(row)
-        features, found = [np.ones(len(actions))], [0]
-        for attribute, values in list(numbers.items())[:most]:
-            deviation = values.std()
-            if deviation > 1e-9:
-                features.append((values - values.mean()) / deviation)
-                found.append(levels.setdefault(attribute, len(levels)))
-        common = sorted(((key, rows) for key, rows in texts.items() if 1 < len(rows) < len(actions)), key=_rarity)
-        for (_, attribute), rows in common[: max(0, most + 1 - len(features))]:
-            feature = np.zeros(len(actions))
-            feature[rows] = 1
-            features.append(feature)
-            found.append(levels.setdefault(attribute, len(levels)))
-        return np.stack(features, axis=1), np.array(found)
+def triangles(matrices: Array) -> Array:
+    """The upper triangles of symmetric matrices (K, d, d), as rows."""
+    upper = np.triu_indices(matrices.shape[1])
+    return np.asarray(matrices[:, upper[0], upper[1]])
 
 
-def _rarity(item: tuple[tuple[str, str], list[int]]) -> tuple[int, str]:
-    return -len(item[1]), item[0][0]
+def from_triangles(triangles: npt.NDArray[_Number], width: int) -> npt.NDArray[_Number]:
+    """The symmetric matrices (K, width, width) with these upper triangles."""
+    upper = np.triu_indices(width)
+    rows = triangles.reshape(-1, len(upper[0]))
+    matrices = np.zeros((len(rows), width, width), triangles.dtype)
+    matrices[:, upper[0], upper[1]] = rows
+    matrices[:, upper[1], upper[0]] = rows
+    return matrices
+
+
+def limited(value: float) -> float:
+    """A standardized number within the limits."""
+    return min(max(value, -LARGEST_NUMBER), LARGEST_NUMBER)

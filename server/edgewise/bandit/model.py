@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgewise.bandit.features import action_line
-from edgewise.bandit.linear import LinearActions, LinearLearner, LinearScorer
+from edgewise.bandit.linear_learner import LinearLearner, decode_model
+from edgewise.bandit.linear_scorer import LinearActions, LinearScorer
 from edgewise.bandit.shape import Shape
 from edgewise.bandit.vowpal import VowpalActions, VowpalLearner, VowpalScorer
 from edgewise.policies.policy import Action
@@ -30,7 +31,11 @@ class ScoringModel:
     """A model that gives probabilities to actions. Without bytes it is untrained."""
 
     def __init__(self, shape: Shape, model: bytes | None = None) -> None:
-        self._engine = LinearScorer(model) if shape.is_linear else VowpalScorer(shape, model)
+        self._engine: LinearScorer | VowpalScorer
+        if shape.is_linear:
+            self._engine = LinearScorer(None if model is None else decode_model(model)[0])
+        else:
+            self._engine = VowpalScorer(shape, model)
 
     def probabilities(self, context: str, actions: ActionExamples, available: Sequence[int]) -> list[float]:
         """The probability of each available action, in their order. The sum is 1 within 32-bit rounding.

@@ -2,12 +2,15 @@
 
 A text token is a column of its own, which is 1 where the token is. The number tokens of one name share a column, which
 has the number. A missing number is 0, as zero is no token.
+
+Columns have digests of texts, because a model is kept for longer than the log. A text may be about a person.
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
+from hashlib import blake2b
 from typing import NamedTuple
 
 
@@ -40,14 +43,14 @@ def terms_of(line: str) -> list[Term]:
     return list(found.values())
 
 
-@lru_cache(maxsize=1 << 13)
+@lru_cache(maxsize=1 << 12)
 def term_of(letter: str, token: str) -> Term:
     """The term of one token of the namespace with this letter."""
     name, _, text = token.partition("=")
     attribute = f"{letter}.{name}"
     number = _number(text)
     if number is None:
-        return Term(f"{attribute}={text}", attribute, 1.0)
+        return Term(f"{attribute}={blake2b(text.encode(), digest_size=6).hexdigest()}", attribute, 1.0)
     return Term(attribute, attribute, math.copysign(math.log1p(abs(number)), number))
 
 

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgewise.bandit import linear_learner
 from edgewise.bandit.features import action_line
-from edgewise.bandit.linear import LinearActions, LinearLearner, LinearScorer
+from edgewise.bandit.linear_learner import LinearLearner, decode_model
+from edgewise.bandit.linear_scorer import LinearActions, LinearScorer
+from edgewise.bandit.terms import terms_of
 from edgewise.policies.policy import Action
 
 SOURCES = ("instagram", "google", "newsletter")
@@ -50,8 +53,12 @@ def taught(learner: LinearLearner, actions: LinearActions, events: Iterator[tupl
     return learner
 
 
+def scorer_of(learner: LinearLearner) -> LinearScorer:
+    return LinearScorer(decode_model(learner.serialize())[0])
+
+
 def best(learner: LinearLearner, actions: LinearActions) -> list[int]:
-    scorer = LinearScorer(learner.serialize())
+    scorer = scorer_of(learner)
     lines = [f"shared |v source={source} sessions=%n2 |t hour=%h3" for source in SOURCES]
     chances = [scorer.probabilities(line, actions, range(len(actions))) for line in lines]
     return [max(range(len(actions)), key=of_line.__getitem__) for of_line in chances]
@@ -78,18 +85,18 @@ def test_without_a_change_of_tastes_it_forgets_nothing() -> None:
 
 def test_untrained_actions_are_equally_likely_and_new_ones_get_a_chance() -> None:
     actions = plain(3)
-    assert LinearScorer().probabilities("shared |", actions, (0, 2)) == [0.5, 0.5]
+    assert LinearScorer(None).probabilities("shared |", actions, (0, 2)) == [0.5, 0.5]
     random, learner = Random(5), LinearLearner()
     for n in range(900):
         learner.learn(context(random)[0], actions, range(3), n % 3, -float(random.random() < 0.1))
-    probabilities = LinearScorer(learner.serialize()).probabilities("shared |v source=google", plain(4), range(4))
+    probabilities = scorer_of(learner).probabilities("shared |v source=google", plain(4), range(4))
     assert sum(probabilities) == pytest.approx(1.0, abs=1e-5)
     assert 0.05 < probabilities[3] < 0.95
 
 
 def test_an_action_keeps_its_weights_at_another_position() -> None:
     actions = plain(3)
-    scorer = LinearScorer(taught(LinearLearner(), actions, shop(6, 600)).serialize())
+    scorer = scorer_of(taught(LinearLearner(), actions, shop(6, 600)))
     line = "shared |v source=google"
     before = scorer.probabilities(line, actions, range(3))
     turned = actions_of(*(Action(f"action {n}") for n in (2, 1, 0)))
@@ -104,7 +111,7 @@ def test_a_learned_action_helps_a_similar_one() -> None:
     for _ in range(1500):
         chosen = random.randrange(6)
         learner.learn("shared |", actions, range(8), chosen, -float(random.random() < (0.5 if chosen % 2 else 0.1)))
-    probabilities = LinearScorer(learner.serialize()).probabilities("shared |", actions, (6, 7))
+    probabilities = scorer_of(learner).probabilities("shared |", actions, (6, 7))
     assert probabilities[1] > 0.9
 
 
@@ -148,16 +155,43 @@ def test_memory_has_a_bound_whatever_is_learned() -> None:
     assert len(tables.actions) * len(tables.columns) ** 2 <= 200_000
     assert len(tables.candidates) <= 1024
     assert len(tables.groups) <= len(tables.columns)
-    scorer = LinearScorer(learner.serialize())
+    scorer = scorer_of(learner)
     probabilities = scorer.probabilities("shared |x n1=%h120 n2=%m120 a1=v1", versions[-1], range(40))
     assert sum(probabilities) == pytest.approx(1.0, abs=1e-4)
 
 
 def test_a_common_value_takes_the_place_of_a_rare_one() -> None:
     actions, learner = plain(2), LinearLearner()
+    (common,) = terms_of("shared |p path=common")
     for n in range(400):
         learner.learn(f"shared |p path={n % 130}", actions, range(2), n % 2, 0.0)
-    assert "p.path=common" not in {column.name for column in learner.tables.columns}
-    for n in range(60):
-        learner.learn("shared |p path=common", actions, range(2), n % 2, 0.0)
-    assert "p.path=common" in {column.name for column in learner.tables.columns}
+    assert common.column not in {column.name for column in learner.tables.columns}
+    for _ in range(60):
+        learner.learn("shared |p path=common", actions, range(2), 0, 0.0)
+    assert common.column in {column.name for column in learner.tables.columns}
+
+
+def test_no_text_of_a_visitor_is_in_the_model() -> None:
+    actions, learner = plain(2), LinearLearner()
+    for n in range(100):
+        learner.learn(f"shared |x email=ann{n % 40}@example.com", actions, range(2), n % 2, 0.0)
+    assert b"example" not in learner.serialize()
+
+
+def test_old_rewards_fade(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear_learner, "MEMORY", 500.0)
+    learner = taught(LinearLearner(), plain(3), shop(9, 2000))
+    assert learner.tables.learned == 2000
+    assert learner.tables.events <= 506
+    assert learner.tables.rewards < 506 * 0.5
+
+
+def test_a_scorer_keeps_a_bounded_number_of_contexts() -> None:
+    actions = plain(3)
+    scorer = scorer_of(taught(LinearLearner(), actions, shop(10, 300)))
+    for n in range(3000):
+        line = f"shared |x a{n}=b{n} " + "c" * (n % 1000)
+        assert scorer.probabilities(line, actions, range(3)) == scorer.probabilities(line, actions, [0, 1, 2])
+    assert sum(map(len, scorer._known.values())) <= 4000 + 3
+    assert max(map(len, scorer._known)) <= 512
+    assert len(scorer._tokens) <= 1024
