@@ -3,6 +3,7 @@ import { createHmac } from "node:crypto";
 import { after, afterEach, before, test } from "node:test";
 import { fixed, row } from "./policies.js";
 import { disconnect, hold, respondWith } from "./proxy.js";
+import { EMPTY } from "./site.js";
 import { Stage } from "./stage.js";
 import { eventually } from "./waiting.js";
 
@@ -14,10 +15,6 @@ const POLICIES = {
   "site.toml": 'robots = "learn"\norigins = ["*"]\n',
 };
 const stage = new Stage(POLICIES, ["--identity-secret", IDENTITY_SECRET]);
-const EMPTY = { tag: "blocking", body: "<p>Nothing to decide</p>" } as const;
-/** The tag. Without a key it does not start. */
-const SCRIPT = (attributes = ""): string =>
-  `<script nonce="bm9uY2U" src="${stage.proxy.url}/edgewise.js"${attributes}></script>`;
 
 before(() => stage.open());
 after(() => stage.close());
@@ -59,7 +56,7 @@ test("placements that the browser reports only after DOMContentLoaded go in the 
         super(() => document.readyState === "complete" ? report() : addEventListener("load", () => report()));
       }
     }`,
-    body: `<div data-edgewise="hero"></div>${SCRIPT(' data-write-key="default" data-budget="20000"')}
+    body: `<div data-edgewise="hero"></div>${stage.script(' data-write-key="default" data-budget="20000"')}
       <section><div data-edgewise="side"></div></section><ul data-edgewise="row" data-edgewise-slots="2"></ul>`,
   });
   await visit.rendered();
@@ -194,7 +191,7 @@ test("identify, track, page and reward send what they are given", async () => {
 });
 
 test("beforeSend can change or drop a message", async () => {
-  const visit = await stage.visit({ tag: "none", stub: false, body: "", head: SCRIPT() });
+  const visit = await stage.visit({ tag: "none", stub: false, body: "", head: stage.script() });
   await visit.tab.evaluate((endpoint) => {
     window.edgewise.init({
       writeKey: "default",
@@ -215,7 +212,7 @@ test("beforeSend can change or drop a message", async () => {
 });
 
 test("a path that changes before init reports one page view", async () => {
-  const visit = await stage.visit({ tag: "none", stub: false, body: "", head: SCRIPT() });
+  const visit = await stage.visit({ tag: "none", stub: false, body: "", head: stage.script() });
   await visit.tab.evaluate((endpoint) => {
     history.pushState({}, "", "/cart");
     window.edgewise.init({ writeKey: "default", endpoint });

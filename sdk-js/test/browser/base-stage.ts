@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { RecordingProxy } from "./proxy.js";
 import { type Policies, Service } from "./service.js";
-import { type Page, Site } from "./site.js";
+import { NONCE, type Page, Site } from "./site.js";
 
 /** A browser profile with its storage and tabs. */
 export interface BrowserProfile<Visit> {
@@ -54,6 +54,11 @@ export abstract class BaseStage<Visit, Visitor extends BrowserProfile<Visit>> {
   put(page: Page): string {
     this.pages += 1;
     return this.site.put(`/${this.pages}`, page);
+  }
+
+  /** The script tag with these further attributes. Without a key it does not start. */
+  script(attributes = ""): string {
+    return `<script nonce="${NONCE}" src="${this.proxy.url}/edgewise.js"${attributes}></script>`;
   }
 
   /** Closes all visitors, and forgets their requests. */

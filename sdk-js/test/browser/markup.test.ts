@@ -1,16 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { drawn, fixed, row } from "./policies.js";
+import { DEAL, drawn, fixed, row } from "./policies.js";
 import { Stage } from "./stage.js";
-
-const DEAL = {
-  headline: "Students save 10%",
-  link: "/students",
-  image: "/deal.gif",
-  title: "A deal",
-  count: 3,
-  deep: { er: "down" },
-};
 
 const stage = new Stage({
   "hero.toml": fixed("hero", DEAL),

@@ -1,20 +1,11 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { fixed, row } from "./policies.js";
+import { DEAL, fixed, row } from "./policies.js";
 import type { Page } from "./site.js";
 import { Stage } from "./stage.js";
 import type { Visit } from "./visit.js";
 import { eventually } from "./waiting.js";
 import type { Watched } from "./watch.js";
-
-const DEAL = {
-  headline: "Students save 10%",
-  link: "/students",
-  image: "/deal.gif",
-  title: "A deal",
-  count: 3,
-  deep: { er: "down" },
-};
 
 const stage = new Stage({
   "hero.toml": fixed("hero", DEAL),

@@ -12,6 +12,16 @@ impression_within = "30s"
 "Signed Up" = 1.0
 `;
 
+/** A payload with values of every kind. */
+export const DEAL = {
+  headline: "Students save 10%",
+  link: "/students",
+  image: "/deal.gif",
+  title: "A deal",
+  count: 3,
+  deep: { er: "down" },
+};
+
 const action = (id: string, payload: object, more = ""): string =>
   `[[actions]]\nid = "${id}"\npayload = ${inline(payload)}\n${more}`;
 

@@ -25,6 +25,9 @@ export interface Page {
   headers?: Record<string, string>;
 }
 
+/** A page without placements. */
+export const EMPTY: Page = { tag: "blocking", body: "<p>Nothing to decide</p>" };
+
 /** A response that is no page: a script, a part of a page, or the answer to a form. */
 export interface File {
   status?: number;

@@ -3,6 +3,7 @@ import { after, afterEach, before, test } from "node:test";
 import type { Edgewise } from "../../src/types.js";
 import { fixed } from "./policies.js";
 import { disconnect, hold } from "./proxy.js";
+import { EMPTY } from "./site.js";
 import { Stage } from "./stage.js";
 import { STUB } from "./stub.js";
 
@@ -11,10 +12,6 @@ const POLICIES = {
   "site.toml": 'robots = "learn"\norigins = ["*"]\n',
 };
 const stage = new Stage(POLICIES);
-const EMPTY = { tag: "blocking", body: "<p>Nothing to decide</p>" } as const;
-/** The tag. Without a key it does not start. */
-const SCRIPT = (attributes = ""): string =>
-  `<script nonce="bm9uY2U" src="${stage.proxy.url}/edgewise.js"${attributes}></script>`;
 
 before(() => stage.open());
 after(() => stage.close());
@@ -124,7 +121,7 @@ test("a script of the page may declare a constant with the name edgewise", async
 });
 
 test("a page with two stubs and two tags starts the SDK once", async () => {
-  const again = `<script nonce="bm9uY2U">${STUB}</script>${SCRIPT(' data-write-key="default"')}`;
+  const again = `<script nonce="bm9uY2U">${STUB}</script>${stage.script(' data-write-key="default"')}`;
   const visit = await stage.visit({
     tag: "blocking",
     head: `${again}<script nonce="bm9uY2U">edgewise.track("Once")</script>`,
@@ -150,7 +147,7 @@ test("decide falls back at its timeout if the script never loads", async () => {
 });
 
 test("a second init or tag does not start the SDK again", async () => {
-  const tag = SCRIPT(' data-write-key="default" data-budget="20000"');
+  const tag = stage.script(' data-write-key="default" data-budget="20000"');
   const visit = await stage.visit({
     tag: "none",
     stub: false,

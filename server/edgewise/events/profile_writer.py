@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from edgewise.events.profile_records import ProfileRecords
@@ -12,7 +12,6 @@ from edgewise.events.webhook_steps import WebhookSteps
 from edgewise.store import Command, Store
 from edgewise.visitors.identity import Write
 from edgewise.wall_clock import now_ms
-from edgewise.webhooks.triggers import Triggers
 
 
 class UpdateSource(Protocol):
@@ -23,22 +22,13 @@ class UpdateSource(Protocol):
 
 
 class ProfileWriter:
-    """Writes the profiles of one request to one site.
-
-    `may_notify` is called before each change that needs the dispatcher. If it returns False, its webhooks fire later.
-    """
+    """Writes the profiles of one request to one site."""
 
     def __init__(
-        self,
-        store: Store,
-        site: str,
-        triggers: Triggers,
-        records: ProfileRecords,
-        store_batch: StoreBatch,
-        may_notify: Callable[[], bool] = lambda: True,
+        self, store: Store, site: str, records: ProfileRecords, store_batch: StoreBatch, webhook_steps: WebhookSteps
     ) -> None:
         self._queues = store.webhook_queues
-        self._webhook_steps = WebhookSteps(store, site, triggers, records, store_batch, may_notify)
+        self._webhook_steps = webhook_steps
         self._site = site
         self._records = records
         self._store_batch = store_batch

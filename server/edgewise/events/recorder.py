@@ -25,6 +25,7 @@ from edgewise.events.profile_records import UNKNOWN_TTL, ProfileRecords
 from edgewise.events.profile_writer import ProfileWriter
 from edgewise.events.store_batch import StoreBatch
 from edgewise.events.visitor_locks import VisitorLocks
+from edgewise.events.webhook_steps import WebhookSteps
 from edgewise.ids.decision import DecisionIds
 from edgewise.ids.user_proof import UserProof
 from edgewise.logs import FaultLog
@@ -242,7 +243,8 @@ class Recorder:
         await batch.resolve_visitors()
         updates = batch.updates()
         may_fire = partial(self._may, "webhooks", site, source)
-        writer = ProfileWriter(self._store, site.name, site.triggers, records, store_batch, may_fire)
+        webhook_steps = WebhookSteps(self._store, site.name, site.triggers, records, store_batch, may_fire)
+        writer = ProfileWriter(self._store, site.name, records, store_batch, webhook_steps)
         await writer.write(batch.admitted(updates), batch, appends=batch.commands(self._store))
 
     def _may(self, name: BudgetName, site: ServedSite, source: str | None) -> bool:

@@ -11,6 +11,7 @@ from edgewise.events.profile_records import ProfileRecords
 from edgewise.events.profile_update import ProfileUpdate
 from edgewise.events.profile_writer import ProfileWriter
 from edgewise.events.store_batch import StoreBatch
+from edgewise.events.webhook_steps import WebhookSteps
 from edgewise.ids.visitor import VisitorIds, anonymous_digest, user_digest, visitor_digests
 from edgewise.privacy.readable_record import describe_exposure
 from edgewise.store import Store
@@ -108,7 +109,8 @@ class VisitorData:
         records = ProfileRecords(self._store, site, store_batch)
         change = _TraitsChange(records, ids, traits, set_at(seconds(now_ms() if at is None else at), by_server=True))
         await records.resolve(change.visitor)
-        writer = ProfileWriter(self._store, site, triggers, records, store_batch)
+        webhook_steps = WebhookSteps(self._store, site, triggers, records, store_batch)
+        writer = ProfileWriter(self._store, site, records, store_batch, webhook_steps)
         await writer.write([change.update()], change)
 
     async def unlink(self, site: str, id: str) -> frozenset[Digest]:
