@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from edgewise.app import create_app
 from edgewise.http.connections import Connections
@@ -107,12 +108,12 @@ async def serve(
 
 
 @asynccontextmanager
-async def running(app: Starlette, connections: Connections | None = None) -> AsyncIterator[int]:
+async def running(app: ASGIApp, connections: Connections | None = None) -> AsyncIterator[int]:
     """Run an app, and yield its port. Without uvicorn's main loop, which polls every 0.1 s, the shutdown is faster."""
     http = partial(
         HttpProtocol, open_connections=Connections(Settings().trusted_proxies) if connections is None else connections
     )
-    config = uvicorn.Config(app, port=0, http=http, lifespan="on", ws="none", log_config=None, access_log=False)  # type: ignore[arg-type]
+    config = uvicorn.Config(app, port=0, http=http, lifespan="on", ws="none", log_config=None, access_log=False)  # type: ignore[arg-type]  # A partial.
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)

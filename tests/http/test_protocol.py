@@ -3,94 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
-from functools import wraps
-from typing import Any, ParamSpec
 
 import pytest
-import uvloop
-from starlette.types import Receive, Scope, Send
 
 from edgewise.http import connections as limits
 from edgewise.http import protocol
-from edgewise.http.connections import Connections
 from edgewise.http.protocol import HEADER_SECONDS, MAX_HEADERS, MAX_PIPELINED
-from edgewise.settings import Settings
-from tests.servers import running
-
-LOOPBACK = Settings().trusted_proxies
-P = ParamSpec("P")
-
-LARGE = 16 << 20
-"""Bytes. More than the system keeps for a client that does not read."""
-
-
-def on_uvloop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Run a test on the event loop of the web workers."""
-
-    @wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        uvloop.run(test(*args, **kwargs))
-
-    return run
-
-
-class App:
-    """Echoes bodies. `/wait` responds when `release` is set, `/early` before the body, and `/pause` after a moment.
-
-    `/large` responds with many bytes, and `/parts` with as many in several parts. `/headers` echoes the headers.
-    """
-
-    def __init__(self) -> None:
-        self.release = asyncio.Event()
-        self.waiting = asyncio.Event()
-        self.disconnected = asyncio.Event()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            for event in ("startup", "shutdown"):
-                await receive()
-                await send({"type": f"lifespan.{event}.complete"})
-            return
-        body = b""
-        if scope["path"] == "/wait":
-            self.waiting.set()
-            await self.release.wait()
-        elif scope["path"] == "/pause":
-            await asyncio.sleep(0.003)
-        elif scope["path"] in ("/large", "/parts"):
-            body = bytes(LARGE)
-        elif scope["path"] != "/early":
-            more = True
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    self.disconnected.set()
-                    return
-                body += message.get("body", b"")
-                more = message.get("more_body", False)
-            if scope["path"] == "/headers":
-                body = b", ".join(name + b": " + value for name, value in scope["headers"])
-        headers = [(b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        parts = 8 if scope["path"] == "/parts" else 1
-        for _ in range(parts - 1):
-            await send({"type": "http.response.body", "body": body[: LARGE // parts], "more_body": True})
-        await send({"type": "http.response.body", "body": body[: LARGE // parts] if parts > 1 else body})
-
-
-@asynccontextmanager
-async def serve(**options: int) -> AsyncIterator[tuple[App, int]]:
-    app = App()
-    async with asyncio.timeout(30), running(app, Connections(LOOPBACK, **options)) as port:  # type: ignore[arg-type]
-        yield app, port
-        app.release.set()
+from tests.http.connection_client import (
+    CLOSE,
+    LARGE,
+    error_of,
+    exchange,
+    on_uvloop,
+    request,
+    serve,
+)
 
 
 @pytest.fixture
@@ -100,37 +31,6 @@ def fast(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Non
     short = getattr(request, "param", None)
     for name in ("HEADER_SECONDS", "BODY_SECONDS", "WRITE_SECONDS", "LINGER_SECONDS"):
         monkeypatch.setattr(protocol, name, 0.1 if short in (None, name) else 60)
-
-
-async def exchange(port: int, *pieces: bytes) -> bytes:
-    """All that the server sends until it closes the connection. It may close before the last piece."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    received = asyncio.create_task(reader.read())
-    with suppress(ConnectionError):
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(0)
-    try:
-        return await received
-    except ConnectionError:
-        return b""
-    finally:
-        writer.close()
-
-
-def error_of(response: bytes) -> tuple[int, str]:
-    head, _, body = response.partition(b"\r\n\r\n")
-    assert b"connection: close" in head
-    return int(head.split()[1]), json.loads(body)["error"]["code"]
-
-
-def request(path: str = "/", *headers: str, body: bytes = b"") -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "host: x", f"content-length: {len(body)}", *headers]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
-CLOSE = "connection: close"
 
 
 @pytest.mark.parametrize(
@@ -372,73 +272,6 @@ async def test_too_many_pipelined_requests_end_the_connection() -> None:
             response = await asyncio.wait_for(exchange(port, request("/wait") * count), HEADER_SECONDS / 2)
             assert b"HTTP/1.1 200 " not in response
         assert (await exchange(port, request("/", CLOSE))).startswith(b"HTTP/1.1 200 ")
-
-
-@on_uvloop
-async def test_oldest_waiting_connection_makes_room_for_a_new_one() -> None:
-    async with serve(most=3) as (app, port):
-        working = asyncio.create_task(exchange(port, request("/wait", CLOSE)))
-        await app.waiting.wait()
-        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
-        assert (await exchange(port, request("/", CLOSE))).startswith(b"HTTP/1.1 200 ")
-        await closed(idle[0])
-        assert (await exchange(port, request("/", CLOSE))).startswith(b"HTTP/1.1 200 ")
-        app.release.set()
-        assert (await working).startswith(b"HTTP/1.1 200 ")
-        for _, writer in idle:
-            writer.close()
-
-
-@on_uvloop
-async def test_connection_that_waits_for_its_next_request_makes_room_too() -> None:
-    async with serve(most=1) as (_, port):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(request("/", body=b"hello"))
-        await reader.readuntil(b"hello")
-        assert (await exchange(port, request("/", CLOSE))).startswith(b"HTTP/1.1 200 ")
-        await closed((reader, writer))
-        writer.close()
-
-
-@on_uvloop
-async def test_connection_is_refused_if_the_server_works_for_all_others() -> None:
-    async with serve(most=1) as (app, port):
-        working = asyncio.create_task(exchange(port, request("/wait", CLOSE)))
-        await app.waiting.wait()
-        assert error_of(await exchange(port)) == (503, "too_many_connections")
-        app.release.set()
-        assert (await working).startswith(b"HTTP/1.1 200 ")
-
-
-@on_uvloop
-async def test_source_with_many_connections_loses_its_own() -> None:
-    async with running(App(), Connections((), most_per_source=2)) as port:  # type: ignore[arg-type]
-        mine = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
-        await closed(mine[0])
-        for _, writer in mine:
-            writer.close()
-
-
-@on_uvloop
-async def test_closed_connections_do_not_count() -> None:
-    async with running(App(), Connections((), most=2, most_per_source=2)) as port:  # type: ignore[arg-type]
-        for _ in range(6):
-            assert (await exchange(port, request("/", CLOSE))).startswith(b"HTTP/1.1 200 ")
-
-
-@on_uvloop
-async def test_trusted_proxy_has_no_limit_of_its_own() -> None:
-    async with serve(most_per_source=2) as (_, port):
-        mine = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
-        for reader, writer in mine:
-            writer.write(request("/", CLOSE))
-            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
-            writer.close()
-
-
-async def closed(connection: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
-    with suppress(ConnectionError):
-        assert await connection[0].read() == b""
 
 
 @pytest.mark.usefixtures("fast")

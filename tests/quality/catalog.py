@@ -111,7 +111,7 @@ def _find(file: str, name: str) -> Callable[[int], Any]:
     make = getattr(module, name, None)
     if not callable(make):
         raise UnknownName(f"{file}:{name}: Expected a function of the seed, or a key of a dictionary of them.")
-    return make  # type: ignore[no-any-return]
+    return make  # type: ignore[no-any-return]  # A file of the user has no types here.
 
 
 @cache
