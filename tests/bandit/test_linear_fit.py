@@ -46,6 +46,13 @@ def prior(variances: Variances) -> tuple[Array, Array]:
     return np.stack(blocks), np.concatenate([shared, np.tile(variances.own[GROUPS], len(FEATURES))])
 
 
+def large_covariance(x: Array, rows: Index, variances: Variances) -> Array:
+    """The covariance of all weights after these events, relative to the noise."""
+    to_action, spread = prior(variances)
+    regressors = np.einsum("ti,tij->tj", x, to_action[rows])
+    return np.asarray(np.linalg.inv(regressors.T @ regressors + np.diag(1 / spread)))
+
+
 def evidence(x: Array, rows: Index, rewards: Array, variances: Variances) -> float:
     """The logarithm of the density of the rewards."""
     to_action, spread = prior(variances)
@@ -64,10 +71,9 @@ def test_weights_and_their_variances_are_those_of_one_large_regression() -> None
     variances = start()
     posterior, same = fit(design(x, rows, rewards), variances, update=False)
     assert same is variances
-    to_action, spread = prior(variances)
-    whole = np.einsum("ti,tij->tj", x, to_action[rows])
-    covariance = np.linalg.inv(whole.T @ whole + np.diag(1 / spread))
-    weights = covariance @ whole.T @ rewards
+    to_action, _ = prior(variances)
+    covariance = large_covariance(x, rows, variances)
+    weights = covariance @ np.einsum("ti,tij->tj", x, to_action[rows]).T @ rewards
     assert posterior.weights == pytest.approx(np.einsum("kij,j->ki", to_action, weights), rel=1e-6, abs=1e-9)
     common = len(LEVELS) * len(GROUPS)
     assert posterior.common.reshape(-1) == pytest.approx(weights[:common], rel=1e-6, abs=1e-9)
@@ -98,3 +104,40 @@ def test_with_many_actions_little_difference_between_visitors_is_expected() -> N
     assert initial_variance(5, is_crossed=True) == initial_variance(5, is_crossed=False)
     assert initial_variance(40, is_crossed=True) < initial_variance(40, is_crossed=False)
     assert initial_variance(2000, is_crossed=True) > 0
+
+
+def test_differences_between_actions_do_not_have_the_doubt_about_all_of_them() -> None:
+    x, rows, rewards = data(4)
+    whole, variances = design(x, rows, rewards), start()
+    posterior, _ = fit(whole, variances, update=False)
+    covariance = large_covariance(x, rows, variances)[: len(LEVELS) * len(GROUPS), : len(LEVELS) * len(GROUPS)]
+    precision = 1 / variances.own[GROUPS]
+    for row, z in enumerate(FEATURES):
+        own = np.linalg.inv(whole.grams[row] + np.diag(precision))
+        inherit = own * precision @ np.kron([0.0, *z[1:]], np.eye(len(GROUPS)))
+        expected = variances.noise * (own + inherit @ covariance @ inherit.T)
+        assert posterior.covariances[row] == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+def test_a_step_of_estimation_uses_the_whole_posterior() -> None:
+    """The expected squares of all weights, and of the noise, by the large regression."""
+    x, rows, rewards = data(5)
+    variances, columns = start(), len(GROUPS)
+    to_action, _ = prior(variances)
+    regressors = np.einsum("ti,tij->tj", x, to_action[rows])
+    covariance = large_covariance(x, rows, variances)
+    weights = covariance @ regressors.T @ rewards
+    squares = weights**2 / variances.noise + np.diag(covariance)
+    shared, own = squares[: len(LEVELS) * columns].reshape(-1, columns), squares[len(LEVELS) * columns :]
+    _, updated = fit(design(x, rows, rewards), variances, update=True)
+    for group in range(3):
+        kept = 0.01 * initial_variance(len(FEATURES), is_crossed=group > 0)
+        members = group == GROUPS
+        found = own.reshape(-1, columns)[:, members]
+        assert updated.own[group] == pytest.approx((found.sum() + kept) / (found.size + 1), rel=1e-6)
+        for level in range(3):
+            found = shared[level == LEVELS][:, members]
+            assert updated.shared[group, level] == pytest.approx((found.sum() + kept) / (found.size + 1), rel=1e-6)
+    errors = ((rewards - regressors @ weights) ** 2).sum()
+    doubt = variances.noise * np.trace(regressors @ covariance @ regressors.T)
+    assert updated.noise == pytest.approx((errors + doubt) / len(rewards), rel=1e-6)

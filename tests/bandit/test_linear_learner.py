@@ -94,6 +94,43 @@ def test_untrained_actions_are_equally_likely_and_new_ones_get_a_chance() -> Non
     assert 0.05 < probabilities[3] < 0.95
 
 
+def test_an_action_that_was_rarely_shown_gets_a_chance() -> None:
+    actions, learner, random = plain(4), LinearLearner(), Random(11)
+    for n in range(900):
+        learner.learn(context(random)[0], actions, range(4), n % 3, -float(random.random() < 0.1))
+    assert scorer_of(learner).probabilities("shared |v source=google", actions, range(4))[3] > 0.05
+
+
+def test_an_attribute_that_explains_nothing_matters_less_than_one_that_does() -> None:
+    learner = taught(LinearLearner(), plain(3), shop(12, 1500))
+    data = learner._data
+    assert data is not None
+    groups = data.tables.groups
+    assert data.own[groups["v.source"]] > 10 * data.own[groups["t.hour"]]
+
+
+def test_a_missing_number_is_zero() -> None:
+    """Visitors without sessions like the first action, others the second."""
+    actions, learner, random = plain(2), LinearLearner(), Random(13)
+    for _ in range(600):
+        sessions, chosen = random.choice((0, 9)), random.randrange(2)
+        line = f"shared |v sessions=%n{sessions}" if sessions else "shared |"
+        learner.learn(
+            line, actions, range(2), chosen, -float(random.random() < (0.6 if chosen == (sessions > 0) else 0.1))
+        )
+    scorer = scorer_of(learner)
+    assert scorer.probabilities("shared |", actions, range(2))[0] > 0.9
+    assert scorer.probabilities("shared |v sessions=%n9", actions, range(2))[1] > 0.9
+
+
+def test_renamed_features_of_actions_do_not_add_up() -> None:
+    learner = LinearLearner()
+    for edit in range(600):
+        actions = actions_of(*(Action(f"action {n}", {f"feature {edit}": f"t{n % 2}"}) for n in range(4)))
+        learner.learn("shared |", actions, range(4), edit % 4, 0.0)
+    assert len(learner.tables.levels) <= 300
+
+
 def test_an_action_keeps_its_weights_at_another_position() -> None:
     actions = plain(3)
     scorer = scorer_of(taught(LinearLearner(), actions, shop(6, 600)))
