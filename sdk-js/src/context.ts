@@ -8,7 +8,6 @@ export const getContext = (): Context => ({
   ...options.context,
   page: {
     url: location.href.split("#")[0],
-
     referrer: document.referrer,
     type: options.pageType,
     ...options.context?.page,

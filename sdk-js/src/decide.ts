@@ -29,6 +29,16 @@ const MAX_CACHE_AGE = 24 * 60 * 60 * 1000;
 const pending: Pending[] = [];
 let isSending = false;
 
+const accept = (answer: NonNullable<Answer>): Decision => {
+  if (answer.decisionId) write(CACHE_PREFIX + answer.placement, { ...answer, at: Date.now(), source: "cache" });
+  return { ...answer, source: answer.group === "fallback" ? "fallback" : "policy" };
+};
+
+const fallBack = (placement: string): Decision => {
+  const cached = consent._mayStore && read<Decision>(CACHE_PREFIX + placement);
+  return cached && Date.now() - (cached.at as number) < MAX_CACHE_AGE ? cached : defaultDecision(placement);
+};
+
 export const decide = (
   placement: string,
   { timeout = options.budget, context, ...request }: DecideOptions = {},
@@ -74,14 +84,4 @@ const send = async () => {
   } catch {
     for (const { _settle } of sent) _settle();
   }
-};
-
-const accept = (answer: NonNullable<Answer>): Decision => {
-  if (answer.decisionId) write(CACHE_PREFIX + answer.placement, { ...answer, at: Date.now(), source: "cache" });
-  return { ...answer, source: answer.group === "fallback" ? "fallback" : "policy" };
-};
-
-const fallBack = (placement: string): Decision => {
-  const cached = consent._mayStore && read<Decision>(CACHE_PREFIX + placement);
-  return cached && Date.now() - (cached.at as number) < MAX_CACHE_AGE ? cached : defaultDecision(placement);
 };

@@ -12,28 +12,6 @@ import { getIds, setUser } from "./visitor.js";
 
 type Content = Pick<Message, "type" | "event" | "properties" | "traits">;
 
-export const track = (event: string, properties?: Properties): Promise<void> =>
-  enqueue({ type: "track", event, properties });
-
-export const page = (properties?: Properties): Promise<void> =>
-  enqueue({ type: "page", properties: { type: options.pageType, ...properties } });
-
-export const identify = (userId: string | null, traits?: Properties, { userHash }: IdentifyOptions = {}): void => {
-  setUser(userId, userHash);
-  if (userId) enqueue({ type: "identify", traits });
-};
-
-export const reward = (decisionId: string, value: number, slot?: number): Promise<void> =>
-  track("$reward", { decisionId, value, slot });
-
-const NOT_SHOWN = "$notShown";
-
-/** Reports that a placement keeps its default. The report names no visitor. */
-export const reportNotShown = (placement: string, reason: string): void => {
-  track(NOT_SHOWN, { placement, reason });
-  notice(reason, placement);
-};
-
 const enqueue = async (content: Content): Promise<void> => {
   // A prerendered page may never be shown to anybody.
   if (isPrerendering()) return listen("prerenderingchange", () => enqueue(content));
@@ -55,6 +33,28 @@ const enqueue = async (content: Content): Promise<void> => {
     push(sent);
     emit("event", sent);
   }
+};
+
+export const track = (event: string, properties?: Properties): Promise<void> =>
+  enqueue({ type: "track", event, properties });
+
+export const page = (properties?: Properties): Promise<void> =>
+  enqueue({ type: "page", properties: { type: options.pageType, ...properties } });
+
+export const identify = (userId: string | null, traits?: Properties, { userHash }: IdentifyOptions = {}): void => {
+  setUser(userId, userHash);
+  if (userId) enqueue({ type: "identify", traits });
+};
+
+export const reward = (decisionId: string, value: number, slot?: number): Promise<void> =>
+  track("$reward", { decisionId, value, slot });
+
+const NOT_SHOWN = "$notShown";
+
+/** Reports that a placement keeps its default. The report names no visitor. */
+export const reportNotShown = (placement: string, reason: string): void => {
+  track(NOT_SHOWN, { placement, reason });
+  notice(reason, placement);
 };
 
 /** The page may change its objects after the call. */

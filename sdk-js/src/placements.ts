@@ -14,25 +14,11 @@ import { isInSight, isSeen, isVisible } from "./visibility.js";
 const MAX_RENDERINGS = 99;
 let renderings = 0;
 
-/** Decides and renders the placements in the markup, also those that are added later. */
-export const startPlacements = (): void => {
-  const observer = new MutationObserver(() => {
-    checkRoute();
-    fillAll();
-  });
-  observer.observe(document, { childList: true, subtree: true });
-  fillAll();
-  // One request for all placements of the document. But a slow document must not use up the budget of the first ones.
-  setTimeout(startSending, document.readyState === "loading" ? options.budget / 10 : 0);
-  listen("DOMContentLoaded", () => {
-    // Chromium may fire this event before it reports the last elements that it parsed.
-    fillAll();
-    startSending();
-  });
+/** A copy of a filled element (in a carousel, for example) has the mark but no state. It stays as it is. */
+const isFilled = (element: HTMLElement, placement: string) => {
+  const { _placement } = stateOf(element);
+  return _placement ? _placement === placement : element.hasAttribute(DONE_ATTRIBUTE);
 };
-
-const fillAll = () =>
-  guard(() => Promise.all([...document.querySelectorAll<HTMLElement>("[data-edgewise]")].map(fill)));
 
 const fill = async (element: HTMLElement) => {
   const { edgewise: placement, edgewiseSlots, edgewiseExclude } = element.dataset;
@@ -55,8 +41,22 @@ const fill = async (element: HTMLElement) => {
   veil.cancel();
 };
 
-/** A copy of a filled element (in a carousel, for example) has the mark but no state. It stays as it is. */
-const isFilled = (element: HTMLElement, placement: string) => {
-  const { _placement } = stateOf(element);
-  return _placement ? _placement === placement : element.hasAttribute(DONE_ATTRIBUTE);
+const fillAll = () =>
+  guard(() => Promise.all([...document.querySelectorAll<HTMLElement>("[data-edgewise]")].map(fill)));
+
+/** Decides and renders the placements in the markup, also those that are added later. */
+export const startPlacements = (): void => {
+  const observer = new MutationObserver(() => {
+    checkRoute();
+    fillAll();
+  });
+  observer.observe(document, { childList: true, subtree: true });
+  fillAll();
+  // One request for all placements of the document. But a slow document must not use up the budget of the first ones.
+  setTimeout(startSending, document.readyState === "loading" ? options.budget / 10 : 0);
+  listen("DOMContentLoaded", () => {
+    // Chromium may fire this event before it reports the last elements that it parsed.
+    fillAll();
+    startSending();
+  });
 };

@@ -76,6 +76,26 @@ const discard = (messages: Message[]) => {
   for (const message of messages) remove(keyOf(message));
 };
 
+const nextBatch = () => {
+  let batch = waiting.slice(inFlight, inFlight + MAX_BATCH_LENGTH);
+  while (batch.length > 1 && sizeOf(batch) > MAX_BATCH_SIZE) batch = batch.slice(0, batch.length / 2);
+  return batch;
+};
+
+/** Success, and errors that every further attempt with the same batch would meet again. */
+const FINAL = /^(2..|40[0-2]|41[0-3]|42[0-2])$/;
+
+/**
+ * Whether the server has taken the batch, or will never take it.
+ *
+ * All other errors are retried, since they may pass: a firewall or a proxy in between answers 403 or 404, or the server
+ * is busy (408, 429) or down (5xx).
+ */
+const isFinal = (status: number) => FINAL.test(`${status}`);
+
+/** Exponential backoff, with jitter so that the visitors of a site do not come back all at once. */
+const retryDelay = () => Math.min(2 ** failures++, MAX_BACKOFF) * (500 + 1000 * Math.random());
+
 /** Sends one batch at a time. A page that is being hidden sends another, since it may get no later chance. */
 const flush = async () => {
   clearTimeout(timer);
@@ -99,23 +119,3 @@ const flush = async () => {
     flush();
   } else timer = setTimeout(flush, retryDelay());
 };
-
-const nextBatch = () => {
-  let batch = waiting.slice(inFlight, inFlight + MAX_BATCH_LENGTH);
-  while (batch.length > 1 && sizeOf(batch) > MAX_BATCH_SIZE) batch = batch.slice(0, batch.length / 2);
-  return batch;
-};
-
-/** Success, and errors that every further attempt with the same batch would meet again. */
-const FINAL = /^(2..|40[0-2]|41[0-3]|42[0-2])$/;
-
-/**
- * Whether the server has taken the batch, or will never take it.
- *
- * All other errors are retried, since they may pass: a firewall or a proxy in between answers 403 or 404, or the server
- * is busy (408, 429) or down (5xx).
- */
-const isFinal = (status: number) => FINAL.test(`${status}`);
-
-/** Exponential backoff, with jitter so that the visitors of a site do not come back all at once. */
-const retryDelay = () => Math.min(2 ** failures++, MAX_BACKOFF) * (500 + 1000 * Math.random());

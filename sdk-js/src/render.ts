@@ -8,35 +8,6 @@ import { swap } from "./swap.js";
 import type { Decision, Rendered, Slot } from "./types.js";
 import { isSeen } from "./visibility.js";
 
-/**
- * Shows a decision in an element, as its markup describes.
- *
- * By default, it swaps the content even if it was seen. The SDK itself does not, and reports why.
- */
-export const show = (element: HTMLElement, decision: Decision, isOfSdk?: boolean): Rendered => {
-  const { decisionId, action, slots } = decision;
-  const templates = [...element.querySelectorAll("template")];
-  templates.forEach(moveIntoContent);
-  const contents = (slots ?? [decision]).map((slot) => instantiate(templates, slot, !!slots));
-  const slotElements = contents.map((content) => content?.firstElementChild);
-  const edits = isComplete(contents)
-    ? [{ _target: element, _value: [...contents, ...templates] }]
-    : collectEdits(element, decision.payload);
-  const rendered = showEdits(element, edits, decision, isOfSdk);
-
-  const isShown = rendered === "swapped" || rendered === "default";
-  if (isOfSdk && !isShown) reportNotShown(decision.placement, rendered);
-  const outcome = decisionId && isShown ? { decisionId, action } : undefined;
-  const hasSlots = slots && edits.length > 0;
-  finish(element, { _placement: stateOf(element)._placement, _edits: edits }, hasSlots ? undefined : outcome);
-  if (outcome && hasSlots) {
-    slotElements.forEach((slotElement, slot) => {
-      if (slotElement) finish(slotElement, {}, { ...outcome, slot, action: slots[slot]?.action ?? null });
-    });
-  }
-  return rendered;
-};
-
 /** Marks an element as final. */
 const finish = (element: Element, state: ElementState, outcome?: Outcome) => {
   element.setAttribute(DONE_ATTRIBUTE, outcome ? toJson(outcome) : "");
@@ -75,5 +46,34 @@ const showEdits = (
   if (isLate && options.late !== "swap") return "late";
   const rendered = swap(element, edits);
   if (isLate && rendered === "swapped") element.animate({ opacity: [0, 1] }, FADE_MILLISECONDS);
+  return rendered;
+};
+
+/**
+ * Shows a decision in an element, as its markup describes.
+ *
+ * By default, it swaps the content even if it was seen. The SDK itself does not, and reports why.
+ */
+export const show = (element: HTMLElement, decision: Decision, isOfSdk?: boolean): Rendered => {
+  const { decisionId, action, slots } = decision;
+  const templates = [...element.querySelectorAll("template")];
+  templates.forEach(moveIntoContent);
+  const contents = (slots ?? [decision]).map((slot) => instantiate(templates, slot, !!slots));
+  const slotElements = contents.map((content) => content?.firstElementChild);
+  const edits = isComplete(contents)
+    ? [{ _target: element, _value: [...contents, ...templates] }]
+    : collectEdits(element, decision.payload);
+  const rendered = showEdits(element, edits, decision, isOfSdk);
+
+  const isShown = rendered === "swapped" || rendered === "default";
+  if (isOfSdk && !isShown) reportNotShown(decision.placement, rendered);
+  const outcome = decisionId && isShown ? { decisionId, action } : undefined;
+  const hasSlots = slots && edits.length > 0;
+  finish(element, { _placement: stateOf(element)._placement, _edits: edits }, hasSlots ? undefined : outcome);
+  if (outcome && hasSlots) {
+    slotElements.forEach((slotElement, slot) => {
+      if (slotElement) finish(slotElement, {}, { ...outcome, slot, action: slots[slot]?.action ?? null });
+    });
+  }
   return rendered;
 };

@@ -18,6 +18,9 @@ export const swap = (element: HTMLElement, edits: Edit[]): Rendered => {
   const hasMoved = () =>
     measureSurroundings(element).some((edge, index) => !(Math.abs(edge - (before[index] as number)) < UNSEEN_PIXELS));
   const undo = applyEdits(edits);
+  // An image of unknown size will grow. If the box has no room for that, this height moves the page at once.
+  for (const image of element.querySelectorAll("img"))
+    if (!image.complete && !image.height) image.style.minHeight = "3px";
   if (hasMoved()) style.minHeight = height;
   if (hasMoved()) style.minWidth = `min(100%,${width})`;
   // Percentages do not count in the columns of tables and grids.

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
+import type { Rendered } from "../../src/types.js";
 import { fixed } from "./policies.js";
 import { disconnect, hold, type Interceptor, respondWith } from "./proxy.js";
 import { NONCE, type Page } from "./site.js";
@@ -213,6 +214,36 @@ test("content that moves its surroundings in any direction is not shown, but com
     const [head = "", body = ""] = page.split("|");
     const visit = await stage.visit({ head, body });
     assert.deepEqual(Object.values(await visit.rendered()), [expected]);
+    await visit.leave();
+  }
+});
+
+test("an image without a size is shown only if the box has room for it", async () => {
+  const image = `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="60"/>`;
+  stage.site.putFile("/image", { headers: { "content-type": "image/svg+xml" }, body: image });
+  const plain = `<style nonce="${NONCE}">[data-edgewise]{min-height:0}.box{height:70px}</style>`;
+  const unsized = `<template data-edgewise-action="deal"><img src="/image"></template>`;
+  const pages: Record<string, [Rendered, string]> = {
+    "an empty box": ["moved", `<div data-edgewise="hero">${unsized}</div>`],
+    "a full box": ["moved", `<div data-edgewise="hero">Welcome${unsized.replace("<img", "Save <hr><img")}</div>`],
+    "the box of a larger image": [
+      "swapped",
+      `<div data-edgewise="hero"><img src="/image" height="70">${unsized}</div>`,
+    ],
+    "a box with a height": ["swapped", `<div data-edgewise="hero" class="box">${unsized}</div>`],
+    "a box that is too small, but the image has a size": [
+      "moved",
+      `<div data-edgewise="hero">${unsized.replace("<img", "<img height=60")}</div>`,
+    ],
+  };
+  for (const [index, [name, [expected, body]]] of Object.entries(pages).entries()) {
+    // Each page has an address of its own, since a browser knows the sizes of images that it has loaded.
+    const own = body.replaceAll("/image", `/image?${index}`);
+    const visit = await stage.visit({ head: plain, body: `${own}<p>The next paragraph</p>` });
+    assert.deepEqual(await visit.rendered(), { hero: expected }, name);
+    await visit.tab.waitForFunction(() => [...document.images].every(({ complete }) => complete));
+    // The check fails if the page has moved.
+    await visit.check();
     await visit.leave();
   }
 });
