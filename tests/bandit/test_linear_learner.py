@@ -83,6 +83,40 @@ def test_without_a_change_of_tastes_it_forgets_nothing() -> None:
     assert learner.tables.events == 6000
 
 
+def test_it_counts_conversions_and_the_share_of_exploration() -> None:
+    actions, learner, events = plain(3), LinearLearner(), list(shop(21, 1500))
+    progress = scorer_of(taught(learner, actions, iter(events))).fitted.progress  # type: ignore[union-attr]
+    assert abs(progress.conversions - sum(reward for _, _, reward in events)) <= 20, "as of the last fit"
+    assert progress.explored == pytest.approx(2 / 3, abs=0.05), "two of three actions are not the best one"
+    assert progress.changes == 0
+
+
+def test_most_intervals_have_the_true_reward() -> None:
+    """Of 90 intervals with 95%, at least 78 have it. By chance, 77 or fewer do in one of a thousand such tests."""
+    actions, hits = plain(3), 0
+    for seed in range(30):
+        scorer = scorer_of(taught(LinearLearner(), actions, shop(100 + seed, 600)))
+        found = scorer.expected_rewards(None, actions, range(3))
+        assert found is not None
+        assert sum(one.best for one in found) == pytest.approx(1, abs=1e-5)
+        hits += sum(one.low <= (0.5 + 0.1 + 0.1) / 3 <= one.high for one in found)
+    assert hits >= 78
+
+
+def test_estimates_are_for_a_context_or_the_average_visitor() -> None:
+    actions = plain(3)
+    assert LinearScorer(None).expected_rewards(None, actions, range(3)) is None
+    scorer = scorer_of(taught(LinearLearner(), actions, shop(22, 1500)))
+    average, google = (
+        scorer.expected_rewards(line, actions, (0, 1)) for line in (None, "shared |v source=google sessions=%n2")
+    )
+    assert average is not None
+    assert google is not None
+    assert google[1].reward > 0.35 > average[1].reward
+    assert google[1].best > 0.99
+    assert google[1].reward - google[0].reward > 0.25
+
+
 def test_untrained_actions_are_equally_likely_and_new_ones_get_a_chance() -> None:
     actions = plain(3)
     assert LinearScorer(None).probabilities("shared |", actions, (0, 2)) == [0.5, 0.5]

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgewise.bandit.model import ActionExamples, LearningModel
+from edgewise.bandit.shape import shape_of
 from edgewise.entries import Tick, encode
 from edgewise.errors import Problem
 from edgewise.sites import encode_problems
@@ -14,6 +17,7 @@ from edgewise.store import Checkpoint, Store
 from edgewise.types import PolicyRef, StreamId
 from edgewise.wall_clock import now_ms
 from tests.eventually import eventually
+from tests.policies.policy_text import read
 from tests.servers import BEARER, HERO, SHOP, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -28,12 +32,12 @@ def statistics() -> bytes:
     return counted.encode()
 
 
-async def publish_model(store: Store, position: StreamId, model: bytes) -> None:
+async def publish_model(store: Store, position: StreamId, model: bytes, shape: bytes = b"anothers") -> None:
     checkpoint = Checkpoint(
         epoch=await store.checkpoints.raise_epoch(REF),
         position=position,
         read_again=position,
-        shape=b"anothers",
+        shape=shape,
         shape_since=position,
         policy_version=b"whatever",
         oldest_close=0,
@@ -67,8 +71,8 @@ async def test_policy_without_a_model_has_empty_results(store_url: str) -> None:
         "logAheadSeconds": 0.0,
         "model": None,
         "actions": [
-            {"id": "plain", "share": 0.0, "meanReward": None},
-            {"id": "deal", "share": 0.0, "meanReward": None},
+            {"id": "plain", "share": 0.0, "meanReward": None, "expected": None},
+            {"id": "deal", "share": 0.0, "meanReward": None, "expected": None},
         ],
     }
 
@@ -84,13 +88,47 @@ async def test_policy_has_results_and_a_model(store_url: str) -> None:
     await store.close()
     age = time.time() - last.ms / 1000 + 2.5
     assert 2.5 <= report["model"].pop("ageSeconds") <= age
-    assert report["model"] == {"version": 1, "sha256": hashlib.sha256(b"a model").hexdigest(), "learnedDecisions": 4}
+    # The model has another shape, so nobody can read it.
+    summary = "The model has learned 4 decisions. Until it has learned one, all eligible actions are equally likely."
+    assert report["model"] == {
+        "version": 1,
+        "sha256": hashlib.sha256(b"a model").hexdigest(),
+        "learnedDecisions": 4,
+        "learning": None,
+        "summary": summary,
+    }
     assert (report["decisions"], report["outcomes"], report["learnerLagSeconds"]) == (10, 7, 2.5)
     # "gone" is no action of the policy any more.
     assert report["actions"] == [
-        {"id": "plain", "share": 0.25, "meanReward": 0.0},
-        {"id": "deal", "share": 0.75, "meanReward": 0.5},
+        {"id": "plain", "share": 0.25, "meanReward": 0.0, "expected": None},
+        {"id": "deal", "share": 0.75, "meanReward": 0.5, "expected": None},
     ]
+
+
+async def test_policy_shows_how_sure_its_model_is_and_whether_it_explores(store_url: str, tmp_path: Path) -> None:
+    policy = read(tmp_path, HERO)
+    shape, actions = shape_of(policy), ActionExamples(shape_of(policy), policy.actions)
+    model = LearningModel(shape)
+    for event in range(400):
+        chosen = event % 2
+        model.learn("shared |t hour=%h3", actions, range(2), chosen, -float(chosen == 1 and event % 10 == 1))
+    store = await Store.connect(store_url)
+    async with serve(store_url) as server:
+        await publish_model(store, StreamId(now_ms(), 0), model.serialize(), shape.digest)
+        report = await get(server, "/v1/policies/hero")
+    await store.close()
+    learning = report["model"]["learning"]
+    assert (learning["conversions"], learning["tasteChanges"]) == (40, 0)
+    assert learning["exploration"] == pytest.approx(0.5, abs=0.02), "every second one showed the worse action"
+    plain, deal = (action["expected"] for action in report["actions"])
+    assert plain["low"] <= plain["reward"] <= plain["high"] < deal["low"] <= deal["reward"] <= deal["high"]
+    assert deal["reward"] == pytest.approx(0.2, abs=0.02)
+    assert plain["best"] + deal["best"] == pytest.approx(1)
+    assert report["model"]["summary"] == (
+        "The model has learned 4 decisions with 40 conversions. "
+        "For the average visitor, deal is the best action with a probability of more than 99%. "
+        "Of the last decisions, 50% tried an action that did not seem the best one."
+    )
 
 
 async def test_lag_and_age_grow_while_a_log_ahead_of_the_clock_is_not_learned(store_url: str) -> None:

@@ -117,10 +117,11 @@ async def test_debug_token_shows_any_action_explains_decisions_and_stores_nothin
             "enabled": True,
             "mode": "online",
             "modelAgeSeconds": None,
+            "learning": None,
             "user": "none",
             "actions": [
-                {"id": "plain", "propensity": 1.0, "refused": None},
-                {"id": "deal", "propensity": None, "refused": "condition"},
+                {"id": "plain", "propensity": 1.0, "refused": None, "expected": None},
+                {"id": "deal", "propensity": None, "refused": "condition", "expected": None},
             ],
         }
         assert (row["group"], row["decisionId"], len(row["slots"])) == ("policy", None, 2)

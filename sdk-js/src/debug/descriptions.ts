@@ -1,5 +1,5 @@
 import type { Decision, Rendered } from "../types.js";
-import { explanationOf, type RatedAction } from "./explanation.js";
+import { explanationOf, type Learning, type RatedAction } from "./explanation.js";
 
 type Group = NonNullable<Decision["group"]>;
 
@@ -63,6 +63,20 @@ export const describeRendering = (rendered: Rendered | undefined) =>
 /** The actions that a decision shows. */
 export const describeShown = ({ action, slots }: Decision) =>
   (slots ? slots.map((slot) => slot.action).join(", ") : action) || "the default content";
+
+/** How many conversions the model has learned, and whether it still explores. */
+export const describeLearning = ({ conversions, exploration }: Learning) =>
+  `${conversions} conversions, ${formatPercent(exploration)} of decisions explore`;
+
+/** The reward that the model expects of an action, and how sure it is. */
+export function describeExpected({ expected }: RatedAction): string | undefined {
+  if (!expected) return undefined;
+  const { reward, low, high, best } = expected;
+  const range = `${formatReward(low)} to ${formatReward(high)}`;
+  return `expects ${formatReward(reward)} (${range}), best with ${formatPercent(best)}`;
+}
+
+const formatReward = (reward: number) => `${Number(reward.toPrecision(2))}`;
 
 export const formatPercent = (share: number) => `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
 

@@ -1,5 +1,7 @@
 import type { Decision } from "../types.js";
 import {
+  describeExpected,
+  describeLearning,
   describeReason,
   describeRefusal,
   describeRendering,
@@ -25,6 +27,7 @@ export function renderDetails(placement: Placement, key: string, preview: Previe
     ["Propensity", decision.propensity == null ? null : formatPercent(decision.propensity)],
     ["Policy", decision.policyVersion],
     ["Model", describeModel(decision)],
+    ["Learning", explanation?.learning && describeLearning(explanation.learning)],
     ["User id", explanation?.user === "unproven" && "ignored, because no userHash proves it"],
   ];
   const rendering = !!decision.policyVersion && describeRendering(rendered);
@@ -90,6 +93,7 @@ function renderAction(placement: Placement, action: RatedAction, key: string, pr
     () => preview(placement, isPreviewed ? null : id),
     isPreviewed ? "Undo" : "Preview",
   );
+  const expected = describeExpected(action);
   const probability = propensity === null ? describeRefusal(action) : formatPercent(propensity);
   return h(
     "li",
@@ -98,5 +102,6 @@ function renderAction(placement: Placement, action: RatedAction, key: string, pr
     h("span", { class: "chance" }, probability),
     !!placement.location && previewButton,
     bar,
+    !!expected && h("span", { class: "expected" }, expected),
   );
 }

@@ -6,6 +6,23 @@ export interface RatedAction {
   propensity: number | null;
   /** Why the action is not eligible, or null if it is. */
   refused: "off" | "time" | "excluded" | "seen" | "condition" | null;
+  /** What the model expects of it for this visitor, or null if it has no expectations. */
+  expected?: Expected | null;
+}
+
+/** A reward with its 95% interval, and the probability that the action is the best one. */
+interface Expected {
+  reward: number;
+  low: number;
+  high: number;
+  best: number;
+}
+
+/** What the model has learned from. */
+export interface Learning {
+  conversions: number;
+  exploration: number;
+  tasteChanges: number;
 }
 
 /** How the server made a decision. */
@@ -13,6 +30,7 @@ export interface Explanation {
   enabled: boolean;
   mode: "online" | "apprentice" | "frozen";
   modelAgeSeconds: number | null;
+  learning?: Learning | null;
   actions: RatedAction[];
   /** Whether the page's user id counts. */
   user?: "proven" | "unproven" | "none";

@@ -103,6 +103,7 @@ h4 { margin-bottom: 4px; font-size: 12px; font-weight: 600; color: var(--soft); 
   grid-column: 1 / -1; height: 3px; border-radius: 2px;
   background: linear-gradient(to right, var(--accent) calc(var(--share) * 100%), var(--bar) 0);
 }
+.expected { grid-column: 1 / -1; color: var(--soft); font-size: 11px; font-variant-numeric: tabular-nums; }
 .refused .bar { background: var(--line); }
 .previewing {
   display: flex; align-items: center; gap: 10px; padding: 6px 6px 6px 10px; border-radius: 9px;

@@ -177,6 +177,9 @@ async function decided(
   return [visit, decisions];
 }
 
+/** On a busy machine, the demo's server may miss its time limit. Then a page shows the baseline, once in a while. */
+const MAX_LATE_PAGES = 3;
+
 /** The decisions of these placements. Opens the page again until the visitor is in the given group. */
 async function shown(
   visit: Visit,
@@ -184,15 +187,14 @@ async function shown(
   group: string | undefined,
   again: () => Promise<unknown>,
 ): Promise<Record<string, Decision>> {
-  for (;;) {
+  for (let late = 0; ; ) {
     const rendered = await visit.rendered();
     const decisions = Object.fromEntries((await visit.decisions()).map((one) => [one.placement, one]));
     await visit.check();
-    for (const name of names) {
-      assert.equal(decisions[name]?.source, "policy", name);
-      assert.match(rendered[name]!, /swapped|default/);
-    }
-    if (names.every((name) => !group || decisions[name]!.group === group)) return decisions;
+    if (names.every((name) => decisions[name]?.source === "policy")) {
+      for (const name of names) assert.match(rendered[name]!, /swapped|default/);
+      if (names.every((name) => !group || decisions[name]!.group === group)) return decisions;
+    } else assert.ok(++late <= MAX_LATE_PAGES, `${late} pages got no decision in time.`);
     await again();
   }
 }

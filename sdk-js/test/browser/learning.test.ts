@@ -7,7 +7,7 @@ const PAIR = `
 placement = "pair"
 baseline = "plain"
 control = { share = 0.0 }
-explore = { algorithm = "squarecb", floor = 0.02 }
+explore = { floor = 0.02 }
 [reward]
 window = "1s"
 impression_within = "60s"

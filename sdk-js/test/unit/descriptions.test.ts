@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import {
+  describeExpected,
+  describeLearning,
   describeReason,
   describeRefusal,
   describeShown,
@@ -114,6 +116,20 @@ suite("the debugger describes", () => {
       "a, b",
       "the default content",
     ]);
+  });
+
+  test("what the model has learned, and what it expects of an action", () => {
+    assert.equal(
+      describeLearning({ conversions: 212, exploration: 0.083, tasteChanges: 0 }),
+      "212 conversions, 8.3 % of decisions explore",
+    );
+    const action = { id: "a", propensity: 0.9, refused: null };
+    const expected = { reward: 0.04123, low: 0.0318, high: 0.0507, best: 0.93 };
+    assert.equal(describeExpected({ ...action, expected }), "expects 0.041 (0.032 to 0.051), best with 93 %");
+    assert.deepEqual(
+      [describeExpected(action), describeExpected({ ...action, expected: null })],
+      [undefined, undefined],
+    );
   });
 
   test("the reason why an action is not eligible", () => {

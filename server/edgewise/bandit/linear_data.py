@@ -83,6 +83,8 @@ class Tables(Struct):
     update_at: int = 25
     drift: float = 0.0
     changes: int = 0
+    conversions: int = 0
+    explored: float = 0.0
 
 
 class LinearData:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from edgewise.bandit.expected_reward import Progress
 from edgewise.bandit.linear_data import MEMORY, ActionTerms, LinearData, Tables, triangles
 from edgewise.bandit.linear_fit import cost, fit
 from edgewise.bandit.linear_scorer import FittedWeights, LinearActions, LinearScorer
@@ -30,6 +31,9 @@ _UPDATE_AFTER = 100
 """The variances are estimated again after this many rewards, or at the next fit."""
 
 _KEPT_AFTER_CHANGE = 0.05
+
+_RECENT = 1000
+"""The number of rewards over which the share of exploration is averaged."""
 
 
 def decode_model(model: bytes) -> tuple[FittedWeights | None, bytes]:
@@ -71,6 +75,7 @@ class LinearLearner:
         data.add(data.rows[actions.parsed[chosen].id], data.vector(terms), reward)
         tables = data.tables
         tables.learned += 1
+        tables.conversions += reward > 0
         if tables.events > MEMORY * 1.01:
             data.fade(MEMORY / tables.events)
         if tables.learned >= tables.fit_at:
@@ -110,10 +115,12 @@ class LinearLearner:
         reward: float,
     ) -> None:
         """Keep little of the past if the rewards show that tastes have changed."""
-        expected, variance, average = self._scorer.expect(context, actions, available, chosen)
-        doubt = max(variance, 0.0) ** 0.5
+        expected = self._scorer.expect(context, actions, available, chosen)
+        doubt = max(expected.variance, 0.0) ** 0.5
         tables = data.tables
-        tables.drift = max(0.0, tables.drift + surprise(reward, fitted.mean + expected, doubt, fitted.mean + average))
+        tables.explored += ((expected.reward < expected.highest) - tables.explored) / min(tables.learned, _RECENT)
+        surprised = surprise(reward, fitted.mean + expected.reward, doubt, fitted.mean + expected.average)
+        tables.drift = max(0.0, tables.drift + surprised)
         if tables.events >= LEAST_EVENTS and tables.drift > threshold(tables.events):
             data.fade(_KEPT_AFTER_CHANGE)
             tables.drift = 0.0
@@ -144,6 +151,8 @@ class LinearLearner:
                 posterior.common[0].astype(np.float32).tobytes(),
                 prior.astype(np.float32).tobytes(),
                 _newcomers(data),
+                (design.grams[:, 0].sum(axis=0) / tables.events).astype(np.float32).tobytes(),
+                Progress(tables.conversions, tables.explored, tables.changes),
             )
         )
 

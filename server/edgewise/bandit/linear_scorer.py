@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
 
 from edgewise.bandit.best_action import Floats, best_probabilities
+from edgewise.bandit.expected_reward import ExpectedReward, Progress
 from edgewise.bandit.linear_data import ActionTerms, from_triangles, limited
 from edgewise.bandit.terms import term_of, terms_of
 
 CURIOSITY = 0.2
 """The share of the model's uncertainty that exploration uses. Chosen by measurement: docs/engineering/learning.md."""
+
+_NORMAL_95 = 1.96
+"""The 95% interval of a normal variable, in standard deviations to each side."""
 
 _MAX_TOKENS = 1024
 """The most tokens of contexts whose columns a scorer keeps. Strangers can send others for ever."""
@@ -43,7 +48,7 @@ class FittedWeights(Struct, array_like=True):
 
     `columns` have a name, whether they are numbers, their mean and one over their standard deviation. `typical` and
     `prior` are the weights of an action that was never learned, and their variances. `mean` is that of all rewards.
-    `newcomers` are the rows of actions with few rewards, while the others have many.
+    `newcomers` are the rows of actions with few rewards, while the others have many. `average` is the mean context.
     """
 
     columns: tuple[tuple[str, bool, float, float], ...]
@@ -55,6 +60,20 @@ class FittedWeights(Struct, array_like=True):
     typical: bytes
     prior: bytes
     newcomers: tuple[int, ...]
+    average: bytes
+    progress: Progress
+
+
+class Expectation(NamedTuple):
+    """The expected reward of an action and its variance, and the mean and the highest expected one of all actions.
+
+    The rewards are relative to the mean of all learned ones.
+    """
+
+    reward: float
+    variance: float
+    average: float
+    highest: float
 
 
 class LinearScorer:
@@ -99,19 +118,35 @@ class LinearScorer:
                 self._known[context] = probabilities
         return probabilities
 
-    def expect(
-        self, context: str, actions: LinearActions, available: Sequence[int], chosen: int
-    ) -> tuple[float, float, float]:
-        """The expected reward of the chosen action, its variance, and the mean expected reward of the available ones.
-
-        The rewards are relative to the mean of all learned ones.
-        """
+    def expect(self, context: str, actions: LinearActions, available: Sequence[int], chosen: int) -> Expectation:
+        """What the chosen action was expected to earn, and the available ones."""
         if self._actions is not actions or len(self._weights) != len(actions):
             self._select(actions)
         x = self._vector(context)
         means = self._weights @ x
         eligible = means if len(available) == len(means) else means[list(available)]
-        return float(means[chosen]), float(self._selected[chosen] @ x @ x), float(eligible.sum()) / len(eligible)
+        variance = float(self._selected[chosen] @ x @ x)
+        return Expectation(float(means[chosen]), variance, float(eligible.sum()) / len(eligible), float(eligible.max()))
+
+    def expected_rewards(
+        self, context: str | None, actions: LinearActions, available: Sequence[int]
+    ) -> list[ExpectedReward] | None:
+        """The expected reward of each available action, in their order. Without a context, for the average visitor.
+
+        None before the first fit.
+        """
+        if self.fitted is None:
+            return None
+        if self._actions is not actions or len(self._weights) != len(actions):
+            self._select(actions)
+        places = list(available)
+        x = np.frombuffer(self.fitted.average, np.float32) if context is None else self._vector(context)
+        means, variances = self._weights[places] @ x, self._selected[places] @ x @ x
+        deviations = np.sqrt(np.maximum(variances, 0.0))
+        steps = np.array([[0.0], [-_NORMAL_95], [_NORMAL_95]])
+        rewards = (self.fitted.mean + means + steps * deviations).clip(0.0, 1.0)
+        best = best_probabilities(means, deviations)
+        return [ExpectedReward(*row) for row in zip(*rewards.tolist(), best.tolist(), strict=True)]
 
     def _score(self, context: str, places: list[int] | None) -> list[float]:
         weights, covariances = self._weights, self._selected

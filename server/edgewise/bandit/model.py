@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgewise.bandit.expected_reward import ExpectedReward, Progress
 from edgewise.bandit.features import action_line
 from edgewise.bandit.linear_learner import LinearLearner, decode_model
 from edgewise.bandit.linear_scorer import LinearActions, LinearScorer
@@ -43,6 +44,23 @@ class ScoringModel:
         `context` is a line of `features.context_line`. `available` has positions in `actions`.
         """
         return self._engine.probabilities(context, actions.parsed, available)  # type: ignore[arg-type]  # of one shape
+
+    def expected_rewards(
+        self, context: str | None, actions: ActionExamples, available: Sequence[int]
+    ) -> list[ExpectedReward] | None:
+        """What the model expects of each available action, in their order. Without a context, for the average visitor.
+
+        None for Vowpal Wabbit's algorithms, and before the first reward.
+        """
+        if not isinstance(self._engine, LinearScorer):
+            return None
+        return self._engine.expected_rewards(context, actions.parsed, available)  # type: ignore[arg-type]  # of one shape
+
+    @property
+    def progress(self) -> Progress | None:
+        """The progress of learning. None for Vowpal Wabbit's algorithms, and before the first reward."""
+        fitted = self._engine.fitted if isinstance(self._engine, LinearScorer) else None
+        return None if fitted is None else fitted.progress
 
 
 class LearningModel:

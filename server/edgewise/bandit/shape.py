@@ -22,7 +22,7 @@ LEARNING = "-l 0.05 --power_t 0.4"
 """The learning rate and its decay, chosen by measurement."""
 
 
-LINEAR = "linear-1"
+LINEAR = "linear-2"
 """The command of linear models. The number grows when old model bytes lose their meaning."""
 
 

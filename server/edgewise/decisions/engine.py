@@ -13,8 +13,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from edgewise.bandit.choice import Sampler, choose
+from edgewise.bandit.expected_reward import ExpectedReward
 from edgewise.bandit.exploration import uniform
-from edgewise.bandit.features import context_line
+from edgewise.bandit.features import context_line, slot_line
 from edgewise.bandit.model import ActionExamples, ScoringModel
 from edgewise.entries import Decision, SlotChoice
 from edgewise.policies.compiled_policy import CompiledPolicy
@@ -106,6 +107,19 @@ def propensities(scored: ScoredPolicy, input: DecisionInput) -> Mapping[int, flo
         return {}
     line = context_line(input.attributes, policy.features.namespaces)
     return dict(zip(positions, _sampler(scored).propensities(line, 0, positions), strict=True))
+
+
+def expected_rewards(scored: ScoredPolicy, input: DecisionInput) -> Mapping[int, ExpectedReward]:
+    """The expected reward of each eligible action in the first slot, by position. Empty if the model has none."""
+    compiled, policy = scored.compiled, scored.compiled.policy
+    eligible = compiled.eligible(input)
+    positions: Sequence[int] = range(len(policy.actions)) if eligible is None else eligible
+    if scored.model is None or not positions:
+        return {}
+    line = slot_line(context_line(input.attributes, policy.features.namespaces), 0, policy.slots)
+    found = scored.model.expected_rewards(line, scored.examples, positions) or ()
+    reward = policy.reward
+    return {position: one.scaled(reward.low, reward.high) for position, one in zip(positions, found, strict=False)}
 
 
 def chosen_actions(compiled: CompiledPolicy, decision: Decision) -> list[tuple[Action, float]]:

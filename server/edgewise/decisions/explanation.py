@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from edgewise.decisions.engine import DecisionInput, propensities
+from edgewise.bandit.expected_reward import ExpectedReward, Progress
+from edgewise.decisions.engine import DecisionInput, expected_rewards, propensities
 from edgewise.decisions.request import PlacementRequest
 from edgewise.decisions.visitor_state import VisitorState
 from edgewise.policies.eligibility import Refusal
@@ -17,23 +18,27 @@ from edgewise.types import Milliseconds
 class ActionExplanation(NamedTuple):
     """The propensity of one action in the first slot, or the reason why it may not be shown.
 
-    Both are None if the visitor's profile could not be read.
+    Both are None if the visitor's profile could not be read. `expected` is what the model expects of the action. It is
+    None if the model has no expectations.
     """
 
     id: str
     propensity: float | None
     refused: Refusal | None
+    expected: ExpectedReward | None = None
 
 
 class Explanation(NamedTuple):
     """The facts behind a decision, besides the visitor's group.
 
     `model_age` is the time since the newest log entry that the model includes. It is None before the first model.
+    `progress` is None for Vowpal Wabbit's algorithms.
     """
 
     enabled: bool
     mode: Mode
     model_age: Milliseconds | None
+    progress: Progress | None
     actions: tuple[ActionExplanation, ...]
 
 
@@ -44,15 +49,17 @@ def explain(
     policy, head = placement.policy, placement.model_head
     age = None if head is None else log_times.age(placement.ref, head.position)
     if state is None:
-        actions = tuple(ActionExplanation(action.id, None, None) for action in policy.actions)
+        actions = tuple(ActionExplanation(action.id, None, None, None) for action in policy.actions)
     else:
         actions = _explain_actions(placement, state.decision_input(request, placement.compiled))
-    return Explanation(policy.enabled, policy.explore.mode, age, actions)
+    progress = None if placement.model is None else placement.model.progress
+    return Explanation(policy.enabled, policy.explore.mode, age, progress, actions)
 
 
 def _explain_actions(placement: ServedPlacement, input: DecisionInput) -> tuple[ActionExplanation, ...]:
     chances, refusals = propensities(placement, input), placement.compiled.refusals(input)
+    expected = expected_rewards(placement, input)
     return tuple(
-        ActionExplanation(action.id, chances.get(position), refusals.get(position))
+        ActionExplanation(action.id, chances.get(position), refusals.get(position), expected.get(position))
         for position, action in enumerate(placement.policy.actions)
     )

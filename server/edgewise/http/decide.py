@@ -27,7 +27,9 @@ from edgewise.http.responses import (
     DecisionResponse,
     SlotResponse,
     UserState,
+    expected_response,
     hints_about,
+    learning_response,
 )
 from edgewise.http.source import SourceLimits
 from edgewise.http.unproven_users import report_unproven_users
@@ -145,6 +147,10 @@ def _with_debug(response: DecisionResponse, result: PlacementResult, user: UserS
     if explanation is None:
         return response
     age = None if explanation.model_age is None else explanation.model_age / 1000
-    actions = [ActionDebugResponse(*action) for action in explanation.actions]
-    debug = DebugResponse(explanation.enabled, explanation.mode, age, actions, user)
+    actions = [
+        ActionDebugResponse(action.id, action.propensity, action.refused, expected_response(action.expected))
+        for action in explanation.actions
+    ]
+    learning = learning_response(explanation.progress)
+    debug = DebugResponse(explanation.enabled, explanation.mode, age, learning, actions, user)
     return msgspec.structs.replace(response, debug=debug)

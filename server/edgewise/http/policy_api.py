@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 
+from edgewise.bandit.expected_reward import ExpectedReward, Progress
+from edgewise.bandit.model import ActionExamples, ScoringModel
 from edgewise.errors import RequestError
 from edgewise.http.auth import Authenticator
 from edgewise.http.endpoint import Endpoint, HttpRequest
+from edgewise.http.learning_summary import describe_learning
 from edgewise.http.query import query_site
 from edgewise.http.responses import (
     ActionResponse,
@@ -16,6 +20,8 @@ from edgewise.http.responses import (
     PoliciesResponse,
     PolicyResponse,
     RewardSourcesResponse,
+    expected_response,
+    learning_response,
 )
 from edgewise.policies.policy import Action
 from edgewise.serving.follower import Follower
@@ -58,6 +64,12 @@ class PolicyEndpoint(Endpoint):
         checkpoint = await self._store.checkpoints.read(placement.ref)
         last = await self._store.log.last_id(placement.ref) or BEGINNING
         statistics = Statistics() if checkpoint is None else Statistics.decode(checkpoint.statistics)
+        expected, model = None, None
+        if checkpoint is not None:
+            # Models of large policies take many milliseconds to load.
+            progress, expected = await asyncio.to_thread(_certainty, placement, checkpoint)
+            model = self._model(placement, checkpoint, statistics, progress, expected)
+        actions = _actions(placement.policy.actions, statistics, expected)
         return PolicyResponse(
             placement.ref.placement,
             placement.version_text,
@@ -70,8 +82,8 @@ class PolicyEndpoint(Endpoint):
             self._times.ahead(last) / 1000,
             await self._store.not_shown.count(placement.ref, now_ms()),
             await self._reward_sources(placement.ref),
-            None if checkpoint is None else self._model(placement.ref, checkpoint, statistics),
-            _actions(placement.policy.actions, statistics),
+            model,
+            actions,
         )
 
     async def _reward_sources(self, ref: PolicyRef) -> RewardSourcesResponse:
@@ -85,19 +97,44 @@ class PolicyEndpoint(Endpoint):
         first = await self._store.log.first_id(ref) or last
         return max(0, last.ms - first.ms)
 
-    def _model(self, ref: PolicyRef, checkpoint: Checkpoint, statistics: Statistics) -> ModelResponse:
+    def _model(
+        self,
+        placement: ServedPlacement,
+        checkpoint: Checkpoint,
+        statistics: Statistics,
+        progress: Progress | None,
+        expected: Sequence[ExpectedReward] | None,
+    ) -> ModelResponse:
         return ModelResponse(
             checkpoint.model_version,
             hashlib.sha256(checkpoint.model).hexdigest(),
             statistics.learned,
-            self._times.age(ref, checkpoint.position) / 1000,
+            self._times.age(placement.ref, checkpoint.position) / 1000,
+            learning_response(progress),
+            describe_learning(placement.policy, statistics, progress, expected),
         )
 
 
-def _actions(actions: Sequence[Action], statistics: Statistics) -> list[ActionResponse]:
+def _certainty(
+    placement: ServedPlacement, checkpoint: Checkpoint
+) -> tuple[Progress | None, list[ExpectedReward] | None]:
+    """What the published model has learned from, and what it expects of each action for the average visitor."""
+    policy = placement.policy
+    if checkpoint.shape != placement.shape.digest:
+        return None, None
+    model, actions = ScoringModel(placement.shape, checkpoint.model), ActionExamples(placement.shape, policy.actions)
+    found = model.expected_rewards(None, actions, range(len(actions)))
+    reward = policy.reward
+    return model.progress, None if found is None else [one.scaled(reward.low, reward.high) for one in found]
+
+
+def _actions(
+    actions: Sequence[Action], statistics: Statistics, expected: Sequence[ExpectedReward] | None
+) -> list[ActionResponse]:
     tallies = [statistics.actions.get(action.id, RewardTally()) for action in actions]
+    estimates: Sequence[ExpectedReward | None] = expected or [None] * len(actions)
     seen = sum(tally.seen for tally in tallies)
     return [
-        ActionResponse(action.id, tally.seen / seen if seen else 0.0, tally.mean)
-        for action, tally in zip(actions, tallies, strict=True)
+        ActionResponse(action.id, tally.seen / seen if seen else 0.0, tally.mean, expected_response(estimate))
+        for action, tally, estimate in zip(actions, tallies, estimates, strict=True)
     ]

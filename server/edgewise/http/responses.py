@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 from msgspec import UNSET, Struct, UnsetType
 from starlette.types import Send
 
+from edgewise.bandit.expected_reward import ExpectedReward, Progress
 from edgewise.events.recorder import Rejection
 from edgewise.http.content import Format
 from edgewise.ids.user_proof import UserProof
@@ -27,27 +28,68 @@ class SlotResponse(Struct, frozen=True, rename="camel"):
     propensity: float | None
 
 
+class ExpectedResponse(Struct, frozen=True, rename="camel"):
+    """The reward that the model expects of an action, and its 95% interval. `best` is the probability that the action
+    is the best one.
+
+    The interval leaves out what all actions have in common.
+    """
+
+    reward: float
+    low: float
+    high: float
+    best: float
+
+
+def expected_response(estimate: ExpectedReward | None) -> ExpectedResponse | None:
+    if estimate is None:
+        return None
+    return ExpectedResponse(*(round(value, 6) for value in estimate))
+
+
+class LearningResponse(Struct, frozen=True, rename="camel"):
+    """What the model has learned from.
+
+    `conversions` is the number of learned rewards above the lowest. `exploration` is the share of the last thousand
+    learned slots that showed another action than the one with the highest expected reward. `tasteChanges` is how often
+    the model has noticed a change of taste.
+    """
+
+    conversions: int
+    exploration: float
+    taste_changes: int
+
+
+def learning_response(progress: Progress | None) -> LearningResponse | None:
+    if progress is None:
+        return None
+    return LearningResponse(progress.conversions, round(progress.explored, 4), progress.changes)
+
+
 class ActionDebugResponse(Struct, frozen=True, rename="camel"):
     """An action in the explanation of a decision.
 
     `propensity` is the probability that the policy shows it to this visitor, in the first slot if there are several.
-    `refused` is the reason why the policy does not show it.
+    `refused` is the reason why the policy does not show it. `expected` is for this visitor, and null if the model has
+    no expectations.
     """
 
     id: str
     propensity: float | None
     refused: Refusal | None
+    expected: ExpectedResponse | None
 
 
 class DebugResponse(Struct, frozen=True, rename="camel"):
     """The explanation of a decision. The age of a model is the age of the last log entry that it has learned from.
 
-    `user` is whether the request's user id counts, or `none` without one.
+    `user` is whether the request's user id counts, or `none` without one. `learning` is that of the policy's results.
     """
 
     enabled: bool
     mode: Mode
     model_age_seconds: float | None
+    learning: LearningResponse | None
     actions: Sequence[ActionDebugResponse]
     user: UserState
 
@@ -117,23 +159,31 @@ class BatchResponse(Struct, frozen=True, rename="camel"):
 
 
 class ModelResponse(Struct, frozen=True, rename="camel"):
-    """The published model of a policy. Its age is the age of the last log entry that it has learned from."""
+    """The published model of a policy. Its age is the age of the last log entry that it has learned from.
+
+    `learning` is null before the first reward, and for the algorithms of Vowpal Wabbit. `summary` has the same in
+    words.
+    """
 
     version: int
     sha256: str
     learned_decisions: int
     age_seconds: float
+    learning: LearningResponse | None
+    summary: str
 
 
 class ActionResponse(Struct, frozen=True, rename="camel"):
     """The results of an action: its share of the slots that visitors saw, and their mean reward.
 
-    Both count only slots whose reward window has closed.
+    Both count only slots whose reward window has closed. `expected` is what the model expects of the average visitor.
+    It is null if the model has no expectations.
     """
 
     id: str
     share: float
     mean_reward: float | None
+    expected: ExpectedResponse | None
 
 
 class FileResponse(Struct, frozen=True, rename="camel"):
