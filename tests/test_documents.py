@@ -160,13 +160,13 @@ def completed(example: str) -> str:
     ids = {action["id"] for action in tables.get("actions", ())}
     pinned = {pin["action"] for pin in tables.get("pins", ())} - ids
     baseline = "".join(f'\n[[actions]]\nid = "{id}"\n' for id in ("default", *sorted(pinned)))
-    is_policy = tables.keys() & {"actions", "pins", "sticky"}
+    is_policy = tables.keys() & {"actions", "features", "pins", "sticky"}
     return f'placement = "example"\nbaseline = "default"\n{top}{rest if is_policy else ""}{baseline}'
 
 
 def site_part(example: str) -> str:
     tables: dict[str, Any] = tomllib.loads(example)
-    return "" if tables.keys() & {"actions", "pins", "sticky", "when"} else example
+    return "" if tables.keys() & {"actions", "features", "pins", "sticky", "when"} else example
 
 
 def code(page: Path) -> list[str]:

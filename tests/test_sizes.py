@@ -96,6 +96,8 @@ SIZES: Mapping[str, list[tuple[str, str, str]]] = {
         ("characters in which a pattern is searched", "conditions.patterns:LONGEST_SUBJECT", "count"),
         ("slots", "policies.policy_file:MOST_SLOTS", "count"),
         ("pins", "policies.policy_file:MOST_PINS", "count"),
+        ("`features.cross`", "policies.policy_file:MOST_CROSSES", "count"),
+        ("attributes of one cross", "policies.policy_file:MOST_CROSSED", "count"),
         ("events in `[reward.events]`", "policies.policy_file:MOST_EVENTS", "count"),
         ("events in `not_after`", "policies.actions:MOST_EVENTS", "count"),
         ("characters of an event's name", "policies.actions:LONGEST_EVENT_NAME", "count"),

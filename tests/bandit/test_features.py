@@ -92,6 +92,36 @@ def _order(number: float) -> tuple[int, float]:
     return (1, 2.0 ** (size / 2)) if kind == "h" else (1, -(2.0 ** ((size + 1) / 2)))
 
 
+SOURCE_AND_DEVICE = (("device.type", "visitor.source"),)
+
+
+def test_crossed_attributes_are_one_more_feature() -> None:
+    context = {"device": {"type": "mobile"}, "visitor": {"source": "a b"}, "data": {"size": 3, "tags": ["x"], "no": 0}}
+    line = "shared |d type=mobile |v source=a%20b |x size=%n3 tags=x"
+    assert context_line(context, crosses=SOURCE_AND_DEVICE) == (f"{line} |c device.type%xvisitor.source=mobile%xa%20b")
+    assert context_line(context, crosses=(("data.size", "device.type"),)).endswith(
+        "|c data.size%xdevice.type=%n3%xmobile"
+    )
+    for missing in ("data.tags", "data.no", "data.other", "page.type", "device.type.more"):
+        assert context_line(context, crosses=((missing, "visitor.source"),)) == line
+
+
+@given(scalars, scalars, scalars, scalars)
+def test_different_crossed_values_are_different_features(one: Any, other: Any, third: Any, fourth: Any) -> None:
+    def cross(device: Any, source: Any) -> str | None:
+        line = context_line({"data": {"a": device, "b": source}}, (), (("data.a", "data.b"),))
+        line.encode()
+        assert line == "shared |" or re.fullmatch(r"shared \|c data\.a%xdata\.b=[^\s|:]*", line, re.ASCII)
+        return None if line == "shared |" else line
+
+    def alone(*values: Any) -> list[str]:
+        return [context_line({"data": {"a": value}}, ("data",)) for value in values]
+
+    first, second = cross(one, other), cross(third, fourth)
+    if first is not None and second is not None:
+        assert (first == second) == (alone(one, other) == alone(third, fourth))
+
+
 def test_empty_values_and_personal_attributes_are_not_features() -> None:
     empty: dict[str, Any] = {
         "nothing": None,

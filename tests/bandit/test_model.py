@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 from typing import get_args
 
 import pytest
@@ -11,7 +12,7 @@ from vowpal_wabbit_next import Workspace
 from edgewise.bandit.features import context_line
 from edgewise.bandit.model import ActionExamples, LearningModel, ScoringModel
 from edgewise.bandit.shape import shape_of
-from edgewise.policies.policy import Action, Algorithm, Explore, Policy
+from edgewise.policies.policy import Action, Algorithm, Explore, Features, Policy
 
 POLICY = Policy("hero", (Action("plain"), Action("deal", {"discount": 10})), ("plain",))
 
@@ -45,6 +46,28 @@ def test_a_model_that_rests_learns_the_same_bytes(algorithm: Algorithm) -> None:
             actions = ActionExamples(shape, POLICY.actions)
             assert resting.serialize() == whole.serialize()
     assert whole.serialize() == resting.serialize()
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "squarecb"])
+def test_only_with_a_cross_it_learns_what_two_attributes_mean_together(algorithm: Algorithm) -> None:
+    """Visitors whose values are equal like the second action, others the first one. No sum of effects can be so."""
+    right = {}
+    for crosses in ((), (("data.one", "data.two"),)):
+        shape = shape_of(replace(POLICY, explore=Explore(algorithm), features=Features(cross=crosses)))
+        actions, model, random = ActionExamples(shape, POLICY.actions), LearningModel(shape), Random(3)
+        lines = {
+            values: context_line({"data": dict(zip(("one", "two"), values, strict=True))}, crosses=crosses)
+            for values in ("aa", "ab", "ba", "bb")
+        }
+        for _ in range(2000):
+            values, chosen = random.choice(list(lines)), random.randrange(2)
+            chance = 0.6 if chosen == (values[0] == values[1]) else 0.2
+            model.learn(lines[values], actions, range(2), chosen, cost=-float(random.random() < chance))
+        scoring = ScoringModel(shape, model.serialize())
+        likely = {values: scoring.probabilities(line, actions, range(2))[1] > 0.5 for values, line in lines.items()}
+        right[bool(crosses)] = sum(likely[values] == (values[0] == values[1]) for values in lines)
+    assert right[True] == 4
+    assert right[False] < 4
 
 
 def test_an_untrained_model_has_the_bytes_of_an_unused_workspace() -> None:

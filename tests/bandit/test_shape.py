@@ -22,3 +22,10 @@ def test_edits_of_algorithm_features_and_slots_change_the_shape() -> None:
     assert shape_of(replace(POLICY, explore=Explore("epsilon"))).digest != shape.digest
     assert shape_of(replace(POLICY, features=Features(("device",)))).digest != shape.digest
     assert shape_of(replace(POLICY, slots=2)).digest != shape.digest
+
+
+def test_crossed_attributes_need_a_new_model_only_of_vowpal_wabbit() -> None:
+    crossed = Features(cross=(("device.type", "visitor.source"),))
+    assert shape_of(replace(POLICY, features=crossed)) == shape_of(POLICY)
+    squarecb = replace(POLICY, explore=Explore("squarecb"))
+    assert shape_of(replace(squarecb, features=crossed)).digest != shape_of(squarecb).digest

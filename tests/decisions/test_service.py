@@ -19,7 +19,7 @@ from edgewise.decisions.result import SlotResult
 from edgewise.entries import SlotChoice
 from edgewise.ids.visitor import visitor_digests
 from edgewise.policies.compiled_policy import encode_policy, version_of
-from edgewise.policies.policy import Action, Explore, Pin, Policy
+from edgewise.policies.policy import Action, Explore, Features, Pin, Policy
 from edgewise.serving import on_demand_loader
 from edgewise.serving.served_site import ServedPlacement
 from edgewise.statistics import RewardTally, Statistics
@@ -43,6 +43,13 @@ async def test_the_result_is_the_logged_decision(worker: Worker) -> None:
     assert entry.context == "shared |d type=mobile"
     assert entry.visitor == visitor_digests("a1", None)
     assert result.policy_version == entry.version.hex()
+
+
+async def test_crossed_attributes_are_in_the_logged_context(worker: Worker) -> None:
+    await worker.serve(replace(POLICY, features=Features(cross=(("data.plan", "device.type"),))))
+    await worker.decide(device={"type": "mobile"}, data={"plan": "pro"})
+    (entry,) = await worker.logged()
+    assert entry.context == "shared |d type=mobile |x plan=pro |c data.plan%xdevice.type=pro%xmobile"
 
 
 async def test_ineligible_and_excluded_actions_are_never_shown(worker: Worker) -> None:

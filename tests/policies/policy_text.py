@@ -42,6 +42,7 @@ attribute = "all"
 
 [features]
 namespaces = ["data", "page", "data"]
+cross = [["page.type", "data.plan"]]
 
 [control]
 share = 0

@@ -61,7 +61,11 @@ POLICIES = st.builds(
         attribute=st.sampled_from(get_args(policies.Attribute)),
         events=st.dictionaries(st.text(max_size=5), NUMBERS, max_size=3),
     ),
-    features=st.builds(Features, st.lists(st.sampled_from(NAMESPACES), max_size=7).map(tuple)),
+    features=st.builds(
+        Features,
+        st.lists(st.sampled_from(NAMESPACES), max_size=7).map(tuple),
+        st.sampled_from([(), (("device.type", "page.type"),), (("data.plan", "page.type", "visitor.source"),)]),
+    ),
     control_share=NUMBERS,
     enabled=st.booleans(),
     pins=st.lists(st.builds(Pin, action=st.text(max_size=5), when=st.none() | CONDITIONS), max_size=2).map(tuple),

@@ -31,6 +31,9 @@ def name_message(found: str) -> str:
     )
 
 
+CROSSES = "a list of at most 8 lists, each of 2 or 3 attributes"
+
+
 def duration_message(found: str) -> str:
     return f'Expected a duration of at most 7 days, such as "500ms", "60s", "10m", "6h" or "7d", found {found}.'
 
@@ -67,7 +70,7 @@ def test_a_policy_has_every_setting_of_its_file(tmp_path: Path) -> None:
         slots=2,
         explore=Explore("regcb", 1.0, "apprentice"),
         reward=Reward(1500, 6 * 3_600_000, "max", 1.0, -1.0, 2.0, "all", {"$click": 1.0, "Order Completed": 2.5}),
-        features=Features(("page", "data")),
+        features=Features(("page", "data"), (("data.plan", "page.type"),)),
         control_share=0.0,
         enabled=False,
         pins=(Pin("for students", {"page.type": "campus"}), Pin("plain")),
@@ -158,6 +161,39 @@ def test_a_policy_has_every_setting_of_its_file(tmp_path: Path) -> None:
             '["pages"]',
             "features.namespaces",
             'Expected one of page, device, place, locale, time, visitor, data, found "pages". Did you mean `page`?',
+        ),
+        *(
+            ('[["page.type", "data.plan"]]', cross, path, message)
+            for cross, path, message in (
+                ('"page.type"', "features.cross", f'Expected {CROSSES}, found "page.type".'),
+                ('["page.type"]', "features.cross", f'Expected {CROSSES}, found "page.type".'),
+                ('[["page.type"]]', "features.cross", f"Expected {CROSSES}, found a list of 1 element."),
+                (
+                    '[["page.type", "page.type"]]',
+                    "features.cross",
+                    "Expected different attributes, found page.type, page.type.",
+                ),
+                (
+                    '[["page.type", "page.typ"]]',
+                    "features.cross",
+                    'Unknown attribute "page.typ". Did you mean `page.type`?',
+                ),
+                (
+                    '[["page.type", "device.type"]]',
+                    "features.cross",
+                    "Expected attributes of the features' namespaces, page, data, found device.type.",
+                ),
+                (
+                    '[["page.type", "visitor.segments"]]',
+                    "features.cross",
+                    "Expected an attribute with one value, found visitor.segments, which is a list.",
+                ),
+                (
+                    '[["page.type", "page.url"]]',
+                    "features.cross",
+                    "Expected a feature, found page.url. No url is a feature.",
+                ),
+            )
         ),
         (
             "share = 0",

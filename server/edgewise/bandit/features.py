@@ -15,7 +15,7 @@ from hashlib import blake2b
 from operator import itemgetter
 from typing import Any
 
-from edgewise.policies.policy import NAMESPACES, Action, Namespace
+from edgewise.policies.policy import NAMESPACES, NOT_FEATURES, Action, Namespace
 from edgewise.types import Attributes
 
 LETTERS: Mapping[Namespace | str, str] = {
@@ -28,6 +28,7 @@ LETTERS: Mapping[Namespace | str, str] = {
     "data": "x",
     "action": "a",
     "slot": "s",
+    "cross": "c",
 }
 """The letter of each namespace in a line."""
 
@@ -44,7 +45,6 @@ _MAX_DEPTH = 4
 _SCALARS = (str, int, float)
 _LISTS = (list, tuple)
 _VALUE = itemgetter(1)
-_NOT_FEATURES = frozenset({"url", "title", "id"})
 _OF_VISITORS = (
     "segments",
     "returning",
@@ -63,7 +63,11 @@ _UNSAFE = {ord(c): f"%{ord(c):02X}" for c in map(chr, range(33))} | {ord(c): f"%
 _UNSAFE_IN_NAME = _UNSAFE | {ord(c): f"%{ord(c):02X}" for c in "=."}
 
 
-def context_line(attributes: Attributes, namespaces: Sequence[Namespace] = NAMESPACES) -> str:
+def context_line(
+    attributes: Attributes,
+    namespaces: Sequence[Namespace] = NAMESPACES,
+    crosses: Sequence[Sequence[str]] = (),
+) -> str:
     """The context as one line of at most MAX_LINE characters: `shared |p type=home |d type=mobile`.
 
     Without features it is `shared |`. Vowpal Wabbit would read a line without the bar as an action.
@@ -79,9 +83,30 @@ def context_line(attributes: Attributes, namespaces: Sequence[Namespace] = NAMES
                 _collect(tokens, tree.items(), "", 1)
             if tokens:
                 line = f"{line} |{LETTERS[namespace]} {' '.join(tokens[:MAX_ITEMS])}"
+    if crosses:
+        tokens = [token for cross in crosses if (token := _cross_token(attributes, cross)) is not None]
+        if tokens:
+            line = f"{line} |{LETTERS['cross']} {' '.join(tokens)}"
     if line == "shared":
         return "shared |"
     return line if len(line) <= MAX_LINE else line[: line.rindex(" ", 0, MAX_LINE + 1)]
+
+
+def _cross_token(attributes: Attributes, cross: Sequence[str]) -> str | None:
+    """The values of several attributes as one feature. None if one of them is missing, or has no single value."""
+    names, values = [], []
+    for path in cross:
+        found: Any = attributes
+        keys = path.split(".")
+        for name in keys:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        text = _value_text(found) if isinstance(found, _SCALARS) else None
+        if text is None:
+            return None
+        names.append(".".join(map(_name, keys)))
+        values.append(text)
+    # No escaped text and no bucket has `%x`.
+    return f"{_bounded('%x'.join(names))}={_bounded('%x'.join(values))}"
 
 
 def slot_line(context: str, slot: int, slots: int) -> str:
@@ -122,15 +147,19 @@ def _collect_inside(tokens: list[str], name: str, value: Any, prefix: str, depth
         token = _token(prefix, name, value)
         if token is not None:
             tokens.append(token)
-    elif isinstance(value, Mapping) and depth < _MAX_DEPTH and name not in _NOT_FEATURES:
+    elif isinstance(value, Mapping) and depth < _MAX_DEPTH and name not in NOT_FEATURES:
         _collect(tokens, value.items(), f"{prefix}{_bounded(_name(name))}.", depth + 1)
 
 
 def _token(prefix: str, name: str, value: str | bool | int | float) -> str | None:
-    if name in _NOT_FEATURES:
+    if name in NOT_FEATURES:
         return None
-    text = _escaped(value) if isinstance(value, str) else "%true" if value is True else _bucket(value)
+    text = _value_text(value)
     return None if text is None else f"{prefix}{_name(name)}={text}"
+
+
+def _value_text(value: str | bool | int | float) -> str | None:
+    return _escaped(value) if isinstance(value, str) else "%true" if value is True else _bucket(value)
 
 
 # A site sends the same few values again and again. Texts have their own cache, because a typed cache, which separates 1

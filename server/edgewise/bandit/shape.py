@@ -48,6 +48,8 @@ def shape_of(policy: Policy) -> Shape:
     if algorithm == "auto":
         command = (LINEAR, *crossed)
     else:
+        if policy.features.cross:
+            crossed.append(LETTERS["cross"])
         command = (
             "--cb_explore_adf",
             *EXPLORATION[algorithm].split(),

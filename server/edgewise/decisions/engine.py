@@ -20,8 +20,8 @@ from edgewise.bandit.model import ActionExamples, ScoringModel
 from edgewise.entries import Decision, SlotChoice
 from edgewise.policies.compiled_policy import CompiledPolicy
 from edgewise.policies.eligibility import Circumstances
-from edgewise.policies.policy import Action
-from edgewise.types import DecisionKey, Digest, LoggedGroup
+from edgewise.policies.policy import Action, Policy
+from edgewise.types import Attributes, DecisionKey, Digest, LoggedGroup
 
 NO_CONTROL_GROUP = inf
 """A `control_point` above every control share, for a decision that must not be in the control group."""
@@ -84,7 +84,7 @@ def find_candidates(compiled: CompiledPolicy, input: DecisionInput) -> Candidate
 def draw(scored: ScoredPolicy, input: DecisionInput, candidates: Candidates) -> Decision:
     """Draw a decision from these candidates."""
     compiled, policy = scored.compiled, scored.compiled.policy
-    line = context_line(input.attributes, policy.features.namespaces)
+    line = _context_line(policy, input.attributes)
     eligible = candidates.eligible
     if candidates.in_control or policy.explore.mode == "apprentice":
         slots = _baseline_slots(compiled, candidates.pinned, input.slots)
@@ -105,7 +105,7 @@ def propensities(scored: ScoredPolicy, input: DecisionInput) -> Mapping[int, flo
     positions: Sequence[int] = range(len(policy.actions)) if eligible is None else eligible
     if not positions:
         return {}
-    line = context_line(input.attributes, policy.features.namespaces)
+    line = _context_line(policy, input.attributes)
     return dict(zip(positions, _sampler(scored).propensities(line, 0, positions), strict=True))
 
 
@@ -116,7 +116,7 @@ def expected_rewards(scored: ScoredPolicy, input: DecisionInput) -> Mapping[int,
     positions: Sequence[int] = range(len(policy.actions)) if eligible is None else eligible
     if scored.model is None or not positions:
         return {}
-    line = slot_line(context_line(input.attributes, policy.features.namespaces), 0, policy.slots)
+    line = slot_line(_context_line(policy, input.attributes), 0, policy.slots)
     found = scored.model.expected_rewards(line, scored.examples, positions) or ()
     reward = policy.reward
     return {position: one.scaled(reward.low, reward.high) for position, one in zip(positions, found, strict=False)}
@@ -151,6 +151,10 @@ def _explored_slots(
     others = [position for position in others if position != pinned]
     drawn = choose(_sampler(scored), line, others, input.slots - 1, input.key, first=1)
     return (SlotChoice(pinned, ()), *drawn)
+
+
+def _context_line(policy: Policy, attributes: Attributes) -> str:
+    return context_line(attributes, policy.features.namespaces, policy.features.cross)
 
 
 def _sampler(scored: ScoredPolicy) -> Sampler:

@@ -11,8 +11,11 @@ from edgewise.config.messages import unknown
 from edgewise.errors import Problem
 from edgewise.policies.attribute_tests import AttributeTests
 from edgewise.policies.contradictions import contradictions
+from edgewise.policies.policy import NOT_FEATURES
 from edgewise.types import Condition
-from edgewise.visitors.attribute_table import VALUES
+from edgewise.visitors.attribute_table import ATTRIBUTES, VALUES
+
+_FEATURES_OF_VISITORS = tuple(f"visitor.{one.name}" for one in ATTRIBUTES if one.is_feature)
 
 
 def attribute_problems(conditions: Iterable[tuple[Condition, str]]) -> list[Problem]:
@@ -21,6 +24,19 @@ def attribute_problems(conditions: Iterable[tuple[Condition, str]]) -> list[Prob
     Names below an open table, such as `data` and `visitor.traits`, are not checked, nor are values of one test there.
     """
     return [problem for condition, path in conditions for problem in _problems(condition, path)]
+
+
+def check_feature(attribute: str) -> None:
+    """Raises ValueError if this is no single value of the context that can be a feature."""
+    values = VALUES.get(attribute)
+    if values is None and not _is_below_open_table(attribute):
+        raise ValueError(_unknown_attribute(attribute))
+    if values is not None and values.type in ("list", "table"):
+        raise ValueError(f"Expected an attribute with one value, found {attribute}, which is a {values.type}.")
+    if attribute.rpartition(".")[2] in NOT_FEATURES:
+        raise ValueError(f"Expected a feature, found {attribute}. No {attribute.rpartition('.')[2]} is a feature.")
+    if attribute.startswith("visitor.") and attribute not in _FEATURES_OF_VISITORS:
+        raise ValueError(f"Expected a feature, found {attribute}. Use one of {', '.join(_FEATURES_OF_VISITORS)}.")
 
 
 def _problems(condition: Condition, path: str) -> list[Problem]:

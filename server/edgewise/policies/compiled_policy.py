@@ -18,8 +18,14 @@ from edgewise.types import SPANS, Attributes, Digest, Span
 
 
 def encode_policy(policy: Policy) -> bytes:
-    """The policy as MessagePack with sorted keys. Files with the same meaning give the same bytes."""
-    return msgspec.msgpack.encode(policy, order="sorted")
+    """The policy as MessagePack with sorted keys. Files with the same meaning give the same bytes.
+
+    Options that older releases did not have are left out while they have their default.
+    """
+    fields = msgspec.to_builtins(policy)
+    if not policy.features.cross:
+        del fields["features"]["cross"]
+    return msgspec.msgpack.encode(fields, order="sorted")
 
 
 def decode_policy(blob: bytes) -> Policy:

@@ -18,6 +18,9 @@ Namespace: TypeAlias = Literal["page", "device", "place", "locale", "time", "vis
 NAMESPACES: tuple[Namespace, ...] = ("page", "device", "place", "locale", "time", "visitor", "data")
 """The parts of a context that can be features, in the order of a context line."""
 
+NOT_FEATURES = frozenset({"url", "title", "id"})
+"""The names of attributes that are never features, because they are different on each page or for each visitor."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cap:
@@ -91,9 +94,13 @@ class Reward:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The parts of the context that the model uses."""
+    """The parts of the context that the model uses.
+
+    Each item of `cross` has the paths of attributes that matter together. Their values are one more feature.
+    """
 
     namespaces: tuple[Namespace, ...] = NAMESPACES
+    cross: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,14 @@ from edgewise.config.toml_file import read_toml
 from edgewise.errors import PolicyError, Problem
 from edgewise.policies import policy
 from edgewise.policies.actions import action_id, event_name, read_actions, read_condition
+from edgewise.policies.attribute_problems import check_feature
 from edgewise.policies.policy import NAMESPACES, Action, Explore, Features, Namespace, Pin, Policy, Reward
 
 MOST_SLOTS = 20
 MOST_EVENTS = 100
 MOST_PINS = 100
+MOST_CROSSES = 8
+MOST_CROSSED = 3
 LONGEST_WAIT = 7 * values.DAY
 
 _USE_AN_ACTION = "Use the id of an action in this file."
@@ -93,9 +96,34 @@ def _read_events(table: Table, default: Mapping[str, float]) -> Mapping[str, flo
 
 
 def _read_features(table: Table) -> Features:
-    features = Features(table.take("namespaces", _namespaces, NAMESPACES))
+    namespaces = table.take("namespaces", _namespaces, NAMESPACES)
+    features = Features(namespaces, table.take("cross", _crosses, ()))
+    for attribute in sorted({attribute for cross in features.cross for attribute in cross}):
+        if attribute.partition(".")[0] not in namespaces:
+            expected = f"attributes of the features' namespaces, {', '.join(namespaces)}"
+            table.report("cross", f"Expected {expected}, found {attribute}.")
     table.report_unknown_keys()
     return features
+
+
+def _crosses(value: Any) -> tuple[tuple[str, ...], ...]:
+    expected = f"a list of at most {MOST_CROSSES} lists, each of 2 or 3 attributes"
+    if not isinstance(value, list) or len(value) > MOST_CROSSES:
+        raise ValueError(mismatch(expected, value))
+    return tuple(_cross(item, expected) for item in value)
+
+
+def _cross(value: Any, expected: str) -> tuple[str, ...]:
+    """In alphabetical order: the order in the file has no effect."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError(mismatch(expected, value))
+    if not 2 <= len(value) <= MOST_CROSSED:
+        raise ValueError(mismatch(expected, value))
+    if len(set(value)) < len(value):
+        raise ValueError(f"Expected different attributes, found {', '.join(value)}.")
+    for attribute in value:
+        check_feature(attribute)
+    return tuple(sorted(value))
 
 
 def _namespaces(value: Any) -> tuple[Namespace, ...]:
