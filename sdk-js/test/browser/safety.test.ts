@@ -55,6 +55,8 @@ test("no payload runs code on a page without a Content Security Policy", async (
       one
         .getAttributeNames()
         .filter((name) => !name.startsWith("data-"))
+        // The SDK itself gives this height to images that have no size yet.
+        .filter((name) => name !== "style" || one.getAttribute(name) !== "min-height: 3px;")
         .map((name) => `${one.tagName} ${name}`),
     );
     const leads = [...document.querySelectorAll<HTMLAnchorElement>("a[href], area[href]")].map(({ href }) =>
