@@ -85,7 +85,9 @@ def test_without_a_change_of_tastes_it_forgets_nothing() -> None:
 
 def test_it_counts_conversions_and_the_share_of_exploration() -> None:
     actions, learner, events = plain(3), LinearLearner(), list(shop(21, 1500))
-    progress = scorer_of(taught(learner, actions, iter(events))).fitted.progress  # type: ignore[union-attr]
+    fitted = scorer_of(taught(learner, actions, iter(events))).fitted
+    assert fitted is not None
+    progress = fitted.progress
     assert abs(progress.conversions - sum(reward for _, _, reward in events)) <= 20, "as of the last fit"
     assert progress.explored == pytest.approx(2 / 3, abs=0.05), "two of three actions are not the best one"
     assert progress.changes == 0

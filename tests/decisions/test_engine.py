@@ -18,7 +18,7 @@ from edgewise.decisions.engine import (
     decide,
     draw,
     find_candidates,
-    propensities,
+    rate,
 )
 from edgewise.decisions.explanation import explain
 from edgewise.decisions.request import PlacementRequest
@@ -85,6 +85,10 @@ def test_a_decision_shows_distinct_eligible_actions(policy: Policy, input: Decis
     if all(slot.propensities for slot in decision.slots):
         assert decision.eligible == eligible
         assert set(shown) <= set(range(4) if eligible is None else eligible)
+
+
+def propensities(placement: ServedPlacement, input: DecisionInput) -> dict[int, float]:
+    return {position: rating.propensity for position, rating in rate(placement, input).items()}
 
 
 @given(POLICIES, INPUTS)

@@ -10,7 +10,7 @@ from edgewise.decisions.explanation import ActionExplanation, Explanation
 from edgewise.decisions.preview_token import Preview
 from edgewise.decisions.request import PlacementRequest, Visitor
 from edgewise.decisions.service import DecisionService
-from edgewise.policies.policy import Action, Cap, Explore, Policy, Reward
+from edgewise.policies.policy import Action, Algorithm, Cap, Explore, Policy, Reward
 from edgewise.serving.log_times import LogTimes
 from edgewise.store import Store
 from edgewise.visitors.message import Message
@@ -91,15 +91,16 @@ async def test_the_debugger_shows_sticky_choices_and_makes_none(worker: Worker) 
     assert {await seen() for _ in range(20)} == {drawn.slots[0].action}
 
 
-async def test_propensities_are_those_of_the_model_in_each_group(worker: Worker) -> None:
-    # Greedy but for the floor: with three of four eligible actions, one has nearly all of it.
-    policy = replace(POLICY, actions=ACTIONS[:2], control_share=0.9, explore=Explore(algorithm="epsilon", floor=0.1))
-    await worker.serve(policy)
+@pytest.mark.parametrize("algorithm", ["epsilon", "auto"])
+async def test_ratings_are_those_of_the_model_in_each_group(worker: Worker, algorithm: Algorithm) -> None:
+    explore, reward = Explore(algorithm=algorithm, floor=0.1), replace(POLICY.reward, high=4.0, events={"$click": 4.0})
+    await worker.serve(replace(POLICY, actions=ACTIONS[:2], control_share=0.9, explore=explore, reward=reward))
     assert (await explanation(worker)).model_age is None
-    for number in range(30):
+    for number in range(200):
         (result,) = await worker.decide(visitor=Visitor(f"visitor-{number}", None))
         assert result.decision_id is not None
-        await worker.published.report(worker.ids.read(result.decision_id).key, "$click")
+        outcome = "$click" if result.slots[0].action == "plain" else "$impression"
+        await worker.published.report(worker.ids.read(result.decision_id).key, outcome)
     checkpoint = await settle(worker.store, learner(worker.store))
     await worker.follower.refresh()
     (result,) = await worker.decide(preview=DEBUG)
@@ -110,6 +111,18 @@ async def test_propensities_are_those_of_the_model_in_each_group(worker: Worker)
     weights = [one.propensity or 0.0 for one in result.explanation.actions]
     assert sum(weights) == pytest.approx(1.0)
     assert weights[0] != pytest.approx(weights[1]), "it has learned something"
+    expected = [one.expected for one in result.explanation.actions]
+    progress = result.explanation.progress
+    if algorithm == "epsilon":
+        assert (expected, progress) == ([None, None], None)
+    else:
+        assert progress is not None
+        assert progress.conversions > 0
+        plain, deal = expected
+        assert plain is not None
+        assert deal is not None
+        assert 4 >= plain.high > plain.reward > max(1.5, deal.reward), "a click pays 4"
+        assert plain.best > deal.best
 
 
 async def test_an_explanation_shows_a_disabled_policy(worker: Worker) -> None:

@@ -15,17 +15,18 @@ def summary(
     expected: list[ExpectedReward] | None = None,
     mode: Mode = "online",
     algorithm: Algorithm = "auto",
+    learned: int = 12_345,
 ) -> str:
     policy = Policy(
         "hero", (Action("plain"), Action("deal")), ("plain",), explore=Explore(mode=mode, algorithm=algorithm)
     )
-    return describe_learning(policy, Statistics(learned=12_345), progress, expected)
+    return describe_learning(policy, Statistics(learned=learned), progress, expected)
 
 
 @pytest.mark.parametrize(
     ("progress", "expected", "sentences"),
     [
-        (None, None, ["learned 12,345 decisions.", "equally likely"]),
+        (None, None, ["learned 12,345 decisions.", "is built again"]),
         (Progress(0, 0.5, 0), ESTIMATES, ["with 0 conversions.", "knows no action that is better"]),
         (
             Progress(1234, 0.004, 0),
@@ -48,6 +49,12 @@ def test_the_summary_has_the_mode_and_an_algorithm_without_certainty() -> None:
     assert "frozen, so it learns nothing" in summary(None, mode="frozen")
     assert "an apprentice. It shows the baseline" in summary(Progress(3, 0.0, 0), ESTIMATES, mode="apprentice")
     assert "squarecb does not measure how sure it is" in summary(None, algorithm="squarecb")
+
+
+def test_a_model_without_a_reward_shows_all_actions_equally() -> None:
+    assert summary(None, learned=0) == (
+        "The model has learned 0 decisions. Until it has learned one, all eligible actions are equally likely."
+    )
 
 
 def test_estimates_follow_the_rewards_of_the_policy() -> None:

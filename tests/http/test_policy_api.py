@@ -88,8 +88,11 @@ async def test_policy_has_results_and_a_model(store_url: str) -> None:
     await store.close()
     age = time.time() - last.ms / 1000 + 2.5
     assert 2.5 <= report["model"].pop("ageSeconds") <= age
-    # The model has another shape, so nobody can read it.
-    summary = "The model has learned 4 decisions. Until it has learned one, all eligible actions are equally likely."
+    # The published model has another shape than the policy.
+    summary = (
+        "The model has learned 4 decisions. "
+        "It is built again from the log, because the policy has another algorithm or other features."
+    )
     assert report["model"] == {
         "version": 1,
         "sha256": hashlib.sha256(b"a model").hexdigest(),

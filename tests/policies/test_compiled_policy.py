@@ -126,6 +126,7 @@ mode = "online"
 
 [features]
 namespaces = ["page", "device"]
+cross = [["device.type", "page.type"], ["device.type", "page.source"]]
 
 [[actions]]
 id = "plain"
@@ -140,7 +141,7 @@ id = "deal"
 TERSE = """
 actions = [{payload={size=2,headline='Hi'},id='plain'},
   {when={"data.basketValue"={"$lt"=20,"$gt"=10},"device.type"='mobile'},id='deal'}]
-features={namespaces=["device","page"]}
+features={cross=[["page.source","device.type"],["page.type","device.type"],["device.type","page.type"]],namespaces=["device","page"]}
 explore={mode='online'}
 reward={window='1m',range=[0,1]}
 baseline=['plain']

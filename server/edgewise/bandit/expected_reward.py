@@ -27,7 +27,7 @@ class ExpectedReward(NamedTuple):
 class Progress(NamedTuple):
     """What a model has learned from.
 
-    `conversions` is the number of learned rewards above the lowest. `explored` is the share of the last thousand
+    `conversions` is the number of learned rewards above the lowest. `explored` is the share of about the last thousand
     learned slots that showed another action than the one with the highest expected reward. `changes` is the number of
     changes of taste.
     """

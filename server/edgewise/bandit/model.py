@@ -10,7 +10,7 @@ from edgewise.bandit.linear_learner import LinearLearner, decode_model
 from edgewise.bandit.linear_scorer import LinearActions, LinearScorer
 from edgewise.bandit.shape import Shape
 from edgewise.bandit.vowpal import VowpalActions, VowpalLearner, VowpalScorer
-from edgewise.policies.policy import Action
+from edgewise.policies.policy import Action, Reward
 
 
 class ActionExamples:
@@ -46,21 +46,23 @@ class ScoringModel:
         return self._engine.probabilities(context, actions.parsed, available)  # type: ignore[arg-type]  # of one shape
 
     def expected_rewards(
-        self, context: str | None, actions: ActionExamples, available: Sequence[int]
+        self, context: str | None, actions: ActionExamples, available: Sequence[int], reward: Reward
     ) -> list[ExpectedReward] | None:
-        """What the model expects of each available action, in their order. Without a context, for the average visitor.
+        """The expected reward of each available action, in their order. Without a context, for the average visitor.
 
         None for Vowpal Wabbit's algorithms, and before the first reward.
         """
-        if not isinstance(self._engine, LinearScorer):
+        if isinstance(self._engine, VowpalScorer) or not isinstance(actions.parsed, LinearActions):
             return None
-        return self._engine.expected_rewards(context, actions.parsed, available)  # type: ignore[arg-type]  # of one shape
+        found = self._engine.expected_rewards(context, actions.parsed, available)
+        return None if found is None else [one.scaled(reward.low, reward.high) for one in found]
 
     @property
     def progress(self) -> Progress | None:
         """The progress of learning. None for Vowpal Wabbit's algorithms, and before the first reward."""
-        fitted = self._engine.fitted if isinstance(self._engine, LinearScorer) else None
-        return None if fitted is None else fitted.progress
+        if isinstance(self._engine, VowpalScorer) or self._engine.fitted is None:
+            return None
+        return self._engine.fitted.progress
 
 
 class LearningModel:

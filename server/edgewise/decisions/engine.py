@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -66,6 +66,13 @@ class Candidates(Struct, frozen=True):
         return "pinned" if self.pinned is not None else "control" if self.in_control else "policy"
 
 
+class Rating(NamedTuple):
+    """The probability to show an action, and its expected reward. The latter is None if the model has none."""
+
+    propensity: float
+    expected: ExpectedReward | None
+
+
 def decide(scored: ScoredPolicy, input: DecisionInput) -> Decision | None:
     """The decision for this input. None if no action is eligible."""
     candidates = find_candidates(scored.compiled, input)
@@ -98,28 +105,20 @@ def draw(scored: ScoredPolicy, input: DecisionInput, candidates: Candidates) -> 
     )
 
 
-def propensities(scored: ScoredPolicy, input: DecisionInput) -> Mapping[int, float]:
-    """The probability of each eligible action in the first slot, by position, if no pin or control group applies."""
+def rate(scored: ScoredPolicy, input: DecisionInput) -> Mapping[int, Rating]:
+    """The rating of each eligible action for the first slot, by position, if no pin or control group applies."""
     compiled, policy = scored.compiled, scored.compiled.policy
     eligible = compiled.eligible(input)
     positions: Sequence[int] = range(len(policy.actions)) if eligible is None else eligible
     if not positions:
         return {}
-    line = _context_line(policy, input.attributes)
-    return dict(zip(positions, _sampler(scored).propensities(line, 0, positions), strict=True))
-
-
-def expected_rewards(scored: ScoredPolicy, input: DecisionInput) -> Mapping[int, ExpectedReward]:
-    """The expected reward of each eligible action in the first slot, by position. Empty if the model has none."""
-    compiled, policy = scored.compiled, scored.compiled.policy
-    eligible = compiled.eligible(input)
-    positions: Sequence[int] = range(len(policy.actions)) if eligible is None else eligible
-    if scored.model is None or not positions:
-        return {}
-    line = slot_line(_context_line(policy, input.attributes), 0, policy.slots)
-    found = scored.model.expected_rewards(line, scored.examples, positions) or ()
-    reward = policy.reward
-    return {position: one.scaled(reward.low, reward.high) for position, one in zip(positions, found, strict=False)}
+    line, model = _context_line(policy, input.attributes), scored.model
+    chances = _sampler(scored).propensities(line, 0, positions)
+    expected: Sequence[ExpectedReward | None] | None = None
+    if model is not None:
+        expected = model.expected_rewards(slot_line(line, 0, policy.slots), scored.examples, positions, policy.reward)
+    ratings = map(Rating, chances, expected or [None] * len(positions))
+    return dict(zip(positions, ratings, strict=True))
 
 
 def chosen_actions(compiled: CompiledPolicy, decision: Decision) -> list[tuple[Action, float]]:

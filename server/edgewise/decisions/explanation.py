@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from edgewise.bandit.expected_reward import ExpectedReward, Progress
-from edgewise.decisions.engine import DecisionInput, expected_rewards, propensities
+from edgewise.decisions.engine import DecisionInput, rate
 from edgewise.decisions.request import PlacementRequest
 from edgewise.decisions.visitor_state import VisitorState
 from edgewise.policies.eligibility import Refusal
@@ -16,15 +16,14 @@ from edgewise.types import Milliseconds
 
 
 class ActionExplanation(NamedTuple):
-    """The propensity of one action in the first slot, or the reason why it may not be shown.
+    """The propensity of one action in the first slot with its expected reward, or the reason why it may not be shown.
 
-    Both are None if the visitor's profile could not be read. `expected` is what the model expects of the action. It is
-    None if the model has no expectations.
+    All are None if the visitor's profile could not be read. `expected` is also None if the model has no expectations.
     """
 
     id: str
-    propensity: float | None
-    refused: Refusal | None
+    propensity: float | None = None
+    refused: Refusal | None = None
     expected: ExpectedReward | None = None
 
 
@@ -49,7 +48,7 @@ def explain(
     policy, head = placement.policy, placement.model_head
     age = None if head is None else log_times.age(placement.ref, head.position)
     if state is None:
-        actions = tuple(ActionExplanation(action.id, None, None, None) for action in policy.actions)
+        actions = tuple(ActionExplanation(action.id) for action in policy.actions)
     else:
         actions = _explain_actions(placement, state.decision_input(request, placement.compiled))
     progress = None if placement.model is None else placement.model.progress
@@ -57,9 +56,10 @@ def explain(
 
 
 def _explain_actions(placement: ServedPlacement, input: DecisionInput) -> tuple[ActionExplanation, ...]:
-    chances, refusals = propensities(placement, input), placement.compiled.refusals(input)
-    expected = expected_rewards(placement, input)
+    ratings, refusals = rate(placement, input), placement.compiled.refusals(input)
     return tuple(
-        ActionExplanation(action.id, chances.get(position), refusals.get(position), expected.get(position))
+        ActionExplanation(action.id, refused=refusals.get(position))
+        if (rating := ratings.get(position)) is None
+        else ActionExplanation(action.id, rating.propensity, None, rating.expected)
         for position, action in enumerate(placement.policy.actions)
     )

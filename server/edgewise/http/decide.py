@@ -25,11 +25,11 @@ from edgewise.http.responses import (
     DebugResponse,
     DecideResponse,
     DecisionResponse,
+    ExpectedResponse,
+    LearningResponse,
     SlotResponse,
     UserState,
-    expected_response,
     hints_about,
-    learning_response,
 )
 from edgewise.http.source import SourceLimits
 from edgewise.http.unproven_users import report_unproven_users
@@ -148,9 +148,9 @@ def _with_debug(response: DecisionResponse, result: PlacementResult, user: UserS
         return response
     age = None if explanation.model_age is None else explanation.model_age / 1000
     actions = [
-        ActionDebugResponse(action.id, action.propensity, action.refused, expected_response(action.expected))
-        for action in explanation.actions
+        ActionDebugResponse(id, propensity, refused, expected and ExpectedResponse(*expected))
+        for id, propensity, refused, expected in explanation.actions
     ]
-    learning = learning_response(explanation.progress)
+    learning = explanation.progress and LearningResponse(*explanation.progress)
     debug = DebugResponse(explanation.enabled, explanation.mode, age, learning, actions, user)
     return msgspec.structs.replace(response, debug=debug)

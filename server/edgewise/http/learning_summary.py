@@ -29,7 +29,9 @@ def _sentences(
         yield "The policy is an apprentice. It shows the baseline and learns from it."
     if progress is None:
         yield f"The model has learned {statistics.learned:,} decisions."
-        if policy.explore.algorithm == "auto":
+        if policy.explore.algorithm == "auto" and statistics.learned:
+            yield "It is built again from the log, because the policy has another algorithm or other features."
+        elif policy.explore.algorithm == "auto":
             yield "Until it has learned one, all eligible actions are equally likely."
         else:
             yield f"The algorithm {policy.explore.algorithm} does not measure how sure it is."

@@ -15,13 +15,13 @@ from edgewise.http.learning_summary import describe_learning
 from edgewise.http.query import query_site
 from edgewise.http.responses import (
     ActionResponse,
+    ExpectedResponse,
     FileResponse,
+    LearningResponse,
     ModelResponse,
     PoliciesResponse,
     PolicyResponse,
     RewardSourcesResponse,
-    expected_response,
-    learning_response,
 )
 from edgewise.policies.policy import Action
 from edgewise.serving.follower import Follower
@@ -110,7 +110,7 @@ class PolicyEndpoint(Endpoint):
             hashlib.sha256(checkpoint.model).hexdigest(),
             statistics.learned,
             self._times.age(placement.ref, checkpoint.position) / 1000,
-            learning_response(progress),
+            progress and LearningResponse(*progress),
             describe_learning(placement.policy, statistics, progress, expected),
         )
 
@@ -118,14 +118,15 @@ class PolicyEndpoint(Endpoint):
 def _certainty(
     placement: ServedPlacement, checkpoint: Checkpoint
 ) -> tuple[Progress | None, list[ExpectedReward] | None]:
-    """What the published model has learned from, and what it expects of each action for the average visitor."""
-    policy = placement.policy
-    if checkpoint.shape != placement.shape.digest:
+    """What the published model has learned from, and what it expects of each action for the average visitor.
+
+    Both are None if the model has another shape than the policy, because it is not built again yet.
+    """
+    policy, shape = placement.policy, placement.shape
+    if checkpoint.shape != shape.digest:
         return None, None
-    model, actions = ScoringModel(placement.shape, checkpoint.model), ActionExamples(placement.shape, policy.actions)
-    found = model.expected_rewards(None, actions, range(len(actions)))
-    reward = policy.reward
-    return model.progress, None if found is None else [one.scaled(reward.low, reward.high) for one in found]
+    model, actions = ScoringModel(shape, checkpoint.model), ActionExamples(shape, policy.actions)
+    return model.progress, model.expected_rewards(None, actions, range(len(actions)), policy.reward)
 
 
 def _actions(
@@ -133,8 +134,8 @@ def _actions(
 ) -> list[ActionResponse]:
     tallies = [statistics.actions.get(action.id, RewardTally()) for action in actions]
     estimates: Sequence[ExpectedReward | None] = expected or [None] * len(actions)
-    seen = sum(tally.seen for tally in tallies)
+    seen = sum(tally.seen for tally in tallies) or 1
     return [
-        ActionResponse(action.id, tally.seen / seen if seen else 0.0, tally.mean, expected_response(estimate))
+        ActionResponse(action.id, tally.seen / seen, tally.mean, estimate and ExpectedResponse(*estimate))
         for action, tally, estimate in zip(actions, tallies, estimates, strict=True)
     ]

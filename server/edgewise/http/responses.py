@@ -8,7 +8,6 @@ from typing import Any, Literal, TypeAlias
 from msgspec import UNSET, Struct, UnsetType
 from starlette.types import Send
 
-from edgewise.bandit.expected_reward import ExpectedReward, Progress
 from edgewise.events.recorder import Rejection
 from edgewise.http.content import Format
 from edgewise.ids.user_proof import UserProof
@@ -41,29 +40,17 @@ class ExpectedResponse(Struct, frozen=True, rename="camel"):
     best: float
 
 
-def expected_response(estimate: ExpectedReward | None) -> ExpectedResponse | None:
-    if estimate is None:
-        return None
-    return ExpectedResponse(*(round(value, 6) for value in estimate))
-
-
 class LearningResponse(Struct, frozen=True, rename="camel"):
     """What the model has learned from.
 
-    `conversions` is the number of learned rewards above the lowest. `exploration` is the share of the last thousand
+    `conversions` is the number of learned rewards above the lowest. `exploration` is the share of about the last thousand
     learned slots that showed another action than the one with the highest expected reward. `tasteChanges` is how often
-    the model has noticed a change of taste.
+    the model noticed a change of taste.
     """
 
     conversions: int
     exploration: float
     taste_changes: int
-
-
-def learning_response(progress: Progress | None) -> LearningResponse | None:
-    if progress is None:
-        return None
-    return LearningResponse(progress.conversions, round(progress.explored, 4), progress.changes)
 
 
 class ActionDebugResponse(Struct, frozen=True, rename="camel"):

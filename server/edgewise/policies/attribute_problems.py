@@ -33,8 +33,9 @@ def check_feature(attribute: str) -> None:
         raise ValueError(_unknown_attribute(attribute))
     if values is not None and values.type in ("list", "table"):
         raise ValueError(f"Expected an attribute with one value, found {attribute}, which is a {values.type}.")
-    if attribute.rpartition(".")[2] in NOT_FEATURES:
-        raise ValueError(f"Expected a feature, found {attribute}. No {attribute.rpartition('.')[2]} is a feature.")
+    for name in attribute.split("."):
+        if name in NOT_FEATURES:
+            raise ValueError(f"Expected a feature, found {attribute}. No {name} is a feature.")
     if attribute.startswith("visitor.") and attribute not in _FEATURES_OF_VISITORS:
         raise ValueError(f"Expected a feature, found {attribute}. Use one of {', '.join(_FEATURES_OF_VISITORS)}.")
 

@@ -110,7 +110,7 @@ def _crosses(value: Any) -> tuple[tuple[str, ...], ...]:
     expected = f"a list of at most {MOST_CROSSES} lists, each of 2 or 3 attributes"
     if not isinstance(value, list) or len(value) > MOST_CROSSES:
         raise ValueError(mismatch(expected, value))
-    return tuple(_cross(item, expected) for item in value)
+    return tuple(sorted({_cross(item, expected) for item in value}))
 
 
 def _cross(value: Any, expected: str) -> tuple[str, ...]:
