@@ -43,9 +43,9 @@ class ExpectedResponse(Struct, frozen=True, rename="camel"):
 class LearningResponse(Struct, frozen=True, rename="camel"):
     """What the model has learned from.
 
-    `conversions` is the number of learned rewards above the lowest. `exploration` is the share of about the last thousand
-    learned slots that showed another action than the one with the highest expected reward. `tasteChanges` is how often
-    the model noticed a change of taste.
+    `conversions` is the number of learned rewards above the lowest. `exploration` is the share of about the last
+    thousand learned slots that showed another action than the one with the highest expected reward. `tasteChanges` is
+    how often the model noticed a change of taste.
     """
 
     conversions: int
