@@ -221,11 +221,11 @@ test("content that moves its surroundings in any direction is not shown, but com
 test("an image without a size is shown only if the box has room for it", async () => {
   const image = `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="60"/>`;
   stage.site.putFile("/image", { headers: { "content-type": "image/svg+xml" }, body: image });
-  const plain = `<style nonce="${NONCE}">[data-edgewise]{min-height:0}.box{height:70px}</style>`;
+  const plain = `<style nonce="${NONCE}">[data-edgewise]{min-height:0}.box{height:70px}img{display:block}</style>`;
   const unsized = `<template data-edgewise-action="deal"><img src="/image"></template>`;
   const pages: Record<string, [Rendered, string]> = {
     "an empty box": ["moved", `<div data-edgewise="hero">${unsized}</div>`],
-    "a full box": ["moved", `<div data-edgewise="hero">Welcome${unsized.replace("<img", "Save <hr><img")}</div>`],
+    "a full box": ["moved", `<div data-edgewise="hero">Welcome${unsized.replace("<img", "Save<img")}</div>`],
     "the box of a larger image": [
       "swapped",
       `<div data-edgewise="hero"><img src="/image" height="70">${unsized}</div>`,
