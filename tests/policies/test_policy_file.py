@@ -167,6 +167,7 @@ def test_a_policy_has_every_setting_of_its_file(tmp_path: Path) -> None:
             for cross, path, message in (
                 ('"page.type"', "features.cross", f'Expected {CROSSES}, found "page.type".'),
                 ('["page.type"]', "features.cross", f'Expected {CROSSES}, found "page.type".'),
+                ('[["page.type", 1]]', "features.cross", "Expected the path of an attribute, found 1."),
                 ('[["page.type"]]', "features.cross", f"Expected {CROSSES}, found a list of 1 element."),
                 (
                     '[["page.type", "page.type"]]',

@@ -115,10 +115,11 @@ def _crosses(value: Any) -> tuple[tuple[str, ...], ...]:
 
 def _cross(value: Any, expected: str) -> tuple[str, ...]:
     """In alphabetical order: the order in the file has no effect."""
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+    if not isinstance(value, list) or not 2 <= len(value) <= MOST_CROSSED:
         raise ValueError(mismatch(expected, value))
-    if not 2 <= len(value) <= MOST_CROSSED:
-        raise ValueError(mismatch(expected, value))
+    for item in value:
+        if not isinstance(item, str):
+            raise ValueError(mismatch("the path of an attribute", item))
     if len(set(value)) < len(value):
         raise ValueError(f"Expected different attributes, found {', '.join(value)}.")
     for attribute in value:
